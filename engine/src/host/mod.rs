@@ -1,0 +1,74 @@
+//! The only door to the machine. [`Probe`] reads; [`Host`] also performs [`Op`]s. Dry run, journal and tests are decorators.
+mod command;
+mod op;
+mod packages;
+mod probe;
+
+pub use command::{Answer, Command};
+pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
+pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
+pub use probe::{
+    Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
+};
+
+use crate::Result;
+
+/// A machine that can be changed.
+pub trait Host: Probe {
+    /// Carries out one operation, completely or (as far as the operation allows it) not at all.
+    ///
+    /// # Errors
+    /// What the machine refused, in the caller's terms.
+    fn perform(&mut self, op: &Op) -> Result<Performed>;
+
+    /// Reading this host as a plain probe.
+    fn as_probe(&self) -> &dyn Probe;
+
+    /// Reasons for which answers given since the last call may differ from what converging would see. Only a dry host
+    /// has any: it notes them when a read depends on something it could not predict.
+    fn take_doubts(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether nothing is really changed here.
+    fn is_dry(&self) -> bool {
+        false
+    }
+}
+
+/// What became of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Performed {
+    /// It was carried out (or predicted completely): reading shows the effect.
+    Done,
+    /// A dry host cannot know the effect: reading shows the machine as if nothing had happened.
+    Assumed,
+}
+
+/// What a host says while it works on something long.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// A part of the work, for people: `unpacking ruby3.1`; `percent` of the whole when known.
+    Step {
+        /// What is going on.
+        text: String,
+        /// 0 to 100.
+        percent: Option<f32>,
+    },
+    /// Waiting for a lock.
+    Waiting {
+        /// Which lock.
+        what: String,
+        /// Who holds it.
+        holder: String,
+        /// Seconds waited so far.
+        waited: u64,
+    },
+    /// A line of log or of a warning.
+    Note {
+        /// Weight.
+        level: LogLevel,
+        /// The line.
+        message: String,
+    },
+}

@@ -1,0 +1,174 @@
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::Seconds;
+
+/// Who installs a package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// The platform's own package manager: apt on the Debian family, dnf or yum on the RHEL family.
+    Platform,
+    /// apt and dpkg.
+    Apt,
+    /// dnf 4, dnf 5 or yum.
+    Dnf,
+    /// RubyGems, by the `gem` program given or found on `PATH`.
+    Gem {
+        /// The `gem` program.
+        binary: Option<PathBuf>,
+        /// Gem server to use in place of the default ones.
+        source: Option<String>,
+    },
+}
+
+impl Provider {
+    /// The word for it in messages.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Platform => "package",
+            Self::Apt => "apt",
+            Self::Dnf => "dnf",
+            Self::Gem { .. } => "gem",
+        }
+    }
+}
+
+/// A package as it is on this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageState {
+    /// Installed version; of gems the newest one. `None` when it is absent.
+    pub version: Option<String>,
+    /// All installed versions, oldest first; more than one only for gems.
+    pub versions: Vec<String>,
+    /// Name of an installed package that provides this name, when it is a virtual one.
+    pub provided_by: Option<String>,
+    /// Whether configuration files of a removed package are left (only a purge removes them).
+    pub config_files: bool,
+    /// What is wrong when it is half-installed, unpacked or waiting for triggers.
+    pub broken: Option<String>,
+    /// Whether it is held at its version.
+    pub held: bool,
+}
+
+impl PackageState {
+    /// Whether the name is satisfied: installed, or provided by an installed package.
+    #[must_use]
+    pub const fn present(&self) -> bool {
+        self.version.is_some() || self.provided_by.is_some()
+    }
+}
+
+/// What a package manager would install for a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The real package: differs from the name asked for when that is virtual.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// One package to be installed, at its candidate version or at the version given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackageSpec {
+    /// Name as the recipe wrote it.
+    pub name: String,
+    /// Exact version; `None` is the candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// What to do with configuration files that the administrator changed and the new package ships anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfigFiles {
+    /// Keep the administrator's (the new one lies beside it).
+    #[default]
+    Keep,
+    /// Take the package's.
+    Replace,
+}
+
+/// Package changes that are made together, in one call of the package manager.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// Who does it.
+    pub provider: Provider,
+    /// To install or upgrade. Holds only names that need it: `install X` upgrades an installed X everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub install: Vec<PackageSpec>,
+    /// To remove, configuration files kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
+    /// To remove with their configuration files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub purge: Vec<String>,
+    /// Whether an older version than the installed one may be put in.
+    #[serde(default)]
+    pub allow_downgrade: bool,
+    /// Whether recommended packages come along; `None` leaves it to the system's configuration.
+    #[serde(default)]
+    pub recommends: Option<bool>,
+    /// Whose configuration files win.
+    #[serde(default)]
+    pub config_files: ConfigFiles,
+    /// Further options for the package manager's command line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// Deadline of the whole transaction, waiting for locks included.
+    pub timeout: Seconds,
+}
+
+impl Transaction {
+    /// An empty transaction.
+    #[must_use]
+    pub const fn new(provider: Provider) -> Self {
+        Self {
+            provider,
+            install: Vec::new(),
+            remove: Vec::new(),
+            purge: Vec::new(),
+            allow_downgrade: false,
+            recommends: None,
+            config_files: ConfigFiles::Keep,
+            options: Vec::new(),
+            timeout: Seconds(3600),
+        }
+    }
+
+    /// Whether `other` may be carried out in the same call: same provider and options.
+    #[must_use]
+    pub fn joins(&self, other: &Self) -> bool {
+        let settings = |t: &Self| {
+            (
+                t.provider.clone(),
+                t.allow_downgrade,
+                t.recommends,
+                t.config_files,
+                t.options.clone(),
+                t.timeout,
+            )
+        };
+        settings(self) == settings(other)
+    }
+
+    /// Takes over the packages of `other`.
+    pub fn join(&mut self, other: Self) {
+        self.install.extend(other.install);
+        self.remove.extend(other.remove);
+        self.purge.extend(other.purge);
+    }
+}
+
+/// One line of what a package manager would do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackageChange {
+    /// Package name.
+    pub name: String,
+    /// Version now; `None` when absent.
+    pub from: Option<String>,
+    /// Version then; `None` when it is removed.
+    pub to: Option<String>,
+}

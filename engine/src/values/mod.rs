@@ -1,0 +1,14 @@
+//! Small value types that appear in properties, states and operations. They look at nothing but themselves.
+mod blob;
+mod mode;
+mod place;
+mod seconds;
+mod secret;
+mod words;
+
+pub use blob::{Blob, Digest, Held};
+pub use mode::Mode;
+pub use place::Place;
+pub use seconds::Seconds;
+pub use secret::Secret;
+pub use words::Words;
