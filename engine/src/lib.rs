@@ -1,7 +1,48 @@
-//! brasa's engine.
+//! brasa's engine: what a cookbook is written against.
+//!
+//! The one idea: **a resource never touches the machine. It reads, and it returns operations as data. One host performs
+//! them.** So plan, journal, undo and tests are decorators around one loop, written once.
+//!
+//! Floors, each importing only lower ones:
+//!
+//! | floor | modules | what |
+//! |---|---|---|
+//! | 0 | [`values`], [`Error`], [`suggest`] | small types, errors, "did you mean" |
+//! | 1 | [`host`] | the only door to the machine: [`host::Probe`] reads, [`host::Host`] performs [`host::Op`]s |
+//! | 2 | [`resource`], `facts` | the trait of a kind and its `step`; what is known of the machine |
+//! | 3 | `resources` | one file per kind |
+//! | 4 | [`node`], [`recipe`] | input; what a recipe function sees |
+//! | 5 | [`compile`](compile()), [`converge`], [`event`] | names to functions to a [`Run`]; the loop; what happens |
+//! | 6 | `state`, `spec` | lock, journal, history; the test kit for cookbooks |
+mod compile;
+pub mod converge;
 mod error;
+pub mod event;
 pub mod host;
+pub mod node;
+pub mod recipe;
+pub mod resource;
+pub mod resources;
 pub mod suggest;
 pub mod values;
 
+pub use compile::{Outline, OutlineNotice, Run, compile, compile_function};
 pub use error::{Error, Fault, Kind, Result};
+#[doc(hidden)]
+pub use serde_json as __serde_json;
+
+/// What a cookbook imports.
+pub mod prelude {
+    pub use crate::{
+        Error, Fault, Result,
+        node::{AttributeSet, Node},
+        recipe::{
+            Composed, Composite, Cookbook, Declare, Declared, Guard, Id, Recipe, Ref, Timing,
+            Timing::{Before, Delayed, Immediately},
+            exists, shell, when,
+        },
+        resource::lazy,
+        resources::prelude::*,
+        values::{Mode, Seconds, Secret},
+    };
+}

@@ -21,6 +21,20 @@ pub trait Host: Probe {
     /// What the machine refused, in the caller's terms.
     fn perform(&mut self, op: &Op) -> Result<Performed>;
 
+    /// Carries out operations that belong together and do not depend on each other. A host may sync them as one group.
+    ///
+    /// # Errors
+    /// The first failure; operations before it are carried out, later ones may be.
+    fn perform_all(&mut self, operations: &[Op]) -> Result<Performed> {
+        let mut performed = Performed::Done;
+        for operation in operations {
+            if self.perform(operation)? == Performed::Assumed {
+                performed = Performed::Assumed;
+            }
+        }
+        Ok(performed)
+    }
+
     /// Reading this host as a plain probe.
     fn as_probe(&self) -> &dyn Probe;
 
@@ -37,7 +51,7 @@ pub trait Host: Probe {
 }
 
 /// What became of an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Performed {
     /// It was carried out (or predicted completely): reading shows the effect.
     Done,

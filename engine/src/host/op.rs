@@ -14,6 +14,7 @@ use crate::values::{Blob, Mode};
 /// File content appears in it by checksum only, so an operation can be logged, journalled and reported as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "operations are few and short-lived")]
 pub enum Op {
     /// Puts a regular file in place, atomically.
     Write(Write),
@@ -150,6 +151,7 @@ impl ServiceVerb {
 /// What can be done to accounts. States are whole: only what differs is changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "operations are few and short-lived")]
 pub enum AccountChange {
     /// Makes an account.
     CreateUser {

@@ -156,9 +156,16 @@ impl Transaction {
 
     /// Takes over the packages of `other`.
     pub fn join(&mut self, other: Self) {
-        self.install.extend(other.install);
-        self.remove.extend(other.remove);
-        self.purge.extend(other.purge);
+        fn unite<T: PartialEq>(into: &mut Vec<T>, from: Vec<T>) {
+            for item in from {
+                if !into.contains(&item) {
+                    into.push(item);
+                }
+            }
+        }
+        unite(&mut self.install, other.install);
+        unite(&mut self.remove, other.remove);
+        unite(&mut self.purge, other.purge);
     }
 }
 

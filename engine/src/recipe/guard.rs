@@ -1,0 +1,128 @@
+use std::path::PathBuf;
+
+use crate::{
+    Error, Result,
+    host::{Command, Probe},
+    resource::Environment,
+    values::Seconds,
+};
+
+type Test = Box<dyn Fn(&dyn Probe) -> Result<bool> + Send + Sync>;
+
+/// A condition that is checked on the machine just before the step: a shell command, or a closure over a [`Probe`].
+pub struct Guard {
+    about: String,
+    test: Condition,
+}
+
+enum Condition {
+    Shell(Command),
+    Closure(Test),
+}
+
+impl Guard {
+    /// Whether it holds now.
+    ///
+    /// # Errors
+    /// When it cannot be found out: the command's user or directory does not exist, or its deadline passed.
+    pub fn holds(&self, probe: &dyn Probe) -> Result<bool> {
+        match &self.test {
+            Condition::Shell(command) => Ok(probe.query(command)?.success()),
+            Condition::Closure(test) => test(probe),
+        }
+    }
+
+    /// What it asks, for people.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        &self.about
+    }
+
+    /// Runs the command of a [`shell`] guard as this user.
+    #[must_use]
+    pub fn user(self, user: impl Into<String>) -> Self {
+        self.with(|command| command.user = Some(user.into()))
+    }
+
+    /// Runs the command of a [`shell`] guard with this group.
+    #[must_use]
+    pub fn group(self, group: impl Into<String>) -> Self {
+        self.with(|command| command.group = Some(group.into()))
+    }
+
+    /// Runs the command of a [`shell`] guard in this directory.
+    #[must_use]
+    pub fn cwd(self, directory: impl Into<PathBuf>) -> Self {
+        self.with(|command| command.cwd = Some(directory.into()))
+    }
+
+    /// Adds variables to the environment of a [`shell`] guard's command.
+    #[must_use]
+    pub fn environment(self, variables: impl Into<Environment>) -> Self {
+        self.with(|command| command.environment.extend(variables.into().0))
+    }
+
+    /// Gives the command of a [`shell`] guard another deadline than an hour.
+    #[must_use]
+    pub fn timeout(self, limit: impl Into<Seconds>) -> Self {
+        self.with(|command| command.timeout = limit.into())
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
+        if let Condition::Shell(command) = &mut self.test {
+            change(command);
+        }
+        self
+    }
+}
+
+/// A guard that runs a line in `/bin/sh`; exit code 0 means that it holds. The command must not change anything.
+pub fn shell(line: impl Into<String>) -> Guard {
+    let line = line.into();
+    Guard {
+        about: format!("`{line}`"),
+        test: Condition::Shell(Command::shell(line)),
+    }
+}
+
+/// A guard that asks the machine by a closure; `about` says what, for people.
+pub fn when(about: impl Into<String>, test: impl Fn(&dyn Probe) -> Result<bool> + Send + Sync + 'static) -> Guard {
+    Guard {
+        about: about.into(),
+        test: Condition::Closure(Box::new(test)),
+    }
+}
+
+/// A guard that holds when there is something at `path`.
+pub fn exists(path: impl Into<PathBuf>) -> Guard {
+    let path = path.into();
+    when(format!("`{}` exists", path.display()), move |probe| {
+        Ok(probe.entry(&path)?.is_some())
+    })
+}
+
+impl From<&str> for Guard {
+    fn from(line: &str) -> Self {
+        shell(line)
+    }
+}
+
+impl From<String> for Guard {
+    fn from(line: String) -> Self {
+        shell(line)
+    }
+}
+
+/// Checks guards in order; the reason to skip, if there is one: every `only_if` must hold, any `not_if` skips.
+pub(crate) fn skip_reason(guards: &[(bool, Guard)], probe: &dyn Probe) -> Result<Option<String>> {
+    for (wanted, guard) in guards {
+        let word = if *wanted { "only_if" } else { "not_if" };
+        let holds = guard.holds(probe).map_err(|source| {
+            Error::failed(format!("guard {word} {} could not be evaluated: {source}", guard.about))
+        })?;
+        if holds != *wanted {
+            return Ok(Some(format!("{word} {}", guard.about)));
+        }
+    }
+    Ok(None)
+}

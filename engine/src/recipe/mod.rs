@@ -1,0 +1,17 @@
+//! What a cookbook author sees: recipes, declarations, references, guards, cookbooks.
+mod composite;
+mod cookbook;
+pub(crate) mod declared;
+mod guard;
+#[allow(clippy::module_inception, reason = "the type gives the module its name")]
+mod recipe;
+mod reference;
+
+pub use composite::{Action as CompositeAction, Composed, Composite};
+pub use cookbook::Cookbook;
+pub use declared::{Declare, Declared, IntoActions, Timing};
+pub use guard::{Guard, exists, shell, when};
+pub use recipe::Recipe;
+pub(crate) use recipe::{Compiling, Entry};
+pub(crate) use reference::Address;
+pub use reference::{Id, Ref, Target};

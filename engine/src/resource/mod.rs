@@ -1,0 +1,86 @@
+//! One definition per resource: read, want, ops. Diff, plan, verification, journal and reports are derived from it.
+mod action;
+mod diff;
+mod properties;
+mod step;
+mod value;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use action::Action;
+pub use diff::{Field, diff, unified};
+pub use properties::{Described, Environment, Property, PropertyInfo};
+pub use step::{Changed, Pending, Step, prepare, step};
+pub use value::{Content, Value, lazy};
+
+use crate::{
+    Fault, Result,
+    host::{Op, Probe},
+};
+
+/// A thing the engine can bring to a wanted state.
+pub trait Resource: Send + Sync + 'static {
+    /// The word before the brackets in `file[/etc/motd]`.
+    const KIND: &'static str;
+
+    /// Neighbouring resources of one class are carried out together: `packages` in one transaction, `files` synced as
+    /// one group. Only for kinds whose steps do not depend on each other.
+    const BATCH: Option<&'static str> = None;
+
+    /// What can be asked of it; the default is what happens when a recipe names no action.
+    type Action: Action;
+
+    /// A full picture of the thing, used for *is* and *should be* alike.
+    type State: Clone + PartialEq + Serialize + DeserializeOwned;
+
+    /// The words inside the brackets.
+    fn name(&self) -> String;
+
+    /// What is wrong with the declaration itself, found before anything is changed: a mode beyond 7777, a relative path.
+    fn check(&self) -> Vec<Fault> {
+        Vec::new()
+    }
+
+    /// Whether what it holds must never be shown.
+    fn is_sensitive(&self) -> bool {
+        false
+    }
+
+    /// How the thing is. Read only: a `Probe` cannot change the machine.
+    ///
+    /// # Errors
+    /// When the state cannot be found out; never to say that the thing is absent.
+    fn read(&self, probe: &dyn Probe) -> Result<Self::State>;
+
+    /// How it should be: `now` with the named properties replaced. No side effects.
+    ///
+    /// # Errors
+    /// When the goal cannot be reached from here, said before anything is done.
+    fn want(&self, action: Self::Action, now: &Self::State, probe: &dyn Probe) -> Result<Goal<Self::State>>;
+
+    /// The operations that make `change.to` true, in order. A pure function: the engine performs them.
+    ///
+    /// # Errors
+    /// When no operations lead there.
+    fn ops(&self, change: &Change<Self::State>) -> Result<Vec<Op>>;
+}
+
+/// Where an action leads.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goal<S> {
+    /// Be like this; nothing happens when it already is.
+    State(S),
+    /// Do the thing once (restart, run), after which it is like this.
+    Event(&'static str, S),
+}
+
+/// The way from what is to what should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change<S> {
+    /// As it is.
+    pub from: S,
+    /// As it should be.
+    pub to: S,
+    /// What to do once on the way, as `restart`.
+    pub event: Option<&'static str>,
+}

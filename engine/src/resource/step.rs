@@ -1,0 +1,175 @@
+use serde::Serialize;
+
+use super::{Action as _, Change, Field, Goal, Resource, diff, unified};
+use crate::{
+    Error, Result,
+    host::{EntryKind, Host, Op, Performed, Probe},
+};
+
+/// What a step did, or (on a dry host) would do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// The thing is as it should be.
+    UpToDate,
+    /// Something was done.
+    Changed(Changed),
+}
+
+/// A change: what differed and what was done about it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Changed {
+    /// What was done once, as `restart`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<&'static str>,
+    /// Properties that differed.
+    pub fields: Vec<Field>,
+    /// The operations, in order.
+    pub operations: Vec<Op>,
+    /// Unified diffs of the files written. Empty for sensitive ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub diffs: Vec<String>,
+}
+
+/// A change that was found necessary and not yet made.
+pub trait Pending {
+    /// The operations it takes.
+    fn operations(&self) -> &[Op];
+    /// Whether the state read back is the one asked for.
+    ///
+    /// # Errors
+    /// [`Error::NotConverged`] with what is left.
+    fn verify(&self, probe: &dyn Probe) -> Result<()>;
+    /// What to report.
+    fn into_changed(self: Box<Self>) -> Changed;
+}
+
+struct Prepared<'r, R: Resource> {
+    resource: &'r R,
+    to: R::State,
+    changed: Changed,
+    operations: Vec<Op>,
+}
+
+impl<R: Resource> Pending for Prepared<'_, R> {
+    fn operations(&self) -> &[Op] {
+        &self.operations
+    }
+
+    fn verify(&self, probe: &dyn Probe) -> Result<()> {
+        let now = self.resource.read(probe)?;
+        if now == self.to {
+            return Ok(());
+        }
+        let left: Vec<_> = diff(&now, &self.to).iter().map(ToString::to_string).collect();
+        if left.is_empty() {
+            return Ok(()); // equal in all that is shown
+        }
+        let id = format!("{}[{}]", R::KIND, self.resource.name());
+        let left = if self.resource.is_sensitive() {
+            "(sensitive)".to_owned()
+        } else {
+            left.join(", ")
+        };
+        Err(Error::NotConverged { id, left })
+    }
+
+    fn into_changed(self: Box<Self>) -> Changed {
+        self.changed
+    }
+}
+
+/// The first half of a step: read, want, diff, ops. `None` means there is nothing to do.
+///
+/// # Errors
+/// What reading the machine or working out the goal met.
+pub fn prepare<'r, R: Resource>(
+    resource: &'r R,
+    action: R::Action,
+    sensitive: bool,
+    probe: &dyn Probe,
+) -> Result<Option<Box<dyn Pending + 'r>>> {
+    let from = resource.read(probe)?;
+    let (to, event) = match resource.want(action, &from, probe)? {
+        Goal::State(to) => (to, None),
+        Goal::Event(event, to) => (to, Some(event)),
+    };
+    if from == to && event.is_none() {
+        return Ok(None);
+    }
+    let mut fields = diff(&from, &to);
+    if fields.is_empty() && event.is_none() {
+        return Ok(None);
+    }
+    let mut operations = resource.ops(&Change {
+        from,
+        to: to.clone(),
+        event,
+    })?;
+    if operations.is_empty() && event.is_none() {
+        return Err(Error::failed(format!(
+            "{}[{}]: nothing leads to the state that action `{}` asks for",
+            R::KIND,
+            resource.name(),
+            action.name()
+        )));
+    }
+    let sensitive = sensitive || resource.is_sensitive();
+    let mut diffs = Vec::new();
+    if sensitive {
+        for operation in &mut operations {
+            if let Op::Run(command) = operation {
+                command.sensitive = true;
+            }
+        }
+        for field in &mut fields {
+            field.from = "(sensitive)".into();
+            field.to = "(sensitive)".into();
+        }
+    } else {
+        for operation in &operations {
+            diffs.extend(content_diff(operation, probe)?);
+        }
+    }
+    let changed = Changed {
+        event,
+        fields,
+        operations: operations.clone(),
+        diffs,
+    };
+    Ok(Some(Box::new(Prepared {
+        resource,
+        to,
+        changed,
+        operations,
+    })))
+}
+
+fn content_diff(operation: &Op, probe: &dyn Probe) -> Result<Option<String>> {
+    let Op::Write(write) = operation else { return Ok(None) };
+    let old = match probe.entry(&write.path)?.map(|entry| entry.kind) {
+        Some(EntryKind::File { content }) => Some(content),
+        Some(EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. }) | None => None,
+    };
+    Ok(unified(&write.path.display().to_string(), old.as_ref(), &write.content))
+}
+
+/// A whole step: read, want, diff, perform, read again. The one place where this is written.
+///
+/// # Errors
+/// What reading, the goal or an operation met; [`Error::NotConverged`] when the state read back is another.
+pub fn step<R: Resource>(resource: &R, action: R::Action, host: &mut dyn Host) -> Result<Step> {
+    let Some(pending) = prepare(resource, action, false, host.as_probe())? else {
+        return Ok(Step::UpToDate);
+    };
+    carry_out(&*pending, host)?;
+    Ok(Step::Changed(pending.into_changed()))
+}
+
+/// The second half of a step: perform, read again.
+pub(crate) fn carry_out(pending: &dyn Pending, host: &mut dyn Host) -> Result<()> {
+    let mut known = true;
+    for operation in pending.operations() {
+        known &= host.perform(operation)? == Performed::Done;
+    }
+    if known { pending.verify(host.as_probe()) } else { Ok(()) }
+}
