@@ -211,7 +211,7 @@ impl<T: Property> Property for Value<T> {
 /// The first field is the name in brackets; each property becomes an `Option` field with a setter of the same name that
 /// takes anything convertible.
 ///
-/// ```ignore
+/// ```text
 /// properties! {
 ///     /// A regular file.
 ///     pub struct File("path") {
