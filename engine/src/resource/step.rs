@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::{Action as _, Change, Field, Goal, Resource, diff, unified};
 use crate::{
     Error, Result,
-    host::{EntryKind, Host, Op, Performed, Probe},
+    host::{EntryKind, Host, Op, PackageChange, Performed, Probe},
 };
 
 /// What a step did, or (on a dry host) would do.
@@ -25,6 +25,9 @@ pub struct Changed {
     pub fields: Vec<Field>,
     /// The operations, in order.
     pub operations: Vec<Op>,
+    /// What the package manager changed for it, dependencies included.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<PackageChange>,
     /// Unified diffs of the files written. Empty for sensitive ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub diffs: Vec<String>,
@@ -65,11 +68,7 @@ impl<R: Resource> Pending for Prepared<'_, R> {
             return Ok(()); // equal in all that is shown
         }
         let id = format!("{}[{}]", R::KIND, self.resource.name());
-        let left = if self.resource.is_sensitive() {
-            "(sensitive)".to_owned()
-        } else {
-            left.join(", ")
-        };
+        let left = if self.resource.is_sensitive() { "(sensitive)".to_owned() } else { left.join(", ") };
         Err(Error::NotConverged { id, left })
     }
 
@@ -100,11 +99,7 @@ pub fn prepare<'r, R: Resource>(
     if fields.is_empty() && event.is_none() {
         return Ok(None);
     }
-    let mut operations = resource.ops(&Change {
-        from,
-        to: to.clone(),
-        event,
-    })?;
+    let mut operations = resource.ops(&Change { from, to: to.clone(), event })?;
     if operations.is_empty() && event.is_none() {
         return Err(Error::failed(format!(
             "{}[{}]: nothing leads to the state that action `{}` asks for",
@@ -130,18 +125,8 @@ pub fn prepare<'r, R: Resource>(
             diffs.extend(content_diff(operation, probe)?);
         }
     }
-    let changed = Changed {
-        event,
-        fields,
-        operations: operations.clone(),
-        diffs,
-    };
-    Ok(Some(Box::new(Prepared {
-        resource,
-        to,
-        changed,
-        operations,
-    })))
+    let changed = Changed { event, fields, operations: operations.clone(), packages: Vec::new(), diffs };
+    Ok(Some(Box::new(Prepared { resource, to, changed, operations })))
 }
 
 fn content_diff(operation: &Op, probe: &dyn Probe) -> Result<Option<String>> {
@@ -162,7 +147,9 @@ pub fn step<R: Resource>(resource: &R, action: R::Action, host: &mut dyn Host) -
         return Ok(Step::UpToDate);
     };
     carry_out(&*pending, host)?;
-    Ok(Step::Changed(pending.into_changed()))
+    let mut changed = pending.into_changed();
+    changed.packages = host.take_package_changes();
+    Ok(Step::Changed(changed))
 }
 
 /// The second half of a step: perform, read again.
