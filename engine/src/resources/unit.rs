@@ -167,10 +167,7 @@ pub(crate) fn want(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &dyn P
 
 /// The operations of a change.
 pub(crate) fn ops(unit: &str, change: &Change<UnitState>) -> Vec<Op> {
-    let operation = |verb| Op::Service {
-        unit: unit.to_owned(),
-        verb,
-    };
+    let operation = |verb| Op::Service { unit: unit.to_owned(), verb };
     let mut operations = Vec::new();
     if change.from.boot != change.to.boot {
         operations.push(operation(match change.to.boot {
@@ -198,9 +195,7 @@ pub(crate) fn ops(unit: &str, change: &Change<UnitState>) -> Vec<Op> {
 pub(crate) fn fault(unit: &str) -> Option<String> {
     let known = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     if unit.is_empty() || unit.starts_with('-') || !unit.chars().all(known) {
-        Some(format!(
-            "`{unit}` is no unit name: letters, digits and `:-_.\\@` are allowed, and no `-` in front"
-        ))
+        Some(format!("`{unit}` is no unit name: letters, digits and `:-_.\\@` are allowed, and no `-` in front"))
     } else {
         None
     }
@@ -215,10 +210,7 @@ fn refuse_unless_there(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &d
     Err(Error::Missing {
         kind: "unit",
         name: unit.to_owned(),
-        why: Some(format!(
-            "the init system knows no such unit, so there is nothing to {}",
-            verb.name()
-        )),
+        why: Some(format!("the init system knows no such unit, so there is nothing to {}", verb.name())),
     })
 }
 
@@ -287,11 +279,7 @@ mod tests {
         resource::Change,
     };
 
-    const STOPPED: UnitState = UnitState {
-        boot: Boot::Disabled,
-        running: Running::Stopped,
-        exists: true,
-    };
+    const STOPPED: UnitState = UnitState { boot: Boot::Disabled, running: Running::Stopped, exists: true };
 
     fn verbs(from: UnitState, to: UnitState, event: Option<&'static str>) -> Vec<ServiceVerb> {
         ops("x", &Change { from, to, event })
@@ -313,26 +301,11 @@ mod tests {
 
     #[test]
     fn each_difference_is_one_verb() {
-        let enabled = UnitState {
-            boot: Boot::Enabled,
-            ..STOPPED
-        };
-        let masked = UnitState {
-            boot: Boot::Masked,
-            ..STOPPED
-        };
-        let unmasked = UnitState {
-            boot: Boot::Unmasked,
-            ..STOPPED
-        };
-        let running = UnitState {
-            running: Running::Running,
-            ..STOPPED
-        };
-        let started = UnitState {
-            running: Running::Started,
-            ..STOPPED
-        };
+        let enabled = UnitState { boot: Boot::Enabled, ..STOPPED };
+        let masked = UnitState { boot: Boot::Masked, ..STOPPED };
+        let unmasked = UnitState { boot: Boot::Unmasked, ..STOPPED };
+        let running = UnitState { running: Running::Running, ..STOPPED };
+        let started = UnitState { running: Running::Started, ..STOPPED };
         assert_eq!(verbs(STOPPED, enabled.clone(), None), [ServiceVerb::Enable]);
         assert_eq!(verbs(enabled.clone(), STOPPED, None), [ServiceVerb::Disable]);
         assert_eq!(verbs(enabled, masked.clone(), None), [ServiceVerb::Mask]);
