@@ -396,7 +396,8 @@ impl Converge<'_> {
         }
         self.ledger.end(&entry.id, action.name, true)?;
         doubts.extend(self.host.take_doubts());
-        let changed = pending.into_changed();
+        let mut changed = pending.into_changed();
+        changed.packages = self.host.take_package_changes();
         self.ended(
             index,
             action,
@@ -711,7 +712,9 @@ impl Converge<'_> {
         if let Err(error) = verified {
             return self.failed(index, action, Why::DECLARED, started, error);
         }
-        let changed = pending.into_changed();
+        let mut changed = pending.into_changed();
+        // The first member carries the package changes of the whole transaction.
+        changed.packages = self.host.take_package_changes();
         self.ended(
             index,
             action,

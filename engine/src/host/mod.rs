@@ -44,6 +44,11 @@ pub trait Host: Probe {
         Vec::new()
     }
 
+    /// Everything the package manager changed (on a dry host: would change) since the last call, dependencies included.
+    fn take_package_changes(&mut self) -> Vec<PackageChange> {
+        Vec::new()
+    }
+
     /// Whether nothing is really changed here.
     fn is_dry(&self) -> bool {
         false

@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::{Action as _, Change, Field, Goal, Resource, diff, unified};
 use crate::{
     Error, Result,
-    host::{EntryKind, Host, Op, Performed, Probe},
+    host::{EntryKind, Host, Op, PackageChange, Performed, Probe},
 };
 
 /// What a step did, or (on a dry host) would do.
@@ -25,6 +25,9 @@ pub struct Changed {
     pub fields: Vec<Field>,
     /// The operations, in order.
     pub operations: Vec<Op>,
+    /// What the package manager changed for it, dependencies included.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<PackageChange>,
     /// Unified diffs of the files written. Empty for sensitive ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub diffs: Vec<String>,
@@ -162,7 +165,9 @@ pub fn step<R: Resource>(resource: &R, action: R::Action, host: &mut dyn Host) -
         return Ok(Step::UpToDate);
     };
     carry_out(&*pending, host)?;
-    Ok(Step::Changed(pending.into_changed()))
+    let mut changed = pending.into_changed();
+    changed.packages = host.take_package_changes();
+    Ok(Step::Changed(changed))
 }
 
 /// The second half of a step: perform, read again.
