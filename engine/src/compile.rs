@@ -79,9 +79,7 @@ pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Resul
         });
         match found {
             Some(recipe) => compile_one(node, &mut compiling, wanted, &*recipe.run),
-            None => compiling
-                .faults
-                .push(Fault::new(format!("recipe `{wanted}` is not in this binary"))),
+            None => compiling.faults.push(Fault::new(format!("recipe `{wanted}` is not in this binary"))),
         }
     }
     finish(compiling)
@@ -126,13 +124,7 @@ fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn 
 
 fn finish(mut compiling: Compiling) -> Result<Run> {
     let mut faults = std::mem::take(&mut compiling.faults);
-    let Compiling {
-        entries,
-        by_id,
-        parts,
-        recipes,
-        ..
-    } = compiling;
+    let Compiling { entries, by_id, parts, recipes, .. } = compiling;
     let resolve = |address: &Address, place: &Place, sentence: String, faults: &mut Vec<Fault>| {
         let name = match address {
             Address::Index(index) => return Some(*index),
@@ -154,59 +146,28 @@ fn finish(mut compiling: Compiling) -> Result<Run> {
     let mut notices: Vec<Vec<Notice>> = entries.iter().map(|_| Vec::new()).collect();
     for (index, entry) in entries.iter().enumerate() {
         for tell in &entry.item.common().notifies {
-            let to = if let Address::Name(name) = &tell.to {
-                name.as_str()
-            } else {
-                ""
-            };
+            let to = if let Address::Name(name) = &tell.to { name.as_str() } else { "" };
             let sentence = format!("{} notifies `{to}`, which no recipe in this run declares", entry.id);
             if let Some(to) = resolve(&tell.to, &tell.place, sentence, &mut faults) {
-                notices[index].push(Notice {
-                    to,
-                    action: tell.action.clone(),
-                    timing: tell.timing,
-                });
+                notices[index].push(Notice { to, action: tell.action.clone(), timing: tell.timing });
             }
         }
     }
     for (part, whole) in parts {
         if let Some(action) = entries[whole].item.action_named("changed") {
-            notices[part].push(Notice {
-                to: whole,
-                action,
-                timing: Timing::Immediately,
-            });
+            notices[part].push(Notice { to: whole, action, timing: Timing::Immediately });
         }
     }
     for (index, entry) in entries.iter().enumerate() {
         for listen in &entry.item.common().subscribes {
-            let from = if let Address::Name(name) = &listen.from {
-                name.as_str()
-            } else {
-                ""
-            };
-            let sentence = format!(
-                "{} subscribes to `{from}`, which no recipe in this run declares",
-                entry.id
-            );
+            let from = if let Address::Name(name) = &listen.from { name.as_str() } else { "" };
+            let sentence = format!("{} subscribes to `{from}`, which no recipe in this run declares", entry.id);
             if let Some(from) = resolve(&listen.from, &listen.place, sentence, &mut faults) {
-                notices[from].push(Notice {
-                    to: index,
-                    action: listen.action.clone(),
-                    timing: listen.timing,
-                });
+                notices[from].push(Notice { to: index, action: listen.action.clone(), timing: listen.timing });
             }
         }
     }
-    if faults.is_empty() {
-        Ok(Run {
-            entries,
-            notices,
-            recipes,
-        })
-    } else {
-        Err(Error::Faults(faults))
-    }
+    if faults.is_empty() { Ok(Run { entries, notices, recipes }) } else { Err(Error::Faults(faults)) }
 }
 
 impl Run {
@@ -263,11 +224,7 @@ impl Run {
     pub fn outline(&self) -> String {
         let mut text = String::new();
         for outline in self.outlines() {
-            let actions = if outline.actions.is_empty() {
-                "nothing".to_owned()
-            } else {
-                outline.actions.join("+")
-            };
+            let actions = if outline.actions.is_empty() { "nothing".to_owned() } else { outline.actions.join("+") };
             text += &format!("{} {actions}\n", outline.id);
             for notice in outline.notifies {
                 text += &format!("  notifies {} to {} ({})\n", notice.to, notice.action, notice.timing);

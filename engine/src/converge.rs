@@ -79,12 +79,7 @@ impl Run {
     /// # Errors
     /// The failures, each with its resource and place. The counts were told to the listener before.
     pub fn converge(&self, host: &mut dyn Host, context: Context) -> Result<Summary> {
-        let Context {
-            ledger,
-            listen,
-            owed,
-            stop,
-        } = context;
+        let Context { ledger, listen, owed, stop } = context;
         let mut converge = Converge {
             run: self,
             dry: host.is_dry(),
@@ -96,11 +91,7 @@ impl Run {
             summary: Summary::default(),
             failures: Vec::new(),
         };
-        let event = Event::Started {
-            recipes: self.recipes(),
-            resources: self.entries.len(),
-            dry: converge.dry,
-        };
+        let event = Event::Started { recipes: self.recipes(), resources: self.entries.len(), dry: converge.dry };
         (converge.listen)(&event);
         converge.take_over(owed);
         converge.declared();
@@ -141,11 +132,7 @@ struct Why<'c> {
 }
 
 impl Why<'static> {
-    const DECLARED: Self = Self {
-        cause: Cause::Declared,
-        uncertain: false,
-        depth: 0,
-    };
+    const DECLARED: Self = Self { cause: Cause::Declared, uncertain: false, depth: 0 };
 }
 
 /// A step failed; the error is in `failures` already.
@@ -165,21 +152,14 @@ impl Converge<'_> {
             let action = target.and_then(|to| self.run.entries[to].item.action_named(&debt.action));
             match (target, action) {
                 (Some(to), Some(action)) => {
-                    let notice = Notice {
-                        to,
-                        action,
-                        timing: Timing::Delayed,
-                    };
+                    let notice = Notice { to, action, timing: Timing::Delayed };
                     self.enqueue(notice, &debt.by, vec![debt.clone()], true, false);
                     kept.push(debt);
                 }
                 (Some(_) | None, _) => dropped.push(debt),
             }
         }
-        (self.listen)(&Event::Owed {
-            debts: &kept,
-            dropped: &dropped,
-        });
+        (self.listen)(&Event::Owed { debts: &kept, dropped: &dropped });
         for debt in &dropped {
             if let Err(error) = self.ledger.settle(debt) {
                 self.failures.push(error);
@@ -214,16 +194,9 @@ impl Converge<'_> {
             let cause = if queued.owed {
                 Cause::Owed { by: &by }
             } else {
-                Cause::Notified {
-                    by: &by,
-                    timing: Timing::Delayed,
-                }
+                Cause::Notified { by: &by, timing: Timing::Delayed }
             };
-            let why = Why {
-                cause,
-                uncertain: queued.uncertain,
-                depth: 0,
-            };
+            let why = Why { cause, uncertain: queued.uncertain, depth: 0 };
             if self.act(notice.to, &notice.action, why).is_ok() {
                 self.settle(&debts);
             }
@@ -231,17 +204,9 @@ impl Converge<'_> {
     }
 
     fn finish(self) -> Result<Summary> {
-        let Self {
-            mut failures,
-            summary,
-            listen,
-            ..
-        } = self;
+        let Self { mut failures, summary, listen, .. } = self;
         let sentences = failures.iter().map(ToString::to_string).collect();
-        listen(&Event::Finished {
-            summary,
-            failures: sentences,
-        });
+        listen(&Event::Finished { summary, failures: sentences });
         match failures.len() {
             0 => Ok(summary),
             1 => Err(failures.remove(0)),
@@ -251,11 +216,7 @@ impl Converge<'_> {
 
     fn interrupted(&mut self) -> bool {
         let Some(signal) = (self.stop)() else { return false };
-        if !self
-            .failures
-            .iter()
-            .any(|failure| matches!(failure, Error::Interrupted(_)))
-        {
+        if !self.failures.iter().any(|failure| matches!(failure, Error::Interrupted(_))) {
             self.failures.push(Error::Interrupted(signal));
         }
         true
@@ -276,13 +237,7 @@ impl Converge<'_> {
             queued.uncertain &= uncertain;
             queued.debts.extend(debts);
         } else {
-            self.queue.push(Queued {
-                notice,
-                by: by.to_owned(),
-                owed,
-                uncertain,
-                debts,
-            });
+            self.queue.push(Queued { notice, by: by.to_owned(), owed, uncertain, debts });
         }
     }
 
@@ -295,28 +250,16 @@ impl Converge<'_> {
                 .hint("make one of them delayed");
             return self.failed(index, action, why, started, error);
         }
-        (self.listen)(&Event::Begun {
-            resource: &entry.id,
-            action: action.name,
-            cause: why.cause,
-        });
+        (self.listen)(&Event::Begun { resource: &entry.id, action: action.name, cause: why.cause });
         let common = entry.item.common();
-        let mut left = if common.ignore_failure || self.dry {
-            0
-        } else {
-            common.retries
-        };
+        let mut left = if common.ignore_failure || self.dry { 0 } else { common.retries };
         loop {
             match self.attempt(index, action, why, started) {
                 Ok(done) => return done,
                 Err(error) if left > 0 && !matches!(error, Error::Interrupted(_)) => {
                     left -= 1;
-                    let event = Event::Retried {
-                        resource: &entry.id,
-                        action: action.name,
-                        error: error.to_string(),
-                        left,
-                    };
+                    let event =
+                        Event::Retried { resource: &entry.id, action: action.name, error: error.to_string(), left };
                     (self.listen)(&event);
                     self.pause(common.retry_delay.unwrap_or(RETRY_DELAY));
                     if self.interrupted() {
@@ -345,15 +288,8 @@ impl Converge<'_> {
         let before: Vec<_> = self.notices(index, Timing::Before);
         if matches!(attempt, Attempt::Pending(_)) && !before.is_empty() {
             for notice in before {
-                let cause = Cause::Notified {
-                    by: &entry.id,
-                    timing: Timing::Before,
-                };
-                let why = Why {
-                    cause,
-                    uncertain: why.uncertain,
-                    depth: why.depth + 1,
-                };
+                let cause = Cause::Notified { by: &entry.id, timing: Timing::Before };
+                let why = Why { cause, uncertain: why.uncertain, depth: why.depth + 1 };
                 if self.act(notice.to, &notice.action, why).is_err() {
                     return Ok(Err(Stopped));
                 }
@@ -364,16 +300,7 @@ impl Converge<'_> {
         let mut doubts = self.doubts(why);
         let pending = match attempt {
             Attempt::Skipped(reason) => {
-                self.ended(
-                    index,
-                    action,
-                    why,
-                    started,
-                    Outcome::Skipped {
-                        reason: &reason,
-                        doubts: &doubts,
-                    },
-                );
+                self.ended(index, action, why, started, Outcome::Skipped { reason: &reason, doubts: &doubts });
                 return Ok(Ok(()));
             }
             Attempt::UpToDate => {
@@ -398,16 +325,7 @@ impl Converge<'_> {
         doubts.extend(self.host.take_doubts());
         let mut changed = pending.into_changed();
         changed.packages = self.host.take_package_changes();
-        self.ended(
-            index,
-            action,
-            why,
-            started,
-            Outcome::Changed {
-                changed: &changed,
-                doubts: &doubts,
-            },
-        );
+        self.ended(index, action, why, started, Outcome::Changed { changed: &changed, doubts: &doubts });
         Ok(self.tell(index, &debts, !doubts.is_empty(), why.depth))
     }
 
@@ -422,11 +340,7 @@ impl Converge<'_> {
             }
             touched = true;
         }
-        if known {
-            pending.verify(self.host.as_probe()).map_err(|error| (error, true))
-        } else {
-            Ok(())
-        }
+        if known { pending.verify(self.host.as_probe()).map_err(|error| (error, true)) } else { Ok(()) }
     }
 
     fn doubts(&mut self, why: Why) -> Vec<String> {
@@ -438,11 +352,7 @@ impl Converge<'_> {
     }
 
     fn notices(&self, index: usize, timing: Timing) -> Vec<Notice> {
-        self.run.notices[index]
-            .iter()
-            .filter(|notice| notice.timing == timing)
-            .cloned()
-            .collect()
+        self.run.notices[index].iter().filter(|notice| notice.timing == timing).cloned().collect()
     }
 
     /// What changing entry `index` promises: its immediate and delayed notices.
@@ -453,11 +363,7 @@ impl Converge<'_> {
             Timing::Immediately => notice.action.name != "changed",
             Timing::Delayed => true,
         };
-        self.run.notices[index]
-            .iter()
-            .filter(promised)
-            .map(|notice| self.debt(index, notice))
-            .collect()
+        self.run.notices[index].iter().filter(promised).map(|notice| self.debt(index, notice)).collect()
     }
 
     fn debt(&self, by: usize, notice: &Notice) -> Debt {
@@ -474,19 +380,8 @@ impl Converge<'_> {
         let id = &run.entries[index].id;
         let mut flow = Ok(());
         for notice in self.notices(index, Timing::Immediately) {
-            let cause = Cause::Notified {
-                by: id,
-                timing: Timing::Immediately,
-            };
-            flow = self.act(
-                notice.to,
-                &notice.action,
-                Why {
-                    cause,
-                    uncertain,
-                    depth: depth + 1,
-                },
-            );
+            let cause = Cause::Notified { by: id, timing: Timing::Immediately };
+            flow = self.act(notice.to, &notice.action, Why { cause, uncertain, depth: depth + 1 });
             if flow.is_err() {
                 break;
             }
@@ -549,17 +444,7 @@ impl Converge<'_> {
         }
         let ignored = entry.item.common().ignore_failure && !matches!(error, Error::Interrupted(_));
         let (sentence, hints) = (error.to_string(), error.hints());
-        self.ended(
-            index,
-            action,
-            why,
-            started,
-            Outcome::Failed {
-                error: sentence,
-                hints,
-                ignored,
-            },
-        );
+        self.ended(index, action, why, started, Outcome::Failed { error: sentence, hints, ignored });
         if ignored {
             return Ok(());
         }
@@ -584,9 +469,7 @@ impl Converge<'_> {
                 && common.guards.is_empty()
                 && !common.ignore_failure
                 && common.retries == 0
-                && self.run.notices[at]
-                    .iter()
-                    .all(|notice| notice.timing == Timing::Delayed)
+                && self.run.notices[at].iter().all(|notice| notice.timing == Timing::Delayed)
                 && !self.run.entries[index..at].iter().any(|earlier| earlier.id == entry.id)
         };
         let mut end = index;
@@ -620,10 +503,7 @@ impl Converge<'_> {
         }
         // Doubts are told per resource: a batch in a plan that has any is carried out one by one.
         let doubtful = !self.host.take_doubts().is_empty();
-        let changing = members
-            .iter()
-            .filter(|(_, _, attempt)| matches!(attempt, Attempt::Pending(_)))
-            .count();
+        let changing = members.iter().filter(|(_, _, attempt)| matches!(attempt, Attempt::Pending(_))).count();
         if changing < 2 || doubtful {
             let next = start + members.len().max(1);
             for index in start..next {
@@ -643,11 +523,7 @@ impl Converge<'_> {
         let pending = |member: &&(usize, AnyAction, Attempt)| matches!(member.2, Attempt::Pending(_));
         for (index, action, _) in members.iter().filter(pending) {
             let id = &run.entries[*index].id;
-            (self.listen)(&Event::Begun {
-                resource: id,
-                action: action.name,
-                cause: Cause::Declared,
-            });
+            (self.listen)(&Event::Begun { resource: id, action: action.name, cause: Cause::Declared });
             let debts = self.debts(*index);
             if let Err(error) = self.ledger.begin(id, action.name, &debts) {
                 self.failures.push(error);
@@ -664,21 +540,12 @@ impl Converge<'_> {
                         &action,
                         Why::DECLARED,
                         started,
-                        Outcome::Skipped {
-                            reason: &reason,
-                            doubts: &[],
-                        },
+                        Outcome::Skipped { reason: &reason, doubts: &[] },
                     );
                     Ok(())
                 }
                 (Attempt::UpToDate, _) => {
-                    self.ended(
-                        index,
-                        &action,
-                        Why::DECLARED,
-                        started,
-                        Outcome::UpToDate { doubts: &[] },
-                    );
+                    self.ended(index, &action, Why::DECLARED, started, Outcome::UpToDate { doubts: &[] });
                     Ok(())
                 }
                 // Together it failed: one by one tells whose fault it is, and does what can be done.
@@ -715,16 +582,7 @@ impl Converge<'_> {
         let mut changed = pending.into_changed();
         // The first member carries the package changes of the whole transaction.
         changed.packages = self.host.take_package_changes();
-        self.ended(
-            index,
-            action,
-            Why::DECLARED,
-            started,
-            Outcome::Changed {
-                changed: &changed,
-                doubts,
-            },
-        );
+        self.ended(index, action, Why::DECLARED, started, Outcome::Changed { changed: &changed, doubts });
         let debts = self.debts(index);
         self.tell(index, &debts, !doubts.is_empty(), 0)
     }

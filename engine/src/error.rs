@@ -23,12 +23,7 @@ impl Fault {
     /// A fault with nothing but its sentence.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            place: None,
-            message: message.into(),
-            excerpt: None,
-            hints: Vec::new(),
-        }
+        Self { place: None, message: message.into(), excerpt: None, hints: Vec::new() }
     }
 
     /// Says where it was written.
@@ -184,10 +179,7 @@ impl Error {
     /// A whole sentence for a cause that needs no variant of its own.
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {
-        Self::Failed {
-            message: message.into(),
-            hints: Vec::new(),
-        }
+        Self::Failed { message: message.into(), hints: Vec::new() }
     }
 
     /// Adds a hint to [`Error::Failed`]; other variants derive their own and stay as they are.
@@ -215,11 +207,9 @@ impl Error {
                 Kind::Interrupted(signal) => Kind::Interrupted(signal),
                 Kind::Failed | Kind::Input | Kind::Busy => Kind::Failed,
             },
-            Self::Several(all) => all
-                .iter()
-                .map(Self::kind)
-                .find(|kind| matches!(kind, Kind::Interrupted(_)))
-                .unwrap_or(Kind::Failed),
+            Self::Several(all) => {
+                all.iter().map(Self::kind).find(|kind| matches!(kind, Kind::Interrupted(_))).unwrap_or(Kind::Failed)
+            }
             Self::Io { .. }
             | Self::Command { .. }
             | Self::Timeout { .. }
@@ -242,9 +232,7 @@ impl Error {
             Self::Missing { kind: "directory", .. } => {
                 vec!["declare the directory before it, or make it `recursive`".to_owned()]
             }
-            Self::Missing {
-                kind: "user" | "group", ..
-            } => {
+            Self::Missing { kind: "user" | "group", .. } => {
                 vec!["declare the account before it, or correct the name".to_owned()]
             }
             Self::Locked { .. } => vec!["run again when it has finished".to_owned()],
@@ -271,11 +259,7 @@ fn list(faults: &[Fault]) -> String {
 
 fn tail(output: &str) -> String {
     let output = output.trim_end();
-    if output.is_empty() {
-        String::new()
-    } else {
-        format!("; it printed:\n{output}")
-    }
+    if output.is_empty() { String::new() } else { format!("; it printed:\n{output}") }
 }
 
 /// The cause in words people use, where the system's own are too terse.
@@ -291,10 +275,9 @@ fn cause(source: &io::Error) -> String {
 fn io_hint(source: &io::Error, path: &std::path::Path) -> Option<String> {
     match source.kind() {
         io::ErrorKind::StorageFull => Some("free some space and run again; the old content is untouched".to_owned()),
-        io::ErrorKind::ReadOnlyFilesystem => Some(format!(
-            "mount the file system that holds `{}` read-write, and run again",
-            path.display()
-        )),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some(format!("mount the file system that holds `{}` read-write, and run again", path.display()))
+        }
         io::ErrorKind::PermissionDenied => Some(
             "run as root; if you did, the file may be immutable (`lsattr`) or the file system restricted".to_owned(),
         ),

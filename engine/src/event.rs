@@ -85,18 +85,11 @@ pub struct ProgressLine {
 impl From<&Progress> for ProgressLine {
     fn from(progress: &Progress) -> Self {
         match progress {
-            Progress::Step { text, percent } => Self {
-                text: text.clone(),
-                percent: *percent,
-            },
-            Progress::Waiting { what, holder, waited } => Self {
-                text: format!("waiting for {what}, held by {holder} ({waited} s)"),
-                percent: None,
-            },
-            Progress::Note { message, .. } => Self {
-                text: message.clone(),
-                percent: None,
-            },
+            Progress::Step { text, percent } => Self { text: text.clone(), percent: *percent },
+            Progress::Waiting { what, holder, waited } => {
+                Self { text: format!("waiting for {what}, held by {holder} ({waited} s)"), percent: None }
+            }
+            Progress::Note { message, .. } => Self { text: message.clone(), percent: None },
         }
     }
 }

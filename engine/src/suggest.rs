@@ -18,11 +18,7 @@ pub fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) ->
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             let all: Vec<_> = known.into_iter().map(|k| format!("`{k}`")).collect();
-            if all.is_empty() {
-                "none is known".to_owned()
-            } else {
-                format!("known are {}", all.join(", "))
-            }
+            if all.is_empty() { "none is known".to_owned() } else { format!("known are {}", all.join(", ")) }
         }
     }
 }
@@ -65,12 +61,7 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, d) in [
-            ("", "abc", 3),
-            ("abc", "abc", 0),
-            ("tll", "ttl", 1),
-            ("kitten", "sitting", 3),
-        ] {
+        for (a, b, d) in [("", "abc", 3), ("abc", "abc", 0), ("tll", "ttl", 1), ("kitten", "sitting", 3)] {
             assert_eq!(distance(a, b), d, "{a} {b}");
         }
     }

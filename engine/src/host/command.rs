@@ -78,20 +78,13 @@ impl fmt::Display for Command {
             return f.write_str(line);
         }
         let plain = |word: &str| {
-            !word.is_empty()
-                && word
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&b))
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&b))
         };
         for (n, word) in self.argv.iter().enumerate() {
             if n > 0 {
                 f.write_str(" ")?;
             }
-            if plain(word) {
-                f.write_str(word)?
-            } else {
-                write!(f, "'{}'", word.replace('\'', r"'\''"))?
-            }
+            if plain(word) { f.write_str(word)? } else { write!(f, "'{}'", word.replace('\'', r"'\''"))? }
         }
         Ok(())
     }

@@ -142,14 +142,7 @@ impl Transaction {
     #[must_use]
     pub fn joins(&self, other: &Self) -> bool {
         let settings = |t: &Self| {
-            (
-                t.provider.clone(),
-                t.allow_downgrade,
-                t.recommends,
-                t.config_files,
-                t.options.clone(),
-                t.timeout,
-            )
+            (t.provider.clone(), t.allow_downgrade, t.recommends, t.config_files, t.options.clone(), t.timeout)
         };
         settings(self) == settings(other)
     }

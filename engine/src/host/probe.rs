@@ -139,11 +139,7 @@ pub struct ServiceState {
 
 impl ServiceState {
     /// The state of a unit nobody has heard of.
-    pub const ABSENT: Self = Self {
-        exists: false,
-        enabled: Enabled::No,
-        active: Active::No,
-    };
+    pub const ABSENT: Self = Self { exists: false, enabled: Enabled::No, active: Active::No };
 }
 
 /// Whether a unit starts at boot.

@@ -38,10 +38,7 @@ pub struct Composed<C> {
 
 impl<C: Composite> Composed<C> {
     pub(crate) fn of(composite: &C) -> Self {
-        Self {
-            name: composite.name(),
-            kind: PhantomData,
-        }
+        Self { name: composite.name(), kind: PhantomData }
     }
 }
 

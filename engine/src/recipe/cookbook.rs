@@ -22,11 +22,7 @@ impl Cookbook {
     /// An empty cookbook. Give `env!("CARGO_PKG_VERSION")` as its version.
     #[must_use]
     pub const fn new(name: &'static str, version: &'static str) -> Self {
-        Self {
-            name,
-            version,
-            recipes: Vec::new(),
-        }
+        Self { name, version, recipes: Vec::new() }
     }
 
     /// Adds a recipe, which run-lists call `NAME::recipe`; `default` is what the bare cookbook name means.

@@ -44,10 +44,7 @@ pub(crate) struct AnyAction {
 
 impl AnyAction {
     fn of<A: Action>(action: A) -> Self {
-        Self {
-            name: action.name(),
-            value: Arc::new(action),
-        }
+        Self { name: action.name(), value: Arc::new(action) }
     }
 }
 
@@ -86,11 +83,7 @@ pub(crate) struct Common {
 
 impl<R: Resource> From<R> for Declared<R> {
     fn from(resource: R) -> Self {
-        Self {
-            resource,
-            actions: vec![R::Action::default()],
-            common: Common::default(),
-        }
+        Self { resource, actions: vec![R::Action::default()], common: Common::default() }
     }
 }
 
@@ -141,12 +134,7 @@ pub trait Declare<R: Resource>: Into<Declared<R>> {
     fn notifies<T: Resource>(self, action: T::Action, target: impl Target<T>, timing: Timing) -> Declared<R> {
         let place = Location::caller().into();
         let mut declared = self.into();
-        declared.common.notifies.push(Tell {
-            place,
-            to: target.address(),
-            action: AnyAction::of(action),
-            timing,
-        });
+        declared.common.notifies.push(Tell { place, to: target.address(), action: AnyAction::of(action), timing });
         declared
     }
 
@@ -271,10 +259,7 @@ impl<R: Resource> Item for Declared<R> {
     }
 
     fn attempt(&self, action: &AnyAction, probe: &dyn Probe) -> Result<Attempt<'_>> {
-        let action = action
-            .value
-            .downcast_ref::<R::Action>()
-            .expect("a notice is typed by its target's kind");
+        let action = action.value.downcast_ref::<R::Action>().expect("a notice is typed by its target's kind");
         if let Some(reason) = skip_reason(&self.common.guards, probe)? {
             return Ok(Attempt::Skipped(reason));
         }

@@ -79,26 +79,18 @@ impl Guard {
 /// A guard that runs a line in `/bin/sh`; exit code 0 means that it holds. The command must not change anything.
 pub fn shell(line: impl Into<String>) -> Guard {
     let line = line.into();
-    Guard {
-        about: format!("`{line}`"),
-        test: Condition::Shell(Command::shell(line)),
-    }
+    Guard { about: format!("`{line}`"), test: Condition::Shell(Command::shell(line)) }
 }
 
 /// A guard that asks the machine by a closure; `about` says what, for people.
 pub fn when(about: impl Into<String>, test: impl Fn(&dyn Probe) -> Result<bool> + Send + Sync + 'static) -> Guard {
-    Guard {
-        about: about.into(),
-        test: Condition::Closure(Box::new(test)),
-    }
+    Guard { about: about.into(), test: Condition::Closure(Box::new(test)) }
 }
 
 /// A guard that holds when there is something at `path`.
 pub fn exists(path: impl Into<PathBuf>) -> Guard {
     let path = path.into();
-    when(format!("`{}` exists", path.display()), move |probe| {
-        Ok(probe.entry(&path)?.is_some())
-    })
+    when(format!("`{}` exists", path.display()), move |probe| Ok(probe.entry(&path)?.is_some()))
 }
 
 impl From<&str> for Guard {

@@ -54,12 +54,7 @@ impl Entry {
 
 impl<'a> Recipe<'a> {
     pub(crate) fn new(node: &'a Node<'a>, compiling: &'a mut Compiling) -> Self {
-        Self {
-            node,
-            compiling,
-            name: String::new(),
-            group: None,
-        }
+        Self { node, compiling, name: String::new(), group: None }
     }
 
     /// The node: its facts, name and environment.
@@ -82,19 +77,12 @@ impl<'a> Recipe<'a> {
         let (declared, place) = (declared.into(), Place::from(Location::caller()));
         let id = Item::id(&declared);
         for fault in Item::check(&declared) {
-            let fault = Fault {
-                message: format!("{id}: {}", fault.message),
-                ..fault
-            };
+            let fault = Fault { message: format!("{id}: {}", fault.message), ..fault };
             let place = fault.place.clone().unwrap_or_else(|| place.clone());
             self.compiling.faults.push(fault.at(place));
         }
         let index = self.compiling.entries.len();
-        if let Some(first) = self
-            .compiling
-            .by_id
-            .insert(id.clone(), index)
-            .map(|first| &self.compiling.entries[first])
+        if let Some(first) = self.compiling.by_id.insert(id.clone(), index).map(|first| &self.compiling.entries[first])
             && first.recipe == self.name
         {
             let fault = Fault::new(format!("`{id}` is already declared at {}", first.place))
@@ -105,12 +93,7 @@ impl<'a> Recipe<'a> {
         if let Some(group) = self.group {
             self.compiling.parts.push((index, group));
         }
-        self.compiling.entries.push(Entry {
-            id,
-            item: Box::new(declared),
-            recipe: self.name.clone(),
-            place,
-        });
+        self.compiling.entries.push(Entry { id, item: Box::new(declared), recipe: self.name.clone(), place });
         Ref::new(index)
     }
 

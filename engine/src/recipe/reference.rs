@@ -10,10 +10,7 @@ pub struct Ref<R> {
 
 impl<R> Ref<R> {
     pub(crate) const fn new(index: usize) -> Self {
-        Self {
-            index,
-            kind: PhantomData,
-        }
+        Self { index, kind: PhantomData }
     }
 }
 
@@ -37,10 +34,7 @@ impl<R> Id<R> {
     /// The resource of kind `R` with this name.
     #[must_use]
     pub const fn named(name: &'static str) -> Self {
-        Self {
-            name,
-            kind: PhantomData,
-        }
+        Self { name, kind: PhantomData }
     }
 
     /// The words inside the brackets.

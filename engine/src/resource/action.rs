@@ -7,19 +7,13 @@ pub trait Action: Copy + fmt::Debug + PartialEq + Default + Send + Sync + 'stati
 
     /// Its word, as recipes and reports have it.
     fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, action, _)| *action == self)
-            .map_or("", |(name, _, _)| name)
+        Self::ALL.iter().find(|(_, action, _)| *action == self).map_or("", |(name, _, _)| name)
     }
 
     /// The action that a word means.
     #[must_use]
     fn named(word: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(name, _, _)| *name == word)
-            .map(|(_, action, _)| *action)
+        Self::ALL.iter().find(|(name, _, _)| *name == word).map(|(_, action, _)| *action)
     }
 }
 

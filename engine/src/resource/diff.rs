@@ -62,35 +62,18 @@ fn walk(path: &str, from: &Json, to: &Json, fields: &mut Vec<Field>) {
         (from, to) if from == to => {}
         (Json::Object(a), Json::Object(b)) if !a.contains_key("sha256") => {
             for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                walk(
-                    &path,
-                    a.get(key).unwrap_or(&Json::Null),
-                    b.get(key).unwrap_or(&Json::Null),
-                    fields,
-                );
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                walk(&path, a.get(key).unwrap_or(&Json::Null), b.get(key).unwrap_or(&Json::Null), fields);
             }
         }
         // A thing that appears or goes: one field for each of its properties reads better than one lump of JSON.
         (Json::Null, Json::Object(b)) if !b.contains_key("sha256") => {
             for (key, to) in b {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 walk(&path, &Json::Null, to, fields);
             }
         }
-        (from, to) => fields.push(Field {
-            name: path.to_owned(),
-            from: short(from),
-            to: short(to),
-        }),
+        (from, to) => fields.push(Field { name: path.to_owned(), from: short(from), to: short(to) }),
     }
 }
 
@@ -121,13 +104,7 @@ pub fn unified(path: &str, old: Option<&Blob>, new: &Blob) -> Option<String> {
     }
     let mut diff = TextDiff::configure();
     diff.timeout(std::time::Duration::from_millis(500));
-    Some(
-        diff.diff_lines(&old, &new)
-            .unified_diff()
-            .context_radius(3)
-            .header(path, path)
-            .to_string(),
-    )
+    Some(diff.diff_lines(&old, &new).unified_diff().context_radius(3).header(path, path).to_string())
 }
 
 #[cfg(test)]
@@ -139,10 +116,8 @@ mod tests {
 
     #[test]
     fn nested_differences_are_named_by_path() {
-        let fields = diff(
-            &json!({"a": {"b": 1, "c": 2}, "d": null}),
-            &json!({"a": {"b": 1, "c": 3}, "d": {"e": true}}),
-        );
+        let fields =
+            diff(&json!({"a": {"b": 1, "c": 2}, "d": null}), &json!({"a": {"b": 1, "c": 3}, "d": {"e": true}}));
         let shown: Vec<_> = fields.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["a.c 2 -> 3", "d.e (none) -> yes"]);
     }

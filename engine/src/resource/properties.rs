@@ -55,12 +55,7 @@ pub struct Environment(pub BTreeMap<String, String>);
 
 impl<K: Into<String>, V: Into<String>, const N: usize> From<[(K, V); N]> for Environment {
     fn from(pairs: [(K, V); N]) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
@@ -99,10 +94,7 @@ impl Property for bool {
 impl Property for u32 {
     const TYPE: &'static str = "whole number";
     fn from_json(value: &Json) -> Result<Self, String> {
-        value
-            .as_u64()
-            .and_then(|n| Self::try_from(n).ok())
-            .ok_or_else(|| wrong::<Self>(value))
+        value.as_u64().and_then(|n| Self::try_from(n).ok()).ok_or_else(|| wrong::<Self>(value))
     }
 }
 
@@ -123,10 +115,7 @@ impl Property for PathBuf {
 impl Property for Mode {
     const TYPE: &'static str = "octal mode";
     fn from_json(value: &Json) -> Result<Self, String> {
-        value.as_str().map_or_else(
-            || Err(wrong::<Self>(value) + "; write it as text, `\"0644\"`"),
-            Self::parse,
-        )
+        value.as_str().map_or_else(|| Err(wrong::<Self>(value) + "; write it as text, `\"0644\"`"), Self::parse)
     }
 }
 
@@ -141,10 +130,7 @@ impl Property for Secret {
     const TYPE: &'static str = "secret text";
     fn from_json(value: &Json) -> Result<Self, String> {
         // The value itself must not come back in the sentence.
-        value
-            .as_str()
-            .map(Self::from)
-            .ok_or_else(|| "expected secret text, found something else".to_owned())
+        value.as_str().map(Self::from).ok_or_else(|| "expected secret text, found something else".to_owned())
     }
 }
 
@@ -153,11 +139,7 @@ impl Property for Words {
     fn from_json(value: &Json) -> Result<Self, String> {
         match value {
             Json::String(word) => Ok(word.as_str().into()),
-            Json::Array(words) => words
-                .iter()
-                .map(String::from_json)
-                .collect::<Result<Vec<_>, _>>()
-                .map(Self),
+            Json::Array(words) => words.iter().map(String::from_json).collect::<Result<Vec<_>, _>>().map(Self),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => Err(wrong::<Self>(value)),
         }
     }
@@ -166,11 +148,7 @@ impl Property for Words {
 impl Property for Vec<i32> {
     const TYPE: &'static str = "list of whole numbers";
     fn from_json(value: &Json) -> Result<Self, String> {
-        let one = |n: &Json| {
-            n.as_i64()
-                .and_then(|n| i32::try_from(n).ok())
-                .ok_or_else(|| wrong::<Self>(value))
-        };
+        let one = |n: &Json| n.as_i64().and_then(|n| i32::try_from(n).ok()).ok_or_else(|| wrong::<Self>(value));
         match value {
             Json::Array(numbers) => numbers.iter().map(one).collect(),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
@@ -184,11 +162,7 @@ impl Property for Environment {
     const TYPE: &'static str = "object of text values";
     fn from_json(value: &Json) -> Result<Self, String> {
         let object = value.as_object().ok_or_else(|| wrong::<Self>(value))?;
-        object
-            .iter()
-            .map(|(k, v)| Ok((k.clone(), String::from_json(v)?)))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        object.iter().map(|(k, v)| Ok((k.clone(), String::from_json(v)?))).collect::<Result<_, _>>().map(Self)
     }
 }
 

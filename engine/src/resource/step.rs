@@ -68,11 +68,7 @@ impl<R: Resource> Pending for Prepared<'_, R> {
             return Ok(()); // equal in all that is shown
         }
         let id = format!("{}[{}]", R::KIND, self.resource.name());
-        let left = if self.resource.is_sensitive() {
-            "(sensitive)".to_owned()
-        } else {
-            left.join(", ")
-        };
+        let left = if self.resource.is_sensitive() { "(sensitive)".to_owned() } else { left.join(", ") };
         Err(Error::NotConverged { id, left })
     }
 
@@ -103,11 +99,7 @@ pub fn prepare<'r, R: Resource>(
     if fields.is_empty() && event.is_none() {
         return Ok(None);
     }
-    let mut operations = resource.ops(&Change {
-        from,
-        to: to.clone(),
-        event,
-    })?;
+    let mut operations = resource.ops(&Change { from, to: to.clone(), event })?;
     if operations.is_empty() && event.is_none() {
         return Err(Error::failed(format!(
             "{}[{}]: nothing leads to the state that action `{}` asks for",
@@ -133,18 +125,8 @@ pub fn prepare<'r, R: Resource>(
             diffs.extend(content_diff(operation, probe)?);
         }
     }
-    let changed = Changed {
-        event,
-        fields,
-        operations: operations.clone(),
-        diffs,
-    };
-    Ok(Some(Box::new(Prepared {
-        resource,
-        to,
-        changed,
-        operations,
-    })))
+    let changed = Changed { event, fields, operations: operations.clone(), packages: Vec::new(), diffs };
+    Ok(Some(Box::new(Prepared { resource, to, changed, operations })))
 }
 
 fn content_diff(operation: &Op, probe: &dyn Probe) -> Result<Option<String>> {

@@ -110,10 +110,7 @@ impl From<&[u8]> for Content {
 
 impl From<Secret> for Content {
     fn from(secret: Secret) -> Self {
-        Self {
-            blob: Blob::from(secret.expose()),
-            secret: true,
-        }
+        Self { blob: Blob::from(secret.expose()), secret: true }
     }
 }
 

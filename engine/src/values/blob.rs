@@ -96,21 +96,13 @@ impl Blob {
     /// A blob whose bytes lie in `path`; size and digest were computed while streaming it.
     #[must_use]
     pub fn in_file(path: impl Into<PathBuf>, size: u64, digest: Digest) -> Self {
-        Self {
-            size,
-            digest: OnceLock::from(digest),
-            held: Held::File(path.into()),
-        }
+        Self { size, digest: OnceLock::from(digest), held: Held::File(path.into()) }
     }
 
     /// A blob of which only size and checksum are known.
     #[must_use]
     pub fn known_by(digest: Digest, size: u64) -> Self {
-        Self {
-            size,
-            digest: OnceLock::from(digest),
-            held: Held::Nowhere,
-        }
+        Self { size, digest: OnceLock::from(digest), held: Held::Nowhere }
     }
 
     /// Size in bytes.
@@ -164,21 +156,13 @@ impl Eq for Blob {}
 
 impl From<Vec<u8>> for Blob {
     fn from(bytes: Vec<u8>) -> Self {
-        Self {
-            size: bytes.len() as u64,
-            digest: OnceLock::new(),
-            held: Held::Memory(bytes.into()),
-        }
+        Self { size: bytes.len() as u64, digest: OnceLock::new(), held: Held::Memory(bytes.into()) }
     }
 }
 
 impl From<Arc<[u8]>> for Blob {
     fn from(bytes: Arc<[u8]>) -> Self {
-        Self {
-            size: bytes.len() as u64,
-            digest: OnceLock::new(),
-            held: Held::Memory(bytes),
-        }
+        Self { size: bytes.len() as u64, digest: OnceLock::new(), held: Held::Memory(bytes) }
     }
 }
 
@@ -223,10 +207,7 @@ mod tests {
         let blob = Blob::from("s3cret-canary");
         assert!(!format!("{blob:?}").contains("canary"));
         let json = serde_json::to_string(&blob).unwrap();
-        assert_eq!(
-            json,
-            format!(r#"{{"sha256":"{}","size":13}}"#, Digest::of(b"s3cret-canary"))
-        );
+        assert_eq!(json, format!(r#"{{"sha256":"{}","size":13}}"#, Digest::of(b"s3cret-canary")));
     }
 
     #[test]
@@ -241,10 +222,7 @@ mod tests {
     #[test]
     fn digests_are_read_in_either_case_and_nothing_else() {
         let digest = Digest::of(b"");
-        assert_eq!(
-            digest.to_string(),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(digest.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(Digest::parse(&digest.to_string().to_uppercase()), Some(digest));
         assert_eq!(Digest::parse("e3b0"), None);
         assert_eq!(Digest::parse(&"g".repeat(64)), None);

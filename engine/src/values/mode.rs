@@ -76,13 +76,7 @@ mod tests {
 
     #[test]
     fn octal_text_is_read_as_chef_reads_it() {
-        for (text, bits) in [
-            ("644", 0o644),
-            ("0644", 0o644),
-            ("01777", 0o1777),
-            ("0o600", 0o600),
-            ("4755", 0o4755),
-        ] {
+        for (text, bits) in [("644", 0o644), ("0644", 0o644), ("01777", 0o1777), ("0o600", 0o600), ("4755", 0o4755)] {
             assert_eq!(Mode::parse(text), Ok(Mode(bits)), "{text}");
         }
     }
