@@ -115,6 +115,12 @@ impl From<&[u8]> for Content {
     }
 }
 
+impl<const N: usize> From<&[u8; N]> for Content {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
 impl From<Secret> for Content {
     fn from(secret: Secret) -> Self {
         Self { blob: Blob::from(secret.expose()), secret: true }

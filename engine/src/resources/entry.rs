@@ -215,3 +215,18 @@ pub(crate) fn in_the_way(path: &Path, found: &EntryKind, wanted: &str) -> Error 
         }
     }
 }
+
+/// Refuses to act through a link that somebody else may have put there: one that is not root's, in a directory that
+/// everybody may write to. Source: proc_sys_fs(5), `protected_symlinks`.
+pub(crate) fn refuse_planted_link(path: &Path, probe: &dyn Probe) -> Result<()> {
+    let parent = resolve(path.parent().unwrap_or(Path::new("/")), probe)?.1;
+    let open = parent.is_some_and(|parent| parent.mode.bits() & 0o002 != 0);
+    match probe.entry(path)? {
+        Some(Entry { kind: EntryKind::Link { .. }, owner, .. }) if open && owner != "root" => Err(Error::failed(format!(
+            "`{}` is a symbolic link of `{owner}` in a directory that everybody may write to, and is not followed",
+            path.display()
+        ))
+        .hint("manage the file it leads to by its own path")),
+        Some(_) | None => Ok(()),
+    }
+}

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Meta, in_the_way, leaf_faults, meta_faults, require_parent, resolve};
+use super::entry::{Meta, in_the_way, leaf_faults, meta_faults, refuse_planted_link, require_parent, resolve};
 use crate::{
     Error, Fault, Result, actions,
     host::{Command, Entry, EntryKind, Op, Probe, Write},
@@ -132,9 +132,13 @@ impl File {
             Some(Entry { kind, .. }) if !self.may_unlink() => return Err(self.refused(kind)),
             Some(_) | None => None,
         };
+        if now.source.is_some() {
+            refuse_planted_link(&self.path, probe)?;
+        }
         if old.is_none() {
             require_parent(&self.path, probe)?;
         }
+        let source = now.source.clone().filter(|_| old.is_some());
         let named = (self.mode, self.owner.as_deref(), self.group.as_deref());
         let meta = Meta::wanted(named, Mode::from(NEW), old.map(|(entry, _)| entry), probe)?;
         let content = match (content()?, old) {
@@ -143,12 +147,15 @@ impl File {
             (None, None) => Blob::from(""),
         };
         let Meta { mode, owner, group } = meta;
-        Ok(State { entry: Some(Entry { kind: EntryKind::File { content }, mode, owner, group }), ..now.clone() })
+        Ok(State { entry: Some(Entry { kind: EntryKind::File { content }, mode, owner, group }), source })
     }
 
     fn refused(&self, found: &EntryKind) -> Error {
         let error = in_the_way(&self.path, found, "file");
         match found {
+            EntryKind::Link { .. } if self.manage_symlink_source.unwrap_or(false) => {
+                error.hint("it leads nowhere: make what it leads to, or say `force_unlink(true)` to replace the link")
+            }
             EntryKind::Link { .. } => error.hint(
                 "say `manage_symlink_source(true)` to manage the file it leads to, or `force_unlink(true)` to replace the link",
             ),
@@ -188,16 +195,14 @@ impl Resource for File {
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         let entry = probe.entry(&self.path)?;
         let follow = self.manage_symlink_source.unwrap_or(false);
-        let Some(Entry { kind: EntryKind::Link { target }, .. }) = entry.as_ref().filter(|_| follow) else {
-            return Ok(State { entry, source: None });
-        };
-        let (source, found) = resolve(&self.path, probe)?;
-        if found.is_none() {
-            // What is wanted of a link that leads nowhere is decided with the link in view.
-            tracing::debug!(path = %self.path.display(), target = %target.display(), "link leads nowhere");
+        if !follow || !matches!(&entry, Some(Entry { kind: EntryKind::Link { .. }, .. })) {
             return Ok(State { entry, source: None });
         }
-        Ok(State { entry: found, source: Some(source) })
+        Ok(match resolve(&self.path, probe)? {
+            (source, Some(found)) => State { entry: Some(found), source: Some(source) },
+            // What to make of a link that leads nowhere is decided with the link in view.
+            (_, None) => State { entry, source: None },
+        })
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
@@ -216,12 +221,12 @@ impl Resource for File {
             };
             Op::Remove { path: self.path.clone(), recursive, backup }
         };
-        let State { entry: from, .. } = &change.from;
+        let State { entry: from, source: followed } = &change.from;
         let State { entry: to, source } = &change.to;
+        let link = EntryKind::Link { target: PathBuf::new() };
         let Some(to) = to else {
-            let followed = change.from.source.is_some();
-            let link = EntryKind::Link { target: PathBuf::new() };
-            return Ok(from.iter().map(|entry| remove(if followed { &link } else { &entry.kind })).collect());
+            let there = |entry: &Entry| remove(if followed.is_some() { &link } else { &entry.kind });
+            return Ok(from.iter().map(there).collect());
         };
         let path = source.clone().unwrap_or_else(|| self.path.clone());
         let Entry { kind: EntryKind::File { content }, mode, owner, group } = to.clone() else {
@@ -231,6 +236,7 @@ impl Resource for File {
         let mut same_content = false;
         match from {
             Some(Entry { kind: EntryKind::File { content: old }, .. }) => same_content = *old == content,
+            Some(_) if followed.is_some() => operations.push(remove(&link)),
             Some(Entry { kind, .. }) => operations.push(remove(kind)),
             None => {}
         }
