@@ -5,6 +5,7 @@ mod entry;
 pub mod file;
 pub mod link;
 pub mod remote_file;
+pub mod template;
 
 /// What a cookbook imports of the kinds: each type, and a module of the same name with its actions.
 pub mod prelude {
@@ -14,5 +15,6 @@ pub mod prelude {
         file::{self, File},
         link::{self, Link},
         remote_file::{self, RemoteFile},
+        template::{self, Template},
     };
 }
