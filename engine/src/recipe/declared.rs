@@ -239,7 +239,7 @@ impl<R: Resource> Item for Declared<R> {
     }
 
     fn batch(&self) -> Option<&'static str> {
-        R::BATCH
+        self.resource.batch()
     }
 
     fn check(&self) -> Vec<Fault> {

@@ -11,7 +11,7 @@ pub use action::Action;
 pub use diff::{Field, diff, unified};
 pub use properties::{Described, Environment, Property, PropertyInfo};
 pub use step::{Changed, Pending, Step, prepare, step};
-pub use value::{Content, Value, lazy};
+pub use value::{Content, Later, Value, lazy};
 
 use crate::{
     Fault, Result,
@@ -39,6 +39,11 @@ pub trait Resource: Send + Sync + 'static {
     /// What is wrong with the declaration itself, found before anything is changed: a mode beyond 7777, a relative path.
     fn check(&self) -> Vec<Fault> {
         Vec::new()
+    }
+
+    /// The class of this very one: [`Resource::BATCH`], unless what it says makes it depend on its neighbours.
+    fn batch(&self) -> Option<&'static str> {
+        Self::BATCH
     }
 
     /// Whether what it holds must never be shown.

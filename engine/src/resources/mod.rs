@@ -2,25 +2,40 @@
 pub mod apt_package;
 pub mod apt_update;
 pub mod command;
+pub mod cookbook_file;
+pub mod directory;
+mod entry;
 pub mod execute;
+pub mod file;
 pub mod gem_package;
 pub mod group;
+pub mod link;
 pub mod package;
+pub mod remote_file;
 pub mod script;
 pub mod selection;
 pub mod service;
+pub mod template;
 pub mod unit;
 pub mod user;
 
 /// What a cookbook imports of the kinds: each type, and a module of the same name with its actions.
 pub mod prelude {
-    pub use super::apt_package::{self, AptPackage};
-    pub use super::apt_update::{self, AptUpdate};
-    pub use super::execute::{self, Execute};
-    pub use super::gem_package::{self, GemPackage};
-    pub use super::group::{self, Group};
-    pub use super::package::{self, Package};
-    pub use super::script::{self, Bash, Script, Sh};
-    pub use super::service::{self, Service};
-    pub use super::user::{self, User};
+    pub use super::{
+        apt_package::{self, AptPackage},
+        apt_update::{self, AptUpdate},
+        cookbook_file::{self, CookbookFile},
+        directory::{self, Directory},
+        execute::{self, Execute},
+        file::{self, File},
+        gem_package::{self, GemPackage},
+        group::{self, Group},
+        link::{self, Link},
+        package::{self, Package},
+        remote_file::{self, RemoteFile},
+        script::{self, Bash, Script, Sh},
+        service::{self, Service},
+        template::{self, Template},
+        user::{self, User},
+    };
 }
