@@ -25,8 +25,11 @@ pub struct Kind {
     /// Every property, in the order of the table.
     pub properties: &'static [PropertyInfo],
     actions: fn() -> Vec<ActionInfo>,
-    make: fn(&str, &Map<String, Json>, &[String]) -> Result<Box<dyn Item>, Vec<String>>,
+    make: Make,
 }
+
+/// Declares one by its name, properties and actions; or tells everything wrong with them.
+type Make = fn(&str, &Map<String, Json>, &[String]) -> Result<Box<dyn Item>, Vec<String>>;
 
 /// An action of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
