@@ -1,20 +1,35 @@
 //! The stock kinds, one file each.
+pub mod apt_package;
+pub mod apt_update;
+pub mod command;
 pub mod cookbook_file;
 pub mod directory;
 mod entry;
+pub mod execute;
 pub mod file;
+pub mod gem_package;
 pub mod link;
+pub mod package;
 pub mod remote_file;
+pub mod script;
+pub mod selection;
+pub mod service;
 pub mod template;
+pub mod unit;
 
 /// What a cookbook imports of the kinds: each type, and a module of the same name with its actions.
 pub mod prelude {
-    pub use super::{
-        cookbook_file::{self, CookbookFile},
-        directory::{self, Directory},
-        file::{self, File},
-        link::{self, Link},
-        remote_file::{self, RemoteFile},
-        template::{self, Template},
-    };
+    pub use super::apt_package::{self, AptPackage};
+    pub use super::apt_update::{self, AptUpdate};
+    pub use super::cookbook_file::{self, CookbookFile};
+    pub use super::directory::{self, Directory};
+    pub use super::execute::{self, Execute};
+    pub use super::file::{self, File};
+    pub use super::gem_package::{self, GemPackage};
+    pub use super::link::{self, Link};
+    pub use super::package::{self, Package};
+    pub use super::remote_file::{self, RemoteFile};
+    pub use super::script::{self, Bash, Script, Sh};
+    pub use super::service::{self, Service};
+    pub use super::template::{self, Template};
 }
