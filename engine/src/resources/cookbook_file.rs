@@ -1,11 +1,11 @@
 //! `cookbook_file[path]`
 use std::path::PathBuf;
 
-use super::file::{File, State, with_file_properties};
 pub use super::file::{
     Action,
     Action::{Create, CreateIfMissing, Delete, Touch},
 };
+use super::file::{File, State, with_file_properties};
 use crate::{
     Fault, Result,
     host::{Op, Probe},

@@ -222,11 +222,13 @@ pub(crate) fn refuse_planted_link(path: &Path, probe: &dyn Probe) -> Result<()> 
     let parent = resolve(path.parent().unwrap_or(Path::new("/")), probe)?.1;
     let open = parent.is_some_and(|parent| parent.mode.bits() & 0o002 != 0);
     match probe.entry(path)? {
-        Some(Entry { kind: EntryKind::Link { .. }, owner, .. }) if open && owner != "root" => Err(Error::failed(format!(
-            "`{}` is a symbolic link of `{owner}` in a directory that everybody may write to, and is not followed",
-            path.display()
-        ))
-        .hint("manage the file it leads to by its own path")),
+        Some(Entry { kind: EntryKind::Link { .. }, owner, .. }) if open && owner != "root" => {
+            Err(Error::failed(format!(
+                "`{}` is a symbolic link of `{owner}` in a directory that everybody may write to, and is not followed",
+                path.display()
+            ))
+            .hint("manage the file it leads to by its own path"))
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -121,12 +121,7 @@ impl File {
         }
     }
 
-    fn present(
-        &self,
-        now: &State,
-        probe: &dyn Probe,
-        content: impl FnOnce() -> Result<Option<Blob>>,
-    ) -> Result<State> {
+    fn present(&self, now: &State, probe: &dyn Probe, content: impl FnOnce() -> Result<Option<Blob>>) -> Result<State> {
         let old = match &now.entry {
             Some(entry @ Entry { kind: EntryKind::File { content }, .. }) => Some((entry, content)),
             Some(Entry { kind, .. }) if !self.may_unlink() => return Err(self.refused(kind)),

@@ -205,7 +205,9 @@ impl Resource for Link {
         let remove = |backup| Op::Remove { path: self.path.clone(), recursive: false, backup };
         Ok(match (&change.from, &change.to) {
             (State::Absent, State::Absent) => Vec::new(),
-            (State::Absent | State::Symbolic { .. } | State::File { .. }, State::Symbolic { to }) => vec![link(to, false)],
+            (State::Absent | State::Symbolic { .. } | State::File { .. }, State::Symbolic { to }) => {
+                vec![link(to, false)]
+            }
             (State::Absent | State::Symbolic { .. }, State::File { hard_link_to: Some(to) }) => vec![link(to, true)],
             // Another name of an older content: what is replaced was written elsewhere, and is kept all the same.
             (State::File { .. }, State::File { hard_link_to: Some(to) }) => vec![remove(BACKUP), link(to, true)],

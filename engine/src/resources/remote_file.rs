@@ -1,11 +1,11 @@
 //! `remote_file[path]`
 use std::path::PathBuf;
 
-use super::file::{File, State, with_file_properties};
 pub use super::file::{
     Action,
     Action::{Create, CreateIfMissing, Delete, Touch},
 };
+use super::file::{File, State, with_file_properties};
 use crate::{
     Error, Fault, Result,
     host::{EntryKind, Op, Probe, Request},
@@ -109,7 +109,8 @@ impl Resource for RemoteFile {
     fn check(&self) -> Vec<Fault> {
         let mut faults = self.file.check();
         if self.urls().is_empty() {
-            faults.push(Fault::new("it has no source").hint("say where it comes from, as in `.source(\"https://..\")`"));
+            faults
+                .push(Fault::new("it has no source").hint("say where it comes from, as in `.source(\"https://..\")`"));
         }
         for url in self.urls() {
             let known = ["http://", "https://", "file://"].iter().any(|scheme| url.starts_with(scheme));

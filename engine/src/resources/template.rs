@@ -11,11 +11,11 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use tera::{Context, ErrorKind, Kwargs, Tera};
 
-use super::file::{File, State, with_file_properties};
 pub use super::file::{
     Action,
     Action::{Create, CreateIfMissing, Delete, Touch},
 };
+use super::file::{File, State, with_file_properties};
 use crate::{
     Error, Fault, Result,
     host::{Op, Probe},
@@ -203,7 +203,8 @@ impl Text {
             faults.push(fault.hint(suggest::hint(used, known.iter().copied())));
         }
         if let Some(path) = hidden(&value) {
-            let message = format!("template `{}`: variable `{path}` is a secret, which prints as `(secret)`", self.name);
+            let message =
+                format!("template `{}`: variable `{path}` is a secret, which prints as `(secret)`", self.name);
             faults.push(Fault::new(message).hint("give its text, `.expose()`, and declare the template `sensitive`"));
         }
         if !faults.is_empty() {
