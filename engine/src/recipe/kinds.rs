@@ -6,8 +6,8 @@ use crate::{
     Fault,
     resource::{Action, Described, PropertyInfo},
     resources::prelude::{
-        AptPackage, AptUpdate, Bash, CookbookFile, Directory, Execute, File, GemPackage, Group, Link, Package,
-        RemoteFile, Script, Service, Sh, Template, User,
+        AptPackage, AptUpdate, Bash, CookbookFile, CronD, Directory, Execute, File, GemPackage, Group, Link, Log,
+        Package, RemoteFile, Script, Service, Sh, SystemdUnit, Template, User,
     },
     suggest,
 };
@@ -64,17 +64,20 @@ static KINDS: &[Kind] = &[
     Kind::of::<AptUpdate>(),
     Kind::of::<Bash>(),
     Kind::of::<CookbookFile>(),
+    Kind::of::<CronD>(),
     Kind::of::<Directory>(),
     Kind::of::<Execute>(),
     Kind::of::<File>(),
     Kind::of::<GemPackage>(),
     Kind::of::<Group>(),
     Kind::of::<Link>(),
+    Kind::of::<Log>(),
     Kind::of::<Package>(),
     Kind::of::<RemoteFile>(),
     Kind::of::<Script>(),
     Kind::of::<Service>(),
     Kind::of::<Sh>(),
+    Kind::of::<SystemdUnit>(),
     Kind::of::<Template>(),
     Kind::of::<User>(),
 ];
@@ -188,7 +191,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 17, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 20, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -3,6 +3,7 @@ pub mod apt_package;
 pub mod apt_update;
 pub mod command;
 pub mod cookbook_file;
+pub mod cron_d;
 pub mod directory;
 mod entry;
 pub mod execute;
@@ -10,11 +11,13 @@ pub mod file;
 pub mod gem_package;
 pub mod group;
 pub mod link;
+pub mod log;
 pub mod package;
 pub mod remote_file;
 pub mod script;
 pub mod selection;
 pub mod service;
+pub mod systemd_unit;
 pub mod template;
 pub mod unit;
 pub mod user;
@@ -25,17 +28,21 @@ pub mod prelude {
         apt_package::{self, AptPackage},
         apt_update::{self, AptUpdate},
         cookbook_file::{self, CookbookFile},
+        cron_d::{self, CronD},
         directory::{self, Directory},
         execute::{self, Execute},
         file::{self, File},
         gem_package::{self, GemPackage},
         group::{self, Group},
-        link::{self, Link},
+        link::{self, Link, LinkType},
+        log::{self, Log},
         package::{self, Package},
         remote_file::{self, RemoteFile},
         script::{self, Bash, Script, Sh},
         service::{self, Service},
+        systemd_unit::{self, SystemdUnit},
         template::{self, Template},
         user::{self, User},
     };
+    pub use crate::host::LogLevel;
 }

@@ -186,7 +186,8 @@ impl User {
             home: self.home.clone(),
             shell: self.shell.clone(),
             password: self.hash(),
-            locked: now.locked,
+            // A new hash is put in place of whatever locked the old one.
+            locked: if self.password.is_some() && now.password != self.hash() { Some(false) } else { now.locked },
             account: now.account.clone(),
         })
     }
@@ -277,7 +278,7 @@ impl Resource for User {
             comment: self.comment.as_ref().map(|_| account.comment.clone()),
             home: self.home.as_ref().and(account.home.clone()),
             shell: self.shell.as_ref().and(account.shell.clone()),
-            password: self.password.as_ref().and(account.password.clone()),
+            password: self.hash().and_then(|hash| seen(&account, hash)),
             locked: Some(account.locked),
             account: Some(account),
         })
@@ -333,6 +334,12 @@ pub(crate) fn name_fault(kind: &str, name: &str) -> Option<String> {
     (!sound).then(|| {
         format!("`{}` is no {kind} name: letters, digits and `._-$@` are, not digits alone", name.escape_debug())
     })
+}
+
+/// The password of an account as it compares with `hash`: of a locked one the hash behind the mark counts.
+fn seen(account: &host::User, hash: Blob) -> Option<Blob> {
+    let marked = hash.bytes().map(|bytes| Blob::from([b"!", bytes].concat()));
+    if account.locked && account.password == marked { Some(hash) } else { account.password.clone() }
 }
 
 /// What is wrong with a password hash. The hash itself must not be in the sentence.
