@@ -7,12 +7,15 @@
 mod command;
 pub mod disk;
 pub mod environment;
+mod dry;
 mod op;
+mod overlay;
 mod packages;
 mod probe;
 mod real;
 
 pub use command::{Answer, Command};
+pub use dry::Dry;
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{
