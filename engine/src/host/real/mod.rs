@@ -1,0 +1,2 @@
+//! The real machine.
+pub mod packages;
