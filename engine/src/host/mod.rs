@@ -3,6 +3,7 @@ mod command;
 mod op;
 mod packages;
 mod probe;
+pub mod real;
 
 pub use command::{Answer, Command};
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};

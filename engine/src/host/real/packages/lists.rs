@@ -51,7 +51,8 @@ pub fn age(lists: &Lists, root: &Path, state: &Path, now: SystemTime) -> Result<
     {
         newest = Some(UNIX_EPOCH + Duration::from_secs(stamp.refreshed));
     }
-    let hook = modified(&root.join("var = hook
+    let hook = modified(&root.join(lists.hook))?;
+    if let Some(hook) = hook
         && changed(lists, root)?.is_none_or(|changed| changed <= hook)
     {
         newest = newest.max(Some(hook));

@@ -10,6 +10,7 @@ mod tools;
 
 use std::{
     cell::RefCell,
+    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     rc::Rc,
@@ -93,6 +94,18 @@ impl Packages {
         self.dpkg.take();
         self.dnf.borrow_mut().forget();
         self.gem.borrow_mut().forget();
+    }
+
+    /// Which of two versions is newer, by the provider's own rules.
+    ///
+    /// # Errors
+    /// A provider that is not on this machine.
+    pub fn compare(&self, provider: &Provider, left: &str, right: &str) -> Result<Ordering> {
+        Ok(match self.find(provider)? {
+            Found::Apt => apt::compare(left, right),
+            Found::Dnf => dnf::compare(left, right),
+            Found::Gem { .. } => gem::compare(left, right),
+        })
     }
 
     /// What was changed since the last call, dependencies included, also by a transaction that failed half way.

@@ -8,8 +8,8 @@ pub struct Status {
     downloaded: bool,
 }
 
-/// The part of the bar that downloading takes, when there is anything to download.
-const DOWNLOAD: f32 = 0.3;
+/// Percents of the bar that downloading takes, when there is anything to download.
+const DOWNLOAD: f32 = 30.0;
 
 impl Status {
     /// Reads one line; lines that say nothing to people give nothing.
@@ -25,9 +25,9 @@ impl Status {
         let percent = match kind {
             "dlstatus" => {
                 self.downloaded = true;
-                percent * DOWNLOAD
+                percent * DOWNLOAD / 100.0
             }
-            "pmstatus" if self.downloaded => 100.0 * DOWNLOAD + percent * (1.0 - DOWNLOAD),
+            "pmstatus" if self.downloaded => DOWNLOAD + percent * (100.0 - DOWNLOAD) / 100.0,
             "pmstatus" => percent,
             _ => return None,
         };

@@ -10,6 +10,7 @@ use super::{
     INSTALLING, LISTS, UPDATING,
     progress::Status,
     status::Database,
+    version::compare,
 };
 use crate::{
     Error, Result,
@@ -177,6 +178,16 @@ impl Work {
                 Some(version) => before.version.as_ref() == Some(version),
                 None => before.provided_by.is_some(),
             };
+            if let (Some(asked), Some(installed)) = (&spec.version, &before.version)
+                && !transaction.allow_downgrade
+                && compare(asked, installed).is_lt()
+            {
+                return Err(Error::failed(format!(
+                    "package `{}` is installed in version `{installed}`, which is newer than `{asked}`",
+                    spec.name
+                ))
+                .hint("set `allow_downgrade` on the package to let an older version replace a newer one"));
+            }
             if !(satisfied && before.broken.is_none()) {
                 work.install.push(Wanted {
                     package: spec.name.clone(),
@@ -552,7 +563,10 @@ fn judge(
         }
         return Ok(());
     }
-    let error = diagnosis.error(&format!("apt failed, {}", left.join(", ")));
+    // What dpkg itself gives a reason for is not said twice.
+    left.retain(|text| !diagnosis.packages.iter().any(|failed| text.starts_with(&format!("`{}` ", failed.name))));
+    let doing = ["apt failed".to_owned()].into_iter().chain(left).collect::<Vec<_>>().join(", ");
+    let error = diagnosis.error(&doing);
     let broken = after.half_installed();
     Err(if broken.is_empty() {
         error

@@ -35,7 +35,7 @@ impl<'a> Version<'a> {
 }
 
 /// Runs of non-digits (letters before other signs, `~` before everything, even the end) take turns with runs of digits.
-fn compare_part(mut left: &[u8], mut right: &[u8]) -> Ordering {
+fn compare_part<'a>(mut left: &'a [u8], mut right: &'a [u8]) -> Ordering {
     while !left.is_empty() || !right.is_empty() {
         let (words, numbers);
         (words, left, right) = compare_words(left, right);

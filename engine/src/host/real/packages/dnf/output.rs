@@ -158,6 +158,7 @@ mod tests {
                 change("lab-app", None, Some("2.0-1")),
                 change("a-package-with-a-name-too-long-for-its-column", None, Some("1:4.5-6.el9")),
                 change("lab-lib", Some("1.1-1"), None),
+                change("lab-app", Some("1.0-1"), None),
                 change("lab-doc", Some("1.0-1"), None),
             ]
         );

@@ -51,7 +51,7 @@ impl<'a> Version<'a> {
 
 /// Runs of digits and runs of letters are compared one by one; other signs only part them. `~` sorts before everything,
 /// even the end; `^` after the end and before everything else.
-fn compare_part(mut left: &[u8], mut right: &[u8]) -> Ordering {
+fn compare_part<'a>(mut left: &'a [u8], mut right: &'a [u8]) -> Ordering {
     let parts = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"~^".contains(byte);
     let skip = |text: &mut &[u8]| {
         let start = text.iter().position(|byte| !parts(byte)).unwrap_or(text.len());
