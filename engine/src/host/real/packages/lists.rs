@@ -186,10 +186,8 @@ mod tests {
         let soon = SystemTime::now() + Duration::from_secs(100);
         let seconds = age(&LISTS, root.path(), state.path(), soon).unwrap().unwrap().0;
         assert!((99..=101).contains(&seconds), "{seconds}");
-        let file = fs::File::options()
-            .write(true)
-            .open(root.path().join("etc/apt/sources.list.d/debian.sources"))
-            .unwrap();
+        let file =
+            fs::File::options().write(true).open(root.path().join("etc/apt/sources.list.d/debian.sources")).unwrap();
         file.set_modified(SystemTime::now() + Duration::from_secs(50)).unwrap();
         assert_eq!(age(&LISTS, root.path(), state.path(), soon).unwrap(), None);
     }

@@ -70,7 +70,9 @@ pub fn first_held(root: &Path, locks: &[(&str, &str)]) -> Result<Option<(String,
 pub fn process_in(path: &Path) -> Result<Option<i32>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => return Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
+            return Ok(None);
+        }
         Err(error) => return Err(Error::io("read", path)(error)),
     };
     Ok(text.trim().parse().ok().filter(|process: &i32| Path::new("/proc").join(process.to_string()).exists()))
@@ -93,7 +95,8 @@ fn holder(path: &Path) -> Result<Option<String>> {
         l_len: 0,
         l_pid: 0,
     };
-    fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock)).map_err(|error| Error::io("look at the lock", path)(error.into()))?;
+    fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock))
+        .map_err(|error| Error::io("look at the lock", path)(error.into()))?;
     if lock.l_type == libc::F_UNLCK as libc::c_short {
         return Ok(None);
     }
@@ -166,15 +169,12 @@ mod tests {
         std::fs::create_dir_all(root.path().join("var/lib/apt/lists")).unwrap();
         let path = root.path().join(UPDATING[0].0);
         File::create(&path).unwrap();
-        let script = "use Fcntl; open(F, '+<', $ARGV[0]); fcntl(F, F_SETLK, pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0)) \
-                      or die; print qq(held\\n); close(STDOUT); sleep 30";
-        let mut holder = Command::new("perl")
-            .args(["-e", script])
-            .arg(&path)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        std::io::Read::read_to_string(holder.stdout.as_mut().unwrap(), &mut String::new()).unwrap();
+        let script = "use Fcntl; open(F, '+<', $ARGV[0]); my $lock = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0); \
+                      fcntl(F, F_SETLK, $lock) or die; print qq(held\n); close(STDOUT); sleep 30";
+        let mut holder = Command::new("perl").args(["-e", script]).arg(&path).stdout(Stdio::piped()).spawn().unwrap();
+        let mut printed = String::new();
+        std::io::Read::read_to_string(holder.stdout.as_mut().unwrap(), &mut printed).unwrap();
+        assert_eq!(printed, "held\n");
         let told = RefCell::new(Vec::new());
         let now = Instant::now();
         let outcome = wait(root.path(), &UPDATING, now, now + Duration::from_millis(300), &|progress| {
@@ -183,9 +183,7 @@ mod tests {
         let id = holder.id();
         holder.kill().unwrap();
         holder.wait().unwrap();
-        let Err(Error::Locked { what, holder, .. }) = outcome else {
-            panic!("{outcome:?}")
-        };
+        let Err(Error::Locked { what, holder, .. }) = outcome else { panic!("{outcome:?}") };
         assert_eq!(what, "apt's lock `/var/lib/apt/lists/lock`");
         assert!(holder.starts_with(&format!("perl (process {id}, running for ")), "{holder}");
         assert!(matches!(told.borrow().as_slice(), [Progress::Waiting { waited: 0, .. }]));

@@ -182,12 +182,7 @@ impl Packages {
     ///
     /// # Errors
     /// Names that are not known, conflicts, failing scripts, a lock that is not released before the deadline.
-    pub fn perform(
-        &self,
-        tools: &dyn Tools,
-        transaction: &Transaction,
-        progress: &dyn Fn(&Progress),
-    ) -> Result<()> {
+    pub fn perform(&self, tools: &dyn Tools, transaction: &Transaction, progress: &dyn Fn(&Progress)) -> Result<()> {
         let context = self.context(tools, progress);
         let outcome = match self.find(&transaction.provider)? {
             Found::Apt => apt::perform(&context, transaction),
@@ -204,12 +199,7 @@ impl Packages {
     ///
     /// # Errors
     /// A source that cannot be reached or whose signature is bad, a lock that is not released in time.
-    pub fn update_lists(
-        &self,
-        tools: &dyn Tools,
-        provider: &Provider,
-        progress: &dyn Fn(&Progress),
-    ) -> Result<()> {
+    pub fn update_lists(&self, tools: &dyn Tools, provider: &Provider, progress: &dyn Fn(&Progress)) -> Result<()> {
         let context = self.context(tools, progress);
         match self.find(provider)? {
             Found::Apt => apt::update_lists(&context),
@@ -238,17 +228,16 @@ impl Packages {
         let has = |program: &str| has_program(&self.root, program);
         let dpkg = || self.root.join("var/lib/dpkg").is_dir();
         match provider {
-            Provider::Gem { binary, source } => {
-                Ok(Found::Gem { binary: binary.as_deref(), source: source.as_deref() })
-            }
+            Provider::Gem { binary, source } => Ok(Found::Gem { binary: binary.as_deref(), source: source.as_deref() }),
             Provider::Apt if dpkg() => Ok(Found::Apt),
             Provider::Apt => Err(Error::Unsupported(
-                "this machine has no dpkg (`/var/lib/dpkg` does not exist): apt packages cannot be managed here".to_owned(),
+                "this machine has no dpkg (`/var/lib/dpkg` does not exist): apt packages cannot be managed here"
+                    .to_owned(),
             )),
             Provider::Dnf if has("rpm") => Ok(Found::Dnf),
-            Provider::Dnf => Err(Error::Unsupported(
-                "this machine has no `rpm`: dnf packages cannot be managed here".to_owned(),
-            )),
+            Provider::Dnf => {
+                Err(Error::Unsupported("this machine has no `rpm`: dnf packages cannot be managed here".to_owned()))
+            }
             Provider::Platform if has("dpkg") && has("apt-get") => Ok(Found::Apt),
             Provider::Platform if has("rpm") && dnf::PROGRAMS.iter().any(|program| has(program)) => Ok(Found::Dnf),
             Provider::Platform if dpkg() => Ok(Found::Apt),
@@ -265,11 +254,7 @@ fn difference(before: &BTreeMap<String, String>, after: &BTreeMap<String, String
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     names
         .into_iter()
-        .map(|name| PackageChange {
-            name: name.clone(),
-            from: before.get(name).cloned(),
-            to: after.get(name).cloned(),
-        })
+        .map(|name| PackageChange { name: name.clone(), from: before.get(name).cloned(), to: after.get(name).cloned() })
         .filter(|change| change.from != change.to)
         .collect()
 }

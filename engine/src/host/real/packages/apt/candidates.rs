@@ -58,7 +58,9 @@ pub fn resolve(tools: &dyn Tools, names: &[String]) -> Result<Vec<Resolution>> {
             None => Resolution::Unknown,
             Some(policy) if policy.candidate.is_some() => policy.resolution(name),
             Some(_) => match providers.get(name.as_str()).map(Vec::as_slice) {
-                Some([only]) => find(&of_providers, only).map_or(Resolution::NotOffered, |policy| policy.resolution(only)),
+                Some([only]) => {
+                    find(&of_providers, only).map_or(Resolution::NotOffered, |policy| policy.resolution(only))
+                }
                 Some([]) | None => Resolution::NotOffered,
                 Some(several) => Resolution::Ambiguous(several.to_vec()),
             },
@@ -100,10 +102,7 @@ struct Policy {
 impl Policy {
     fn resolution(&self, name: &str) -> Resolution {
         self.candidate.as_ref().map_or(Resolution::NotOffered, |version| Resolution::Known {
-            candidate: Candidate {
-                name: name.to_owned(),
-                version: version.clone(),
-            },
+            candidate: Candidate { name: name.to_owned(), version: version.clone() },
             versions: self.versions.clone(),
         })
     }
@@ -139,14 +138,13 @@ fn cache(tools: &dyn Tools, verb: &str, names: &[&str]) -> Result<String> {
     let trouble: Vec<&str> = answer
         .stderr
         .lines()
-        .filter(|line| line.starts_with("E: ") && !line.contains("No packages found") && !line.contains("Unable to locate"))
+        .filter(|line| {
+            line.starts_with("E: ") && !line.contains("No packages found") && !line.contains("Unable to locate")
+        })
         .collect();
     if !answer.success() && !trouble.is_empty() {
-        return Err(Error::failed(format!(
-            "`apt-cache {verb}` failed: {}",
-            trouble.join("; ").replace("E: ", "")
-        ))
-        .hint("`apt-get check` tells whether apt's sources and its cache are sound"));
+        return Err(Error::failed(format!("`apt-cache {verb}` failed: {}", trouble.join("; ").replace("E: ", "")))
+            .hint("`apt-get check` tells whether apt's sources and its cache are sound"));
     }
     Ok(answer.stdout)
 }
@@ -157,10 +155,7 @@ fn parse_policy(output: &str) -> Vec<Policy> {
     for line in output.lines() {
         if !line.starts_with(' ') {
             table = false;
-            policies.extend(line.strip_suffix(':').map(|name| Policy {
-                name: name.to_owned(),
-                ..Policy::default()
-            }));
+            policies.extend(line.strip_suffix(':').map(|name| Policy { name: name.to_owned(), ..Policy::default() }));
             continue;
         }
         let Some(policy) = policies.last_mut() else { continue };
@@ -206,8 +201,23 @@ mod tests {
             assert!(valid_name(good), "{good}");
         }
         for bad in [
-            "", "a", "-y", "Ruby", "a b", "lab*", "lab^", "lab/stable", "lab=1", "/tmp/x.deb", "libc6:", "?true", "a|b",
-            "lab_x", "-o", "lab:I386", "ab\nc",
+            "",
+            "a",
+            "-y",
+            "Ruby",
+            "a b",
+            "lab*",
+            "lab^",
+            "lab/stable",
+            "lab=1",
+            "/tmp/x.deb",
+            "libc6:",
+            "?true",
+            "a|b",
+            "lab_x",
+            "-o",
+            "lab:I386",
+            "ab\nc",
         ] {
             assert!(!valid_name(bad), "{bad}");
         }

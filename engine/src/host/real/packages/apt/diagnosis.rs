@@ -10,6 +10,8 @@ pub struct Diagnosis {
     /// What apt says itself.
     pub errors: Vec<String>,
     warnings: Vec<String>,
+    /// The last lines, for when nothing else is understood.
+    tail: Vec<String>,
 }
 
 /// A package that dpkg gave up on.
@@ -38,17 +40,25 @@ impl Diagnosis {
                 found.unmet.push(line.split_whitespace().collect::<Vec<_>>().join(" "));
                 continue;
             }
-            unmet = line.starts_with("The following packages have unmet dependencies")
-                || (unmet && line.trim().is_empty());
-            if ["Setting up ", "Preparing to unpack ", "Unpacking ", "Removing ", "Purging configuration files ", "Processing triggers "]
-                .iter()
-                .any(|start| line.starts_with(start))
+            unmet =
+                line.starts_with("The following packages have unmet dependencies") || (unmet && line.trim().is_empty());
+            if [
+                "Setting up ",
+                "Preparing to unpack ",
+                "Unpacking ",
+                "Removing ",
+                "Purging configuration files ",
+                "Processing triggers ",
+            ]
+            .iter()
+            .any(|start| line.starts_with(start))
             {
                 script = n + 1;
             } else if let Some(rest) = line.strip_prefix("dpkg: error processing ") {
                 let reason: Vec<&str> =
                     lines[n + 1..].iter().take_while(|line| line.starts_with(' ')).map(|line| line.trim()).collect();
-                let printed = lines[script.max(n.saturating_sub(LINES)).min(n)..n].iter().map(|line| (*line).to_owned());
+                let printed =
+                    lines[script.max(n.saturating_sub(LINES)).min(n)..n].iter().map(|line| (*line).to_owned());
                 found.packages.push(Failed {
                     name: failed_name(rest),
                     reason: reason.join(" "),
@@ -61,6 +71,9 @@ impl Diagnosis {
                 found.warnings.push(warning.trim().to_owned());
             }
         }
+        let last = lines.iter().rev().filter(|line| !line.trim().is_empty()).take(LINES);
+        found.tail = last.map(|line| (*line).to_owned()).collect();
+        found.tail.reverse();
         if !found.packages.is_empty() {
             found.errors.retain(|error| !error.contains("/usr/bin/dpkg returned an error code"));
         }
@@ -78,7 +91,10 @@ impl Diagnosis {
 
     /// Whether a file that the lists promise is not on the server (any more).
     pub fn outdated(&self) -> bool {
-        self.errors.iter().any(|error| error.starts_with("Failed to fetch") && error.contains("404"))
+        let gone = ["404", "File not found", "Hash Sum mismatch", "unexpected size"];
+        self.errors
+            .iter()
+            .any(|error| error.starts_with("Failed to fetch") && gone.iter().any(|why| error.contains(why)))
     }
 
     /// Whether a run of dpkg has to be finished first.
@@ -130,7 +146,9 @@ impl Diagnosis {
         let says = |text: &str| self.errors.iter().any(|error| error.contains(text));
         let mut hints = Vec::new();
         if says("Held packages were changed") {
-            hints.push("a package is held at its version: release it with `apt-mark unhold NAME`, or leave it out".to_owned());
+            hints.push(
+                "a package is held at its version: release it with `apt-mark unhold NAME`, or leave it out".to_owned(),
+            );
         }
         if says("Packages were downgraded") {
             hints.push("set `allow_downgrade` on the package to let an older version replace a newer one".to_owned());
@@ -139,7 +157,9 @@ impl Diagnosis {
             hints.push("free some space (`apt-get clean` empties apt's download cache) and run again".to_owned());
         }
         if says("Essential packages were removed") {
-            hints.push("the change would take away packages that the system needs to work; correct the recipe".to_owned());
+            hints.push(
+                "the change would take away packages that the system needs to work; correct the recipe".to_owned(),
+            );
         }
         if says("unauthenticated") || says("is not signed") || says("signatures") {
             hints.push("give the repository its key (`signed-by`), so that apt can check what it downloads".to_owned());
@@ -159,15 +179,12 @@ impl Diagnosis {
     /// As an error; `doing` begins the sentence.
     pub fn error(&self, doing: &str) -> Error {
         let summary = self.summary();
-        let message = if summary.is_empty() {
-            format!("{doing} and does not say why")
-        } else {
-            format!("{doing}: {summary}")
+        let message = match (summary.is_empty(), self.tail.is_empty()) {
+            (false, _) => format!("{doing}: {summary}"),
+            (true, false) => format!("{doing}; it printed:\n  {}", self.tail.join("\n  ")),
+            (true, true) => format!("{doing}, without a word"),
         };
-        Error::Failed {
-            message,
-            hints: self.hints(),
-        }
+        Error::Failed { message, hints: self.hints() }
     }
 }
 
@@ -182,4 +199,66 @@ fn failed_name(rest: &str) -> String {
         name
     };
     name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Diagnosis;
+
+    #[test]
+    fn a_failing_script_is_quoted() {
+        let output = "Selecting previously unselected package lab-bad.\nPreparing to unpack .../lab-bad_1.0_all.deb ...\nUnpacking \
+                      lab-bad (1.0) ...\nSetting up lab-dep (1.0) ...\nfine\nSetting up lab-bad (1.0) ...\nstarting\ncannot \
+                      reach the database\ndpkg: error processing package lab-bad (--configure):\n installed lab-bad package \
+                      post-installation script subprocess returned error exit status 7\ndpkg: dependency problems prevent \
+                      configuration of lab-user:\n lab-user depends on lab-bad; however:\n  Package lab-bad is not configured \
+                      yet.\n\ndpkg: error processing package lab-user (--configure):\n dependency problems - leaving \
+                      unconfigured\nErrors were encountered while processing:\n lab-bad\n lab-user\nE: Sub-process \
+                      /usr/bin/dpkg returned an error code (1)\n";
+        let diagnosis = Diagnosis::of(output);
+        assert_eq!(
+            diagnosis.error("apt failed").to_string(),
+            "apt failed: `lab-bad`: installed lab-bad package post-installation script subprocess returned error exit status \
+             7; it printed:\n  starting\n  cannot reach the database"
+        );
+        assert_eq!(
+            diagnosis.hints(),
+            ["correct the cause and run again: the half-configured package is finished first"]
+        );
+    }
+
+    #[test]
+    fn a_file_of_two_packages_is_named() {
+        let output = "Unpacking lab-b (1.0) ...\ndpkg: error processing archive /tmp/apt-dpkg-install-x/lab-b_1.0_all.deb \
+                      (--unpack):\n trying to overwrite '/usr/share/lab/a', which is also in package lab-a 1.0\nE: Sub-process \
+                      /usr/bin/dpkg returned an error code (1)\n";
+        assert_eq!(
+            Diagnosis::of(output).summary(),
+            "`lab-b`: trying to overwrite '/usr/share/lab/a', which is also in package lab-a 1.0"
+        );
+    }
+
+    #[test]
+    fn the_resolvers_reason_is_kept_without_its_preface() {
+        let output = "Some packages could not be installed. This may mean that you have\nrequested an impossible \
+                      situation\nThe following packages have unmet dependencies:\n lab-conflict : Conflicts: lab-app\n                \
+                      Depends: lab-x but it is not installable\nE: Unable to correct problems, you have held broken packages.\n";
+        let diagnosis = Diagnosis::of(output);
+        assert_eq!(diagnosis.summary(), "lab-conflict : Conflicts: lab-app; Depends: lab-x but it is not installable");
+        assert_eq!(diagnosis.hints().len(), 1);
+    }
+
+    #[test]
+    fn what_can_be_tried_again_is_recognised() {
+        let locked = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt-get)\n";
+        let outdated = "Err:1 http://deb x\nE: Failed to fetch http://deb/x.deb  404  Not Found [IP: ::1 80]\n";
+        let interrupted =
+            "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem. \n";
+        for (text, expected) in
+            [(locked, [true, false, false]), (outdated, [false, true, false]), (interrupted, [false, false, true])]
+        {
+            let found = Diagnosis::of(text);
+            assert_eq!([found.locked(), found.outdated(), found.interrupted()], expected, "{text}");
+        }
+    }
 }

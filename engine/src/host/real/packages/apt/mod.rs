@@ -41,12 +41,7 @@ pub const LISTS: Lists = Lists {
         "etc/apt/keyrings",
         "usr/share/keyrings",
     ],
-    dated: &[
-        "etc/apt/sources.list",
-        "etc/apt/sources.list.d",
-        "etc/apt/preferences",
-        "etc/apt/preferences.d",
-    ],
+    dated: &["etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/preferences", "etc/apt/preferences.d"],
     hook: "var/lib/apt/periodic/update-success-stamp",
     any: any_list,
 };
@@ -55,9 +50,10 @@ pub const LISTS: Lists = Lists {
 fn any_list(root: &Path) -> Result<bool> {
     let lists = files_in(&root.join("var/lib/apt/lists"))?;
     Ok(lists.iter().any(|path| {
-        path.file_name()
-            .and_then(|name| name.to_str())
-            .and_then(|name| name.split_once("Packages"))
-            .is_some_and(|(before, after)| (before.is_empty() || before.ends_with('_')) && (after.is_empty() || after.starts_with('.')))
+        path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once("Packages")).is_some_and(
+            |(before, after)| {
+                (before.is_empty() || before.ends_with('_')) && (after.is_empty() || after.starts_with('.'))
+            },
+        )
     }))
 }

@@ -31,19 +31,13 @@ impl Status {
             "pmstatus" => percent,
             _ => return None,
         };
-        Some(Progress::Step {
-            text: lower_first(text.trim()),
-            percent: Some(percent.clamp(0.0, 100.0)),
-        })
+        Some(Progress::Step { text: lower_first(text.trim()), percent: Some(percent.clamp(0.0, 100.0)) })
     }
 }
 
 fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_lowercase().chain(letters).collect())
-        .unwrap_or_default()
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -64,12 +58,7 @@ mod tests {
             "noise",
         ];
         let read: Vec<_> = lines.iter().map(|line| status.read(line)).collect();
-        let step = |text: &str, percent| {
-            Some(Progress::Step {
-                text: text.to_owned(),
-                percent: Some(percent),
-            })
-        };
+        let step = |text: &str, percent| Some(Progress::Step { text: text.to_owned(), percent: Some(percent) });
         assert_eq!(
             read,
             [

@@ -60,11 +60,7 @@ fn parse(output: &str) -> Vec<PackageChange> {
         match changes.iter_mut().find(|change| change.name == name) {
             // Removed first and put back later in the same run: an upgrade.
             Some(change) => change.to = to,
-            None => changes.push(PackageChange {
-                name: name.to_owned(),
-                from,
-                to,
-            }),
+            None => changes.push(PackageChange { name: name.to_owned(), from, to }),
         }
     }
     changes

@@ -87,11 +87,9 @@ impl State {
     const fn unpacked(self) -> bool {
         match self {
             Self::NotInstalled | Self::ConfigFiles | Self::HalfInstalled => false,
-            Self::Unpacked
-            | Self::HalfConfigured
-            | Self::TriggersAwaited
-            | Self::TriggersPending
-            | Self::Installed => true,
+            Self::Unpacked | Self::HalfConfigured | Self::TriggersAwaited | Self::TriggersPending | Self::Installed => {
+                true
+            }
         }
     }
 }
@@ -115,10 +113,7 @@ impl Database {
             text.push_str(&read_text(update)?.unwrap_or_default());
         }
         match Self::parse(text) {
-            Ok(database) => Ok(Self {
-                unmerged: !updates.is_empty(),
-                ..database
-            }),
+            Ok(database) => Ok(Self { unmerged: !updates.is_empty(), ..database }),
             Err(trouble) => Self::ask(tools, &status, &trouble),
         }
     }
@@ -134,15 +129,9 @@ impl Database {
             text.push_str("\n\n");
         }
         let database = Self::parse(text).map_err(|trouble| {
-            Error::failed(format!(
-                "cannot read the package records in `{}`: {trouble}",
-                directory.display()
-            ))
+            Error::failed(format!("cannot read the package records in `{}`: {trouble}", directory.display()))
         })?;
-        Ok(Self {
-            read_only: !database.entries.is_empty(),
-            ..database
-        })
+        Ok(Self { read_only: !database.entries.is_empty(), ..database })
     }
 
     fn ask(tools: &dyn Tools, status: &Path, trouble: &str) -> Result<Self> {
@@ -166,10 +155,7 @@ impl Database {
         for stanza in Stanzas::of(&text) {
             let entry = stanza?;
             let same = by_name.entry(text[entry.name.clone()].into()).or_default();
-            match same
-                .iter()
-                .find(|&&n| text[entries[n].architecture.clone()] == text[entry.architecture.clone()])
-            {
+            match same.iter().find(|&&n| text[entries[n].architecture.clone()] == text[entry.architecture.clone()]) {
                 Some(&n) => entries[n] = entry,
                 None => {
                     same.push(entries.len());
@@ -189,14 +175,7 @@ impl Database {
             })
             .unwrap_or_default()
             .to_owned();
-        Ok(Self {
-            text,
-            entries,
-            by_name,
-            native,
-            unmerged: false,
-            read_only: false,
-        })
+        Ok(Self { text, entries, by_name, native, unmerged: false, read_only: false })
     }
 
     /// State of a package by the name a recipe uses: `name` (of this machine's architecture) or `name:architecture`.
@@ -215,10 +194,7 @@ impl Database {
     }
 
     fn state_of(&self, entry: &Entry) -> PackageState {
-        let version = entry
-            .state
-            .unpacked()
-            .then(|| self.text[entry.version.clone()].to_owned());
+        let version = entry.state.unpacked().then(|| self.text[entry.version.clone()].to_owned());
         PackageState {
             versions: version.iter().cloned().collect(),
             version,
@@ -256,9 +232,7 @@ impl Database {
     pub fn changes(&self, later: &Self) -> Vec<PackageChange> {
         let versions = |database: &Self| -> BTreeMap<String, String> {
             let present = database.entries.iter().filter(|entry| entry.state.unpacked());
-            present
-                .map(|entry| (database.name_of(entry), database.text[entry.version.clone()].to_owned()))
-                .collect()
+            present.map(|entry| (database.name_of(entry), database.text[entry.version.clone()].to_owned())).collect()
         };
         difference(&versions(self), &versions(later))
     }
@@ -394,10 +368,7 @@ impl Fields {
                 let (Some(want), Some(flag), Some(state), None) =
                     (words.next(), words.next(), words.next().and_then(State::parse), words.next())
                 else {
-                    return Err(format!(
-                        "package `{}` has the unknown status `{status}`",
-                        &text[self.name]
-                    ));
+                    return Err(format!("package `{}` has the unknown status `{status}`", &text[self.name]));
                 };
                 (want == "hold", flag == "reinstreq", state)
             }
@@ -434,4 +405,213 @@ fn update_files(directory: &Path) -> Result<Vec<PathBuf>> {
             .is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()))
     });
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::Database;
+    use crate::{
+        Result,
+        host::{Answer, Command, PackageChange, PackageState, real::packages::Tools},
+    };
+
+    /// `dpkg-query` as a machine without it has it, or with a given answer.
+    struct Query(Option<&'static str>);
+
+    impl Tools for Query {
+        fn query(&self, command: &Command) -> Result<Answer> {
+            assert_eq!(command.argv[0], "dpkg-query");
+            let (code, stdout) = self.0.map_or((127, ""), |text| (0, text));
+            Ok(Answer { code, stdout: stdout.to_owned(), stderr: "not found".to_owned() })
+        }
+
+        fn watch(&self, command: &Command, _: &mut dyn FnMut(&str)) -> Result<Answer> {
+            self.query(command)
+        }
+    }
+
+    fn put(root: &Path, path: &str, text: impl AsRef<[u8]>) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn stanza(name: &str, status: &str, version: &str, more: &str) -> String {
+        format!("Package: {name}\nStatus: {status}\nVersion: {version}\n{more}Description: x\n a: b\n .\n more\n\n")
+    }
+
+    const AMD64: &str = "Architecture: amd64\n";
+    const ALL: &str = "Architecture: all\n";
+
+    fn machine() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let status = [
+            stanza("dpkg", "install ok installed", "1.22.6", AMD64),
+            stanza("libc6", "install ok installed", "2.36-9", "Architecture: amd64\nMulti-Arch: same\n"),
+            stanza("libc6", "install ok installed", "2.36-8", "Architecture: i386\nMulti-Arch: same\n"),
+            stanza(
+                "mawk",
+                "hold ok installed",
+                "1.3.4",
+                "Architecture: amd64\nProvides: awk, posix-awk (= 1), x:any\n",
+            ),
+            stanza("foreign", "install ok installed", "1", "Architecture: i386\n"),
+            stanza("gone", "deinstall ok config-files", "3.0", "Architecture: all\nProvides: never\n"),
+            stanza("never-was", "unknown ok not-installed", "", AMD64),
+            stanza("half", "install reinstreq half-installed", "1.0", ALL),
+            stanza("stuck", "install ok half-configured", "1.0", ALL),
+            stanza("fresh", "install ok unpacked", "1.0", ALL),
+            stanza("waits", "install ok triggers-awaited", "1.0", ALL),
+        ]
+        .concat();
+        put(root.path(), "var/lib/dpkg/status", status);
+        root
+    }
+
+    fn state_of(root: &Path, name: &str) -> PackageState {
+        Database::read(root, &Query(None)).unwrap().state(name)
+    }
+
+    fn installed(version: &str) -> PackageState {
+        PackageState {
+            version: Some(version.to_owned()),
+            versions: vec![version.to_owned()],
+            ..PackageState::default()
+        }
+    }
+
+    #[test]
+    fn every_state_is_told() {
+        let root = machine();
+        let state = |name| state_of(root.path(), name);
+        let broken = |version: &str, why: &str| PackageState { broken: Some(why.to_owned()), ..installed(version) };
+        assert_eq!(state("dpkg"), installed("1.22.6"));
+        assert_eq!(state("mawk"), PackageState { held: true, ..installed("1.3.4") });
+        assert_eq!(state("gone"), PackageState { config_files: true, ..PackageState::default() });
+        assert_eq!(state("never-was"), PackageState::default());
+        assert_eq!(state("unheard-of"), PackageState::default());
+        assert_eq!(
+            state("half"),
+            PackageState {
+                broken: Some("half-installed: its unpacking was interrupted; it has to be reinstalled".to_owned()),
+                ..PackageState::default()
+            }
+        );
+        assert_eq!(state("stuck"), broken("1.0", "half-configured: its configuration was interrupted or failed"));
+        assert_eq!(state("fresh"), broken("1.0", "unpacked but not configured"));
+        assert_eq!(state("waits"), broken("1.0", "waiting for triggers of other packages"));
+        let database = Database::read(root.path(), &Query(None)).unwrap();
+        let named = |name: &str, state| (name.to_owned(), state);
+        assert_eq!(
+            database.unconfigured(),
+            [named("stuck", "half-configured"), named("fresh", "unpacked"), named("waits", "triggers-awaited")]
+        );
+        assert_eq!(database.half_installed(), [named("half", "half-installed")]);
+    }
+
+    #[test]
+    fn a_name_means_this_machines_architecture() {
+        let root = machine();
+        let state = |name| state_of(root.path(), name).version;
+        assert_eq!(state("libc6").as_deref(), Some("2.36-9"));
+        assert_eq!(state("libc6:amd64").as_deref(), Some("2.36-9"));
+        assert_eq!(state("libc6:i386").as_deref(), Some("2.36-8"));
+        assert_eq!(state("libc6:arm64"), None);
+        assert_eq!(state("foreign"), None);
+        assert_eq!(state("foreign:i386").as_deref(), Some("1"));
+        assert_eq!(state("fresh:amd64").as_deref(), Some("1.0"), "`all` is native");
+    }
+
+    #[test]
+    fn a_virtual_name_is_satisfied_by_an_installed_provider() {
+        let root = machine();
+        let provider = |name| state_of(root.path(), name).provided_by;
+        for name in ["awk", "posix-awk", "x"] {
+            assert_eq!(provider(name).as_deref(), Some("mawk"), "{name}");
+        }
+        assert_eq!(provider("never"), None);
+        assert_eq!(provider("mawk"), None);
+        assert_eq!(provider("posix"), None);
+    }
+
+    #[test]
+    fn the_journal_of_dpkg_is_merged() {
+        let root = machine();
+        put(root.path(), "var/lib/dpkg/updates/0001", stanza("stuck", "install ok installed", "1.0", ALL));
+        put(root.path(), "var/lib/dpkg/updates/0000", stanza("stuck", "install ok unpacked", "1.0", ALL));
+        put(root.path(), "var/lib/dpkg/updates/0002", stanza("new", "install ok installed", "7", AMD64));
+        put(root.path(), "var/lib/dpkg/updates/tmp.i", "Pack");
+        let database = Database::read(root.path(), &Query(None)).unwrap();
+        assert!(database.unmerged);
+        assert_eq!(database.state("stuck"), installed("1.0"));
+        assert_eq!(database.state("new"), installed("7"));
+        let mut changes = Database::read(machine().path(), &Query(None)).unwrap().changes(&database);
+        assert_eq!(changes.pop(), Some(PackageChange { name: "new".to_owned(), from: None, to: Some("7".to_owned()) }));
+        assert_eq!(changes, []);
+    }
+
+    #[test]
+    fn other_encodings_and_missing_ends_do_no_harm() {
+        let root = tempfile::tempdir().unwrap();
+        put(
+            root.path(),
+            "var/lib/dpkg/status",
+            b"Package: old\nMaintainer: J\xf6rg\nStatus: install ok installed\nVersion: 1",
+        );
+        assert_eq!(state_of(root.path(), "old"), installed("1"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_understood_is_left_to_dpkg() {
+        let root = tempfile::tempdir().unwrap();
+        for text in
+            ["Package: a\nStatus: install ok unheard-of\n", "Status: install ok installed\n", "Package: a\nrubbish\n"]
+        {
+            put(root.path(), "var/lib/dpkg/status", text);
+            let answer = "Package: a\nStatus: install ok installed\nVersion: 5\nArchitecture: all\nProvides: \n\n";
+            let database = Database::read(root.path(), &Query(Some(answer))).unwrap();
+            assert_eq!(database.state("a"), installed("5"));
+            let error = Database::read(root.path(), &Query(None)).unwrap_err();
+            assert!(error.to_string().contains("`dpkg-query` says: not found"), "{error}");
+        }
+    }
+
+    #[test]
+    fn images_without_dpkg_are_read_only() {
+        let root = tempfile::tempdir().unwrap();
+        put(root.path(), "var/lib/dpkg/status.d/base", "Package: base-files\nVersion: 12.4\nArchitecture: amd64\n");
+        put(root.path(), "var/lib/dpkg/status.d/tzdata", "Package: tzdata\nVersion: 2024a\nArchitecture: all\n");
+        put(root.path(), "var/lib/dpkg/status.d/base.md5sums", "0123  usr/share/x\n");
+        let database = Database::read(root.path(), &Query(None)).unwrap();
+        assert!(database.read_only);
+        assert_eq!(database.state("tzdata"), installed("2024a"));
+        let empty = tempfile::tempdir().unwrap();
+        assert!(!Database::read(empty.path(), &Query(None)).unwrap().read_only);
+    }
+
+    /// Says nothing on machines without dpkg, which have nothing to compare with.
+    #[test]
+    fn this_machine_is_read_as_dpkg_reads_it() {
+        if which::which("dpkg-query").is_err() || !Path::new("/var/lib/dpkg/status").exists() {
+            return;
+        }
+        let format = "${Package}:${Architecture} ${Version} ${db:Status-Status} ${db:Status-Want}\n";
+        let output = std::process::Command::new("dpkg-query").args(["-W", "-f", format]).output().unwrap();
+        let database = Database::read(Path::new("/"), &Query(None)).unwrap();
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            let mut words = line.split(' ');
+            let (name, version) = (words.next().unwrap(), words.next().unwrap());
+            let name = name.strip_suffix(":all").unwrap_or(name);
+            if words.next() == Some("installed") {
+                let state = database.state(name);
+                assert_eq!(
+                    (state.version.as_deref(), state.held),
+                    (Some(version), words.next() == Some("hold")),
+                    "{line}"
+                );
+            }
+        }
+    }
 }

@@ -5,9 +5,9 @@ use std::{
 
 use super::{
     super::{Context, Repair, lists, locks},
+    INSTALLING, LISTS, UPDATING,
     candidates::{Resolution, resolve, valid_name, valid_version},
     diagnosis::Diagnosis,
-    INSTALLING, LISTS, UPDATING,
     progress::Status,
     status::Database,
     version::compare,
@@ -90,9 +90,9 @@ pub fn update_lists(context: &Context<'_>) -> Result<()> {
             continue;
         }
         // apt before 2.1.11 does not know the error mode, and only warns.
-        let warned = output
-            .lines()
-            .any(|line| line.starts_with("W: Failed to fetch") || line.starts_with("W: Some index files failed to download"));
+        let warned = output.lines().any(|line| {
+            line.starts_with("W: Failed to fetch") || line.starts_with("W: Some index files failed to download")
+        });
         if !answer.success() || warned {
             return Err(diagnosis.error("`apt-get update` failed"));
         }
@@ -119,11 +119,7 @@ struct Clock {
 impl Clock {
     fn start(limit: Duration) -> Self {
         let started = Instant::now();
-        Self {
-            started,
-            deadline: started + limit,
-            limit,
-        }
+        Self { started, deadline: started + limit, limit }
     }
 
     fn passed(&self) -> bool {
@@ -189,11 +185,7 @@ impl Work {
                 .hint("set `allow_downgrade` on the package to let an older version replace a newer one"));
             }
             if !(satisfied && before.broken.is_none()) {
-                work.install.push(Wanted {
-                    package: spec.name.clone(),
-                    spec: spec.clone(),
-                    before,
-                });
+                work.install.push(Wanted { package: spec.name.clone(), spec: spec.clone(), before });
             }
         }
         for name in &transaction.remove {
@@ -237,10 +229,7 @@ impl Work {
             if refresh()? {
                 continue;
             }
-            let mut errors = troubles
-                .into_iter()
-                .map(|trouble| trouble.error(context))
-                .collect::<Result<Vec<_>>>()?;
+            let mut errors = troubles.into_iter().map(|trouble| trouble.error(context)).collect::<Result<Vec<_>>>()?;
             return Err(if errors.len() == 1 { errors.remove(0) } else { Error::Several(errors) });
         }
     }
@@ -254,10 +243,9 @@ impl Work {
             (true, true, true) => Vec::new(),
             (true, false, true) => vec![call("remove", false, self.remove.clone())],
             (true, true, false) => vec![call("purge", true, self.purge.clone())],
-            (true, false, false) => vec![
-                call("remove", false, self.remove.clone()),
-                call("purge", true, self.purge.clone()),
-            ],
+            (true, false, false) => {
+                vec![call("remove", false, self.remove.clone()), call("purge", true, self.purge.clone())]
+            }
             (false, _, true) => vec![call("install", false, [install, removals(&self.remove)].concat())],
             (false, true, false) => vec![call("install", true, [install, removals(&self.purge)].concat())],
             (false, false, false) => vec![
@@ -304,11 +292,7 @@ enum Trouble {
 
 impl Trouble {
     fn error(self, context: &Context<'_>) -> Result<Error> {
-        let missing = |name, why| Error::Missing {
-            kind: "package",
-            name,
-            why: Some(why),
-        };
+        let missing = |name, why| Error::Missing { kind: "package", name, why: Some(why) };
         Ok(match self {
             Self::Unknown(name) => {
                 let known = context.tools.query(&Command::new(["apt-cache", "pkgnames", &name[..1]]))?.stdout;
@@ -316,7 +300,9 @@ impl Trouble {
                 let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                 missing(name, format!("none of apt's sources has it{near}"))
             }
-            Self::NotOffered(name) => missing(name, "apt knows the name but no source offers it, or a pin forbids it".to_owned()),
+            Self::NotOffered(name) => {
+                missing(name, "apt knows the name but no source offers it, or a pin forbids it".to_owned())
+            }
             Self::Ambiguous(name, providers) => Error::failed(format!(
                 "`{name}` is a virtual package that several packages provide: {}",
                 quoted(&providers)
@@ -434,10 +420,8 @@ fn run(
     let mut repaired = false;
     loop {
         let timeout = format!("DPkg::Lock::Timeout={}", clock.left().0);
-        let mut command = call.command(
-            transaction,
-            &["-o", &timeout, "-o", "Dpkg::Use-Pty=0", "-o", "APT::Status-Fd=3"],
-        );
+        let mut command =
+            call.command(transaction, &["-o", &timeout, "-o", "Dpkg::Use-Pty=0", "-o", "APT::Status-Fd=3"]);
         command.timeout = clock.left();
         let answer = watched(context, command)?;
         if answer.success() {
@@ -465,30 +449,56 @@ fn run(
 /// Finishes what an interrupted dpkg has left. Whether anything was done.
 fn repair(context: &Context<'_>, database: &Database, clock: &Clock) -> Result<bool> {
     let unconfigured = database.unconfigured();
-    if !database.unmerged && unconfigured.is_empty() {
+    let half_installed = database.half_installed();
+    if !database.unmerged && unconfigured.is_empty() && half_installed.is_empty() {
         return Ok(false);
     }
-    let names = if unconfigured.is_empty() {
-        "its journal in `/var/lib/dpkg/updates` is not empty".to_owned()
-    } else {
-        unconfigured
-            .iter()
-            .map(|(name, state)| format!("`{name}` is {state}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let mut left: Vec<String> =
+        unconfigured.iter().chain(&half_installed).map(|(name, state)| format!("`{name}` is {state}")).collect();
+    if left.is_empty() {
+        left.push("its journal in `/var/lib/dpkg/updates` is not empty".to_owned());
+    }
+    let left = left.join(", ");
+    let mut cures: Vec<String> = Vec::new();
+    if database.unmerged || !unconfigured.is_empty() {
+        cures.push("dpkg --configure -a".to_owned());
+    }
+    let names: Vec<String> = half_installed.into_iter().map(|(name, _)| name).collect();
+    if !names.is_empty() {
+        cures.push(format!("apt-get install --reinstall {}", names.join(" ")));
+    }
+    let cures = cures.join("` and `");
     match context.repair {
         Repair::Never => {
-            return Err(Error::failed(format!("an earlier run of dpkg was not finished: {names}"))
-                .hint("finish it with `dpkg --configure -a` and run again"));
+            return Err(Error::failed(format!("an earlier run of dpkg was not finished: {left}"))
+                .hint(format!("finish it with `{cures}` and run again")));
         }
-        Repair::Auto => note(
-            context,
-            format!("an earlier run of dpkg was not finished ({names}): running `dpkg --configure -a`"),
-        ),
+        Repair::Auto => note(context, format!("an earlier run of dpkg was not finished ({left}): running `{cures}`")),
     }
-    configure(context, clock)?;
+    if database.unmerged || !unconfigured.is_empty() {
+        configure(context, clock)?;
+    }
+    if !names.is_empty() {
+        reinstall(context, names, clock)?;
+    }
     Ok(true)
+}
+
+/// A package that dpkg was ended in while unpacking it counts as installed for apt, in its own version.
+fn reinstall(context: &Context<'_>, names: Vec<String>, clock: &Clock) -> Result<()> {
+    let call = Call { verb: "install", purge: false, names };
+    let timeout = format!("DPkg::Lock::Timeout={}", clock.left().0);
+    let mut command = call.command(
+        &Transaction::new(crate::host::Provider::Apt),
+        &["-o", &timeout, "-o", "Dpkg::Use-Pty=0", "-o", "APT::Status-Fd=3", "--reinstall"],
+    );
+    command.timeout = clock.left();
+    let answer = watched(context, command)?;
+    if !answer.success() {
+        let diagnosis = Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr));
+        note(context, format!("apt could not reinstall {}: {}", quoted(&call.names), diagnosis.summary()));
+    }
+    Ok(())
 }
 
 /// A package that cannot be configured is told and no more: it may be the one that this transaction removes, and what
@@ -505,10 +515,7 @@ fn configure(context: &Context<'_>, clock: &Clock) -> Result<()> {
 }
 
 fn note(context: &Context<'_>, message: String) {
-    (context.progress)(&Progress::Note {
-        level: LogLevel::Warn,
-        message,
-    });
+    (context.progress)(&Progress::Note { level: LogLevel::Warn, message });
 }
 
 /// Compares the state read back with the one asked for. The exit code alone says little: it is 100 when an older broken
@@ -547,25 +554,28 @@ fn judge(
             }
         }
     }
-    let was = before.unconfigured();
+    let was = [before.unconfigured(), before.half_installed()].concat();
     for (name, state) in after.unconfigured().into_iter().chain(after.half_installed()) {
-        if !was.iter().any(|(old, _)| *old == name) && !left.iter().any(|text| text.starts_with(&format!("`{name}` "))) {
+        if !was.iter().any(|(old, _)| *old == name) && !left.iter().any(|text| text.starts_with(&format!("`{name}` ")))
+        {
             left.push(format!("`{name}` is {state}"));
         }
     }
     if left.is_empty() {
         if failed {
             let summary = diagnosis.summary();
-            note(
-                context,
-                format!("apt did everything asked for, but complains of something else: {summary}"),
-            );
+            note(context, format!("apt did everything asked for, but complains of something else: {summary}"));
         }
         return Ok(());
     }
     // What dpkg itself gives a reason for is not said twice.
     left.retain(|text| !diagnosis.packages.iter().any(|failed| text.starts_with(&format!("`{}` ", failed.name))));
-    let doing = ["apt failed".to_owned()].into_iter().chain(left).collect::<Vec<_>>().join(", ");
+    let doing = [if failed { "apt failed" } else { "apt reports success, but" }.to_owned()]
+        .into_iter()
+        .chain(left)
+        .collect::<Vec<_>>()
+        .join(", ")
+        .replace("but, ", "but ");
     let error = diagnosis.error(&doing);
     let broken = after.half_installed();
     Err(if broken.is_empty() {

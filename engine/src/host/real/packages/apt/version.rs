@@ -26,11 +26,7 @@ impl<'a> Version<'a> {
             None => (0, text),
         };
         let (upstream, revision) = rest.rsplit_once('-').unwrap_or((rest, ""));
-        Self {
-            epoch,
-            upstream: upstream.as_bytes(),
-            revision: revision.as_bytes(),
-        }
+        Self { epoch, upstream: upstream.as_bytes(), revision: revision.as_bytes() }
     }
 }
 
@@ -98,8 +94,23 @@ mod tests {
     #[test]
     fn the_order_is_that_of_the_policy_manual() {
         let ascending = [
-            "1.0~~", "1.0~~a", "1.0~", "1.0", "1.0-0.1", "1.0-1~bpo12+1", "1.0-1", "1.0-1+b1", "1.0-1.1", "1.0a",
-            "1.0+dfsg", "1.0.1", "1.9", "1.10", "2.0", "1:0.9", "2:0.1",
+            "1.0~~",
+            "1.0~~a",
+            "1.0~",
+            "1.0",
+            "1.0-0.1",
+            "1.0-1~bpo12+1",
+            "1.0-1",
+            "1.0-1+b1",
+            "1.0-1.1",
+            "1.0a",
+            "1.0+dfsg",
+            "1.0.1",
+            "1.9",
+            "1.10",
+            "2.0",
+            "1:0.9",
+            "2:0.1",
         ];
         for (n, left) in ascending.iter().enumerate() {
             for (m, right) in ascending.iter().enumerate() {
@@ -117,10 +128,7 @@ mod tests {
 
     #[test]
     fn numbers_longer_than_any_integer_are_compared() {
-        assert_eq!(
-            compare("1.99999999999999999999999999999", "1.100000000000000000000000000000"),
-            Ordering::Less
-        );
+        assert_eq!(compare("1.99999999999999999999999999999", "1.100000000000000000000000000000"), Ordering::Less);
     }
 
     fn of_dpkg(left: &str, right: &str) -> Ordering {

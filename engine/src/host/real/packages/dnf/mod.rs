@@ -15,7 +15,8 @@ use super::{Context, Lists, difference, directory::files_in, has_program, lists,
 use crate::{
     Error, Result,
     host::{
-        Answer, Candidate, Command, ConfigFiles, LogLevel, PackageChange, PackageSpec, PackageState, Progress, Transaction,
+        Answer, Candidate, Command, ConfigFiles, LogLevel, PackageChange, PackageSpec, PackageState, Progress,
+        Transaction,
     },
     values::Seconds,
 };
@@ -31,8 +32,12 @@ const LOCKS: [(&str, &str); 3] = [
 ];
 
 /// Locks of dnf 4 and yum: files that hold the number of the process.
-const PROCESS_FILES: [&str; 4] =
-    ["var/cache/dnf/metadata_lock.pid", "var/cache/dnf/download_lock.pid", "var/lib/dnf/rpmdb_lock.pid", "var/run/yum.pid"];
+const PROCESS_FILES: [&str; 4] = [
+    "var/cache/dnf/metadata_lock.pid",
+    "var/cache/dnf/download_lock.pid",
+    "var/lib/dnf/rpmdb_lock.pid",
+    "var/run/yum.pid",
+];
 
 /// How long a refresh of the lists may take.
 const UPDATE: Duration = Duration::from_secs(1800);
@@ -98,7 +103,9 @@ pub fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<
     }
     if old {
         let words = ["list", "available", "-q"].into_iter().map(ToOwned::to_owned);
-        let answer = context.tools.query(&Command::new([program.to_owned()].into_iter().chain(words).chain(names.iter().cloned())))?;
+        let answer = context
+            .tools
+            .query(&Command::new([program.to_owned()].into_iter().chain(words).chain(names.iter().cloned())))?;
         return Ok(names.iter().map(|name| query::available(&answer.stdout, name)).collect());
     }
     let ask = |what: &[&str], names: &[String]| -> Result<Vec<query::Installed>> {
@@ -121,7 +128,9 @@ pub fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<
             // A capability or a path: of use only when a single package has it.
             let providers = ask(&["--latest-limit=1", "--whatprovides"], std::slice::from_ref(name))?;
             let newest = query::newest(providers.iter());
-            Ok(newest.filter(|newest| providers.iter().all(|one| one.name == newest.name)).map(query::Installed::candidate))
+            Ok(newest
+                .filter(|newest| providers.iter().all(|one| one.name == newest.name))
+                .map(query::Installed::candidate))
         })
         .collect()
 }
@@ -294,7 +303,8 @@ impl Work {
                 remove.push(name.clone());
             }
         }
-        let names: Vec<String> = transaction.install.iter().map(|spec| spec.name.clone()).chain(remove.clone()).collect();
+        let names: Vec<String> =
+            transaction.install.iter().map(|spec| spec.name.clone()).chain(remove.clone()).collect();
         let mut states = query::states(context.tools, &names)?.into_iter();
         let mut work = Self { install: Vec::new(), before: Vec::new(), remove: Vec::new() };
         for (spec, state) in transaction.install.iter().zip(states.by_ref()) {
@@ -318,7 +328,8 @@ impl Work {
                 work.before.push(state);
             }
         }
-        work.remove = remove.into_iter().zip(states).filter(|(_, state)| state.version.is_some()).map(|(name, _)| name).collect();
+        work.remove =
+            remove.into_iter().zip(states).filter(|(_, state)| state.version.is_some()).map(|(name, _)| name).collect();
         Ok(work)
     }
 
@@ -373,7 +384,10 @@ fn failure(what: &str, output: &str) -> Error {
     let reason = output::reason(output);
     if reason.is_empty() {
         let tail: Vec<&str> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(10).collect();
-        return Error::failed(format!("{what}; it printed:\n  {}", tail.into_iter().rev().collect::<Vec<_>>().join("\n  ")));
+        return Error::failed(format!(
+            "{what}; it printed:\n  {}",
+            tail.into_iter().rev().collect::<Vec<_>>().join("\n  ")
+        ));
     }
     let error = Error::failed(format!("{what}: {reason}"));
     if output.contains("scriptlet failed") {

@@ -167,10 +167,7 @@ mod tests {
     #[test]
     fn the_plan_of_dnf5_is_read() {
         let output = include_str!("../../../../../tests/captured/dnf5-assumeno.txt");
-        assert_eq!(
-            plan(output),
-            [change("lab-app", None, Some("2.0-1")), change("lab-small-03", None, Some("1.0-1"))]
-        );
+        assert_eq!(plan(output), [change("lab-app", None, Some("2.0-1")), change("lab-small-03", None, Some("1.0-1"))]);
     }
 
     #[test]
@@ -186,7 +183,9 @@ mod tests {
         assert_eq!(unknown("No match for argument: lab-nope\nError: Unable to find a match: lab-nope\n"), ["lab-nope"]);
         assert_eq!(unknown("No package lab-nope available.\n"), ["lab-nope"]);
         assert_eq!(
-            scripts("error: %prein(lab-bad-1.0-1.noarch) scriptlet failed, exit status 1\n\nError in PREIN scriptlet\n"),
+            scripts(
+                "error: %prein(lab-bad-1.0-1.noarch) scriptlet failed, exit status 1\n\nError in PREIN scriptlet\n"
+            ),
             ["%prein(lab-bad-1.0-1.noarch) scriptlet failed, exit status 1"]
         );
     }

@@ -38,8 +38,7 @@ impl Installed {
 /// The newest of some; of equal ones that for this machine, which is never the 32-bit one.
 pub fn newest<'a>(packages: impl Iterator<Item = &'a Installed>) -> Option<&'a Installed> {
     packages.max_by(|a, b| {
-        compare(&a.version, &b.version)
-            .then_with(|| (a.architecture != "i686").cmp(&(b.architecture != "i686")))
+        compare(&a.version, &b.version).then_with(|| (a.architecture != "i686").cmp(&(b.architecture != "i686")))
     })
 }
 
@@ -133,14 +132,17 @@ pub fn available(output: &str, name: &str) -> Option<Candidate> {
         let mut words = line.split_whitespace();
         let (full, version) = (words.next()?, words.next()?);
         let (own, _) = full.rsplit_once('.')?;
-        (own == name || full == name)
-            .then(|| Candidate { name: own.to_owned(), version: version.strip_prefix("0:").unwrap_or(version).to_owned() })
+        (own == name || full == name).then(|| Candidate {
+            name: own.to_owned(),
+            version: version.strip_prefix("0:").unwrap_or(version).to_owned(),
+        })
     })
 }
 
 /// Refuses what rpm or dnf would take for a pattern, an option, a group or a file to be installed.
 pub fn valid(name: &str) -> Result<()> {
-    let fault = |why: &str, hint: &str| Err(Error::failed(format!("`{name}` is not a package name for dnf: {why}")).hint(hint));
+    let fault =
+        |why: &str, hint: &str| Err(Error::failed(format!("`{name}` is not a package name for dnf: {why}")).hint(hint));
     if name.starts_with('@') {
         return fault("it is a group", "name the packages of the group that are wanted");
     }
@@ -228,7 +230,9 @@ mod tests {
 
     #[test]
     fn only_names_are_names() {
-        for good in ["httpd", "glibc.i686", "perl(Foo::Bar)", "/usr/bin/dig", "gcc-c++", "NetworkManager", "webserver >= 2"] {
+        for good in
+            ["httpd", "glibc.i686", "perl(Foo::Bar)", "/usr/bin/dig", "gcc-c++", "NetworkManager", "webserver >= 2"]
+        {
             assert!(valid(good).is_ok(), "{good}");
         }
         for bad in ["", "-y", "foo*", "@development", "a;b", "[ab]"] {

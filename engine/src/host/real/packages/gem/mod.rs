@@ -121,7 +121,8 @@ pub fn candidates(
             arguments.extend(from(source));
             arguments.push(valid(name)?.to_owned());
             let answer = context.tools.query(&Command::new(arguments))?;
-            if !answer.success() {
+            // It exits with 0 when the server cannot be reached, too.
+            if !answer.success() || answer.stderr.contains("ERROR:") || answer.stderr.contains("Unable to download") {
                 return Err(failure(&format!("cannot ask the gem server about `{name}`"), binary, &answer));
             }
             Ok(parse_list(&answer.stdout, name)
@@ -342,9 +343,7 @@ fn run(
 }
 
 fn from(source: Option<&str>) -> Vec<String> {
-    source.map_or_else(Vec::new, |source| {
-        ["--clear-sources", "--source", source].map(ToOwned::to_owned).into()
-    })
+    source.map_or_else(Vec::new, |source| ["--clear-sources", "--source", source].map(ToOwned::to_owned).into())
 }
 
 /// Source: the documentation of `Gem::Specification::VALID_NAME_PATTERN`.
@@ -364,13 +363,9 @@ fn failure(what: &str, binary: Option<&Path>, answer: &Answer) -> Error {
         return absent(binary);
     }
     let output = format!("{}\n{}", answer.stdout, answer.stderr);
-    let said: Vec<&str> = output.lines().filter_map(|line| line.trim().strip_prefix("ERROR:")).map(str::trim).collect();
+    let said = said(&output);
     let tail: Vec<&str> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(15).collect();
-    let reason = if said.is_empty() {
-        tail.into_iter().rev().collect::<Vec<_>>().join("\n  ")
-    } else {
-        said.join("; ")
-    };
+    let reason = if said.is_empty() { tail.into_iter().rev().collect::<Vec<_>>().join("\n  ") } else { said };
     let error = Error::failed(format!("{what}: {reason}"));
     if output.contains("native extension") {
         error.hint("a gem with compiled parts needs a compiler, `make` and Ruby's headers: install them before it")
@@ -379,6 +374,27 @@ fn failure(what: &str, binary: Option<&Path>, answer: &Answer) -> Error {
     } else {
         error
     }
+}
+
+/// `gem` puts its reason on lines below the one that says that there is one.
+fn said(output: &str) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut more = false;
+    for line in output.lines() {
+        let text = line.trim();
+        let error = text.strip_prefix("ERROR:").map(str::trim);
+        match (error, said.last_mut()) {
+            (Some(error), _) => said.push(error.trim_end_matches(", here is why:").to_owned()),
+            (None, Some(last)) if more && line.starts_with(' ') && !text.is_empty() => {
+                last.push_str(": ");
+                last.push_str(text);
+            }
+            (None, Some(_) | None) => {}
+        }
+        more = error.is_some() || (more && line.starts_with(' '));
+    }
+    said.dedup();
+    said.join("; ")
 }
 
 fn newest(specifications: &[String]) -> BTreeMap<String, String> {
@@ -394,7 +410,18 @@ fn newest(specifications: &[String]) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_explanation, parse_list, valid};
+    use super::{parse_explanation, parse_list, said, valid};
+
+    #[test]
+    fn the_reason_below_an_error_is_kept() {
+        let output = "Fetching x\nERROR:  Could not find a valid gem 'rack' (>= 0), here is why:\n          Unable to download \
+                      data from https://rubygems.org/ - no route to host\nmore\nERROR:  While executing gem ...\n";
+        assert_eq!(
+            said(output),
+            "Could not find a valid gem 'rack' (>= 0): Unable to download data from https://rubygems.org/ - no route to \
+             host; While executing gem ..."
+        );
+    }
 
     #[test]
     fn the_servers_answer_is_read() {

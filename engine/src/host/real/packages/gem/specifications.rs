@@ -20,7 +20,8 @@ pub fn platform_directories(root: &Path) -> Result<Vec<PathBuf>> {
     let mut homes: Vec<PathBuf> = HOMES.iter().map(|home| root.join(home)).collect();
     let mut parents: Vec<PathBuf> = PARENTS.iter().map(|parent| root.join(parent)).collect();
     // Gems with compiled parts, below the name of the architecture.
-    parents.extend(files_in(&root.join("usr/lib"))?.into_iter().map(|directory| directory.join("rubygems-integration")));
+    parents
+        .extend(files_in(&root.join("usr/lib"))?.into_iter().map(|directory| directory.join("rubygems-integration")));
     for parent in parents {
         homes.extend(files_in(&parent)?.into_iter().filter(|home| {
             let name = home.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -72,7 +73,8 @@ pub fn versions(specifications: &[String], name: &str) -> Vec<String> {
 
 /// The version in `VERSION[-PLATFORM]`; `None` when it is the rest of a longer name (`rack` in `rack-test-2.1.0`).
 fn version(text: &str) -> Option<&str> {
-    let (version, platform) = text.split_once('-').map_or((text, None), |(version, platform)| (version, Some(platform)));
+    let (version, platform) =
+        text.split_once('-').map_or((text, None), |(version, platform)| (version, Some(platform)));
     let number = version.bytes().next()?.is_ascii_digit()
         && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
     let platform = platform.is_none_or(|platform| platform.starts_with(|letter: char| letter.is_ascii_alphabetic()));
@@ -96,8 +98,15 @@ mod tests {
     #[test]
     fn names_and_versions_are_told_apart() {
         let files: Vec<String> = [
-            "rack-2.2.9", "rack-2.2.10", "rack-3.0.0.rc1", "rack-3.0.0", "rack-test-2.1.0", "nokogiri-1.15.4-x86_64-linux",
-            "net-ssh-7.0.1", "foo-2-1.0", "rack-2.2.9",
+            "rack-2.2.9",
+            "rack-2.2.10",
+            "rack-3.0.0.rc1",
+            "rack-3.0.0",
+            "rack-test-2.1.0",
+            "nokogiri-1.15.4-x86_64-linux",
+            "net-ssh-7.0.1",
+            "foo-2-1.0",
+            "rack-2.2.9",
         ]
         .map(ToOwned::to_owned)
         .into();
