@@ -6,8 +6,8 @@
 )]
 mod command;
 pub mod disk;
-pub mod environment;
 mod dry;
+pub mod environment;
 mod op;
 mod overlay;
 mod packages;
@@ -22,7 +22,7 @@ pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
 };
 
-pub use real::{Real, Settings, clean_leftovers, time_stamp};
+pub use real::{Real, Repair, Settings, clean_leftovers, time_stamp};
 
 use crate::Result;
 
