@@ -1,4 +1,6 @@
 //! The node: what a recipe knows of the machine before anything is done.
+pub mod json;
+mod source;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Fault;
