@@ -184,10 +184,10 @@ impl<'d> Located<'d> {
         items.scan(self.spot + 1, move |spot, value| Some(located.child(spot, value)))
     }
 
-    /// A fault at this value, with the line it is in.
+    /// A fault at this value. It does not show the line: neighbours of the value may be secret.
     #[must_use]
     pub fn fault(&self, message: impl Into<String>) -> Fault {
-        self.document.source.fault(self.document.spots[self.spot].at as usize, message)
+        Fault::new(message).at(self.place())
     }
 
     fn child(&self, spot: &mut usize, value: &'d Value) -> Self {

@@ -1,6 +1,9 @@
 //! The node: what a recipe knows of the machine before anything is done.
+mod dna;
 pub mod json;
 mod source;
+
+pub use dna::{Dna, Named, RunListItem, override_run_list};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Fault;
