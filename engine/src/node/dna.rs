@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     json::{self, Document, Located},
-    source::Source,
+    source::{Source, position},
 };
 use crate::{Fault, suggest, values::Place};
 
@@ -145,8 +145,11 @@ fn run_list_of(root: &Located, faults: &mut Vec<Fault>) -> Vec<RunListItem> {
     let (recipes, run_list) = (given(root, "recipes"), given(root, "run_list"));
     if let (Some(recipes), Some(run_list)) = (recipes, run_list) {
         let (first, second) = (recipes.key_place(), run_list.key_place());
-        let (at, other, word) =
-            if place_after(&first, &second) { (recipes, second, "run_list") } else { (run_list, first, "recipes") };
+        let (at, other, word) = if position(first.as_ref()) > position(second.as_ref()) {
+            (recipes, second, "run_list")
+        } else {
+            (run_list, first, "recipes")
+        };
         let other = other.map(|place| format!(" at {place}")).unwrap_or_default();
         let message = format!("the run-list is given twice: `{word}`{other} means the same as this");
         faults.push(at.fault(message).hint("keep `run_list`; `recipes` is its old name"));
@@ -268,14 +271,6 @@ fn described(value: &Value) -> String {
         Value::String(text) => format!("`{}`", text.escape_debug()),
         Value::Array(_) | Value::Object(_) => json::kind(value).to_owned(),
     }
-}
-
-fn place_after(a: &Option<Place>, b: &Option<Place>) -> bool {
-    let position = |place: &Option<Place>| match place {
-        Some(Place::File { line, column, .. }) => (*line, *column),
-        Some(Place::Rust(_)) | None => (0, 0),
-    };
-    position(a) > position(b)
 }
 
 #[cfg(test)]

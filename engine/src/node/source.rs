@@ -82,6 +82,14 @@ impl Source {
     }
 }
 
+/// Line and column, to sort by; what has no place in a file comes first.
+pub(crate) fn position(place: Option<&Place>) -> (usize, usize) {
+    match place {
+        Some(Place::File { line, column, .. }) => (*line, *column),
+        Some(Place::Rust(_)) | None => (0, 0),
+    }
+}
+
 /// Keeps one column for each character, and terminals safe from what a file may hold.
 fn printable(character: char) -> char {
     match character {
