@@ -1,13 +1,18 @@
 //! The only door to the machine. [`Probe`] reads; [`Host`] also performs [`Op`]s. Dry run, journal and tests are decorators.
 mod command;
 mod dry;
+mod inverse;
+mod journal;
 mod op;
 mod overlay;
+pub mod own;
 mod packages;
 mod probe;
 
 pub use command::{Answer, Command};
 pub use dry::Dry;
+pub use inverse::{Grade, Seen, Undo};
+pub use journal::{Ended, Journal, Sink};
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{
