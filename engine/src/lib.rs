@@ -24,6 +24,7 @@ pub mod recipe;
 pub mod resource;
 pub mod resources;
 mod run_list;
+pub mod state;
 pub mod suggest;
 pub mod values;
 

@@ -8,14 +8,19 @@ mod command;
 pub mod disk;
 mod dry;
 pub mod environment;
+mod inverse;
+mod journal;
 mod op;
 mod overlay;
+pub mod own;
 mod packages;
 mod probe;
 mod real;
 
 pub use command::{Answer, Command};
 pub use dry::Dry;
+pub use inverse::{Grade, Seen, Undo};
+pub use journal::{Ended, Journal, Sink};
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{
