@@ -296,11 +296,36 @@ impl Resource for CronD {
 
 #[cfg(test)]
 mod tests {
-    use super::{CronD, is_field};
-    use crate::resource::Resource as _;
+    use super::{Create, CreateIfMissing, CronD, Delete, is_field};
+    use crate::{
+        host::Fake,
+        resources::trial::{done, faults, refused},
+    };
 
-    fn faults(cron: &CronD) -> Vec<String> {
-        cron.check().iter().map(ToString::to_string).collect()
+    #[test]
+    fn the_file_is_written_left_or_removed() {
+        let cron = || CronD::named("x").time("daily").command("true");
+        let machine = Fake::new().with_directory("/etc/cron.d");
+        let text = "# Managed by brasa: changes are overwritten.\\n@daily root true\\n";
+        let write = format!("write /etc/cron.d/x \"{text}\" 0600 root:root backup 0");
+        assert_eq!(done(&cron(), Create, &mut machine.clone()), [write.clone()]);
+        let there = machine.clone().with_file("/etc/cron.d/x", "old");
+        assert_eq!(done(&cron(), Create, &mut there.clone()), [write]);
+        assert_eq!(done(&cron(), CreateIfMissing, &mut there.clone()), Vec::<String>::new());
+        assert_eq!(done(&cron(), Delete, &mut there.clone()), ["remove /etc/cron.d/x backup 0"]);
+        assert_eq!(
+            refused(&cron().user("backup"), Create, &mut machine.clone()),
+            "user `backup` does not exist\nhint: declare the account before it, or correct the name"
+        );
+        assert_eq!(
+            refused(&CronD::named("x"), Create, &mut machine.clone()),
+            "cron_d `x` has no command\nhint: say what cron is to run, as in `.command(\"/usr/local/sbin/backup\")`"
+        );
+        assert_eq!(
+            refused(&cron(), Create, &mut Fake::new()),
+            "directory `/etc/cron.d` does not exist: `/etc/cron.d/x` is to be in it\n\
+             hint: declare the directory before it, or make it `recursive`"
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub mod selection;
 pub mod service;
 pub mod systemd_unit;
 pub mod template;
+#[cfg(test)]
+mod trial;
 pub mod unit;
 
 /// What a cookbook imports of the kinds: each type, and a module of the same name with its actions.

@@ -434,7 +434,7 @@ mod tests {
         assert_eq!(
             faults("a\n  {{ hostname.first }}\n", SCRIPT),
             [
-                "ddns.tera:2:6: template `ddns.tera`: field `first` is not defined\n2 |   {{ hostname.first }}\n  |               ^"
+                "ddns.tera:2:15: template `ddns.tera`: field `first` is not defined\n2 |   {{ hostname.first }}\n  |               ^"
             ]
         );
         assert_eq!(faults("{{ hostname | nope }}", SCRIPT).len(), 1);
