@@ -6,20 +6,23 @@
 )]
 mod command;
 pub mod disk;
+mod dry;
 pub mod environment;
 mod op;
+mod overlay;
 mod packages;
 mod probe;
 mod real;
 
 pub use command::{Answer, Command};
+pub use dry::Dry;
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
 };
 
-pub use real::{Real, Settings, clean_leftovers, time_stamp};
+pub use real::{Real, Repair, Settings, clean_leftovers, time_stamp};
 
 use crate::Result;
 

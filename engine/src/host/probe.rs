@@ -88,6 +88,15 @@ pub trait Probe {
     /// Number of the user this process acts as; 0 is root.
     fn effective_user(&self) -> u32;
 
+    /// Whether `bytes` more can be written at `path`, as far as that is known without trying: a file system that is
+    /// mounted read-only, one that is full, missing rights.
+    ///
+    /// # Errors
+    /// Why it would certainly fail.
+    fn writable(&self, _path: &Path, _bytes: u64) -> Result<()> {
+        Ok(())
+    }
+
     /// The wall clock. May be wrong: nothing may depend on its order.
     fn now(&self) -> SystemTime;
 }

@@ -9,6 +9,7 @@ mod entry;
 pub mod execute;
 pub mod file;
 pub mod gem_package;
+pub mod group;
 pub mod link;
 pub mod log;
 pub mod package;
@@ -21,25 +22,29 @@ pub mod template;
 #[cfg(test)]
 mod trial;
 pub mod unit;
+pub mod user;
 
 /// What a cookbook imports of the kinds: each type, and a module of the same name with its actions.
 pub mod prelude {
+    pub use super::{
+        apt_package::{self, AptPackage},
+        apt_update::{self, AptUpdate},
+        cookbook_file::{self, CookbookFile},
+        cron_d::{self, CronD},
+        directory::{self, Directory},
+        execute::{self, Execute},
+        file::{self, File},
+        gem_package::{self, GemPackage},
+        group::{self, Group},
+        link::{self, Link, LinkType},
+        log::{self, Log},
+        package::{self, Package},
+        remote_file::{self, RemoteFile},
+        script::{self, Bash, Script, Sh},
+        service::{self, Service},
+        systemd_unit::{self, SystemdUnit},
+        template::{self, Template},
+        user::{self, User},
+    };
     pub use crate::host::LogLevel;
-
-    pub use super::apt_package::{self, AptPackage};
-    pub use super::apt_update::{self, AptUpdate};
-    pub use super::cookbook_file::{self, CookbookFile};
-    pub use super::cron_d::{self, CronD};
-    pub use super::directory::{self, Directory};
-    pub use super::execute::{self, Execute};
-    pub use super::file::{self, File};
-    pub use super::gem_package::{self, GemPackage};
-    pub use super::link::{self, Link, LinkType};
-    pub use super::log::{self, Log};
-    pub use super::package::{self, Package};
-    pub use super::remote_file::{self, RemoteFile};
-    pub use super::script::{self, Bash, Script, Sh};
-    pub use super::service::{self, Service};
-    pub use super::systemd_unit::{self, SystemdUnit};
-    pub use super::template::{self, Template};
 }

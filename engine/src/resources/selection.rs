@@ -1,10 +1,12 @@
 //! Packages by name, as they are and as they should be: shared by `package`, `apt_package` and `gem_package`.
+use std::path::PathBuf;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Error, Fault, Result,
-    host::{Candidate, Op, PackageSpec, PackageState, Probe, Transaction},
+    host::{Candidate, Command, Op, PackageSpec, PackageState, Probe, Provider, Transaction},
     resource::{Change, Goal},
     values::Words,
 };
@@ -121,7 +123,7 @@ impl<'a> Selection<'a> {
 
     /// Several versions of a package lie side by side, as gems do.
     fn side_by_side(&self) -> bool {
-        matches!(self.settings.provider, crate::host::Provider::Gem { .. })
+        matches!(self.settings.provider, Provider::Gem { .. })
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -203,7 +205,6 @@ impl<'a> Selection<'a> {
 
     /// Whether an installed version is the one asked for. Of an rpm, epoch and release may be left out, as dnf allows.
     fn matches(&self, pin: &str, installed: &str) -> bool {
-        use crate::host::Provider;
         match self.settings.provider {
             Provider::Apt | Provider::Gem { .. } => pin == installed,
             Provider::Dnf | Provider::Platform => {
@@ -317,6 +318,7 @@ impl<'a> Selection<'a> {
     /// One transaction with the names that differ, and no others: `install` upgrades what is installed already.
     pub(crate) fn ops(self, change: &Change<Presences>) -> Vec<Op> {
         let mut transaction = self.settings.clone();
+        let mut operations = Vec::new();
         for (name, to) in &change.to.0 {
             if change.from.0.get(name) == Some(to) {
                 continue;
@@ -326,19 +328,31 @@ impl<'a> Selection<'a> {
                     let version = self.pin(name).map(str::to_owned);
                     transaction.install.push(PackageSpec { name: name.clone(), version });
                 }
-                Presence::Removed | Presence::ConfigFiles => transaction.remove.push(self.removable(name)),
-                Presence::Absent => transaction.purge.push(self.removable(name)),
+                Presence::Removed | Presence::ConfigFiles => match (&self.settings.provider, self.pin(name)) {
+                    (Provider::Gem { binary, .. }, Some(version)) => {
+                        operations.push(self.uninstall(binary.as_ref(), name, version));
+                    }
+                    (Provider::Platform | Provider::Apt | Provider::Dnf | Provider::Gem { .. }, _) => {
+                        transaction.remove.push(name.clone());
+                    }
+                },
+                Presence::Absent => transaction.purge.push(name.clone()),
             }
         }
-        if transaction.is_empty() { Vec::new() } else { vec![Op::Packages(transaction)] }
+        if !transaction.is_empty() {
+            operations.push(Op::Packages(transaction));
+        }
+        operations
     }
 
-    /// A gem is removed in the version named alone, written as the `gem` program has it.
-    fn removable(&self, name: &str) -> String {
-        match self.pin(name) {
-            Some(version) if self.side_by_side() => format!("{name}:{version}"),
-            Some(_) | None => name.to_owned(),
-        }
+    /// One version of a gem goes, others stay: a transaction removes whole gems, so this is a command.
+    fn uninstall(&self, binary: Option<&PathBuf>, name: &str, version: &str) -> Op {
+        let program = binary.map_or_else(|| "gem".to_owned(), |binary| binary.display().to_string());
+        let flags = ["uninstall", "--executables", "--ignore-dependencies", "--version", version].map(str::to_owned);
+        let argv = [program].into_iter().chain(flags).chain(self.settings.options.iter().cloned());
+        let mut command = Command::new(argv.chain([name.to_owned()]));
+        command.timeout = self.settings.timeout;
+        Op::Run(command)
     }
 }
 
