@@ -1,13 +1,16 @@
 //! The only door to the machine. [`Probe`] reads; [`Host`] also performs [`Op`]s. Dry run, journal and tests are decorators.
 mod command;
 mod dry;
+mod fake;
 mod op;
 mod overlay;
 mod packages;
 mod probe;
+mod unit_name;
 
 pub use command::{Answer, Command};
 pub use dry::Dry;
+pub use fake::{Brings, Fake, Start};
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{
