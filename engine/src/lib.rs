@@ -23,6 +23,7 @@ pub mod node;
 pub mod recipe;
 pub mod resource;
 pub mod resources;
+pub mod spec;
 pub mod suggest;
 pub mod values;
 
