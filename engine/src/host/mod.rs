@@ -1,5 +1,12 @@
 //! The only door to the machine. [`Probe`] reads; [`Host`] also performs [`Op`]s. Dry run, journal and tests are decorators.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the one place that touches the machine"
+)]
 mod command;
+pub mod disk;
+pub mod environment;
 mod dry;
 mod inverse;
 mod journal;
@@ -8,6 +15,7 @@ mod overlay;
 pub mod own;
 mod packages;
 mod probe;
+mod real;
 
 pub use command::{Answer, Command};
 pub use dry::Dry;
@@ -18,6 +26,8 @@ pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageSt
 pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
 };
+
+pub use real::{Real, Settings, clean_leftovers, time_stamp};
 
 use crate::Result;
 

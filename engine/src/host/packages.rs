@@ -138,6 +138,12 @@ impl Transaction {
         }
     }
 
+    /// Whether it names no package at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.install.is_empty() && self.remove.is_empty() && self.purge.is_empty()
+    }
+
     /// Whether `other` may be carried out in the same call: same provider and options.
     #[must_use]
     pub fn joins(&self, other: &Self) -> bool {

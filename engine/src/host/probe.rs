@@ -26,6 +26,22 @@ pub trait Probe {
     /// When the path cannot be looked at (permission, I/O error), never because nothing is there.
     fn entry(&self, path: &Path) -> Result<Option<Entry>>;
 
+    /// Whether two paths are names of one and the same file, which is what a hard link is.
+    ///
+    /// A host that knows the answer itself gives it; the others ask the machine's `test`.
+    ///
+    /// # Errors
+    /// As [`Probe::entry`] and [`Probe::query`].
+    fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        // Names of one file agree in everything, so most differences are seen without asking.
+        if one == other || self.entry(one)? != self.entry(other)? {
+            return Ok(one == other && self.entry(one)?.is_some());
+        }
+        let word = |path: &Path| path.display().to_string();
+        let question = Command::new(["test".to_owned(), word(one), "-ef".to_owned(), word(other)]);
+        Ok(self.query(&question)?.success())
+    }
+
     /// Names in a directory, sorted; empty when there is no such directory.
     fn list(&self, path: &Path) -> Result<Vec<OsString>>;
 

@@ -1,0 +1,66 @@
+//! `cookbook_file[path]`
+use std::path::PathBuf;
+
+pub use super::file::{
+    Action,
+    Action::{Create, CreateIfMissing, Delete, Touch},
+};
+use super::file::{File, State, with_file_properties};
+use crate::{
+    Fault, Result,
+    host::{Op, Probe},
+    resource::{Change, Content, Goal, Resource},
+};
+
+with_file_properties! {
+    /// A file whose content comes with the cookbook: `include_bytes!` puts it into the program, so that nothing but the
+    /// program has to be brought to the machine. Otherwise as `file`.
+    pub struct CookbookFile("path") extends file: File {
+        /// The content, as `include_bytes!("../files/motd")`.
+        source: Content,
+    }
+    example r#"r.add(CookbookFile::at("/etc/motd").source(include_bytes!("../files/motd")));"#
+}
+
+impl CookbookFile {
+    /// The file at this absolute path.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self::bare(File::at(path))
+    }
+}
+
+impl Resource for CookbookFile {
+    const KIND: &'static str = "cookbook_file";
+    const BATCH: Option<&'static str> = File::BATCH;
+    type Action = Action;
+    type State = State;
+
+    fn name(&self) -> String {
+        self.file.name()
+    }
+
+    fn batch(&self) -> Option<&'static str> {
+        self.file.batch()
+    }
+
+    fn check(&self) -> Vec<Fault> {
+        self.file.check()
+    }
+
+    fn is_sensitive(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.secret)
+    }
+
+    fn read(&self, probe: &dyn Probe) -> Result<State> {
+        self.file.read(probe)
+    }
+
+    fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
+        self.file.goal(action, now, probe, || Ok(self.source.as_ref().map(|source| source.blob.clone())))
+    }
+
+    fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
+        self.file.ops(change)
+    }
+}
