@@ -63,14 +63,24 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     })?;
     let mut outputs = String::new();
     let mut failed = false;
+    let mut ended = Ok(());
     for call in work.calls() {
-        let answer = run(context, transaction, &call, &clock, &refreshed)?;
-        failed |= !answer.success();
-        outputs.push_str(&answer.stdout);
-        outputs.push_str(&answer.stderr);
+        match run(context, transaction, &call, &clock, &refreshed) {
+            Ok(answer) => {
+                failed |= !answer.success();
+                outputs.push_str(&answer.stdout);
+                outputs.push_str(&answer.stderr);
+            }
+            Err(error) => {
+                ended = Err(error);
+                break;
+            }
+        }
     }
+    // Also of a transaction that was stopped half way, the changes are told.
     let after = Database::read(context.root, context.tools)?;
     context.changes.borrow_mut().extend(before.changes(&after));
+    ended?;
     judge(context, &work, &before, &after, failed, &Diagnosis::of(&outputs))
 }
 
