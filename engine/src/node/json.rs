@@ -87,6 +87,13 @@ impl Document {
         }
     }
 
+    /// `{}`, written nowhere.
+    #[must_use]
+    pub fn empty() -> Self {
+        let source = Source::new(Path::new("(none)"), "{}".to_owned());
+        Self { value: Value::Object(Map::new()), source, spots: vec![Spot { at: 0, key: NO_KEY, size: 1 }] }
+    }
+
     /// The whole value.
     #[must_use]
     pub const fn value(&self) -> &Value {
