@@ -39,7 +39,7 @@ impl Snapshot {
         let mut entries = BTreeMap::new();
         // A directory's size is the file system's business, a link's target its content.
         let listed = container
-            .sh(&format!("{find} -printf '%p\\t%y %04m %u:%g\\t%l\\0'"))
+            .sh(&format!("{find} -printf '%p\\t%y %04m %U:%G\\t%l\\0'"))
             .success()
             .stdout;
         for line in listed.split_terminator('\0') {

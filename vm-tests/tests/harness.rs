@@ -6,8 +6,10 @@
 )]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lab::{Artefact, Container, DEBIAN, EL9, Result, Signal};
@@ -359,6 +361,45 @@ fn nothing_is_left_after_a_panic() -> Result<()> {
     catch_unwind(scenario).expect_err("`false` does not succeed");
     assert_eq!(traces(&seen.0), (false, vec![], vec![]));
     assert_eq!(processes_of(seen.1), 0);
+    Ok(())
+}
+
+/// Set in the process that is to hold a container until it is killed.
+const HOLD: &str = "LAB_HOLD_A_CONTAINER";
+
+#[test]
+fn nothing_is_left_when_the_test_itself_is_killed() -> Result<()> {
+    if std::env::var_os(HOLD).is_some() {
+        let machine = Container::of(debian()?).on_disk().start()?;
+        println!("holding {} {}", machine.name(), machine.leader());
+        std::thread::sleep(Duration::from_secs(600));
+    }
+    let mut holder = Command::new(std::env::current_exe().expect("a process knows its own program"));
+    holder.args([
+        "--exact",
+        "nothing_is_left_when_the_test_itself_is_killed",
+        "--nocapture",
+    ]);
+    let mut holder = holder
+        .env(HOLD, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a test program starts");
+    let stdout = BufReader::new(holder.stdout.take().expect("stdout is a pipe"));
+    let lines = stdout.lines().map(|line| line.expect("a test program writes text"));
+    let line = lines
+        .filter_map(|line| Some(line.split_once("holding ")?.1.to_owned()))
+        .next()
+        .expect("it says what it holds");
+    let (name, leader) = line.split_once(' ').expect("name and leader");
+    let leader = leader.parse().expect("a process id");
+    assert!(processes_of(leader) > 3);
+    holder.kill().and_then(|()| holder.wait()).expect("it can be killed");
+    let gone = (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        traces(name) == (false, vec![], vec![]) && processes_of(leader) == 0
+    });
+    assert!(gone, "{:?}, {} processes", traces(name), processes_of(leader));
     Ok(())
 }
 
