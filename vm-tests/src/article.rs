@@ -43,17 +43,9 @@ DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Acquire::Retries=5 -o APT::Sand
 pub fn article_repo() -> Result<Repository> {
     need(&[("apt-ftparchive", "apt-utils"), ("gpg", "gnupg")])?;
     let base = root(DEBIAN)?;
-    let recipe = format!(
-        "{} {} {ARTICLE_PACKAGES:?} {FETCH}",
-        base.identity(),
-        signing::key()?.identity()
-    );
+    let recipe = format!("{} {} {ARTICLE_PACKAGES:?} {FETCH}", base.identity(), signing::key()?.identity());
     let artefact = cache::artefact("article", &recipe, |directory| {
-        let machine = Container::of(base)
-            .without_init()
-            .network()
-            .bind_writable(directory, "/out")
-            .start()?;
+        let machine = Container::of(base).without_init().network().bind_writable(directory, "/out").start()?;
         let words = ["sh", "-c", FETCH, "fetch"].iter().chain(ARTICLE_PACKAGES);
         machine.run(words).success();
         drop(machine);

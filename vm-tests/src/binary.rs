@@ -13,9 +13,7 @@ const TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("a member lies inside the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a member lies inside the workspace")
 }
 
 /// Cargo's target directory, wherever the environment or a configuration file puts it.
@@ -30,13 +28,9 @@ pub fn target_directory() -> Result<&'static Path> {
     let mut metadata = cargo();
     metadata.args(["metadata", "--no-deps", "--format-version", "1"]);
     let text = call("find cargo's target directory", &mut metadata)?;
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| Error::Io {
-        doing: "read cargo's metadata".into(),
-        source: error.into(),
-    })?;
-    let directory = value["target_directory"]
-        .as_str()
-        .expect("cargo's metadata names the target directory");
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| Error::Io { doing: "read cargo's metadata".into(), source: error.into() })?;
+    let directory = value["target_directory"].as_str().expect("cargo's metadata names the target directory");
     Ok(DIRECTORY.get_or_init(|| PathBuf::from(directory)))
 }
 
@@ -47,9 +41,7 @@ pub fn target_directory() -> Result<&'static Path> {
 pub fn binary() -> Result<PathBuf> {
     if let Some(given) = std::env::var_os("BRASA_BINARY") {
         let given = PathBuf::from(given);
-        return given
-            .canonicalize()
-            .map_err(Error::io(format!("use `{}` (BRASA_BINARY)", given.display())));
+        return given.canonicalize().map_err(Error::io(format!("use `{}` (BRASA_BINARY)", given.display())));
     }
     let _one_at_a_time = cache::lock("binary")?;
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
@@ -58,17 +50,7 @@ pub fn binary() -> Result<PathBuf> {
     }
     announce("building the static binary (set BRASA_BINARY to use another)");
     let mut build = cargo();
-    build.args([
-        "build",
-        "--quiet",
-        "--release",
-        "--target",
-        TARGET,
-        "--package",
-        "brasa-cli",
-        "--bin",
-        "brasa",
-    ]);
+    build.args(["build", "--quiet", "--release", "--target", TARGET, "--package", "brasa-cli", "--bin", "brasa"]);
     call("build the static binary", &mut build)?;
     let built = target_directory()?.join(TARGET).join("release/brasa");
     Ok(BUILT.get_or_init(|| built).clone())

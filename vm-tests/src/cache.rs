@@ -41,10 +41,7 @@ impl Artefact {
 
     /// Name and hash: what an artefact made from this one puts into its own recipe.
     pub fn identity(&self) -> String {
-        self.path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default()
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 }
 
@@ -59,9 +56,7 @@ pub(crate) fn directory() -> Result<&'static Path> {
         None => target_directory()?.join("lab"),
     };
     fs::create_dir_all(&directory).map_err(Error::io(format!("make `{}`", directory.display())))?;
-    let directory = directory
-        .canonicalize()
-        .map_err(Error::io(format!("resolve `{}`", directory.display())))?;
+    let directory = directory.canonicalize().map_err(Error::io(format!("resolve `{}`", directory.display())))?;
     Ok(DIRECTORY.get_or_init(|| directory))
 }
 
@@ -96,13 +91,8 @@ pub(crate) fn artefact(name: &str, recipe: &str, make: impl FnOnce(&Path) -> Res
         flock(&lock, FlockOperation::LockShared, name)?;
     }
     let now = SystemTime::now();
-    lock.set_modified(now)
-        .map_err(Error::io(format!("note the use of `{}`", path.display())))?;
-    Ok(Artefact {
-        name: name.to_owned(),
-        path,
-        _in_use: Arc::new(lock),
-    })
+    lock.set_modified(now).map_err(Error::io(format!("note the use of `{}`", path.display())))?;
+    Ok(Artefact { name: name.to_owned(), path, _in_use: Arc::new(lock) })
 }
 
 /// Bytes as lower-case hexadecimal.
@@ -146,10 +136,7 @@ fn tidy(directory: &Path, name: &str, keep: &Path) -> Result<()> {
     let reading = || Error::io(format!("read `{}`", directory.display()));
     for entry in fs::read_dir(directory).map_err(reading())? {
         let path = entry.map_err(reading())?.path();
-        let Some(hash) = path
-            .file_name()
-            .and_then(|file| file.to_str())
-            .and_then(|file| file.strip_prefix(name))
+        let Some(hash) = path.file_name().and_then(|file| file.to_str()).and_then(|file| file.strip_prefix(name))
         else {
             continue;
         };
@@ -180,18 +167,11 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 }
 
 fn lock_file(path: &Path) -> Result<File> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
     opened.map_err(Error::io(format!("open `{}`", path.display())))
 }
 
 fn flock(file: &File, operation: FlockOperation, name: &str) -> Result<()> {
-    rustix::fs::flock(file, operation).map_err(|error| Error::Io {
-        doing: format!("lock `{name}` of the lab"),
-        source: error.into(),
-    })
+    rustix::fs::flock(file, operation)
+        .map_err(|error| Error::Io { doing: format!("lock `{name}` of the lab"), source: error.into() })
 }

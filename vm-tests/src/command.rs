@@ -92,17 +92,8 @@ impl<'a> Command<'a> {
         let mut nsenter = self.nsenter();
         nsenter.stdout(shared(&stdout).unwrap_or_else(|error| panic!("{error}")));
         nsenter.stderr(shared(&stderr).unwrap_or_else(|error| panic!("{error}")));
-        let child = nsenter
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start `{line}`: {error}"));
-        Running {
-            child,
-            line,
-            stdout,
-            stderr,
-            started: Instant::now(),
-            container: self.container,
-        }
+        let child = nsenter.spawn().unwrap_or_else(|error| panic!("cannot start `{line}`: {error}"));
+        Running { child, line, stdout, stderr, started: Instant::now(), container: self.container }
     }
 
     /// Runs it on this process's own terminal, for a person to watch, and returns its exit code.
@@ -112,10 +103,7 @@ impl<'a> Command<'a> {
     #[track_caller]
     pub fn show(self) -> i32 {
         let line = self.line();
-        let status = self
-            .nsenter()
-            .status()
-            .unwrap_or_else(|error| panic!("cannot start `{line}`: {error}"));
+        let status = self.nsenter().status().unwrap_or_else(|error| panic!("cannot start `{line}`: {error}"));
         code(status)
     }
 
@@ -129,19 +117,13 @@ impl<'a> Command<'a> {
         let nsenter = host::find("nsenter").expect("a started container found `nsenter`");
         let mut command = process::Command::new(nsenter);
         command.arg("--target").arg(self.container.leader().to_string());
-        command
-            .args(["--mount", "--uts", "--ipc", "--net", "--pid", "--"])
-            .args(&self.words);
-        command
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--"]).args(&self.words);
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(match &self.stdin {
             None => Stdio::null(),
             Some(content) => {
                 let mut file = buffer("stdin").unwrap_or_else(|error| panic!("{error}"));
-                file.write_all(content)
-                    .and_then(|()| file.seek(SeekFrom::Start(0)))
-                    .expect("memory can be written");
+                file.write_all(content).and_then(|()| file.seek(SeekFrom::Start(0))).expect("memory can be written");
                 Stdio::from(file)
             }
         });
@@ -197,10 +179,7 @@ impl Running<'_> {
     /// Whether it has not ended yet.
     #[track_caller]
     pub fn is_running(&mut self) -> bool {
-        self.child
-            .try_wait()
-            .unwrap_or_else(|error| panic!("cannot wait for `{}`: {error}", self.line))
-            .is_none()
+        self.child.try_wait().unwrap_or_else(|error| panic!("cannot wait for `{}`: {error}", self.line)).is_none()
     }
 
     /// Waits until `seen` holds of what it has written to stdout and stderr.
@@ -216,16 +195,8 @@ impl Running<'_> {
             if seen(&stdout, &stderr) {
                 return;
             }
-            assert!(
-                running,
-                "`{}` ended before what was waited for:\n{stdout}{stderr}",
-                self.line
-            );
-            assert!(
-                started.elapsed() < Duration::from_secs(60),
-                "`{}` took too long:\n{stdout}{stderr}",
-                self.line
-            );
+            assert!(running, "`{}` ended before what was waited for:\n{stdout}{stderr}", self.line);
+            assert!(started.elapsed() < Duration::from_secs(60), "`{}` took too long:\n{stdout}{stderr}", self.line);
             thread::sleep(Duration::from_millis(2));
         }
     }
@@ -252,10 +223,7 @@ impl Running<'_> {
             }
             late
         });
-        let status = self
-            .child
-            .wait()
-            .unwrap_or_else(|error| panic!("cannot wait for `{}`: {error}", self.line));
+        let status = self.child.wait().unwrap_or_else(|error| panic!("cannot wait for `{}`: {error}", self.line));
         drop(ended);
         let late = watchdog.join().expect("the watchdog does not panic");
         let output = Output {
@@ -265,12 +233,7 @@ impl Running<'_> {
             stderr: text(&self.stderr),
             duration: self.started.elapsed(),
         };
-        assert!(
-            !late,
-            "killed after {} s in {}: {output}",
-            limit.as_secs(),
-            self.container.name()
-        );
+        assert!(!late, "killed after {} s in {}: {output}", limit.as_secs(), self.container.name());
         output
     }
 }
@@ -299,9 +262,7 @@ fn send(pid: u32, signal: Signal) {
 
 /// The exit code as a shell gives it.
 fn code(status: ExitStatus) -> i32 {
-    status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }
 
 /// How a command in a container ended.
@@ -342,11 +303,7 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "`{}` ended with {}\n--- stdout\n{}",
-            self.line, self.code, self.stdout
-        )?;
+        write!(formatter, "`{}` ended with {}\n--- stdout\n{}", self.line, self.code, self.stdout)?;
         write!(formatter, "--- stderr\n{}---", self.stderr)
     }
 }

@@ -65,8 +65,7 @@ impl ContainerOptions {
 
     /// Shows a file or directory of the host at `target`, read-only.
     pub fn bind(mut self, source: impl AsRef<Path>, target: &str) -> Self {
-        self.binds
-            .push(format!("--bind-ro={}:{target}", escaped(source.as_ref())));
+        self.binds.push(format!("--bind-ro={}:{target}", escaped(source.as_ref())));
         self
     }
 
@@ -94,11 +93,7 @@ impl ContainerOptions {
     /// [`Error::NotRoot`]; [`Error::Container`] with the console's text if it does not come up.
     pub fn start(self) -> Result<Container> {
         require_root("starting a container")?;
-        need(&[
-            ("systemd-nspawn", "systemd-container"),
-            ("nsenter", "util-linux"),
-            ("unshare", "util-linux"),
-        ])?;
+        need(&[("systemd-nspawn", "systemd-container"), ("nsenter", "util-linux"), ("unshare", "util-linux")])?;
         let container = Container::launch(&self)?;
         let mut setup = String::from("set -e\n");
         if self.program {
@@ -111,17 +106,12 @@ impl ContainerOptions {
             setup.push_str(&repository.setup());
         }
         let done = container.run(["sh", "-c", &setup]);
-        if done.code == 0 {
-            Ok(container)
-        } else {
-            Err(container.failure(&format!("setting it up: {done}")))
-        }
+        if done.code == 0 { Ok(container) } else { Err(container.failure(&format!("setting it up: {done}"))) }
     }
 
     fn arguments(&self, name: &str) -> Vec<String> {
-        let mut arguments: Vec<String> = ["--register=no", "--keep-unit", "--quiet", "--setenv=LAB=1"]
-            .map(str::to_owned)
-            .into();
+        let mut arguments: Vec<String> =
+            ["--register=no", "--keep-unit", "--quiet", "--setenv=LAB=1"].map(str::to_owned).into();
         arguments.push(format!("--machine={name}"));
         if self.network {
             arguments.push("--resolv-conf=replace-host".to_owned());
@@ -182,15 +172,8 @@ impl Container {
         let console = buffer("console")?;
         let mut leash = process::Command::new("unshare");
         leash.args(["--mount", "--propagation", "private", "bash", "-c", LEASH, "leash"]);
-        leash
-            .arg(&directory)
-            .arg(options.root.path())
-            .arg(&options.space)
-            .args(options.arguments(&name));
-        leash
-            .stdin(Stdio::piped())
-            .stdout(shared(&console)?)
-            .stderr(shared(&console)?);
+        leash.arg(&directory).arg(options.root.path()).arg(&options.space).args(options.arguments(&name));
+        leash.stdin(Stdio::piped()).stdout(shared(&console)?).stderr(shared(&console)?);
         // Its own group: an interrupt at the terminal ends the test, whose end then ends the container in order.
         let leash = leash.process_group(0).spawn().map_err(Error::io("start `unshare`"))?;
         let mut container = Self {
@@ -240,11 +223,7 @@ impl Container {
     }
 
     fn failure(&self, reason: &str) -> Error {
-        Error::Container {
-            root: self.root.name().to_owned(),
-            reason: reason.to_owned(),
-            console: text(&self.console),
-        }
+        Error::Container { root: self.root.name().to_owned(), reason: reason.to_owned(), console: text(&self.console) }
     }
 
     /// Its name on the host. Inside, every machine is `machine.example.com`.
@@ -310,10 +289,7 @@ impl Container {
     #[track_caller]
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let script = r#"mkdir -p "$(dirname "$1")" && cat >"$1""#;
-        self.command(["sh", "-c", script, "write", path])
-            .stdin(content)
-            .run()
-            .success();
+        self.command(["sh", "-c", script, "write", path]).stdin(content).run().success();
     }
 
     /// Reads a text file.
@@ -328,9 +304,7 @@ impl Container {
     /// Whether there is anything at this path, be it a link that leads nowhere.
     #[track_caller]
     pub fn exists(&self, path: &str) -> bool {
-        self.run(["sh", "-c", r#"[ -e "$1" ] || [ -L "$1" ]"#, "exists", path])
-            .code
-            == 0
+        self.run(["sh", "-c", r#"[ -e "$1" ] || [ -L "$1" ]"#, "exists", path]).code == 0
     }
 
     /// Copies a file or a tree of the host to `target`, which becomes root's.
@@ -343,11 +317,7 @@ impl Container {
         for entry in walkdir::WalkDir::new(source).sort_by_file_name() {
             let entry = entry.unwrap_or_else(|error| panic!("cannot read `{}`: {error}", source.display()));
             let below = entry.path().strip_prefix(source).expect("an entry lies below its tree");
-            let path = if below.as_os_str().is_empty() {
-                target.into()
-            } else {
-                Path::new(target).join(below)
-            };
+            let path = if below.as_os_str().is_empty() { target.into() } else { Path::new(target).join(below) };
             let path = path.to_str().expect("the lab's own file names are text");
             if entry.file_type().is_dir() {
                 self.run(["mkdir", "-p", path]).success();
@@ -358,11 +328,9 @@ impl Container {
                     content.unwrap_or_else(|error| panic!("cannot read `{}`: {error}", entry.path().display())),
                 );
                 use std::os::unix::fs::PermissionsExt as _;
-                let about = entry
-                    .metadata()
-                    .unwrap_or_else(|error| panic!("cannot read `{}`: {error}", source.display()));
-                self.run(["chmod", &format!("{:o}", about.permissions().mode() & 0o7777), path])
-                    .success();
+                let about =
+                    entry.metadata().unwrap_or_else(|error| panic!("cannot read `{}`: {error}", source.display()));
+                self.run(["chmod", &format!("{:o}", about.permissions().mode() & 0o7777), path]).success();
             }
         }
     }
@@ -382,11 +350,7 @@ impl Drop for Container {
         drop(self.leash.stdin.take());
         match self.leash.wait() {
             Ok(status) if status.success() => {}
-            Ok(status) => announce(&format!(
-                "container {} ended with {status}: {}",
-                self.name,
-                text(&self.console)
-            )),
+            Ok(status) => announce(&format!("container {} ended with {status}: {}", self.name, text(&self.console))),
             Err(error) => announce(&format!("cannot wait for container {}: {error}", self.name)),
         }
     }
@@ -395,9 +359,7 @@ impl Drop for Container {
 /// The children of a process. None if it is gone.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    list.split_ascii_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .collect()
+    list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 fn is_nspawn(pid: u32) -> bool {
@@ -408,10 +370,7 @@ fn is_nspawn(pid: u32) -> bool {
 /// and lives on does not make the lab wait.
 pub(crate) fn buffer(name: &str) -> Result<File> {
     let file = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC);
-    Ok(File::from(file.map_err(|error| Error::Io {
-        doing: "make a buffer in memory".into(),
-        source: error.into(),
-    })?))
+    Ok(File::from(file.map_err(|error| Error::Io { doing: "make a buffer in memory".into(), source: error.into() })?))
 }
 
 /// The same buffer as a process's output.
@@ -430,8 +389,6 @@ pub(crate) fn text(buffer: &File) -> String {
         }
     }
     let mut bytes = Vec::new();
-    FromStart(buffer, 0)
-        .read_to_end(&mut bytes)
-        .expect("memory can be read");
+    FromStart(buffer, 0).read_to_end(&mut bytes).expect("memory can be read");
     String::from_utf8_lossy(&bytes).into_owned()
 }

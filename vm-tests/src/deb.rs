@@ -95,13 +95,7 @@ struct Package {
 
 impl Package {
     fn new(name: impl Into<String>, version: &'static str) -> Self {
-        Self {
-            name: name.into(),
-            version,
-            fields: Vec::new(),
-            files: Vec::new(),
-            scripts: Vec::new(),
-        }
+        Self { name: name.into(), version, fields: Vec::new(), files: Vec::new(), scripts: Vec::new() }
     }
 
     fn field(mut self, line: &'static str) -> Self {
@@ -122,15 +116,11 @@ impl Package {
     /// Writes `NAME_VERSION_all.deb` into `directory`.
     fn build(&self, directory: &Path) -> Result<()> {
         let tree = directory.join("tree");
-        self.lay_out(&tree)
-            .map_err(Error::io(format!("lay out the package `{}`", self.name)))?;
+        self.lay_out(&tree).map_err(Error::io(format!("lay out the package `{}`", self.name)))?;
         let (_, plain_version) = self.version.split_once(':').unwrap_or(("", self.version));
         let file = directory.join(format!("{}_{plain_version}_all.deb", self.name));
         let mut build = Command::new("dpkg-deb");
-        build
-            .args(["--root-owner-group", "-Znone", "--build"])
-            .arg(&tree)
-            .arg(file);
+        build.args(["--root-owner-group", "-Znone", "--build"]).arg(&tree).arg(file);
         call(&format!("build the package `{}`", self.name), &mut build)?;
         cache::remove(&tree)
     }
@@ -139,10 +129,7 @@ impl Package {
         let control = tree.join("DEBIAN");
         fs::create_dir_all(&control)?;
         fs::create_dir_all(tree.join("usr/share/lab"))?;
-        fs::write(
-            tree.join("usr/share/lab").join(&self.name),
-            format!("{}\n", self.version),
-        )?;
+        fs::write(tree.join("usr/share/lab").join(&self.name), format!("{}\n", self.version))?;
         let mut about = format!(
             "Package: {}\nVersion: {}\nArchitecture: all\nMaintainer: Lab <lab@localhost>\nSection: misc\nPriority: optional\n",
             self.name, self.version

@@ -40,11 +40,8 @@ pub fn gem_repo() -> Result<Repository> {
     let (base, packages) = (root(DEBIAN)?, article_repo()?);
     let recipe = format!("{} {BUILD}", packages.artefact().identity());
     let artefact = cache::artefact("gems", &recipe, |directory| {
-        let machine = Container::of(base)
-            .without_init()
-            .repository(&packages)
-            .bind_writable(directory, "/out")
-            .start()?;
+        let machine =
+            Container::of(base).without_init().repository(&packages).bind_writable(directory, "/out").start()?;
         machine.sh(BUILD).success();
         Ok(())
     })?;

@@ -23,13 +23,7 @@ pub fn announce(message: &str) {
 /// # Errors
 /// [`Error::NotRoot`], which says how to run as root.
 pub fn require_root(doing: &str) -> Result<()> {
-    if rustix::process::geteuid().is_root() {
-        Ok(())
-    } else {
-        Err(Error::NotRoot {
-            doing: doing.to_owned(),
-        })
-    }
+    if rustix::process::geteuid().is_root() { Ok(()) } else { Err(Error::NotRoot { doing: doing.to_owned() }) }
 }
 
 /// Runs a command of the host to its end and returns its stdout.
@@ -38,10 +32,8 @@ pub fn require_root(doing: &str) -> Result<()> {
 /// [`Error::Io`] if it cannot be started, [`Error::Call`] with the end of its output if it fails.
 pub fn call(doing: &str, command: &mut Command) -> Result<String> {
     let shown = shown(command);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(Error::io(format!("{doing}: cannot start `{shown}`")))?;
+    let output =
+        command.stdin(Stdio::null()).output().map_err(Error::io(format!("{doing}: cannot start `{shown}`")))?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
         return Ok(stdout);
@@ -92,14 +84,7 @@ pub fn need(tools: &[(&str, &str)]) -> Result<()> {
     }
     require_root(&format!("installing {}", packages.join(", ")))?;
     announce(&format!("installing {} with apt-get", packages.join(", ")));
-    let mut install = vec![
-        "-qq",
-        "-o",
-        "DPkg::Lock::Timeout=600",
-        "install",
-        "-y",
-        "--no-install-recommends",
-    ];
+    let mut install = vec!["-qq", "-o", "DPkg::Lock::Timeout=600", "install", "-y", "--no-install-recommends"];
     install.extend(packages.iter().map(String::as_str));
     if apt_get(&install).is_err() {
         // A fresh machine has no package lists, an old one has lists that no longer fit the mirror.
@@ -114,10 +99,7 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
     let started = Instant::now();
     loop {
         let mut command = Command::new("apt-get");
-        command
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .env("LC_ALL", "C.UTF-8");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C.UTF-8");
         match call("install what the lab needs", &mut command) {
             Err(Error::Call { output, .. })
                 if output.contains("Could not get lock") && started.elapsed() < LOCK_LIMIT =>
@@ -133,8 +115,5 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
 pub(crate) fn find(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);
-    std::env::split_paths(&path)
-        .chain(system)
-        .map(|directory| directory.join(tool))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).chain(system).map(|directory| directory.join(tool)).find(|file| file.is_file())
 }

@@ -26,24 +26,15 @@ enum Kind {
 
 impl Repository {
     pub(crate) fn apt(artefact: Artefact) -> Self {
-        Self {
-            artefact,
-            kind: Kind::Apt,
-        }
+        Self { artefact, kind: Kind::Apt }
     }
 
     pub(crate) fn dnf(artefact: Artefact) -> Self {
-        Self {
-            artefact,
-            kind: Kind::Dnf,
-        }
+        Self { artefact, kind: Kind::Dnf }
     }
 
     pub(crate) fn gems(artefact: Artefact) -> Self {
-        Self {
-            artefact,
-            kind: Kind::Gems,
-        }
+        Self { artefact, kind: Kind::Gems }
     }
 
     /// Its files on the host.
@@ -97,30 +88,14 @@ pub(crate) fn index_apt(directory: &Path) -> Result<()> {
     let write = |name: &str, text: String| {
         fs::write(directory.join(name), text).map_err(Error::io(format!("write `{}`", directory.join(name).display())))
     };
-    let packages = call(
-        doing,
-        Command::new("apt-ftparchive")
-            .args(["packages", "."])
-            .current_dir(directory),
-    )?;
+    let packages = call(doing, Command::new("apt-ftparchive").args(["packages", "."]).current_dir(directory))?;
     write("Packages", packages)?;
     let mut release = Command::new("apt-ftparchive");
-    release.args([
-        "-o",
-        "APT::FTPArchive::Release::Origin=Lab",
-        "-o",
-        "APT::FTPArchive::Release::Suite=lab",
-    ]);
+    release.args(["-o", "APT::FTPArchive::Release::Origin=Lab", "-o", "APT::FTPArchive::Release::Suite=lab"]);
     let release = call(doing, release.args(["release", "."]).current_dir(directory))?;
     write("Release", release)?;
     let keyring = Keyring::with_key()?;
-    call(
-        doing,
-        keyring
-            .gpg()
-            .args(["--clearsign", "--output", "InRelease", "Release"])
-            .current_dir(directory),
-    )?;
+    call(doing, keyring.gpg().args(["--clearsign", "--output", "InRelease", "Release"]).current_dir(directory))?;
     publish_key(directory)
 }
 
@@ -128,7 +103,5 @@ pub(crate) fn index_apt(directory: &Path) -> Result<()> {
 pub(crate) fn publish_key(directory: &Path) -> Result<()> {
     let target = directory.join("key.asc");
     let copied = fs::copy(signing::key()?.path().join("public.asc"), &target);
-    copied
-        .map(drop)
-        .map_err(Error::io(format!("write `{}`", target.display())))
+    copied.map(drop).map_err(Error::io(format!("write `{}`", target.display())))
 }

@@ -25,31 +25,13 @@ pub struct Base {
 }
 
 /// Debian 12 with systemd.
-pub const DEBIAN: Base = Base {
-    name: "debian",
-    suite: "bookworm",
-    packages: &[],
-    el: false,
-};
+pub const DEBIAN: Base = Base { name: "debian", suite: "bookworm", packages: &[], el: false };
 
 /// A real dnf 4 and rpm with EL's settings and identity. Its base files come from Debian; there is no SELinux.
-pub const EL9: Base = Base {
-    name: "el9",
-    suite: "bookworm",
-    packages: &["dnf", "dnf-plugins-core", "rpm"],
-    el: true,
-};
+pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", "dnf-plugins-core", "rpm"], el: true };
 
 /// In every base system: an init, what packages' scripts expect, and enough to look around.
-const COMMON: &[&str] = &[
-    "systemd-sysv",
-    "dbus",
-    "apt-utils",
-    "passwd",
-    "procps",
-    "iproute2",
-    "ca-certificates",
-];
+const COMMON: &[&str] = &["systemd-sysv", "dbus", "apt-utils", "passwd", "procps", "iproute2", "ca-certificates"];
 
 /// Makes a Debian with dnf look like EL 9, with EL's defaults in place of Debian's own.
 const EL_SETUP: &str = r#"set -e
@@ -88,13 +70,7 @@ fn bootstrap(base: Base, directory: &Path) -> Result<()> {
     let mirror = mirror()?;
     let packages = [COMMON, base.packages].concat().join(",");
     let mut command = Command::new("mmdebstrap");
-    command.args([
-        "--quiet",
-        "--mode=root",
-        "--variant=minbase",
-        "--format=directory",
-        "--skip=cleanup/apt/lists",
-    ]);
+    command.args(["--quiet", "--mode=root", "--variant=minbase", "--format=directory", "--skip=cleanup/apt/lists"]);
     command.arg(format!("--include={packages}"));
     // A mirror frozen at a date serves lists that have expired.
     command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
@@ -127,11 +103,7 @@ fn mirror() -> Result<String> {
         "Component: main",
     ]);
     let listed = call("read the host's package sources", &mut targets)?;
-    Ok(listed
-        .lines()
-        .next()
-        .unwrap_or("http://deb.debian.org/debian")
-        .to_owned())
+    Ok(listed.lines().next().unwrap_or("http://deb.debian.org/debian").to_owned())
 }
 
 fn finish(directory: &Path) -> std::io::Result<()> {
@@ -155,18 +127,8 @@ fn look_like_el(directory: &Path) -> Result<()> {
     let repository = rpm_repo()?;
     let at = mount_point(repository.artefact().name());
     let mut command = Command::new("systemd-nspawn");
-    command.args([
-        "--quiet",
-        "--register=no",
-        "--keep-unit",
-        "--as-pid2",
-        "--console=pipe",
-        "--private-network",
-    ]);
+    command.args(["--quiet", "--register=no", "--keep-unit", "--as-pid2", "--console=pipe", "--private-network"]);
     command.arg(format!("--bind-ro={}:{at}", repository.artefact().path().display()));
-    command
-        .arg("-D")
-        .arg(directory)
-        .args(["sh", "-c", EL_SETUP, "setup", &at]);
+    command.arg("-D").arg(directory).args(["sh", "-c", EL_SETUP, "setup", &at]);
     call("make the base system look like EL 9", &mut command).map(drop)
 }

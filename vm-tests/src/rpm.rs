@@ -25,18 +25,8 @@ const APP_LEAVING: &str =
 /// # Errors
 /// [`Error`] if a tool that it needs cannot be had or fails.
 pub fn rpm_repo() -> Result<Repository> {
-    need(&[
-        ("rpmbuild", "rpm"),
-        ("rpmsign", "rpm"),
-        ("createrepo_c", "createrepo-c"),
-        ("gpg", "gnupg"),
-    ])?;
-    let recipe = format!(
-        "{}\n{}\n{}",
-        signing::key()?.identity(),
-        include_str!("rpm.rs"),
-        app_unit("1.0")
-    );
+    need(&[("rpmbuild", "rpm"), ("rpmsign", "rpm"), ("createrepo_c", "createrepo-c"), ("gpg", "gnupg")])?;
+    let recipe = format!("{}\n{}\n{}", signing::key()?.identity(), include_str!("rpm.rs"), app_unit("1.0"));
     let artefact = cache::artefact("rpm", &recipe, |directory| {
         for package in packages() {
             package.build(directory)?;
@@ -50,9 +40,7 @@ pub fn rpm_repo() -> Result<Repository> {
 
 fn packages() -> Vec<Package> {
     let mut all = vec![
-        Package::new("lab-base", "9")
-            .tag("Provides: /bin/sh")
-            .tag("Provides: system-release = 9, redhat-release = 9"),
+        Package::new("lab-base", "9").tag("Provides: /bin/sh").tag("Provides: system-release = 9, redhat-release = 9"),
         Package::new("lab-lib", "1.0"),
         Package::new("lab-lib", "1.1"),
     ];
@@ -90,23 +78,15 @@ fn sign(directory: &Path) -> Result<()> {
         }
     }
     let mut sign = Command::new("rpmsign");
-    sign.env("GNUPGHOME", keyring.home())
-        .args(["--define", &format!("_gpg_name {SIGNER}")]);
+    sign.env("GNUPGHOME", keyring.home()).args(["--define", &format!("_gpg_name {SIGNER}")]);
     if let Some(gpg) = crate::host::find("gpg") {
         sign.args(["--define", &format!("__gpg {}", gpg.display())]);
     }
-    sign.args(["--define", "_gpg_digest_algo sha256", "--addsign"])
-        .args(packages);
+    sign.args(["--define", "_gpg_digest_algo sha256", "--addsign"]).args(packages);
     call("sign the RPMs", &mut sign)?;
-    call(
-        "index the RPMs",
-        Command::new("createrepo_c").arg("--quiet").arg(directory),
-    )?;
+    call("index the RPMs", Command::new("createrepo_c").arg("--quiet").arg(directory))?;
     let index = directory.join("repodata/repomd.xml");
-    call(
-        "sign the index of the RPMs",
-        keyring.gpg().args(["--armor", "--detach-sign"]).arg(index),
-    )?;
+    call("sign the index of the RPMs", keyring.gpg().args(["--armor", "--detach-sign"]).arg(index))?;
     Ok(())
 }
 
@@ -123,13 +103,7 @@ impl Package {
     fn new(name: impl Into<String>, version: &'static str) -> Self {
         let name = name.into();
         let marker = (format!("/usr/share/lab/{name}"), format!("{version}\n"));
-        Self {
-            name,
-            version,
-            tags: Vec::new(),
-            files: vec![marker],
-            scripts: Vec::new(),
-        }
+        Self { name, version, tags: Vec::new(), files: vec![marker], scripts: Vec::new() }
     }
 
     fn tag(mut self, line: &'static str) -> Self {
@@ -182,16 +156,9 @@ impl Package {
         let mut listed = String::new();
         for (path, content) in &self.files {
             let (directory, _) = path.rsplit_once('/').expect("a path of a package is absolute");
-            write!(
-                spec,
-                "install -d %{{buildroot}}{directory}\ncat >%{{buildroot}}{path} <<'END'\n{content}END\n"
-            )
-            .expect("a String takes all text");
-            let mark = if path.starts_with("/etc/") {
-                "%config(noreplace) "
-            } else {
-                ""
-            };
+            write!(spec, "install -d %{{buildroot}}{directory}\ncat >%{{buildroot}}{path} <<'END'\n{content}END\n")
+                .expect("a String takes all text");
+            let mark = if path.starts_with("/etc/") { "%config(noreplace) " } else { "" };
             listed.push_str(&format!("{mark}{path}\n"));
         }
         for (name, body) in &self.scripts {

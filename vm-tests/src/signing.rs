@@ -21,29 +21,10 @@ pub(crate) fn key() -> Result<Artefact> {
     cache::artefact("key", "rsa2048 sign never, 1", |directory| {
         let keyring = Keyring::empty()?;
         let doing = "make the lab's signing key";
-        call(
-            doing,
-            keyring
-                .gpg()
-                .args(["--quick-gen-key", "Lab <lab@localhost>", "rsa2048", "sign", "never"]),
-        )?;
-        call(
-            doing,
-            keyring
-                .gpg()
-                .args(["--armor", "--output"])
-                .arg(directory.join("public.asc"))
-                .arg("--export"),
-        )?;
+        call(doing, keyring.gpg().args(["--quick-gen-key", "Lab <lab@localhost>", "rsa2048", "sign", "never"]))?;
+        call(doing, keyring.gpg().args(["--armor", "--output"]).arg(directory.join("public.asc")).arg("--export"))?;
         let secret = directory.join("secret.asc");
-        call(
-            doing,
-            keyring
-                .gpg()
-                .args(["--armor", "--output"])
-                .arg(secret)
-                .arg("--export-secret-keys"),
-        )?;
+        call(doing, keyring.gpg().args(["--armor", "--output"]).arg(secret).arg("--export-secret-keys"))?;
         Ok(())
     })
 }
@@ -54,17 +35,10 @@ pub(crate) struct Keyring(PathBuf);
 impl Keyring {
     fn empty() -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "lab-gpg.{}.{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("lab-gpg.{}.{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let home = std::env::temp_dir().join(name);
         cache::remove(&home)?;
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&home)
-            .map_err(Error::io(format!("make `{}`", home.display())))?;
+        fs::DirBuilder::new().mode(0o700).create(&home).map_err(Error::io(format!("make `{}`", home.display())))?;
         Ok(Self(home))
     }
 
@@ -72,10 +46,7 @@ impl Keyring {
     pub(crate) fn with_key() -> Result<Self> {
         let key = key()?;
         let keyring = Self::empty()?;
-        call(
-            "load the signing key",
-            keyring.gpg().arg("--import").arg(key.path().join("secret.asc")),
-        )?;
+        call("load the signing key", keyring.gpg().arg("--import").arg(key.path().join("secret.asc")))?;
         Ok(keyring)
     }
 
@@ -87,8 +58,7 @@ impl Keyring {
     /// gpg on this keyring, without questions.
     pub(crate) fn gpg(&self) -> Command {
         let mut gpg = Command::new("gpg");
-        gpg.env("GNUPGHOME", &self.0)
-            .args(["--quiet", "--batch", "--yes", "--pinentry-mode", "loopback"]);
+        gpg.env("GNUPGHOME", &self.0).args(["--quiet", "--batch", "--yes", "--pinentry-mode", "loopback"]);
         gpg.args(["--passphrase", ""]);
         gpg
     }
@@ -96,12 +66,8 @@ impl Keyring {
 
 impl Drop for Keyring {
     fn drop(&mut self) {
-        let stopped = call(
-            "stop gpg's agent",
-            Command::new("gpgconf")
-                .env("GNUPGHOME", &self.0)
-                .args(["--kill", "all"]),
-        );
+        let stopped =
+            call("stop gpg's agent", Command::new("gpgconf").env("GNUPGHOME", &self.0).args(["--kill", "all"]));
         if let Err(error) = stopped.map(drop).and_then(|()| cache::remove(&self.0)) {
             announce(&format!("left behind: {error}"));
         }

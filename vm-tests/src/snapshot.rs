@@ -38,24 +38,14 @@ impl Snapshot {
         let find = format!("find {} \\( {} \\) -prune -o", WATCHED.join(" "), prune.join(" -o "));
         let mut entries = BTreeMap::new();
         // A directory's size is the file system's business, a link's target its content.
-        let listed = container
-            .sh(&format!("{find} -printf '%p\\t%y %04m %U:%G\\t%l\\0'"))
-            .success()
-            .stdout;
+        let listed = container.sh(&format!("{find} -printf '%p\\t%y %04m %U:%G\\t%l\\0'")).success().stdout;
         for line in listed.split_terminator('\0') {
             let (path, rest) = line.split_once('\t').expect("find prints path and facts");
             let (facts, target) = rest.split_once('\t').expect("find prints facts and target");
-            let shown = if target.is_empty() {
-                facts.to_owned()
-            } else {
-                format!("{facts} -> {target}")
-            };
+            let shown = if target.is_empty() { facts.to_owned() } else { format!("{facts} -> {target}") };
             entries.insert(path.to_owned(), shown);
         }
-        let hashed = container
-            .sh(&format!("{find} -type f -print0 | xargs -0r sha256sum -z"))
-            .success()
-            .stdout;
+        let hashed = container.sh(&format!("{find} -type f -print0 | xargs -0r sha256sum -z")).success().stdout;
         for line in hashed.split_terminator('\0') {
             let (hash, path) = line.split_once("  ").expect("sha256sum prints hash and path");
             if let Some(entry) = entries.get_mut(path) {
@@ -113,10 +103,8 @@ impl Snapshot {
     /// The paths that are different later, sorted.
     pub fn changed(&self, later: &Self) -> Vec<String> {
         let paths = self.entries.keys().chain(later.entries.keys());
-        let mut changed: Vec<String> = paths
-            .filter(|path| self.entries.get(*path) != later.entries.get(*path))
-            .cloned()
-            .collect();
+        let mut changed: Vec<String> =
+            paths.filter(|path| self.entries.get(*path) != later.entries.get(*path)).cloned().collect();
         changed.sort();
         changed.dedup();
         changed

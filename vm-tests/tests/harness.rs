@@ -14,15 +14,7 @@ use std::time::Duration;
 
 use lab::{Artefact, Container, DEBIAN, EL9, Result, Signal};
 
-const INSTALL: [&str; 7] = [
-    "env",
-    "DEBIAN_FRONTEND=noninteractive",
-    "apt-get",
-    "-qq",
-    "-y",
-    "install",
-    "lab-app",
-];
+const INSTALL: [&str; 7] = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "install", "lab-app"];
 
 fn debian() -> Result<Artefact> {
     lab::root(DEBIAN)
@@ -32,16 +24,10 @@ fn debian() -> Result<Artefact> {
 fn traces(name: &str) -> (bool, Vec<String>, Vec<String>) {
     let directory = lab_directory().join("containers").join(name);
     let mounts = fs::read_to_string("/proc/self/mounts").expect("the mount table can be read");
-    let mounts = mounts
-        .lines()
-        .filter(|line| line.contains(name))
-        .map(str::to_owned)
-        .collect();
+    let mounts = mounts.lines().filter(|line| line.contains(name)).map(str::to_owned).collect();
     let mut processes = Vec::new();
     for entry in fs::read_dir("/proc").expect("/proc can be read").flatten() {
-        let line = fs::read_to_string(entry.path().join("cmdline"))
-            .unwrap_or_default()
-            .replace('\0', " ");
+        let line = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default().replace('\0', " ");
         if line.contains(&format!("--machine={name} ")) {
             processes.push(line);
         }
@@ -61,29 +47,16 @@ fn processes_of(leader: u32) -> usize {
         return 0;
     };
     let all = fs::read_dir("/proc").expect("/proc can be read").flatten();
-    all.filter(|entry| entry.file_name().to_str().and_then(namespace) == Some(ours.clone()))
-        .count()
+    all.filter(|entry| entry.file_name().to_str().and_then(namespace) == Some(ours.clone())).count()
 }
 
 #[test]
 fn boots_a_systemd_that_answers() -> Result<()> {
     let machine = Container::of(debian()?).start()?;
     assert_eq!(machine.run(["cat", "/proc/1/comm"]).success().stdout, "systemd\n");
-    assert_eq!(
-        machine.run(["systemctl", "is-active", "dbus.socket"]).success().stdout,
-        "active\n"
-    );
-    assert_eq!(
-        machine
-            .run(["systemctl", "list-units", "--failed", "--no-legend"])
-            .success()
-            .stdout,
-        ""
-    );
-    assert_eq!(
-        machine.run(["hostname", "--fqdn"]).success().stdout,
-        "machine.example.com\n"
-    );
+    assert_eq!(machine.run(["systemctl", "is-active", "dbus.socket"]).success().stdout, "active\n");
+    assert_eq!(machine.run(["systemctl", "list-units", "--failed", "--no-legend"]).success().stdout, "");
+    assert_eq!(machine.run(["hostname", "--fqdn"]).success().stdout, "machine.example.com\n");
     Ok(())
 }
 
@@ -93,10 +66,7 @@ fn runs_without_an_init_too() -> Result<()> {
     assert!(!machine.exists("/run/systemd/system"));
     machine.write("/srv/a/b", "kept between commands\n");
     assert_eq!(machine.read("/srv/a/b"), "kept between commands\n");
-    assert!(
-        !debian()?.path().join("srv/a").exists(),
-        "the root itself stays as it is"
-    );
+    assert!(!debian()?.path().join("srv/a").exists(), "the root itself stays as it is");
     Ok(())
 }
 
@@ -107,20 +77,8 @@ fn commands_report_how_they_ended() -> Result<()> {
     assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("out\n", "err\n"));
     assert_eq!(machine.sh("kill -9 $$").code, 137);
     assert_eq!(machine.run_bare_env(["/usr/bin/env"]).success().stdout, "");
-    assert_eq!(
-        machine
-            .command(["/usr/bin/env"])
-            .bare_env()
-            .env("A", "b c")
-            .run()
-            .success()
-            .stdout,
-        "A=b c\n"
-    );
-    assert_eq!(
-        machine.command(["cat"]).stdin("through\n").run().success().stdout,
-        "through\n"
-    );
+    assert_eq!(machine.command(["/usr/bin/env"]).bare_env().env("A", "b c").run().success().stdout, "A=b c\n");
+    assert_eq!(machine.command(["cat"]).stdin("through\n").run().success().stdout, "through\n");
     assert_eq!(machine.run(["cat"]).success().stdout, "", "no input means an empty one");
     machine.sh("sleep 1000 &").success();
     Ok(())
@@ -129,18 +87,10 @@ fn commands_report_how_they_ended() -> Result<()> {
 #[test]
 fn a_command_that_hangs_is_ended() -> Result<()> {
     let machine = Container::of(debian()?).without_init().start()?;
-    let hang = || {
-        machine
-            .command(["sh", "-c", "echo begun; sleep 1000"])
-            .limit(Duration::from_millis(300))
-            .run()
-    };
+    let hang = || machine.command(["sh", "-c", "echo begun; sleep 1000"]).limit(Duration::from_millis(300)).run();
     let message = catch_unwind(AssertUnwindSafe(hang)).expect_err("it does not return");
     let message = message.downcast_ref::<String>().expect("the panic has a message");
-    assert!(
-        message.contains("killed after 0 s") && message.contains("begun"),
-        "{message}"
-    );
+    assert!(message.contains("killed after 0 s") && message.contains("begun"), "{message}");
     assert_eq!(machine.sh("echo still usable").success().stdout, "still usable\n");
     Ok(())
 }
@@ -148,11 +98,8 @@ fn a_command_that_hangs_is_ended() -> Result<()> {
 #[test]
 fn background_commands_can_be_killed() -> Result<()> {
     let machine = Container::of(debian()?).start()?;
-    let mut writer = machine.spawn([
-        "sh",
-        "-c",
-        "trap '' TERM; while :; do echo tick | tee -a /srv/ticks; sleep 0.01; done",
-    ]);
+    let mut writer =
+        machine.spawn(["sh", "-c", "trap '' TERM; while :; do echo tick | tee -a /srv/ticks; sleep 0.01; done"]);
     writer.wait_until(|stdout, _| stdout.lines().count() > 3);
     writer.signal(Signal::TERM);
     assert!(writer.is_running(), "it ignores SIGTERM");
@@ -160,11 +107,7 @@ fn background_commands_can_be_killed() -> Result<()> {
     assert_eq!(output.code, 137);
     let written = machine.read("/srv/ticks").lines().count();
     std::thread::sleep(Duration::from_millis(100));
-    assert_eq!(
-        machine.read("/srv/ticks").lines().count(),
-        written,
-        "nobody writes any more"
-    );
+    assert_eq!(machine.read("/srv/ticks").lines().count(), written, "nobody writes any more");
     Ok(())
 }
 
@@ -175,14 +118,8 @@ fn apt_installs_from_the_local_repository_without_a_network() -> Result<()> {
     machine.run(["apt-get", "-qq", "update"]).success();
     machine.run(INSTALL).success();
     assert_eq!(machine.read("/etc/lab-app.conf"), "shipped=2\n");
-    assert_eq!(
-        machine.run(["systemctl", "is-active", "lab-app"]).success().stdout,
-        "active\n"
-    );
-    assert_eq!(
-        machine.run(["systemctl", "is-enabled", "lab-app"]).success().stdout,
-        "enabled\n"
-    );
+    assert_eq!(machine.run(["systemctl", "is-active", "lab-app"]).success().stdout, "active\n");
+    assert_eq!(machine.run(["systemctl", "is-enabled", "lab-app"]).success().stdout, "enabled\n");
     let bad = machine.run(["apt-get", "-qq", "-y", "install", "lab-bad"]);
     assert_eq!(bad.code, 100, "{bad}");
     Ok(())
@@ -192,15 +129,9 @@ fn apt_installs_from_the_local_repository_without_a_network() -> Result<()> {
 fn dnf_installs_from_the_local_repository_without_a_network() -> Result<()> {
     let machine = Container::of(lab::root(EL9)?).repository(&lab::rpm_repo()?).start()?;
     machine.run(["dnf", "-y", "-q", "install", "lab-app-1.0"]).success();
-    assert_eq!(
-        machine.run(["rpm", "-q", "lab-app"]).success().stdout,
-        "lab-app-1.0-1.noarch\n"
-    );
+    assert_eq!(machine.run(["rpm", "-q", "lab-app"]).success().stdout, "lab-app-1.0-1.noarch\n");
     machine.run(["systemctl", "enable", "--now", "lab-app"]).success();
-    assert_eq!(
-        machine.run(["systemctl", "is-active", "lab-app"]).success().stdout,
-        "active\n"
-    );
+    assert_eq!(machine.run(["systemctl", "is-active", "lab-app"]).success().stdout, "active\n");
     assert!(machine.read("/etc/os-release").contains("ID=\"rhel\""));
     Ok(())
 }
@@ -210,20 +141,11 @@ fn apt_installs_the_articles_packages_without_a_network() -> Result<()> {
     let machine = Container::of(debian()?).repository(&lab::article_repo()?).start()?;
     machine.run(["apt-get", "-qq", "update"]).success();
     let simulate = ["apt-get", "-qq", "--print-uris", "-y", "install"];
-    let uris = machine
-        .run(simulate.iter().chain(lab::ARTICLE_PACKAGES))
-        .success()
-        .stdout;
-    assert!(
-        uris.lines().count() > 50 && uris.lines().all(|line| line.starts_with("'file:/lab/article/")),
-        "{uris}"
-    );
+    let uris = machine.run(simulate.iter().chain(lab::ARTICLE_PACKAGES)).success().stdout;
+    assert!(uris.lines().count() > 50 && uris.lines().all(|line| line.starts_with("'file:/lab/article/")), "{uris}");
     let install = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install dnsutils cron";
     machine.sh(install).success();
-    assert_eq!(
-        machine.run(["systemctl", "is-active", "cron"]).success().stdout,
-        "active\n"
-    );
+    assert_eq!(machine.run(["systemctl", "is-active", "cron"]).success().stdout, "active\n");
     machine.run(["nsupdate", "-V"]).success();
     Ok(())
 }
@@ -231,26 +153,12 @@ fn apt_installs_the_articles_packages_without_a_network() -> Result<()> {
 #[test]
 fn gems_install_from_the_local_source_without_a_network() -> Result<()> {
     let (packages, gems) = (lab::article_repo()?, lab::gem_repo()?);
-    let machine = Container::of(debian()?)
-        .without_init()
-        .repository(&packages)
-        .repository(&gems)
-        .start()?;
-    machine
-        .sh("apt-get -qq update && apt-get -qq -y --no-install-recommends install ruby")
-        .success();
-    machine
-        .run(["gem", "install", "--no-document", "lab_gem", "--version", "1.0.0"])
-        .success();
-    assert_eq!(
-        machine.run(["gem", "list", "--exact", "lab_gem"]).success().stdout,
-        "lab_gem (1.0.0)\n"
-    );
+    let machine = Container::of(debian()?).without_init().repository(&packages).repository(&gems).start()?;
+    machine.sh("apt-get -qq update && apt-get -qq -y --no-install-recommends install ruby").success();
+    machine.run(["gem", "install", "--no-document", "lab_gem", "--version", "1.0.0"]).success();
+    assert_eq!(machine.run(["gem", "list", "--exact", "lab_gem"]).success().stdout, "lab_gem (1.0.0)\n");
     machine.run(["gem", "install", "--no-document", "lab_gem"]).success();
-    assert_eq!(
-        machine.run(["gem", "list", "--exact", "lab_gem"]).success().stdout,
-        "lab_gem (1.1.0, 1.0.0)\n"
-    );
+    assert_eq!(machine.run(["gem", "list", "--exact", "lab_gem"]).success().stdout, "lab_gem (1.1.0, 1.0.0)\n");
     Ok(())
 }
 
@@ -265,16 +173,12 @@ fn a_small_disk_gets_full() -> Result<()> {
 #[test]
 fn a_snapshot_shows_what_was_touched_and_nothing_else() -> Result<()> {
     let machine = Container::of(debian()?).repository(&lab::deb_repo()?).start()?;
-    machine
-        .sh("apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lab-app")
-        .success();
+    machine.sh("apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lab-app").success();
     machine.write("/etc/lab/file", "one\n");
     machine.sh("ln -s file /etc/lab/link; touch /etc/lab/gone").success();
     let before = machine.snapshot();
     assert!(before.len() > 500, "{} entries", before.len());
-    machine
-        .sh("touch /etc/lab/file; apt-get -qq update; apt-get -qq -s install lab-doc")
-        .success();
+    machine.sh("touch /etc/lab/file; apt-get -qq update; apt-get -qq -s install lab-doc").success();
     assert_eq!(before.difference(&machine.snapshot()), Vec::<String>::new());
     machine.write("/etc/lab/file", "two\n");
     machine
@@ -284,20 +188,10 @@ fn a_snapshot_shows_what_was_touched_and_nothing_else() -> Result<()> {
     let after = machine.snapshot();
     assert_eq!(
         before.changed(&after),
-        [
-            "/etc/lab",
-            "/etc/lab/file",
-            "/etc/lab/gone",
-            "/etc/lab/link",
-            "/etc/lab/new one",
-            "unit lab-app.service"
-        ]
+        ["/etc/lab", "/etc/lab/file", "/etc/lab/gone", "/etc/lab/link", "/etc/lab/new one", "unit lab-app.service"]
     );
     assert_eq!(before.difference(&after)[0], "~ /etc/lab d 0755 0:0 => d 0700 0:0");
-    assert_eq!(
-        before.difference(&after)[3],
-        "~ /etc/lab/link l 0777 0:0 -> file => l 0777 0:0 -> /dev/null"
-    );
+    assert_eq!(before.difference(&after)[3], "~ /etc/lab/link l 0777 0:0 -> file => l 0777 0:0 -> /dev/null");
     Ok(())
 }
 
@@ -337,10 +231,7 @@ fn nothing_is_left_of_a_dropped_container() -> Result<()> {
         machine.sh("sleep 1000 & setsid sleep 1000 & echo x >/srv/x").success();
         assert!(processes_of(leader) > 3);
         let (directory, mounts, processes) = traces(&name);
-        assert!(
-            directory && mounts.is_empty() && !processes.is_empty(),
-            "{mounts:?} {processes:?}"
-        );
+        assert!(directory && mounts.is_empty() && !processes.is_empty(), "{mounts:?} {processes:?}");
         drop(machine);
         assert_eq!(traces(&name), (false, vec![], vec![]));
         assert_eq!(processes_of(leader), 0);
@@ -352,9 +243,7 @@ fn nothing_is_left_of_a_dropped_container() -> Result<()> {
 fn nothing_is_left_after_a_panic() -> Result<()> {
     let mut seen = (String::new(), 0);
     let scenario = AssertUnwindSafe(|| {
-        let machine = Container::of(debian().expect("the root is there"))
-            .start()
-            .expect("it starts");
+        let machine = Container::of(debian().expect("the root is there")).start().expect("it starts");
         seen = (machine.name().to_owned(), machine.leader());
         machine.run(["false"]).success();
     });
@@ -375,22 +264,12 @@ fn nothing_is_left_when_the_test_itself_is_killed() -> Result<()> {
         std::thread::sleep(Duration::from_secs(600));
     }
     let mut holder = Command::new(std::env::current_exe().expect("a process knows its own program"));
-    holder.args([
-        "--exact",
-        "nothing_is_left_when_the_test_itself_is_killed",
-        "--nocapture",
-    ]);
-    let mut holder = holder
-        .env(HOLD, "1")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a test program starts");
+    holder.args(["--exact", "nothing_is_left_when_the_test_itself_is_killed", "--nocapture"]);
+    let mut holder = holder.env(HOLD, "1").stdout(Stdio::piped()).spawn().expect("a test program starts");
     let stdout = BufReader::new(holder.stdout.take().expect("stdout is a pipe"));
     let lines = stdout.lines().map(|line| line.expect("a test program writes text"));
-    let line = lines
-        .filter_map(|line| Some(line.split_once("holding ")?.1.to_owned()))
-        .next()
-        .expect("it says what it holds");
+    let line =
+        lines.filter_map(|line| Some(line.split_once("holding ")?.1.to_owned())).next().expect("it says what it holds");
     let (name, leader) = line.split_once(' ').expect("name and leader");
     let leader = leader.parse().expect("a process id");
     assert!(processes_of(leader) > 3);
@@ -421,10 +300,7 @@ fn a_container_that_ends_by_itself_says_so() -> Result<()> {
 fn a_root_that_cannot_boot_shows_why() -> Result<()> {
     let machine = Container::of(debian()?).bind("/nonexistent/lab", "/srv/x").start();
     let message = machine.expect_err("there is nothing to bind").to_string();
-    assert!(
-        message.starts_with("container of `debian` did not start: it ended with exit status"),
-        "{message}"
-    );
+    assert!(message.starts_with("container of `debian` did not start: it ended with exit status"), "{message}");
     assert!(message.contains("/nonexistent/lab"), "{message}");
     Ok(())
 }

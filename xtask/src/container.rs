@@ -20,19 +20,12 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
         build()
     })?;
     let machine = step("a Debian 12 to throw away", || {
-        let start = || {
-            Container::of(lab::root(lab::DEBIAN)?)
-                .repository(&lab::article_repo()?)
-                .brasa(&binary)
-                .start()
-        };
+        let start = || Container::of(lab::root(lab::DEBIAN)?).repository(&lab::article_repo()?).brasa(&binary).start();
         let machine = start().map_err(|error| error.to_string())?;
         machine.copy_in(lab::workspace().join("nodes/article"), "/etc/chef");
         Ok(machine)
     })?;
-    let words = command
-        .iter()
-        .chain(&["-c", "/etc/chef/solo.rb", "-j", "/etc/chef/dna.json"]);
+    let words = command.iter().chain(&["-c", "/etc/chef/solo.rb", "-j", "/etc/chef/dna.json"]);
     let line: Vec<&str> = words.copied().collect();
     let code = step(&line.join(" "), || Ok(machine.command(&line).show()))?;
     Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))

@@ -30,13 +30,6 @@ pub fn cargo(arguments: &[&str]) -> Command {
 /// Runs a command that writes to our own output, without input.
 pub fn show(command: &mut Command) -> Result<(), Failure> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .map_err(|error| format!("cannot start `{name}`: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("`{name}` ended with {status}"))
-    }
+    let status = command.stdin(Stdio::null()).status().map_err(|error| format!("cannot start `{name}`: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{name}` ended with {status}")) }
 }

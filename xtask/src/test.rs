@@ -29,15 +29,7 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
     step("what the tests need", || install(fast))?;
     step("format", || show(&mut cargo(&["fmt", "--all", "--check"])))?;
     step("lints", || {
-        show(&mut cargo(&[
-            "clippy",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny",
-            "warnings",
-        ]))
+        show(&mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     })?;
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     if fast {
@@ -60,49 +52,28 @@ pub fn install(fast: bool) -> Result<(), Failure> {
     }
     lab::need(&[("musl-gcc", "musl-tools"), ("chroot", "coreutils")]).map_err(|error| error.to_string())?;
     let mut library = Command::new("rustc");
-    library
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .current_dir(lab::workspace());
+    library.args(["--print", "target-libdir", "--target", TARGET]).current_dir(lab::workspace());
     let library = lab::call("find the static target", &mut library).map_err(|error| error.to_string())?;
     if Path::new(library.trim_end()).is_dir() {
         return Ok(());
     }
-    show(
-        Command::new("rustup")
-            .args(["target", "add", TARGET])
-            .current_dir(lab::workspace()),
-    )
+    show(Command::new("rustup").args(["target", "add", TARGET]).current_dir(lab::workspace()))
 }
 
 /// Builds the program as it is shipped, and holds it to its promises: static, and small.
 pub fn build() -> Result<PathBuf, Failure> {
-    let arguments = [
-        "build",
-        "--release",
-        "--target",
-        TARGET,
-        "--package",
-        "brasa-cli",
-        "--bin",
-        "brasa",
-    ];
+    let arguments = ["build", "--release", "--target", TARGET, "--package", "brasa-cli", "--bin", "brasa"];
     show(&mut cargo(&arguments))?;
     let target = lab::target_directory().map_err(|error| error.to_string())?;
     let binary = target.join(TARGET).join("release/brasa");
     let content = fs::read(&binary).map_err(|error| format!("cannot read `{}`: {error}", binary.display()))?;
     if let Some(loader) = interpreter(&content) {
-        return Err(format!(
-            "`{}` is not static: it asks for the loader `{loader}`",
-            binary.display()
-        ));
+        return Err(format!("`{}` is not static: it asks for the loader `{loader}`", binary.display()));
     }
     let size = content.len() as u64;
     let megabytes = size as f64 / 1024.0 / 1024.0;
     if size > SIZE_LIMIT {
-        return Err(format!(
-            "`{}` weighs {megabytes:.2} MB, more than 8 MB",
-            binary.display()
-        ));
+        return Err(format!("`{}` weighs {megabytes:.2} MB, more than 8 MB", binary.display()));
     }
     eprintln!("    {} {megabytes:.2} MB, static", binary.display());
     Ok(binary)
@@ -148,10 +119,7 @@ fn runs_alone(binary: &Path) -> Result<(), Failure> {
     };
     let version = inside(&["/brasa", "--version"])?;
     if !version.starts_with("brasa ") {
-        return Err(format!(
-            "`brasa --version` says `{}`, not `brasa VERSION`",
-            version.trim_end()
-        ));
+        return Err(format!("`brasa --version` says `{}`, not `brasa VERSION`", version.trim_end()));
     }
     inside(&["/brasa", "converge", "-j", "/dna.json"])?;
     eprintln!("    {}", version.trim_end());
@@ -167,10 +135,7 @@ mod tests {
         // This test's own binary is linked to the system's C library.
         let ourselves = std::fs::read("/proc/self/exe").expect("a process can read its own program");
         let loader = interpreter(&ourselves);
-        assert!(
-            loader.as_deref().is_some_and(|loader| loader.starts_with("/lib")),
-            "{loader:?}"
-        );
+        assert!(loader.as_deref().is_some_and(|loader| loader.starts_with("/lib")), "{loader:?}");
     }
 
     #[test]
