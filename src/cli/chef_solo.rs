@@ -3,8 +3,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser};
 
-use super::arguments::{self, Cli, Colour, Command, Format, Input, Level, Output, Places},
-};
+use super::arguments::{self, Cli, Colour, Command, Format, Input, Level, Output, Places};
 
 /// Converge this machine as chef-solo would, without Ruby
 #[derive(Debug, Parser)]

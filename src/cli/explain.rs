@@ -74,7 +74,8 @@ fn about_lines(about: &str) -> Vec<&str> {
 }
 
 fn document(kind: &Kind) -> serde_json::Value {
-    let actions: Vec<_> = kind.actions().iter().map(|action| json!({"name": action.name, "about": action.about})).collect();
+    let actions: Vec<_> =
+        kind.actions().iter().map(|action| json!({"name": action.name, "about": action.about})).collect();
     let properties: Vec<_> = kind
         .properties
         .iter()

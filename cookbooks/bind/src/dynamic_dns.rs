@@ -90,11 +90,12 @@ pub fn dynamic_dns(r: &mut Recipe) -> Result<()> {
     }
     if dns.server.is_none() {
         r.add(
-            Log::new("dynamic_dns.server").message(
-                "bind::dynamic_dns: no name server is configured, so no update will be sent; \
+            Log::new("dynamic_dns.server")
+                .message(
+                    "bind::dynamic_dns: no name server is configured, so no update will be sent; \
                  set `dynamic_dns.server` (and `dynamic_dns.zone`) in dna.json",
-            )
-            .level(LogLevel::Warn),
+                )
+                .level(LogLevel::Warn),
         );
     }
 
