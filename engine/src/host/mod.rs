@@ -8,14 +8,17 @@ mod command;
 pub mod disk;
 mod dry;
 pub mod environment;
+mod fake;
 mod op;
 mod overlay;
 mod packages;
 mod probe;
 mod real;
+mod unit_name;
 
 pub use command::{Answer, Command};
 pub use dry::Dry;
+pub use fake::{Brings, Fake, Start};
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{
