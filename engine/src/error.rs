@@ -119,10 +119,12 @@ pub enum Error {
         waited: Seconds,
     },
 
-    /// Another run of brasa holds the lock.
-    #[error("another run is going on: {holder}; waited {waited} for it to finish")]
+    /// Another run of brasa is at work on this machine.
+    #[error("another run is at work: {holder} holds `{}`; waited {waited}", lock.display())]
     Busy {
-        /// What the other run wrote about itself.
+        /// The lock file.
+        lock: PathBuf,
+        /// Who holds it: process number, command, since when.
         holder: String,
         /// How long was waited.
         waited: Seconds,
@@ -211,8 +213,8 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Faults(_) => Kind::Input,
-            Self::Busy { .. } => Kind::Busy,
             Self::Interrupted(signal) => Kind::Interrupted(*signal),
+            Self::Busy { .. } => Kind::Busy,
             Self::Step { source, .. } => match source.kind() {
                 Kind::Interrupted(signal) => Kind::Interrupted(signal),
                 Kind::Failed | Kind::Input | Kind::Busy => Kind::Failed,
