@@ -45,8 +45,6 @@ pub struct Dry<'a> {
     groups: BTreeMap<String, Option<Group>>,
     /// Homes that `useradd` will make, with modes of its own choice.
     homes: BTreeSet<PathBuf>,
-    /// Located paths that will be names of one file.
-    hard_links: Vec<(PathBuf, PathBuf)>,
     commands: Vec<String>,
     operations: Vec<Op>,
     changes: Vec<(Provider, PackageChange)>,
@@ -103,7 +101,6 @@ impl<'a> Dry<'a> {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             homes: BTreeSet::new(),
-            hard_links: Vec::new(),
             commands: Vec::new(),
             operations: Vec::new(),
             changes: Vec::new(),
@@ -260,7 +257,7 @@ impl<'a> Dry<'a> {
     }
 
     fn put(&mut self, path: &Path, entry: Entry) -> Result<()> {
-        let located = self.files.locate(self.below, path)?;
+        let located = self.files.place(self.below, path)?;
         self.files.set(located, entry);
         Ok(())
     }
@@ -330,7 +327,9 @@ impl<'a> Dry<'a> {
             return self.unless_doubtful(before, error);
         };
         self.writable(path, 0)?;
-        self.put(path, Entry { kind: now.kind, mode, owner: owner.to_owned(), group: group.to_owned() })?;
+        let located = self.files.place(self.below, path)?;
+        let entry = Entry { kind: now.kind, mode, owner: owner.to_owned(), group: group.to_owned() };
+        self.files.set_meta(located, entry);
         Ok(performed)
     }
 
@@ -346,7 +345,11 @@ impl<'a> Dry<'a> {
         let entry = if hard {
             let before = self.doubtful();
             match self.entry(target)? {
-                Some(entry) if entry.kind != EntryKind::Directory => entry,
+                Some(entry) if entry.kind != EntryKind::Directory => {
+                    let place = self.files.place(self.below, path)?;
+                    self.files.set_hard_link(place, self.files.place(self.below, target)?, entry);
+                    return Ok(performed);
+                }
                 Some(_) => return Err(Error::io("link to", target)(io::ErrorKind::IsADirectory.into())),
                 None => {
                     let name = target.display().to_string();
@@ -358,10 +361,6 @@ impl<'a> Dry<'a> {
             let (owner, group) = self.own_names()?;
             Entry { kind: EntryKind::Link { target: target.to_owned() }, mode: Mode::from(0o777), owner, group }
         };
-        if hard {
-            let both = (self.files.locate(self.below, path)?, self.files.locate(self.below, target)?);
-            self.hard_links.push(both);
-        }
         self.put(path, entry)?;
         Ok(performed)
     }
@@ -376,7 +375,7 @@ impl<'a> Dry<'a> {
 
     fn remove(&mut self, path: &Path, recursive: bool) -> Result<Performed> {
         let Some(entry) = self.peek(path)? else { return Ok(Performed::Done) };
-        let located = self.files.locate(self.below, path)?;
+        let located = self.files.place(self.below, path)?;
         if entry.kind == EntryKind::Directory && !recursive && !self.files.list(self.below, &located)?.is_empty() {
             return Err(Error::io("remove", path)(io::ErrorKind::DirectoryNotEmpty.into()));
         }
@@ -642,7 +641,7 @@ impl Dry<'_> {
                     && let Some(entry) = self.peek(old)?
                 {
                     self.put(new, entry)?;
-                    let located = self.files.locate(self.below, old)?;
+                    let located = self.files.place(self.below, old)?;
                     self.files.remove(&located);
                 }
                 self.users.insert(to.name.clone(), Some(to.clone()));
@@ -651,7 +650,7 @@ impl Dry<'_> {
             AccountChange::RemoveUser { user, manage_home } => {
                 self.users.insert(user.name.clone(), None);
                 if let (true, Some(home)) = (manage_home, &user.home) {
-                    let located = self.files.locate(self.below, home)?;
+                    let located = self.files.place(self.below, home)?;
                     self.files.remove(&located);
                 }
                 // `userdel` takes the private group along.
@@ -710,13 +709,8 @@ impl Probe for Dry<'_> {
     }
 
     fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
-        let (one, other) = (self.files.locate(self.below, one)?, self.files.locate(self.below, other)?);
-        if self.files.changed(&one).is_none() && self.files.changed(&other).is_none() {
-            return self.below.same_file(&one, &other);
-        }
-        let joined = |(a, b): &(PathBuf, PathBuf)| (*a == one && *b == other) || (*a == other && *b == one);
-        Ok(self.hard_links.iter().any(joined)
-            && self.files.at(self.below, &one)? == self.files.at(self.below, &other)?)
+        let located = |path| self.files.locate(self.below, path);
+        self.files.same_file(self.below, &located(one)?, &located(other)?)
     }
 
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {

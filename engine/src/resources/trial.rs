@@ -1,23 +1,41 @@
 //! For the tests of kinds: one action on a pretended machine, and everything that must hold of it whatever the kind.
 use crate::{
     Error,
-    host::{Fake, Op},
+    host::{Dry, Fake, Op},
     resource::{Resource, Step, step},
 };
 
-/// Carries out an action and returns what was done, a line each, having checked that the second time nothing is.
+/// Carries out an action and returns what was done, a line each, having checked that a plan says just that, in itself
+/// reaches the goal and leaves no trace, and that the second time nothing is done.
 pub fn done<R: Resource>(resource: &R, action: R::Action, machine: &mut Fake) -> Vec<String> {
+    let before = machine.clone();
+    let planned = planned(resource, action, machine);
+    assert_eq!(machine.differences(&before), Vec::<String>::new(), "a plan leaves no trace");
     machine.forget_events();
     if let Err(error) = step(resource, action, machine) {
         panic!("{error}");
     }
-    let performed = machine.performed().iter().map(shown).collect();
+    let performed: Vec<_> = machine.performed().iter().map(shown).collect();
+    assert_eq!(planned, performed, "a plan says what is done");
     machine.forget_events();
     match step(resource, action, machine).expect("the second time nothing is wrong either") {
         Step::UpToDate => assert!(machine.performed().is_empty()),
         Step::Changed(changed) => assert!(changed.event.is_some(), "the second time too: {changed:?}"),
     }
     performed
+}
+
+fn planned<R: Resource>(resource: &R, action: R::Action, machine: &Fake) -> Vec<String> {
+    let mut dry = Dry::new(machine);
+    let mut operations = |when| match step(resource, action, &mut dry) {
+        Ok(Step::UpToDate) => (Vec::new(), false),
+        Ok(Step::Changed(changed)) => (changed.operations.iter().map(shown).collect(), changed.event.is_some()),
+        Err(error) => panic!("the plan, {when}: {error}"),
+    };
+    let (planned, _) = operations("first");
+    let (again, event) = operations("again");
+    assert!(again.is_empty() || event, "the plan sees what it has done: {again:?}");
+    planned
 }
 
 /// What an action is refused with, hints included, having checked that nothing was done.

@@ -743,6 +743,10 @@ impl Probe for Fake {
         Ok(self.state.entries.get(path)?.cloned())
     }
 
+    fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        Ok(self.state.entries.same(one, other))
+    }
+
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {
         if self.state.unreadable.contains(path) {
             return Err(Error::io("list", path)(std::io::ErrorKind::PermissionDenied.into()));

@@ -116,6 +116,13 @@ impl Tree {
         Ok(self.entries.get(&self.resolved("read", path, false)?))
     }
 
+    /// Whether two paths are names of one file.
+    pub(super) fn same(&self, one: &Path, other: &Path) -> bool {
+        let there = |path: &Path| self.resolve(path, false).filter(|path| self.entries.contains_key(path));
+        let (Some(one), Some(other)) = (there(one), there(other)) else { return false };
+        one == other || self.inodes.get(&one).is_some_and(|inode| self.inodes.get(&other) == Some(inode))
+    }
+
     /// What is at the end of the links.
     pub(super) fn follow(&self, path: &Path) -> Option<&Entry> {
         self.entries.get(&self.resolve(path, true)?)
