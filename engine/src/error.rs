@@ -119,6 +119,17 @@ pub enum Error {
         waited: Seconds,
     },
 
+    /// Another run of brasa is at work on this machine.
+    #[error("another run is at work: {holder} holds `{}`; waited {waited}", lock.display())]
+    Busy {
+        /// The lock file.
+        lock: PathBuf,
+        /// Who holds it: process number, command, since when.
+        holder: String,
+        /// How long was waited.
+        waited: Seconds,
+    },
+
     /// A user, group, unit, package or file that had to be there is not.
     #[error("{kind} `{name}` does not exist{}", .why.as_deref().map(|w| format!(": {w}")).unwrap_or_default())]
     Missing {
@@ -203,6 +214,7 @@ impl Error {
         match self {
             Self::Faults(_) => Kind::Input,
             Self::Interrupted(signal) => Kind::Interrupted(*signal),
+            Self::Busy { .. } => Kind::Busy,
             Self::Step { source, .. } => match source.kind() {
                 Kind::Interrupted(signal) => Kind::Interrupted(signal),
                 Kind::Failed | Kind::Input | Kind::Busy => Kind::Failed,
@@ -235,7 +247,7 @@ impl Error {
             Self::Missing { kind: "user" | "group", .. } => {
                 vec!["declare the account before it, or correct the name".to_owned()]
             }
-            Self::Locked { .. } => vec!["run again when it has finished".to_owned()],
+            Self::Locked { .. } | Self::Busy { .. } => vec!["run again when it has finished".to_owned()],
             Self::Missing { .. }
             | Self::Faults(_)
             | Self::Command { .. }

@@ -116,6 +116,7 @@ impl CronD {
     }
 
     /// The five fields with their names and the numbers and words they may have.
+    #[allow(clippy::type_complexity, reason = "a table: name, value, least, most, words")]
     fn fields(&self) -> [(&'static str, Option<&Field>, u32, u32, &'static [&'static str]); 5] {
         [
             ("minute", self.minute.as_ref(), 0, 59, &[]),
