@@ -119,12 +119,10 @@ pub enum Error {
         waited: Seconds,
     },
 
-    /// Another run of brasa is at work on this machine.
-    #[error("another run is at work: {holder} holds `{}`; waited {waited}", lock.display())]
+    /// Another run of brasa holds the lock.
+    #[error("another run is going on: {holder}; waited {waited} for it to finish")]
     Busy {
-        /// The lock file.
-        lock: PathBuf,
-        /// Who holds it: process number, command, since when.
+        /// What the other run wrote about itself.
         holder: String,
         /// How long was waited.
         waited: Seconds,
@@ -213,8 +211,8 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Faults(_) => Kind::Input,
-            Self::Interrupted(signal) => Kind::Interrupted(*signal),
             Self::Busy { .. } => Kind::Busy,
+            Self::Interrupted(signal) => Kind::Interrupted(*signal),
             Self::Step { source, .. } => match source.kind() {
                 Kind::Interrupted(signal) => Kind::Interrupted(signal),
                 Kind::Failed | Kind::Input | Kind::Busy => Kind::Failed,
@@ -246,6 +244,9 @@ impl Error {
             }
             Self::Missing { kind: "user" | "group", .. } => {
                 vec!["declare the account before it, or correct the name".to_owned()]
+            }
+            Self::Missing { kind: "package", .. } => {
+                vec!["correct the name, or declare the repository that has the package before it".to_owned()]
             }
             Self::Locked { .. } | Self::Busy { .. } => vec!["run again when it has finished".to_owned()],
             Self::Missing { .. }

@@ -23,7 +23,7 @@ pub mod node;
 pub mod recipe;
 pub mod resource;
 pub mod resources;
-mod run_list;
+pub mod run_list;
 pub mod spec;
 pub mod state;
 pub mod suggest;

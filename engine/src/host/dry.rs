@@ -45,6 +45,8 @@ pub struct Dry<'a> {
     groups: BTreeMap<String, Option<Group>>,
     /// Homes that `useradd` will make, with modes of its own choice.
     homes: BTreeSet<PathBuf>,
+    /// Located paths that will be names of one file.
+    hard_links: Vec<(PathBuf, PathBuf)>,
     commands: Vec<String>,
     operations: Vec<Op>,
     changes: Vec<(Provider, PackageChange)>,
@@ -101,6 +103,7 @@ impl<'a> Dry<'a> {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             homes: BTreeSet::new(),
+            hard_links: Vec::new(),
             commands: Vec::new(),
             operations: Vec::new(),
             changes: Vec::new(),
@@ -355,6 +358,10 @@ impl<'a> Dry<'a> {
             let (owner, group) = self.own_names()?;
             Entry { kind: EntryKind::Link { target: target.to_owned() }, mode: Mode::from(0o777), owner, group }
         };
+        if hard {
+            let both = (self.files.locate(self.below, path)?, self.files.locate(self.below, target)?);
+            self.hard_links.push(both);
+        }
         self.put(path, entry)?;
         Ok(performed)
     }
@@ -700,6 +707,16 @@ impl Probe for Dry<'_> {
             self.may_come(&format!("`{}`", path.display()), |name| named_after(path, name));
         }
         Ok(found)
+    }
+
+    fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        let (one, other) =
+            (self.files.locate(self.below, one)?, self.files.locate(self.below, other)?);
+        if self.files.changed(&one).is_none() && self.files.changed(&other).is_none() {
+            return self.below.same_file(&one, &other);
+        }
+        let joined = |(a, b): &(PathBuf, PathBuf)| (*a == one && *b == other) || (*a == other && *b == one);
+        Ok(self.hard_links.iter().any(joined) && self.files.at(self.below, &one)? == self.files.at(self.below, &other)?)
     }
 
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {

@@ -141,6 +141,10 @@ impl Probe for Journal<'_> {
         self.below.entry(path)
     }
 
+    fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        self.below.same_file(one, other)
+    }
+
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {
         self.below.list(path)
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! /var/lib/brasa/                          0700
-//!   runs/000012-20260131T120000Z/journal.ndjson
+//!   runs/000012-20260131120000/journal.ndjson
 //!   store/<sha256>                         contents, each once
 //!   history                                a line for every run that changed nothing
 //!   quarantine/                            journals that cannot be read
@@ -31,7 +31,11 @@ pub use undo::{Conflict, UndoItem, UndoPlan, Undone};
 use crate::{
     Error, Result,
     event::{Debt, Summary},
-    host::own::{Directory, Lock, Log, Store, process_number},
+    host::{
+        disk::{self, Lock, Log},
+        own::{Directory, Store, process_number},
+        time_stamp,
+    },
     suggest,
     values::{Digest, Seconds},
 };
@@ -54,17 +58,8 @@ pub struct State {
 }
 
 /// The right to be the only run.
-#[derive(Debug)]
 pub struct RunLock {
     _lock: Lock,
-}
-
-/// What the lock file says of its holder.
-#[derive(Debug, Serialize, Deserialize)]
-struct Holder {
-    process: u32,
-    started: u64,
-    command: String,
 }
 
 /// What earlier runs left behind.
@@ -166,8 +161,8 @@ impl State {
         Store::open(self.path.join("store"))
     }
 
-    /// Makes this the only run, waiting at most `wait` for another one to end. `listen` hears who is waited for, and for
-    /// how long already, and may end the wait by returning false.
+    /// Makes this the only run, waiting at most `wait` for another one to end. `listen` hears, again and again, who is
+    /// waited for and for how long already.
     ///
     /// # Errors
     /// [`Error::Busy`] when another run goes on; when the lock file cannot be made.
@@ -177,28 +172,14 @@ impl State {
         command: &str,
         now: SystemTime,
         wait: Seconds,
-        listen: &mut dyn FnMut(&str, Seconds) -> bool,
+        listen: &mut dyn FnMut(&str, Seconds),
     ) -> Result<RunLock> {
         if let Some(parent) = file.parent() {
             Directory::private(parent)?;
         }
-        let started = recorder::seconds(now);
-        let mine = Holder { process: process_number(), started, command: command.to_owned() };
-        let mut label = Vec::new();
-        recorder::push(&mut label, &mine);
-        let (label, mut waited) = (String::from_utf8_lossy(&label).into_owned(), Duration::ZERO);
-        let mut hear = |holder: &str, so_far: Duration| {
-            waited = so_far;
-            listen(&describe(holder, started), Seconds(so_far.as_secs()))
-        };
-        match Lock::take(file, &label, wait.into(), &mut hear)? {
-            Ok(lock) => Ok(RunLock { _lock: lock }),
-            Err(holder) => Err(Error::Busy {
-                lock: file.to_owned(),
-                holder: describe(&holder, started),
-                waited: Seconds(waited.as_secs()),
-            }),
-        }
+        let label = format!("process {} (`{command}`), started at {} UTC", process_number(), time_stamp(now));
+        let mut hear = |holder: &str, waited: Duration| listen(holder, Seconds(waited.as_secs()));
+        Lock::take(file, wait.into(), &label, &mut hear).map(|lock| RunLock { _lock: lock })
     }
 
     /// What earlier runs left behind. Reads only: a damaged journal is set aside by the next run that changes something.
@@ -257,10 +238,10 @@ impl State {
         if !previous.unreadable.is_empty() {
             let (runs, quarantine) = (self.runs()?, Directory::private(self.path.join("quarantine"))?);
             for name in &previous.unreadable {
-                runs.rename(name, &quarantine, name)?;
+                disk::rename(&runs.path().join(name), &quarantine.path().join(name))?;
             }
         }
-        let name = format!("{sequence:06}-{}", timestamp(header.started));
+        let name = format!("{sequence:06}-{}", time_stamp(now));
         // A run that picks up after a cut-off one is written down even if it finds nothing to do: that one is then past.
         let always = previous.interrupted.is_some();
         Ok(Recorder::new(self.clone(), header, name, always))
@@ -386,11 +367,11 @@ impl State {
         let directory = Directory::private(&self.path)?;
         let mut line = Vec::new();
         recorder::push(&mut line, idle);
-        Log::append_to(self.path.join(HISTORY))?.append(&line)?;
+        Log::open(&self.path.join(HISTORY))?.append(&line)?;
         if let Some((bytes, false)) = directory.read_end(HISTORY, HISTORY_LIMIT as u64)? {
             let half = &bytes[bytes.len() / 2..];
             let start = half.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-            directory.replace(HISTORY, &half[start..])?;
+            disk::write_atomic(&self.path.join(HISTORY), &half[start..])?;
         }
         Ok(())
     }
@@ -409,7 +390,7 @@ impl State {
             if !owed.is_empty() && self.read(&runs, name)?.is_ok_and(promised) {
                 break;
             }
-            runs.remove_tree(name)?;
+            disk::remove_dir(&runs.path().join(name))?;
         }
         let mut wanted = HashSet::new();
         for name in names(&runs)? {
@@ -423,6 +404,13 @@ impl State {
 }
 
 impl Previous {
+    /// Paths at which the last run may have left temporary files behind: what it was at when it was cut off.
+    #[must_use]
+    pub fn unfinished_paths(&self) -> Vec<PathBuf> {
+        let unfinished = self.interrupted.iter().flat_map(Record::unfinished);
+        unfinished.filter_map(|operation| operation.undo.before.first()).map(|seen| seen.path.clone()).collect()
+    }
+
     /// Where the last run stopped, for people; `None` when it was not cut off.
     #[must_use]
     pub fn stopped_at(&self) -> Option<String> {
@@ -485,29 +473,6 @@ fn digests(journal: &[u8], into: &mut HashSet<Digest>) {
         rest = &rest[at + KEY.len()..];
         into.extend(rest.get(..64).and_then(|hex| std::str::from_utf8(hex).ok()).and_then(Digest::parse));
     }
-}
-
-/// Who holds the lock, in words.
-fn describe(label: &str, now: u64) -> String {
-    match serde_json::from_str::<Holder>(label) {
-        Ok(Holder { process, started, command }) => {
-            format!("process {process} (`{command}`), for {}", Seconds(now.saturating_sub(started)))
-        }
-        Err(_) => "a process that does not say who it is".to_owned(),
-    }
-}
-
-/// `20260131T120000Z`. Source: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
-fn timestamp(seconds: u64) -> String {
-    let (days, time) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", time / 3_600, time / 60 % 60, time % 60)
 }
 
 #[cfg(test)]

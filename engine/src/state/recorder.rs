@@ -17,7 +17,8 @@ use crate::{
     event::{Debt, Summary},
     host::{
         Ended, Op, Sink, Undo,
-        own::{Directory, Log},
+        disk::{self, Log},
+        own::Directory,
     },
     values::Blob,
 };
@@ -130,9 +131,9 @@ impl Recording {
     fn create(&self) -> Result<Log> {
         let runs = self.state.runs()?;
         let directory = Directory::private(runs.path().join(&self.name))?;
-        let log = Log::create(directory.path().join(super::JOURNAL))?;
-        directory.sync()?;
-        runs.sync()?;
+        let log = Log::open(&directory.path().join(super::JOURNAL))?;
+        disk::sync_dir(directory.path())?;
+        disk::sync_dir(runs.path())?;
         Ok(log)
     }
 }

@@ -92,14 +92,6 @@ impl Directory {
         Ok(names)
     }
 
-    /// Makes the entries in it durable.
-    ///
-    /// # Errors
-    /// When the system cannot.
-    pub fn sync(&self) -> Result<()> {
-        fs::File::open(&self.path).and_then(|file| file.sync_all()).map_err(Error::io("sync", &self.path))
-    }
-
     /// Reads a whole file of ours; `None` when it is not there.
     ///
     /// # Errors
@@ -133,35 +125,5 @@ impl Directory {
             Ok((end, start == 0))
         };
         read().map(Some).map_err(Error::io("read", &path))
-    }
-
-    /// Replaces a small file of ours in one move.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn replace(&self, name: &str, content: &[u8]) -> Result<()> {
-        let (path, temporary) = (self.path.join(name), self.path.join(format!(".{name}.new")));
-        super::log::private_file(&temporary, false)
-            .and_then(|mut file| io::Write::write_all(&mut file, content).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(Error::io("write", &path))
-    }
-
-    /// Renames something in it, also into another directory of ours.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn rename(&self, name: &str, into: &Self, as_name: &str) -> Result<()> {
-        let path = self.path.join(name);
-        fs::rename(&path, into.path.join(as_name)).map_err(Error::io("rename", path))
-    }
-
-    /// Removes a directory of ours in it, with everything in it.
-    ///
-    /// # Errors
-    /// When the system refuses.
-    pub fn remove_tree(&self, name: &str) -> Result<()> {
-        let path = self.path.join(name);
-        fs::remove_dir_all(&path).map_err(Error::io("remove", path))
     }
 }

@@ -1,12 +1,8 @@
 //! Files of brasa's own: where runs are written down, not what is managed. All of them are private (0600 in 0700).
 mod directory;
-mod lock;
-mod log;
 mod store;
 
 pub use directory::Directory;
-pub use lock::Lock;
-pub use log::Log;
 pub use store::Store;
 
 /// The number of this process.

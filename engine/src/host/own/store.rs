@@ -1,15 +1,17 @@
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Directory, log::private_file};
+use super::Directory;
 use crate::{
     Error, Result,
+    host::disk,
     values::{Blob, Digest, Held},
 };
 
@@ -72,14 +74,20 @@ impl Store {
                 })
             })?,
         }
-        self.directory.sync()
+        disk::sync_dir(self.directory.path())
     }
 
     fn keep_one(&self, blob: &Blob) -> Result<()> {
         let (digest, place) = (blob.digest(), self.place(blob.digest()));
         let temporary = self.directory.path().join(format!(".{digest}.new"));
         let copied = || -> Result<Digest> {
-            let mut file = private_file(&temporary, false).map_err(Error::io("write", &temporary))?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary)
+                .map_err(Error::io("write", &temporary))?;
             let digest = match blob.held() {
                 Held::Memory(bytes) => {
                     file.write_all(bytes).map_err(Error::io("write", &temporary))?;
@@ -100,10 +108,9 @@ impl Store {
             fs::rename(&temporary, &place).map_err(Error::io("rename", &temporary))
         });
         if kept.is_err()
-            && let Err(error) = fs::remove_file(&temporary)
-            && error.kind() != io::ErrorKind::NotFound
+            && let Err(error) = disk::remove(&temporary)
         {
-            tracing::warn!("cannot remove `{}`: {error}", temporary.display());
+            tracing::warn!("{error}");
         }
         kept
     }
@@ -145,8 +152,7 @@ impl Store {
                 None => !(name.starts_with('.') && name.ends_with(".new")),
             };
             if !stays {
-                let path = self.directory.path().join(name);
-                fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+                disk::remove(&self.directory.path().join(name))?;
                 removed += 1;
             }
         }

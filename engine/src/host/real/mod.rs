@@ -110,6 +110,10 @@ impl Probe for Real {
         files::entry(path, &*self.accounts()?)
     }
 
+    fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        files::same(one, other)
+    }
+
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {
         files::list(path)
     }

@@ -82,11 +82,8 @@ impl Diagnosis {
 
     /// Whether somebody else held a lock that apt does not wait for.
     pub fn locked(&self) -> bool {
-        self.errors.iter().any(|error| {
-            error.starts_with("Could not get lock")
-                || error.starts_with("Unable to acquire the dpkg frontend lock")
-                || error.starts_with("Unable to lock")
-        })
+        // "Unable to lock" and "Unable to acquire" follow it, but also where a lock may not be opened at all.
+        self.errors.iter().any(|error| error.starts_with("Could not get lock"))
     }
 
     /// Whether a file that the lists promise is not on the server (any more).
@@ -155,6 +152,9 @@ impl Diagnosis {
         }
         if says("enough free space") || self.packages.iter().any(|failed| failed.reason.contains("No space left")) {
             hints.push("free some space (`apt-get clean` empties apt's download cache) and run again".to_owned());
+        }
+        if says("Permission denied") || says("are you root") {
+            hints.push("run as root".to_owned());
         }
         if says("Essential packages were removed") {
             hints.push(
@@ -251,12 +251,18 @@ mod tests {
     #[test]
     fn what_can_be_tried_again_is_recognised() {
         let locked = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt-get)\n";
+        let forbidden = "E: Could not open lock file /var/lib/apt/lists/lock - open (13: Permission denied)\nE: Unable to lock \
+                         directory /var/lib/apt/lists/\n";
         let outdated = "Err:1 http://deb x\nE: Failed to fetch http://deb/x.deb  404  Not Found [IP: ::1 80]\n";
         let interrupted =
             "E: dpkg was interrupted, you must manually run 'dpkg --configure -a' to correct the problem. \n";
-        for (text, expected) in
-            [(locked, [true, false, false]), (outdated, [false, true, false]), (interrupted, [false, false, true])]
-        {
+        assert_eq!(Diagnosis::of(forbidden).hints(), ["run as root"]);
+        for (text, expected) in [
+            (locked, [true, false, false]),
+            (forbidden, [false, false, false]),
+            (outdated, [false, true, false]),
+            (interrupted, [false, false, true]),
+        ] {
             let found = Diagnosis::of(text);
             assert_eq!([found.locked(), found.outdated(), found.interrupted()], expected, "{text}");
         }

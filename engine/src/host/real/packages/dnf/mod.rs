@@ -176,19 +176,26 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     let before = query::all(context.tools)?;
     let mut output = String::new();
     let mut failed = false;
+    let mut ended = Ok(());
     for (verb, names) in work.calls() {
         let mut command = command(program, "-y", verb, &names, transaction);
         let left = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
         command.timeout = Seconds(left);
         command.environment.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
-        let (answer, printed) = watched(context, command)?;
-        output.push_str(&printed);
-        if !answer.success() {
-            failed = true;
+        match watched(context, command) {
+            Ok((answer, printed)) => {
+                output.push_str(&printed);
+                failed = !answer.success();
+            }
+            Err(error) => ended = Err(error),
+        }
+        if failed || ended.is_err() {
             break;
         }
     }
+    // Also of a transaction that was stopped half way, the changes are told.
     context.changes.borrow_mut().extend(difference(&before, &query::all(context.tools)?));
+    ended?;
     let left = work.left(context)?;
     if !left.is_empty() {
         return Err(refusal(program, &left, &output));

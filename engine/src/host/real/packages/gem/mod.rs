@@ -63,12 +63,13 @@ impl Memory {
         Ok(&self.specifications[&binary])
     }
 
-    fn homes(&mut self, context: &Context<'_>, binary: &Path) -> Result<&Vec<PathBuf>> {
+    fn homes(&mut self, context: &Context<'_>, binary: &Path) -> Result<Vec<PathBuf>> {
         if !self.homes.contains_key(binary) {
             let command = Command::new([program(Some(binary)).as_str(), "environment", "gempath"]);
             let answer = context.tools.query(&command)?;
+            // A Ruby that an earlier resource is to install: it has no gems yet, and its homes are asked for later.
             if answer.code == 127 {
-                return Err(absent(Some(binary)));
+                return Ok(Vec::new());
             }
             if !answer.success() {
                 return Err(Error::Command {
@@ -81,7 +82,7 @@ impl Memory {
             let homes = homes.map(|home| context.root.join(home.trim_start_matches('/'))).collect();
             self.homes.insert(binary.to_owned(), homes);
         }
-        Ok(&self.homes[binary])
+        Ok(self.homes[binary].clone())
     }
 }
 
@@ -121,14 +122,27 @@ pub fn candidates(
             arguments.extend(from(source));
             arguments.push(valid(name)?.to_owned());
             let answer = context.tools.query(&Command::new(arguments))?;
-            // It exits with 0 when the server cannot be reached, too.
-            if !answer.success() || answer.stderr.contains("ERROR:") || answer.stderr.contains("Unable to download") {
+            if !answer.success() {
                 return Err(failure(&format!("cannot ask the gem server about `{name}`"), binary, &answer));
             }
-            Ok(parse_list(&answer.stdout, name)
-                .map(|version| Candidate { name: name.clone(), version: version.to_owned() }))
+            let version = parse_list(&answer.stdout, name);
+            if version.is_none() {
+                reachable(context, binary, source, name)?;
+            }
+            Ok(version.map(|version| Candidate { name: name.clone(), version: version.to_owned() }))
         })
         .collect()
+}
+
+/// An empty list may mean that the server cannot be reached: only `install` says so.
+fn reachable(context: &Context<'_>, binary: Option<&Path>, source: Option<&str>, name: &str) -> Result<()> {
+    let mut arguments: Vec<String> = ["install", "--explain", name].map(ToOwned::to_owned).into();
+    arguments.extend(from(source));
+    let answer = context.tools.query(&gem(binary, &arguments))?;
+    if answer.stderr.contains("here is why") || answer.stderr.contains("Unable to download") {
+        return Err(failure(&format!("cannot ask the gem server about `{name}`"), binary, &answer));
+    }
+    Ok(())
 }
 
 /// From lines as `nokogiri (1.15.4 ruby java x86_64-linux)`.
@@ -366,6 +380,8 @@ fn failure(what: &str, binary: Option<&Path>, answer: &Answer) -> Error {
     let said = said(&output);
     let tail: Vec<&str> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(15).collect();
     let reason = if said.is_empty() { tail.into_iter().rev().collect::<Vec<_>>().join("\n  ") } else { said };
+    let build = build_output(&output);
+    let reason = if build.is_empty() { reason } else { format!("{reason}; it printed:\n  {}", build.join("\n  ")) };
     let error = Error::failed(format!("{what}: {reason}"));
     if output.contains("native extension") {
         error.hint("a gem with compiled parts needs a compiler, `make` and Ruby's headers: install them before it")
@@ -374,6 +390,14 @@ fn failure(what: &str, binary: Option<&Path>, answer: &Answer) -> Error {
     } else {
         error
     }
+}
+
+/// The end of what the build of a gem's compiled parts printed.
+fn build_output(output: &str) -> Vec<&str> {
+    let lines = output.lines().skip_while(|line| !line.contains("Failed to build gem native extension")).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with("Gem files will remain")).map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(15)..].to_vec()
 }
 
 /// `gem` puts its reason on lines below the one that says that there is one.
@@ -410,7 +434,19 @@ fn newest(specifications: &[String]) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_explanation, parse_list, said, valid};
+    use super::{build_output, parse_explanation, parse_list, said, valid};
+
+    #[test]
+    fn the_output_of_a_failed_build_is_kept() {
+        let output = "Building native extensions. This could take a while...\nERROR:  Error installing x-1.gem:\n\tERROR: Failed to \
+                      build gem native extension.\n\n    current directory: /var/lib/gems/x/ext\nno compiler here\n\nextconf \
+                      failed, exit code 1\n\nGem files will remain installed in /var/lib/gems\n";
+        assert_eq!(
+            build_output(output),
+            ["current directory: /var/lib/gems/x/ext", "no compiler here", "extconf failed, exit code 1"]
+        );
+        assert_eq!(said(output), "Error installing x-1.gem:; Failed to build gem native extension.");
+    }
 
     #[test]
     fn the_reason_below_an_error_is_kept() {
