@@ -110,8 +110,11 @@ fn undone(item: &dyn Item, action: &AnyAction, before: &Fake) -> Vec<String> {
         }
     }
     let differences = machine.differences(before).into_iter();
-    // That a service had failed is nothing to bring back.
-    let differences = differences.filter(|difference| !difference.ends_with(r#"[active]: "no" and "failed""#));
+    // Whether a service that does not run has failed is nothing to bring back.
+    let only_failed = |line: &str| {
+        line.ends_with(r#"[active]: "no" and "failed""#) || line.ends_with(r#"[active]: "failed" and "no""#)
+    };
+    let differences = differences.filter(|difference| !only_failed(difference));
     differences.map(|difference| format!("undo restores: {difference}")).collect()
 }
 
