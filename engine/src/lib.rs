@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 0 | [`values`], [`Error`], [`suggest`] | small types, errors, "did you mean" |
 //! | 1 | [`host`] | the only door to the machine: [`host::Probe`] reads, [`host::Host`] performs [`host::Op`]s |
-//! | 2 | [`resource`], `facts` | the trait of a kind and its `step`; what is known of the machine |
+//! | 2 | [`resource`], [`facts`] | the trait of a kind and its `step`; what is known of the machine |
 //! | 3 | `resources` | one file per kind |
 //! | 4 | [`node`], [`recipe`] | input; what a recipe function sees |
 //! | 5 | [`expand`], [`compile`](compile()), [`converge`], [`event`] | names to functions to a [`Run`]; the loop; what happens |
@@ -18,6 +18,7 @@ mod compile;
 pub mod converge;
 mod error;
 pub mod event;
+pub mod facts;
 pub mod host;
 pub mod node;
 pub mod recipe;
