@@ -1,32 +1,24 @@
-use std::marker::PhantomData;
-
 use super::Attributes;
+use crate::facts::Facts;
 
-/// What recipes see of the machine they are for: who it is and what was written about it. It does not change during a run.
-#[derive(Clone, Debug)]
+/// What recipes see of the machine they are for: who it is, what was written about it, and what is known of it. It does
+/// not change during a run.
 pub struct Node<'m> {
     name: String,
     environment: String,
     attributes: Attributes,
-    machine: PhantomData<&'m ()>,
-}
-
-/// A node that nothing was written about.
-impl Default for Node<'_> {
-    fn default() -> Self {
-        Self::new("localhost", None, Attributes::default())
-    }
+    facts: Facts<'m>,
 }
 
 impl<'m> Node<'m> {
     /// The environment of a node that names none, as in Chef.
     pub const NO_ENVIRONMENT: &'static str = "_default";
 
-    /// A node by its name, environment and attributes.
+    /// A node by its name, environment, attributes, and the facts of its machine.
     #[must_use]
-    pub fn new(name: impl Into<String>, environment: Option<String>, attributes: Attributes) -> Self {
+    pub fn new(name: impl Into<String>, environment: Option<String>, attributes: Attributes, facts: Facts<'m>) -> Self {
         let environment = environment.unwrap_or_else(|| Self::NO_ENVIRONMENT.to_owned());
-        Self { name: name.into(), environment, attributes, machine: PhantomData }
+        Self { name: name.into(), environment, attributes, facts }
     }
 
     /// Its name.
@@ -45,5 +37,11 @@ impl<'m> Node<'m> {
     #[must_use]
     pub const fn attributes(&self) -> &Attributes {
         &self.attributes
+    }
+
+    /// What is known of its machine, by ohai's names.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts<'m> {
+        &self.facts
     }
 }

@@ -1,7 +1,7 @@
 //! The examples that `brasa explain` shows: each one compiles, and declares a resource that nothing is wrong with.
 mod recipe;
 
-use brasa::{compile_function, node::Node, recipe::kinds};
+use brasa::{compile_function, host::Fake, recipe::kinds, spec};
 
 /// A line of code without the blanks and commas that a formatter adds or takes away.
 fn bare(code: &str) -> String {
@@ -18,7 +18,7 @@ fn each_kind_has_an_example_here() {
 
 #[test]
 fn nothing_is_wrong_with_them() {
-    let run = compile_function(&Node::default(), "examples", recipe::examples).unwrap();
+    let run = compile_function(&spec::node(&Fake::new(), serde_json::json!({})), "examples", recipe::examples).unwrap();
     let declared: Vec<String> = run.outlines().into_iter().map(|outline| outline.id).collect();
     for kind in kinds() {
         assert!(declared.iter().any(|id| id.starts_with(&format!("{}[", kind.name))), "{}", kind.name);
