@@ -309,7 +309,7 @@ mod tests {
         let machine = Fake::new().with_directory("/etc/cron.d");
         let text = "# Managed by brasa: changes are overwritten.\\n@daily root true\\n";
         let write = format!("write /etc/cron.d/x \"{text}\" 0600 root:root backup 0");
-        assert_eq!(done(&cron(), Create, &mut machine.clone()), [write.clone()]);
+        assert_eq!(done(&cron(), Create, &mut machine.clone()), std::slice::from_ref(&write));
         let there = machine.clone().with_file("/etc/cron.d/x", "old");
         assert_eq!(done(&cron(), Create, &mut there.clone()), [write]);
         assert_eq!(done(&cron(), CreateIfMissing, &mut there.clone()), Vec::<String>::new());

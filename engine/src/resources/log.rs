@@ -104,6 +104,8 @@ mod tests {
 
     #[test]
     fn a_line_is_told_and_is_no_change() {
+        let machine = Fake::new();
+        let node = Node::new("test", None, Attributes::default(), Facts::new(&machine));
         let run = compile_function(&node, "test::log", recipe).unwrap();
         let mut told = Vec::new();
         let mut listen = |event: &Event| {
