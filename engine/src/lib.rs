@@ -40,6 +40,7 @@ pub use serde_json as __serde_json;
 pub mod prelude {
     pub use crate::{
         Error, Fault, Result,
+        facts::Family,
         node::{AttributeSet, Node},
         recipe::{
             Composed, Composite, Cookbook, Declare, Declared, Guard, Id, Recipe, Ref, Timing,

@@ -532,9 +532,7 @@ mod tests {
 
     #[test]
     fn faults_of_lists_and_of_the_way_there() {
-        insta::assert_snapshot!(faults::<Gems>(r#"{"gems": {"name": "rake"}}"#), @"
-        dna.json:1:10: `gems`: expected a list, got an object
-        ");
+        insta::assert_snapshot!(faults::<Gems>(r#"{"gems": {"name": "rake"}}"#), @"dna.json:1:10: `gems`: expected a list, got an object");
         insta::assert_snapshot!(faults::<Gems>(r#"{"gems": [{"nam": "rake"}, {"name": "a", "version": 1.0}, "rack"]}"#), @"
         dna.json:1:11: `gems[0].name` is missing
         dna.json:1:12: unknown attribute `gems[0].nam`
@@ -546,9 +544,7 @@ mod tests {
         dna.json:1:26: `bind.dynamic_dns`: expected an object, got null
         hint: leave the key out to keep the cookbook's default
         ");
-        insta::assert_snapshot!(faults::<DynamicDns>(r#"{"bind": 5}"#), @"
-        dna.json:1:10: `bind`: expected an object, got the number `5`
-        ");
+        insta::assert_snapshot!(faults::<DynamicDns>(r#"{"bind": 5}"#), @"dna.json:1:10: `bind`: expected an object, got the number `5`");
         let nowhere = Attributes::from(json!({"gems": 1})).read::<Gems>().unwrap_err();
         assert_eq!(nowhere[0].to_string(), "`gems`: expected a list, got the number `1`");
     }

@@ -24,6 +24,18 @@ pub struct Dna {
     pub document: Arc<Document>,
 }
 
+/// What a run without a dna.json has: nothing.
+impl Default for Dna {
+    fn default() -> Self {
+        Self {
+            run_list: Vec::new(),
+            environment: None,
+            attributes: Value::Object(Map::new()),
+            document: Arc::new(Document::empty()),
+        }
+    }
+}
+
 /// What an item of a run-list names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
@@ -311,6 +323,16 @@ mod tests {
         assert_eq!(dna.attributes, json!({"gems": [{"name": "rake"}]}));
         assert_eq!(dna.environment, None);
         assert_eq!(dna.document.place_of("/gems/0/name").unwrap().to_string(), "dna.json:1:20");
+    }
+
+    #[test]
+    fn without_a_file_there_is_nothing() {
+        let (none, empty) = (Dna::default(), dna("{}").unwrap());
+        assert_eq!(
+            (none.run_list, none.environment, none.attributes),
+            (empty.run_list, empty.environment, empty.attributes)
+        );
+        assert!(none.document.place_of("").is_some());
     }
 
     #[test]

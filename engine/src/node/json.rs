@@ -77,8 +77,7 @@ impl Document {
         if let Some(fault) = limits.fault(&path, bytes.len() as u64) {
             return Err(vec![fault]);
         }
-        let text = String::from_utf8(bytes).map_err(|error| vec![not_utf8(&path, error)])?;
-        let source = Source::new(path, text);
+        let source = Source::of_bytes(path, bytes).map_err(|fault| vec![fault])?;
         let mut reader = Reader::new(&source, limits.depth);
         let value = reader.document();
         let Reader { spots, faults, .. } = reader;
@@ -86,6 +85,13 @@ impl Document {
             Ok(value) if faults.is_empty() => Ok(Self { value, spots, source }),
             Ok(_) | Err(Stop) => Err(faults),
         }
+    }
+
+    /// `{}`, written nowhere.
+    #[must_use]
+    pub fn empty() -> Self {
+        let source = Source::new(Path::new("(none)"), "{}".to_owned());
+        Self { value: Value::Object(Map::new()), source, spots: vec![Spot { at: 0, key: NO_KEY, size: 1 }] }
     }
 
     /// The whole value.
@@ -649,20 +655,6 @@ fn plain_word(text: &str) -> &str {
     &text[..end]
 }
 
-fn not_utf8(path: &Arc<Path>, error: std::string::FromUtf8Error) -> Fault {
-    let offset = error.utf8_error().valid_up_to();
-    let bytes = error.into_bytes();
-    let source = Source::new(Arc::clone(path), String::from_utf8_lossy(&bytes).into_owned());
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Fault::new("the file is UTF-16; JSON is UTF-8")
-            .at(source.place(0))
-            .hint(format!("convert it: `iconv -f UTF-16 -t UTF-8 {}`", path.display()));
-    }
-    source
-        .fault(offset, format!("byte {:#04x} is not UTF-8", bytes[offset]))
-        .hint("save the file as UTF-8, or convert it: `iconv -f LATIN1 -t UTF-8`")
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -1048,7 +1040,7 @@ hint: characters beyond U+FFFF are written as two halves, as in `\ud83d\ude00`, 
         hint: save the file as UTF-8, or convert it: `iconv -f LATIN1 -t UTF-8`
         "#);
         insta::assert_snapshot!(faults(b"\xff\xfe{\0}\0".to_vec()), @"
-        dna.json:1:1: the file is UTF-16; JSON is UTF-8
+        dna.json:1:1: the file is UTF-16; it must be UTF-8
         hint: convert it: `iconv -f UTF-16 -t UTF-8 dna.json`
         ");
     }

@@ -1,5 +1,6 @@
 //! The node: what a recipe knows of the machine before anything is done.
 mod attributes;
+pub mod config;
 mod dna;
 pub mod json;
 #[allow(clippy::module_inception, reason = "the type gives the module its name")]

@@ -1,8 +1,7 @@
 use super::Attributes;
 use crate::facts::Facts;
 
-/// What recipes see of the machine they are for: who it is, what was written about it, and what is known of it. It does
-/// not change during a run.
+/// What recipes see of the machine they are for: who it is and what was written about it. It does not change during a run.
 pub struct Node<'m> {
     name: String,
     environment: String,
@@ -14,7 +13,7 @@ impl<'m> Node<'m> {
     /// The environment of a node that names none, as in Chef.
     pub const NO_ENVIRONMENT: &'static str = "_default";
 
-    /// A node by its name, environment, attributes, and the facts of its machine.
+    /// A node by its name, environment, attributes and machine.
     #[must_use]
     pub fn new(name: impl Into<String>, environment: Option<String>, attributes: Attributes, facts: Facts<'m>) -> Self {
         let environment = environment.unwrap_or_else(|| Self::NO_ENVIRONMENT.to_owned());
@@ -39,7 +38,7 @@ impl<'m> Node<'m> {
         &self.attributes
     }
 
-    /// What is known of its machine, by ohai's names.
+    /// What is known of its machine.
     #[must_use]
     pub const fn facts(&self) -> &Facts<'m> {
         &self.facts

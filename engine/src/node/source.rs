@@ -22,6 +22,15 @@ impl Source {
         Self { path: path.into(), text, lines: OnceLock::new() }
     }
 
+    /// Takes bytes that must be UTF-8; the fault says where they are not.
+    pub fn of_bytes(path: impl Into<Arc<Path>>, bytes: Vec<u8>) -> Result<Self, Fault> {
+        let path = path.into();
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self::new(path, text)),
+            Err(error) => Err(not_utf8(&path, error)),
+        }
+    }
+
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -97,6 +106,20 @@ fn printable(character: char) -> char {
         other if other.is_control() || other == '\u{feff}' => '\u{fffd}',
         other => other,
     }
+}
+
+fn not_utf8(path: &Arc<Path>, error: std::string::FromUtf8Error) -> Fault {
+    let offset = error.utf8_error().valid_up_to();
+    let bytes = error.into_bytes();
+    let source = Source::new(Arc::clone(path), String::from_utf8_lossy(&bytes).into_owned());
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Fault::new("the file is UTF-16; it must be UTF-8")
+            .at(source.place(0))
+            .hint(format!("convert it: `iconv -f UTF-16 -t UTF-8 {}`", path.display()));
+    }
+    source
+        .fault(offset, format!("byte {:#04x} is not UTF-8", bytes[offset]))
+        .hint("save the file as UTF-8, or convert it: `iconv -f LATIN1 -t UTF-8`")
 }
 
 #[cfg(test)]

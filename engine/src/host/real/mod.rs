@@ -53,7 +53,7 @@ impl Default for Settings {
     }
 }
 
-type Tell = Box<dyn Fn(&Progress) + Send + Sync>;
+type Tell = Box<dyn Fn(&Progress)>;
 
 /// The machine this process runs on. What was read is remembered until something of ours may have changed it.
 pub struct Real {
@@ -67,7 +67,7 @@ pub struct Real {
 
 impl Real {
     /// Nothing is read before it is asked for. `tell` hears of progress, from this thread.
-    pub fn new(settings: Settings, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+    pub fn new(settings: Settings, tell: impl Fn(&Progress) + 'static) -> Self {
         Self {
             packages: Packages::new("/", &settings.state).repair(settings.repair),
             settings,
@@ -92,6 +92,11 @@ impl Real {
         self.accounts.take();
         self.packages.forget();
         self.services.forget();
+    }
+
+    /// Units may differ from what the init system knows of them, as after a run that was cut off.
+    pub fn units_may_be_stale(&self) {
+        self.services.mark_dirty();
     }
 
     fn write_all(&self, writes: &[&Write]) -> Result<()> {

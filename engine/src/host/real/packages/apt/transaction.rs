@@ -742,7 +742,7 @@ mod tests {
         outcome.unwrap();
         assert_eq!(notes, ["apt did everything asked for, but complains of something else: Something else is broken"]);
         let app = PackageChange { name: "lab-app".to_owned(), from: None, to: Some("2.0".to_owned()) };
-        assert_eq!(changes, [app.clone()]);
+        assert_eq!(changes, std::slice::from_ref(&app));
 
         let (outcome, _, _) =
             Machine::new("", "", (0, "")).perform(Repair::Auto, &wants(&[("lab-app", None)], &[], &[]));
