@@ -1,18 +1,20 @@
 use crate::{
-    Result,
-    host::{Dry, Fake, Host, Op},
+    Error, Result,
+    host::{Dry, Ended, Fake, Grade, Host, Journal, Op, Sink, Undo},
     recipe::{
         Declared,
         declared::{AnyAction, Attempt, Item},
     },
     resource::{Action, Resource, carry_out},
+    values::Blob,
 };
 
 /// Checks on a pretend machine what holds for every kind and action:
 ///
 /// - *plan = done*: a plan without doubts shows exactly the operations that are then performed, and the machine it
 ///   predicts needs nothing more;
-/// - *twice = once*: what has been done is up to date, unless the action is one to be done each time (restart, run).
+/// - *twice = once*: what has been done is up to date, unless the action is one to be done each time (restart, run);
+/// - *undo restores*: what the journal can take back exactly leaves the machine as it was.
 ///
 /// That a plan leaves no trace is kept by a type: it borrows the machine as a [`Probe`](crate::host::Probe), which cannot
 /// change anything.
@@ -52,6 +54,7 @@ pub(super) fn broken(item: &dyn Item, action: &AnyAction, machine: &Fake) -> Vec
     let mut dry = Dry::new(machine);
     let planned = carry(item, action, &mut dry);
     let doubts = dry.take_doubts();
+    broken.extend(undone(item, action, machine));
     let mut machine = machine.clone();
     let done = carry(item, action, &mut machine);
     match (&planned, &done) {
@@ -83,6 +86,64 @@ pub(super) fn broken(item: &dyn Item, action: &AnyAction, machine: &Fake) -> Vec
         }
     }
     broken
+}
+
+/// Carries out an action with a journal, takes everything back, and tells what is not as it was.
+fn undone(item: &dyn Item, action: &AnyAction, before: &Fake) -> Vec<String> {
+    let mut machine = before.clone();
+    let mut notebook = Notebook::default();
+    // Also what an action did before it failed can be taken back.
+    let carried = carry(item, action, &mut Journal::new(&mut machine, &mut notebook));
+    if carried.is_err() && notebook.0.is_empty() {
+        return Vec::new();
+    }
+    if notebook.0.iter().any(|undo| undo.grade != Grade::Exact) {
+        return Vec::new();
+    }
+    for operation in notebook.0.iter().rev().flat_map(|undo| &undo.operations) {
+        match machine.perform(operation) {
+            // What is gone already need not be removed: `userdel` takes the private group along.
+            Ok(_) | Err(Error::Missing { .. }) => {}
+            Err(error) => {
+                return vec![format!("undo restores: {} fails: {error}", shown(std::slice::from_ref(operation)))];
+            }
+        }
+    }
+    let differences = machine.differences(before).into_iter();
+    // Whether a service that does not run has failed is nothing to bring back.
+    let only_failed = |line: &str| {
+        line.ends_with(r#"[active]: "no" and "failed""#) || line.ends_with(r#"[active]: "failed" and "no""#)
+    };
+    let differences = differences.filter(|difference| !only_failed(difference));
+    differences.map(|difference| format!("undo restores: {difference}")).collect()
+}
+
+/// A journal in memory.
+#[derive(Default)]
+struct Notebook(Vec<Undo>);
+
+impl Sink for Notebook {
+    fn keep(&mut self, _: &[Blob]) -> Result<()> {
+        Ok(())
+    }
+
+    fn begin(&mut self, operations: &[(Op, Undo)]) -> Result<u64> {
+        let first = self.0.len() as u64;
+        self.0.extend(operations.iter().map(|(_, undo)| undo.clone()));
+        Ok(first)
+    }
+
+    fn end(&mut self, number: u64, ended: &Ended) -> Result<()> {
+        let Some(line) = usize::try_from(number).ok().and_then(|number| self.0.get_mut(number)) else { return Ok(()) };
+        if let Some(undo) = &ended.undo {
+            line.clone_from(undo);
+        }
+        if ended.error.is_some() {
+            // Nothing of it was done: on a pretend machine an operation is carried out whole or not at all.
+            line.operations.clear();
+        }
+        Ok(())
+    }
 }
 
 fn again(when: &str, first: &Done, second: Result<Done>, broken: &mut Vec<String>) {
