@@ -14,7 +14,7 @@ use std::{
 use super::{
     AccountChange, Active, Answer, Candidate, Command, Enabled, Entry, EntryKind, Fetched, Group, Host, Init,
     Interface, Kernel, Op, PackageChange, PackageState, Performed, Probe, Provider, Request, ServiceState, ServiceVerb,
-    Transaction, User, Write, overlay::Overlay,
+    Transaction, User, Write, overlay::Overlay, unit_name,
 };
 use crate::{
     Error, Result,
@@ -259,8 +259,19 @@ impl<'a> Dry<'a> {
         self.unless_doubtful(before, Error::Missing { kind: "group", name: name.to_owned(), why: None })
     }
 
-    fn put(&mut self, path: &Path, entry: Entry) -> Result<()> {
+    fn put(&mut self, path: &Path, mut entry: Entry) -> Result<()> {
         let located = self.files.locate(self.below, path)?;
+        // A number is shown as the name that has it.
+        if entry.owner.parse::<u32>().is_ok()
+            && let Some(user) = self.user(&entry.owner)?
+        {
+            entry.owner = user.name;
+        }
+        if entry.group.parse::<u32>().is_ok()
+            && let Some(group) = self.group(&entry.group)?
+        {
+            entry.group = group.name;
+        }
         self.files.set(located, entry);
         Ok(())
     }
@@ -313,8 +324,12 @@ impl<'a> Dry<'a> {
 
     fn write(&mut self, write: &Write) -> Result<Performed> {
         let Write { path, content, mode, owner, group, .. } = write;
-        if let Some(EntryKind::Directory) = self.peek(path)?.map(|entry| entry.kind) {
-            return Err(Error::io("write", path)(io::ErrorKind::IsADirectory.into()));
+        match self.peek(path)?.map(|entry| entry.kind) {
+            None | Some(EntryKind::File { .. }) => {}
+            Some(EntryKind::Directory) => return Err(Error::io("write", path)(io::ErrorKind::IsADirectory.into())),
+            Some(kind @ (EntryKind::Link { .. } | EntryKind::Other { .. })) => {
+                return Err(Error::failed(format!("cannot write `{}`: a {} is there", path.display(), kind.noun())));
+            }
         }
         let performed = self.may_put("write", path, content.size(), owner, group)?;
         let kind = EntryKind::File { content: content.clone() };
@@ -337,6 +352,7 @@ impl<'a> Dry<'a> {
     fn link(&mut self, path: &Path, target: &Path, hard: bool) -> Result<Performed> {
         if let Some(entry) = self.peek(path)?
             && !matches!(entry.kind, EntryKind::Link { .. })
+            && !(hard && matches!(entry.kind, EntryKind::File { .. }))
         {
             let error =
                 Error::failed(format!("cannot put a link at `{}`: a {} is there", path.display(), entry.kind.noun()));
@@ -375,7 +391,11 @@ impl<'a> Dry<'a> {
     }
 
     fn remove(&mut self, path: &Path, recursive: bool) -> Result<Performed> {
-        let Some(entry) = self.peek(path)? else { return Ok(Performed::Done) };
+        let Some(entry) = self.peek(path)? else {
+            let before = self.doubtful();
+            self.entry(path)?;
+            return self.unless_doubtful(before, Error::io("remove", path)(io::ErrorKind::NotFound.into()));
+        };
         let located = self.files.locate(self.below, path)?;
         if entry.kind == EntryKind::Directory && !recursive && !self.files.list(self.below, &located)?.is_empty() {
             return Err(Error::io("remove", path)(io::ErrorKind::DirectoryNotEmpty.into()));
@@ -540,7 +560,7 @@ impl Dry<'_> {
             let error = Error::failed(format!("cannot {} `{unit}`: it is masked", verb.name()));
             return Err(error.hint("unmask it first (action `unmask`)"));
         }
-        let name = unit_name(unit);
+        let name = whole_name(unit);
         let next = match verb {
             ServiceVerb::Enable if now.enabled == Enabled::Static => now,
             ServiceVerb::Enable => ServiceState { enabled: Enabled::Yes, ..now },
@@ -570,10 +590,8 @@ impl Dry<'_> {
 
     /// What pending files say of a unit; `None` when none concerns it.
     fn unit_file(&self, unit: &str) -> Result<Option<Option<bool>>> {
-        let name = unit_name(unit);
-        let template = name
-            .split_once('@')
-            .and_then(|(stem, rest)| rest.rsplit_once('.').map(|(_, kind)| format!("{stem}@.{kind}")));
+        let name = whole_name(unit);
+        let template = unit_name::template(&name);
         let mut removed = false;
         for name in [Some(name), template].into_iter().flatten() {
             for directory in UNIT_DIRECTORIES {
@@ -649,6 +667,7 @@ impl Dry<'_> {
                 Ok(performed)
             }
             AccountChange::RemoveUser { user, manage_home } => {
+                self.known_user(&user.name)?;
                 self.users.insert(user.name.clone(), None);
                 if let (true, Some(home)) = (manage_home, &user.home) {
                     let located = self.files.locate(self.below, home)?;
@@ -686,6 +705,13 @@ impl Dry<'_> {
                 Ok(performed)
             }
             AccountChange::RemoveGroup { group } => {
+                if self.group(&group.name)?.is_none() {
+                    let before = self.doubtful();
+                    return self.unless_doubtful(
+                        before,
+                        Error::Missing { kind: "group", name: group.name.clone(), why: None },
+                    );
+                }
                 self.groups.insert(group.name.clone(), None);
                 Ok(Performed::Done)
             }
@@ -710,13 +736,13 @@ impl Probe for Dry<'_> {
     }
 
     fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
-        let (one, other) =
-            (self.files.locate(self.below, one)?, self.files.locate(self.below, other)?);
+        let (one, other) = (self.files.locate(self.below, one)?, self.files.locate(self.below, other)?);
         if self.files.changed(&one).is_none() && self.files.changed(&other).is_none() {
             return self.below.same_file(&one, &other);
         }
         let joined = |(a, b): &(PathBuf, PathBuf)| (*a == one && *b == other) || (*a == other && *b == one);
-        Ok(self.hard_links.iter().any(joined) && self.files.at(self.below, &one)? == self.files.at(self.below, &other)?)
+        Ok(self.hard_links.iter().any(joined)
+            && self.files.at(self.below, &one)? == self.files.at(self.below, &other)?)
     }
 
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {
@@ -813,7 +839,7 @@ impl Probe for Dry<'_> {
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {
-        if let Some(state) = self.services.get(&unit_name(unit)) {
+        if let Some(state) = self.services.get(&whole_name(unit)) {
             return Ok(state.clone());
         }
         let mut state = self.below.service(unit)?;
@@ -964,13 +990,9 @@ const fn worse(one: Performed, other: Performed) -> Performed {
     }
 }
 
-/// A unit's full name: a service when it names no type.
-fn unit_name(unit: &str) -> String {
-    const TYPES: [&str; 8] = ["service", "socket", "timer", "target", "path", "mount", "slice", "device"];
-    match unit.rsplit_once('.') {
-        Some((_, kind)) if TYPES.contains(&kind) => unit.to_owned(),
-        Some(_) | None => format!("{unit}.service"),
-    }
+/// A unit's full name; one that is none stays as it is, for the machine to refuse.
+fn whole_name(unit: &str) -> String {
+    unit_name::whole(unit).unwrap_or_else(|_| unit.to_owned())
 }
 
 /// The part of a package's name that its files and accounts tend to share: `bind9` and `bind9-utils` give `bind`.
@@ -1009,3 +1031,6 @@ fn without_credentials(url: &str) -> String {
         None => url.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,9 @@
 )]
 mod command;
 pub mod disk;
-pub mod environment;
 mod dry;
+pub mod environment;
+mod fake;
 mod inverse;
 mod journal;
 mod op;
@@ -16,9 +17,12 @@ pub mod own;
 mod packages;
 mod probe;
 mod real;
+mod space;
+mod unit_name;
 
 pub use command::{Answer, Command};
 pub use dry::Dry;
+pub use fake::{Brings, Fake, Start};
 pub use inverse::{Grade, Seen, Undo};
 pub use journal::{Ended, Journal, Sink};
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
@@ -26,7 +30,6 @@ pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageSt
 pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
 };
-
 pub use real::{Real, Settings, clean_leftovers, time_stamp};
 
 use crate::Result;

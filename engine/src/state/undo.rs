@@ -216,6 +216,7 @@ impl State {
         for operation in &item.operations {
             let Some(operation) = still_needed(operation, host.as_probe())? else { continue };
             if let Op::Remove { path, recursive: false, .. } = &operation
+                && host.entry(path)?.is_some_and(|entry| entry.kind == EntryKind::Directory)
                 && !host.list(path)?.is_empty()
             {
                 stays.push(format!("`{}` stays: there are things in it that brasa did not put there", path.display()));

@@ -1,0 +1,68 @@
+//! Names of systemd units.
+
+/// Suffixes that name a unit's kind. Source: systemd.unit(5).
+const KINDS: [&str; 11] =
+    ["service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"];
+
+/// What a unit's name may be at most, in bytes.
+const LONGEST: usize = 255;
+
+/// The whole name of a unit: a name without the suffix of a unit kind means a service (`foo.bar` is `foo.bar.service`).
+///
+/// # Errors
+/// The sentence to show when it can name no unit. What passes is safe as a file name and as a command's argument.
+pub(crate) fn whole(name: &str) -> Result<String, String> {
+    let known = |b: u8| b.is_ascii_alphanumeric() || b":-_.\\@".contains(&b);
+    let kind = name.rsplit_once('.').filter(|(stem, kind)| !stem.is_empty() && KINDS.contains(kind));
+    let whole = if kind.is_some() { name.to_owned() } else { format!("{name}.service") };
+    let sound = !name.is_empty()
+        && !name.starts_with(['-', '.', '@'])
+        && name.bytes().all(known)
+        && name.matches('@').count() <= 1
+        && whole.len() <= LONGEST;
+    if sound { Ok(whole) } else { Err(format!("`{name}` is no unit name: letters, digits and `:-_.\\@` make one")) }
+}
+
+/// The template that an instance is made from: `getty@.service` of `getty@tty1.service`.
+pub(crate) fn template(whole: &str) -> Option<String> {
+    let (prefix, rest) = whole.split_once('@')?;
+    let (instance, kind) = rest.rsplit_once('.')?;
+    (!instance.is_empty()).then(|| format!("{prefix}@.{kind}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{template, whole};
+
+    #[test]
+    fn a_plain_name_is_a_service() {
+        for (name, unit) in [
+            ("named", "named.service"),
+            ("named.service", "named.service"),
+            ("apt-daily.timer", "apt-daily.timer"),
+            ("getty@tty1", "getty@tty1.service"),
+            ("php8.2-fpm", "php8.2-fpm.service"),
+            ("dev-sda1.swap", "dev-sda1.swap"),
+            (r"mnt-a\x2db.mount", r"mnt-a\x2db.mount"),
+        ] {
+            assert_eq!(whole(name).as_deref(), Ok(unit));
+        }
+    }
+
+    #[test]
+    fn what_is_no_unit_is_refused() {
+        for name in
+            ["", "-a", "--root=/x", "a b", "a/b", "../x", ".service", "@x", "a@b@c", "ä", "a\n", &"x".repeat(249)]
+        {
+            assert!(whole(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn instances_know_their_template() {
+        assert_eq!(template("getty@tty1.service").as_deref(), Some("getty@.service"));
+        assert_eq!(template("a@b.c.timer").as_deref(), Some("a@.timer"));
+        assert_eq!(template("getty@.service"), None);
+        assert_eq!(template("named.service"), None);
+    }
+}
