@@ -3,7 +3,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{Previous, Record, Recorder, RunLock, State, UndoPlan, Undone, record::Unreadable};
+use super::{Record, Recorder, RunLock, State, UndoPlan, Undone, record::Unreadable};
 use crate::{
     Error, Kind, Result,
     converge::Ledger,
@@ -258,4 +258,285 @@ proptest! {
     fn undo_brings_back_any_run(operations in prop::collection::vec(some_operation(), 1..12)) {
         there_and_back(&machine(), &operations);
     }
+}
+
+fn debt(by: &str) -> Debt {
+    Debt { by: by.into(), to: "service[named]".into(), action: "restart".into() }
+}
+
+/// A run that is cut off while it writes the second of two files, each of which owes a restart.
+fn cut_off(place: &Place, fake: &mut Fake) -> String {
+    let mut recorder = place.begin();
+    let mut ledger = recorder.clone();
+    for (name, text) in [("/etc/one", "1"), ("/etc/two", "2")] {
+        let resource = format!("file[{name}]");
+        ledger.begin(&resource, "create", &[debt(&resource)]).unwrap();
+        Journal::new(fake, &mut recorder).perform(&write(name, text, 0o644)).unwrap();
+        if text == "1" {
+            ledger.end(&resource, "create", true).unwrap();
+        }
+    }
+    recorder.run().unwrap()
+}
+
+#[test]
+fn a_journal_cut_anywhere_keeps_its_promises() {
+    let place = Place::new();
+    let run = cut_off(&place, &mut machine());
+    let bytes = std::fs::read(place.journal(&run)).unwrap();
+    let at = |needle: &str, from: usize| {
+        let text = std::str::from_utf8(&bytes).unwrap();
+        from + text[from..].find(needle).unwrap()
+    };
+    let line_end = |from: usize| from + bytes[from..].iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let first = line_end(at(r#"{"line":"op","number":1"#, 0));
+    let second = line_end(at(r#"{"line":"op","number":2"#, 0));
+    for length in 0..=bytes.len() {
+        match Record::read(&run, &bytes[..length]) {
+            Ok(record) => {
+                let mut owed = Vec::new();
+                owed.extend((length >= first).then(|| debt("file[/etc/one]")));
+                owed.extend((length >= second).then(|| debt("file[/etc/two]")));
+                assert_eq!(record.owed, owed, "cut at {length}");
+                assert_eq!(record.damage, None, "cut at {length}");
+            }
+            Err(unreadable) => {
+                assert_eq!(unreadable, Unreadable::NoHeader);
+                assert!(length < line_end(0));
+            }
+        }
+        // Whatever is left, the next run begins.
+        std::fs::write(place.journal(&run), &bytes[..length]).unwrap();
+        let previous = place.state.previous().unwrap();
+        assert_eq!(previous.owed.len(), usize::from(length >= first) + usize::from(length >= second));
+        assert_eq!(previous.stopped_at().is_some(), length >= line_end(0));
+    }
+    let previous = place.state.previous().unwrap();
+    assert_eq!(previous.stopped_at(), Some(format!("run {run} was cut off at file[/etc/two] (create)")));
+    assert!(previous.unfinished_paths().is_empty(), "the operation itself had ended");
+}
+
+#[test]
+fn a_notice_is_owed_until_it_is_settled_over_any_number_of_runs() {
+    let (place, mut fake) = (Place::new(), machine());
+    cut_off(&place, &mut fake);
+    // The next run is cut off, too, before it settles anything.
+    let mut recorder = place.begin();
+    Journal::new(&mut fake, &mut recorder).perform(&write("/etc/three", "3", 0o644)).unwrap();
+    drop(recorder);
+    let owed = place.state.previous().unwrap().owed;
+    assert_eq!(owed, [debt("file[/etc/one]"), debt("file[/etc/two]")]);
+    let mut third = place.begin();
+    third.settle(&owed[0]).unwrap();
+    third.finish(Err("it failed"), fake.now()).unwrap();
+    assert_eq!(place.state.previous().unwrap().owed, owed[1..]);
+    let mut fourth = place.begin();
+    fourth.settle(&owed[1]).unwrap();
+    fourth.finish(Ok(&Summary::default()), fake.now()).unwrap();
+    let previous = place.state.previous().unwrap();
+    assert_eq!((previous.owed.len(), previous.stopped_at()), (0, None));
+}
+
+#[test]
+fn a_batch_that_fails_and_is_repeated_owes_no_more_than_it_settles() {
+    let (place, mut fake) = (Place::new(), machine());
+    let mut recorder = place.begin();
+    let mut ledger = recorder.clone();
+    let owes = [debt("package[a]")];
+    ledger.begin("package[a]", "install", &owes).unwrap();
+    Journal::new(&mut fake, &mut recorder).perform(&install("nonesuch")).unwrap_err();
+    ledger.begin("package[a]", "install", &owes).unwrap();
+    Journal::new(&mut fake, &mut recorder).perform(&install("bind9")).unwrap();
+    ledger.end("package[a]", "install", true).unwrap();
+    ledger.settle(&owes[0]).unwrap();
+    drop((recorder, ledger));
+    assert_eq!(place.state.previous().unwrap().owed, []);
+}
+
+#[test]
+fn a_run_that_changes_nothing_leaves_a_line_of_history_and_no_journal() {
+    let place = Place::new();
+    assert_eq!(
+        place.begin().finish(Ok(&Summary { up_to_date: 3, ..Summary::default() }), Fake::new().now()).unwrap(),
+        None
+    );
+    let mut fake = machine();
+    let run = place.run(&mut fake, &[write("/etc/motd", "x", 0o644)]).unwrap();
+    assert_eq!(place.begin().finish(Err("no"), Fake::new().now()).unwrap(), None);
+    assert_eq!(run, "000001-20231114221320");
+    let history = place.state.history().unwrap();
+    let shown: Vec<_> = history.iter().map(|past| (past.run.is_some(), past.summary.map(|s| s.up_to_date))).collect();
+    assert_eq!(shown, [(false, Some(3)), (true, Some(0)), (false, None)]);
+    assert_eq!(place.state.show("last").unwrap().name, run);
+    assert_eq!(place.state.show("1").unwrap().operations.len(), 1);
+    assert_eq!(place.state.show("7").unwrap_err().to_string(), "there is no run `7`");
+}
+
+#[test]
+fn what_was_changed_since_is_not_lost_unless_forced() {
+    let (place, mut fake) = (Place::new(), machine());
+    let run = place
+        .run(&mut fake, &[write("/etc/motd", "ours", 0o644), mkdir("/srv/d"), write("/etc/new", "n", 0o644)])
+        .unwrap();
+    for change in [
+        write("/etc/motd", "theirs", 0o644),
+        write("/srv/d/file", "theirs", 0o644),
+        Op::SetMeta { path: "/etc/new".into(), mode: Mode::from(0o600), owner: "root".into(), group: "root".into() },
+    ] {
+        fake.perform(&change).unwrap();
+    }
+    let changed = fake.clone();
+    let error = place.undo(&mut fake, &run, false).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "run {run} is not taken back, for what was changed since would be lost:\n\
+             `/etc/new` was changed since: mode 0644 -> 0600\n\
+             `/srv/d` holds `file`, which the run did not put there\n\
+             `/etc/motd` was changed since: its content is another"
+        )
+    );
+    assert_eq!(fake, changed);
+    let undone = place.undo(&mut fake, &run, true).unwrap();
+    assert_eq!(undone.stays, ["`/srv/d` stays: there are things in it that brasa did not put there"]);
+    assert_eq!(fake.entry(Path::new("/etc/new")).unwrap(), None);
+    let EntryKind::File { content } = fake.entry(Path::new("/etc/motd")).unwrap().unwrap().kind else { panic!() };
+    assert_eq!(content, Blob::from("welcome\n"));
+    // Forced or not, it can be taken back in its turn.
+    place.undo(&mut fake, "last", false).unwrap();
+    assert_eq!(fake, changed);
+}
+
+#[test]
+fn a_plan_to_undo_says_what_it_can_do() {
+    let (place, mut fake) = (Place::new(), machine().package_brings("bind9", Brings::new().service("bind")));
+    let secret = Command { sensitive: true, ..Command::new(["login", "s3cret-canary"]) };
+    let spoken =
+        Command { environment: [("TOKEN".to_owned(), "t0ken-canary".to_owned())].into(), ..Command::new(["make"]) };
+    let operations = [install("bind9"), write("/etc/motd", "f1le-canary", 0o600), Op::Run(secret), Op::Run(spoken)];
+    let run = place.run(&mut fake, &operations).unwrap();
+    let plan = place.state.undo_plan(&run, &fake).unwrap();
+    let shown: Vec<_> = plan.items.iter().map(|item| (item.grade, item.operations.len())).collect();
+    assert_eq!(shown, [(Grade::Impossible, 0), (Grade::Impossible, 0), (Grade::Exact, 1), (Grade::BestEffort, 1)]);
+    assert_eq!(plan.count(Grade::Impossible), 2);
+    let undone = place.carry_out(&plan, &mut fake, false).unwrap();
+    assert_eq!(undone.taken_back, [2, 1]);
+    assert_eq!(undone.stays.len(), 2);
+    assert!(undone.stays.iter().any(|stays| stays.contains("`(sensitive)`")), "{:?}", undone.stays);
+    assert!(!fake.packages(&Provider::Platform, &["bind9".into()]).unwrap()[0].present());
+    let kept = std::fs::read_to_string(place.journal(&run)).unwrap();
+    assert!(!kept.contains("canary"), "{kept}");
+}
+
+#[test]
+fn services_that_read_what_is_taken_back_are_told() {
+    let place = Place::new();
+    let mut fake = machine().with_service("named", Enabled::Yes, Active::Yes);
+    let run = place.run(&mut fake, &[write("/etc/motd", "x", 0o644), service(ServiceVerb::Restart)]).unwrap();
+    fake.forget_events();
+    place.undo(&mut fake, &run, false).unwrap();
+    assert_eq!(fake.service_events(), [("named".to_owned(), ServiceVerb::Restart)]);
+}
+
+#[test]
+fn a_newer_form_is_refused_and_a_broken_one_set_aside() {
+    let (place, mut fake) = (Place::new(), machine());
+    let first = place.run(&mut fake, &[write("/etc/motd", "1", 0o644)]).unwrap();
+    let second = place.run(&mut fake, &[write("/etc/motd", "2", 0o644)]).unwrap();
+    let good = std::fs::read_to_string(place.journal(&second)).unwrap();
+    std::fs::write(place.journal(&second), good.replace("\"schema_version\":1", "\"schema_version\":9")).unwrap();
+    let error = place.state.previous().unwrap_err();
+    assert!(error.to_string().contains("was written by a newer brasa (form 9, this one knows 1)"), "{error}");
+    assert_eq!(error.hints(), ["use that newer version"]);
+
+    std::fs::write(place.journal(&second), "\0\0not a journal\n").unwrap();
+    let previous = place.state.previous().unwrap();
+    assert_eq!(
+        previous.warnings,
+        [format!("run {second}: the first line of its journal is damaged; it is set aside in `quarantine`")]
+    );
+    let third = place.run(&mut fake, &[write("/etc/motd", "3", 0o644)]).unwrap();
+    assert!(third.starts_with("000003-"), "{third}");
+    assert!(place.state.path().join("quarantine").join(&second).is_dir());
+    assert!(place.state.previous().unwrap().warnings.is_empty());
+
+    let mut lines: Vec<_> = good.lines().collect();
+    lines[1] = "garbage";
+    std::fs::write(place.journal(&first), lines.join("\n") + "\n").unwrap();
+    let error = place.undo(&mut fake, &first, true).unwrap_err();
+    assert!(error.to_string().ends_with("line 2 of its journal is damaged"), "{error}");
+}
+
+#[test]
+fn old_runs_and_their_contents_are_forgotten() {
+    let mut place = Place::new();
+    place.state = place.state.keep(3);
+    let mut fake = machine();
+    for n in 0..6 {
+        place.run(&mut fake, &[write("/etc/motd", &format!("text {n}"), 0o644)]).unwrap();
+    }
+    let runs: Vec<_> = place.state.history().unwrap().into_iter().filter_map(|past| past.run).collect();
+    assert_eq!(runs.iter().map(|run| &run[..6]).collect::<Vec<_>>(), ["000004", "000005", "000006"]);
+    let stored: Vec<_> = std::fs::read_dir(place.state.path().join("store")).unwrap().collect();
+    assert_eq!(stored.len(), 3, "what each of the three replaced");
+    place.undo(&mut fake, "last", false).unwrap();
+    let EntryKind::File { content } = fake.entry(Path::new("/etc/motd")).unwrap().unwrap().kind else { panic!() };
+    assert_eq!(content, Blob::from("text 4"));
+}
+
+#[test]
+fn a_run_that_owes_is_never_forgotten() {
+    let mut place = Place::new();
+    place.state = place.state.keep(2);
+    let mut fake = machine();
+    let owing = cut_off(&place, &mut fake);
+    for n in 0..4 {
+        place.run(&mut fake, &[write("/etc/motd", &format!("text {n}"), 0o644)]).unwrap();
+    }
+    assert_eq!(place.state.show("1").unwrap().name, owing);
+    assert_eq!(place.state.previous().unwrap().owed.len(), 2);
+}
+
+#[test]
+fn only_one_run_at_a_time() {
+    let place = Place::new();
+    let held = place.lock();
+    let error = std::thread::scope(|scope| scope.spawn(|| place.try_lock().err()).join().unwrap()).unwrap();
+    assert_eq!(error.kind(), Kind::Busy);
+    let own = std::process::id();
+    let Error::Busy { holder, .. } = &error else { panic!("{error}") };
+    assert_eq!(*holder, format!("process {own} (`brasa converge`), started at 20231114221320 UTC"));
+    drop(held);
+    place.lock();
+}
+
+#[test]
+fn state_that_others_can_write_is_not_trusted() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let place = Place::new();
+    let elsewhere = place.directory.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, place.state.path()).unwrap();
+    assert!(place.state.previous().unwrap_err().to_string().ends_with("is no directory, so nothing can be kept in it"));
+    std::fs::remove_file(place.state.path()).unwrap();
+    std::fs::create_dir(place.state.path()).unwrap();
+    std::fs::set_permissions(place.state.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let run = place.run(&mut machine(), &[write("/etc/motd", "x", 0o644)]).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let journal = place.journal(&run);
+    assert_eq!([place.state.path(), journal.parent().unwrap(), &journal].map(mode), [0o700, 0o700, 0o600]);
+    let stored = std::fs::read_dir(place.state.path().join("store")).unwrap().next().unwrap().unwrap();
+    assert_eq!(mode(&stored.path()), 0o600);
+}
+
+#[test]
+fn a_failing_undo_tells_how_far_it_came() {
+    let (place, mut fake) = (Place::new(), machine());
+    let run = place.run(&mut fake, &[write("/etc/motd", "x", 0o644), write("/srv/empty/file", "x", 0o644)]).unwrap();
+    let mut fake = fake.with_read_only("/etc");
+    let error = place.undo(&mut fake, &run, false).unwrap_err();
+    assert!(error.to_string().contains("mounted read-only"), "{error}");
+    let plan = place.state.undo_plan(&run, &fake).unwrap();
+    assert_eq!(plan.items.iter().map(|item| item.number).collect::<Vec<_>>(), [1], "the other one is taken back");
+    assert_eq!(place.state.previous().unwrap().stopped_at(), None);
 }
