@@ -260,7 +260,7 @@ impl<'a> Dry<'a> {
     }
 
     fn put(&mut self, path: &Path, mut entry: Entry) -> Result<()> {
-        let located = self.files.locate(self.below, path)?;
+        let located = self.files.place(self.below, path)?;
         // A number is shown as the name that has it.
         if entry.owner.parse::<u32>().is_ok()
             && let Some(user) = self.user(&entry.owner)?
@@ -345,6 +345,7 @@ impl<'a> Dry<'a> {
             return self.unless_doubtful(before, error);
         };
         self.writable(path, 0)?;
+        let mode = if matches!(now.kind, EntryKind::Link { .. }) { now.mode } else { mode };
         self.put(path, Entry { kind: now.kind, mode, owner: owner.to_owned(), group: group.to_owned() })?;
         Ok(performed)
     }
@@ -375,7 +376,7 @@ impl<'a> Dry<'a> {
             Entry { kind: EntryKind::Link { target: target.to_owned() }, mode: Mode::from(0o777), owner, group }
         };
         if hard {
-            let both = (self.files.locate(self.below, path)?, self.files.locate(self.below, target)?);
+            let both = (self.files.place(self.below, path)?, self.files.place(self.below, target)?);
             self.hard_links.push(both);
         }
         self.put(path, entry)?;
@@ -396,7 +397,7 @@ impl<'a> Dry<'a> {
             self.entry(path)?;
             return self.unless_doubtful(before, Error::io("remove", path)(io::ErrorKind::NotFound.into()));
         };
-        let located = self.files.locate(self.below, path)?;
+        let located = self.files.place(self.below, path)?;
         if entry.kind == EntryKind::Directory && !recursive && !self.files.list(self.below, &located)?.is_empty() {
             return Err(Error::io("remove", path)(io::ErrorKind::DirectoryNotEmpty.into()));
         }
@@ -660,7 +661,7 @@ impl Dry<'_> {
                     && let Some(entry) = self.peek(old)?
                 {
                     self.put(new, entry)?;
-                    let located = self.files.locate(self.below, old)?;
+                    let located = self.files.place(self.below, old)?;
                     self.files.remove(&located);
                 }
                 self.users.insert(to.name.clone(), Some(to.clone()));
@@ -670,7 +671,7 @@ impl Dry<'_> {
                 self.known_user(&user.name)?;
                 self.users.insert(user.name.clone(), None);
                 if let (true, Some(home)) = (manage_home, &user.home) {
-                    let located = self.files.locate(self.below, home)?;
+                    let located = self.files.place(self.below, home)?;
                     self.files.remove(&located);
                 }
                 // `userdel` takes the private group along.

@@ -31,9 +31,12 @@ impl Overlay {
     /// Where `path` leads once every link in its directories is followed; the last part is not followed.
     pub fn locate(&self, below: &dyn Probe, path: &Path) -> Result<PathBuf> {
         // Without a change of ours the machine resolves its links itself, in one call.
-        let (false, Some(parent), Some(name)) = (self.shadows.is_empty(), path.parent(), path.file_name()) else {
-            return Ok(path.to_owned());
-        };
+        if self.shadows.is_empty() { Ok(path.to_owned()) } else { self.place(below, path) }
+    }
+
+    /// The same, for a path that is about to be changed.
+    pub fn place(&self, below: &dyn Probe, path: &Path) -> Result<PathBuf> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path.to_owned()) };
         if let Some(directory) = self.resolved.borrow().get(parent) {
             return Ok(directory.join(name));
         }

@@ -252,7 +252,7 @@ fn some_operation() -> impl Strategy<Value = Op> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
     fn undo_brings_back_any_run(operations in prop::collection::vec(some_operation(), 1..12)) {
