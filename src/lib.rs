@@ -1,1 +1,11 @@
-//! x
+//! The program: everything that is not needed to write a cookbook.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`run`] | what a binary hands its cookbooks to |
+//! | `cli` | arguments, one file for each command, exit codes, the chef-solo face |
+//! | [`report`] | human, json, ndjson: listeners to the engine's events |
+mod cli;
+pub mod report;
+
+pub use cli::run;

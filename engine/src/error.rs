@@ -245,6 +245,9 @@ impl Error {
             Self::Missing { kind: "user" | "group", .. } => {
                 vec!["declare the account before it, or correct the name".to_owned()]
             }
+            Self::Missing { kind: "package", .. } => {
+                vec!["correct the name, or declare the repository that has the package before it".to_owned()]
+            }
             Self::Locked { .. } | Self::Busy { .. } => vec!["run again when it has finished".to_owned()],
             Self::Missing { .. }
             | Self::Faults(_)

@@ -1,4 +1,6 @@
 //! Scripts as real shells run them: what a recipe's code sees, and how it fails.
+#![allow(clippy::disallowed_methods, reason = "tests may touch the machine")]
+
 use std::{
     io::Write,
     process::{Command, Output, Stdio},

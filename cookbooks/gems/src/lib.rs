@@ -1,1 +1,58 @@
-//! placeholder
+//! Ruby gems listed in the node's attributes, as in `{"gems": [{"name": "rake"}, {"name": "thor", "version": "1.3.0"}]}`.
+use brasa::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// The cookbook.
+#[must_use]
+pub fn cookbook() -> Cookbook {
+    Cookbook::new("gems", env!("CARGO_PKG_VERSION")).recipe("default", default)
+}
+
+/// `node["gems"]`: the gems to install, in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Gems(pub Vec<Gem>);
+
+/// One gem.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gem {
+    /// Its name.
+    pub name: String,
+    /// The exact version; any installed one will do without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// A gem server in place of the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl AttributeSet for Gems {
+    const KEY: &'static str = "gems";
+}
+
+/// Installs ruby and rubygems by the platform's package manager, then the gems.
+///
+/// # Errors
+/// Wrong attributes; a platform that is neither of the Debian nor of the RHEL family.
+pub fn default(r: &mut Recipe) -> Result<()> {
+    let gems: Gems = r.attributes()?;
+    let packages: &[&str] = match r.node().facts().family() {
+        // rubygems is part of ruby (or provided by it) on every supported release.
+        Family::Debian => &["ruby", "ruby-dev"],
+        Family::Rhel | Family::Fedora | Family::Amazon => &["ruby", "rubygems", "ruby-devel"],
+        family => return Err(unsupported("gems", family)),
+    };
+    r.add(Package::all(packages));
+    for gem in gems.0 {
+        let mut package = GemPackage::named(gem.name);
+        if let Some(version) = gem.version {
+            package = package.version(version);
+        }
+        if let Some(source) = gem.source {
+            package = package.source(source);
+        }
+        r.add(package);
+    }
+    Ok(())
+}

@@ -38,6 +38,7 @@ impl Provider {
 
 /// A package as it is on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PackageState {
     /// Installed version; of gems the newest one. `None` when it is absent.
     pub version: Option<String>,

@@ -221,6 +221,7 @@ pub struct User {
     /// Name (or number) of the primary group.
     pub group: Option<String>,
     /// The comment field (GECOS).
+    #[serde(default)]
     pub comment: String,
     /// Home directory.
     pub home: Option<PathBuf>,
@@ -229,6 +230,7 @@ pub struct User {
     /// Password hash as in `/etc/shadow`, held as a blob so that it is never printed; `None` where it cannot be read.
     pub password: Option<Blob>,
     /// Whether the password is locked (a leading `!`).
+    #[serde(default)]
     pub locked: bool,
 }
 
@@ -240,6 +242,7 @@ pub struct Group {
     /// Number; `None` leaves the choice to `groupadd`.
     pub gid: Option<u32>,
     /// Supplementary members, sorted.
+    #[serde(default)]
     pub members: Vec<String>,
 }
 

@@ -64,3 +64,30 @@ impl Resource for CookbookFile {
         self.file.ops(change)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CookbookFile, Create, CreateIfMissing, Delete};
+    use crate::{
+        host::Fake,
+        resource::Resource as _,
+        resources::trial::{done, faults},
+        values::Secret,
+    };
+
+    #[test]
+    fn it_is_a_file_with_the_content_that_comes_along() {
+        let file = || CookbookFile::at("/etc/motd").source(b"hello\n").mode(0o600).backup(0_u32);
+        let machine = Fake::new().with_directory("/etc");
+        assert_eq!(
+            done(&file(), Create, &mut machine.clone()),
+            ["write /etc/motd \"hello\\n\" 0600 root:root backup 0"]
+        );
+        let there = machine.with_file("/etc/motd", "hello\n");
+        assert_eq!(done(&file(), Create, &mut there.clone()), ["set /etc/motd 0600 root:root"]);
+        assert_eq!(done(&file(), CreateIfMissing, &mut there.clone()), Vec::<String>::new());
+        assert_eq!(done(&file(), Delete, &mut there.clone()), ["remove /etc/motd backup 0"]);
+        assert_eq!(faults(&CookbookFile::at("motd").source("x")).len(), 1);
+        assert!(!file().is_sensitive() && file().source(Secret::from("canary")).is_sensitive());
+    }
+}

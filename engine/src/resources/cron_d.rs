@@ -116,6 +116,7 @@ impl CronD {
     }
 
     /// The five fields with their names and the numbers and words they may have.
+    #[allow(clippy::type_complexity, reason = "a table: name, value, least, most, words")]
     fn fields(&self) -> [(&'static str, Option<&Field>, u32, u32, &'static [&'static str]); 5] {
         [
             ("minute", self.minute.as_ref(), 0, 59, &[]),
@@ -291,5 +292,111 @@ impl Resource for CronD {
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
         self.file().ops(change)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Create, CreateIfMissing, CronD, Delete, is_field};
+    use crate::{
+        host::Fake,
+        resources::trial::{done, faults, refused},
+    };
+
+    #[test]
+    fn the_file_is_written_left_or_removed() {
+        let cron = || CronD::named("x").time("daily").command("true");
+        let machine = Fake::new().with_directory("/etc/cron.d");
+        let text = "# Managed by brasa: changes are overwritten.\\n@daily root true\\n";
+        let write = format!("write /etc/cron.d/x \"{text}\" 0600 root:root backup 0");
+        assert_eq!(done(&cron(), Create, &mut machine.clone()), [write.clone()]);
+        let there = machine.clone().with_file("/etc/cron.d/x", "old");
+        assert_eq!(done(&cron(), Create, &mut there.clone()), [write]);
+        assert_eq!(done(&cron(), CreateIfMissing, &mut there.clone()), Vec::<String>::new());
+        assert_eq!(done(&cron(), Delete, &mut there.clone()), ["remove /etc/cron.d/x backup 0"]);
+        assert_eq!(
+            refused(&cron().user("backup"), Create, &mut machine.clone()),
+            "user `backup` does not exist\nhint: declare the account before it, or correct the name"
+        );
+        assert_eq!(
+            refused(&CronD::named("x"), Create, &mut machine.clone()),
+            "cron_d `x` has no command\nhint: say what cron is to run, as in `.command(\"/usr/local/sbin/backup\")`"
+        );
+        assert_eq!(
+            refused(&cron(), Create, &mut Fake::new()),
+            "directory `/etc/cron.d` does not exist: `/etc/cron.d/x` is to be in it\n\
+             hint: declare the directory before it, or make it `recursive`"
+        );
+    }
+
+    #[test]
+    fn the_file_has_all_that_is_said_and_ends_in_a_new_line() {
+        let cron = CronD::named("backup")
+            .minute(30_u32)
+            .hour("4-6/2")
+            .weekday("mon")
+            .user("backup")
+            .mailto("")
+            .path("/usr/sbin:/usr/bin")
+            .environment([("NOTE", "  in quotes "), ("PLAIN", "a b"), ("SAID", "\"yes\"")])
+            .comment("Nightly.\n\nSee the manual.")
+            .command("/usr/local/sbin/backup --all");
+        assert_eq!(faults(&cron), Vec::<String>::new());
+        assert_eq!(
+            cron.text(),
+            "# Managed by brasa: changes are overwritten.\n# Nightly.\n#\n# See the manual.\n\
+             MAILTO=\"\"\nPATH=/usr/sbin:/usr/bin\nNOTE=\"  in quotes \"\nPLAIN=a b\nSAID='\"yes\"'\n\
+             30 4-6/2 * * mon backup /usr/local/sbin/backup --all\n"
+        );
+    }
+
+    #[test]
+    fn a_time_that_has_a_name() {
+        for time in ["reboot", "@reboot"] {
+            let cron = CronD::named("x").time(time).command("true");
+            assert_eq!(faults(&cron), Vec::<String>::new());
+            assert_eq!(cron.text(), "# Managed by brasa: changes are overwritten.\n@reboot root true\n");
+        }
+    }
+
+    #[test]
+    fn fields() {
+        for good in ["*", "*/15", "0", "59", "0-10", "0-30/5", "1,2,40-50", "05"] {
+            assert!(is_field(good, 0, 59, &[]), "{good}");
+        }
+        for bad in ["", "60", "-1", "a", "5/2", "*/0", "10-5", "1,", "1-", "* *", "+5", "*/", "1-2-3", "~"] {
+            assert!(!is_field(bad, 0, 59, &[]), "{bad}");
+        }
+        assert!(is_field("Jan,dec", 1, 12, &super::MONTHS) && is_field("mon-fri", 0, 7, &super::DAYS));
+        assert!(!is_field("0", 1, 12, &super::MONTHS) && !is_field("8", 0, 7, &super::DAYS));
+    }
+
+    #[test]
+    fn what_cron_would_ignore_or_misread_is_a_fault() {
+        let cron = CronD::named("back.up").minute("60").month("foo").command("a\nb").time("dayly").mode(0o666);
+        assert_eq!(
+            faults(&cron),
+            [
+                "cron ignores a file named \"back.up\"\nhint: letters, digits, `_` and `-` are allowed, and no dot",
+                "command is more than one line\nhint: put it into a script",
+                "minute `60` is nothing that cron understands\n\
+                 hint: 0 to 59, ranges such as `1-5`, steps such as `*/2`, and lists",
+                "month `foo` is nothing that cron understands\n\
+                 hint: 1 to 12 or `jan` to `dec`, ranges such as `1-5`, steps such as `*/2`, and lists",
+                "time `dayly` is none that cron knows\nhint: did you mean `daily`?",
+                "it has both a `time` and fields\nhint: leave one of them out",
+                "cron ignores a file that others than its owner may write to\nhint: give the mode 0644 or less",
+            ]
+        );
+        let cron = CronD::named("x").user("a b").environment([("A-B", "1"), ("Q", "'\"")]).command("true");
+        assert_eq!(
+            faults(&cron),
+            [
+                "user \"a b\" is no account name",
+                "`A-B` is no name of a variable",
+                "the value of `Q` cannot be written in a crontab\n\
+                 hint: it takes one line, and not both kinds of quotes: use a script",
+            ]
+        );
     }
 }

@@ -191,3 +191,115 @@ impl Directory {
         (named(&self.owner, &leaf.owner), named(&self.group, &leaf.group))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Create, Delete, Directory};
+    use crate::{
+        host::{Entry, EntryKind, Fake},
+        resources::trial::{done, faults, refused},
+    };
+
+    const KEYS: &str = "/etc/keys";
+
+    fn keys() -> Directory {
+        Directory::at(KEYS)
+    }
+
+    fn machine() -> Fake {
+        Fake::new().with_directory("/etc").with_user("bind", 53)
+    }
+
+    #[test]
+    fn a_new_directory_has_mode_0755_and_is_roots_unless_said_otherwise() {
+        assert_eq!(done(&keys(), Create, &mut machine()), ["mkdir /etc/keys 0755 root:root"]);
+        let own = keys().mode(0o700).owner("bind").group("53");
+        assert_eq!(done(&own, Create, &mut machine()), ["mkdir /etc/keys 0700 bind:bind"]);
+        assert_eq!(done(&own, Create, &mut machine().with_directory(KEYS)), ["set /etc/keys 0700 bind:bind"]);
+        let there =
+            Entry { kind: EntryKind::Directory, mode: 0o700.into(), owner: "bind".into(), group: "bind".into() };
+        assert_eq!(done(&keys(), Create, &mut machine().with_entry(KEYS, there)), Vec::<String>::new());
+        assert_eq!(
+            refused(&keys().owner("named"), Create, &mut machine()),
+            "user `named` does not exist\nhint: declare the account before it, or correct the name"
+        );
+    }
+
+    #[test]
+    fn missing_parents_are_made_only_when_asked_for_and_keep_their_own_mode() {
+        let deep = || Directory::at("/etc/a/b/c").mode(0o700).owner("bind");
+        assert_eq!(
+            refused(&deep(), Create, &mut machine()),
+            "directory `/etc/a/b` does not exist: `/etc/a/b/c` is to be in it\n\
+             hint: declare the directory before it, or make it `recursive`"
+        );
+        assert_eq!(
+            done(&deep().recursive(true), Create, &mut machine()),
+            ["mkdir /etc/a 0755 root:root", "mkdir /etc/a/b 0755 root:root", "mkdir /etc/a/b/c 0700 bind:root"]
+        );
+        let linked = machine().with_directory("/data").with_link("/etc/a", "/data");
+        assert_eq!(
+            done(&deep().recursive(true), Create, &mut linked.clone()),
+            ["mkdir /etc/a/b 0755 root:root", "mkdir /etc/a/b/c 0700 bind:root"]
+        );
+        assert_eq!(
+            refused(&deep().recursive(true), Create, &mut machine().with_file("/etc/a", "")),
+            "`/etc/a` is a file, not a directory"
+        );
+    }
+
+    #[test]
+    fn a_link_to_a_directory_is_that_directory_and_anything_else_is_in_the_way() {
+        let linked = machine().with_directory("/srv/keys").with_link(KEYS, "../srv/keys");
+        assert_eq!(done(&keys(), Create, &mut linked.clone()), Vec::<String>::new());
+        assert_eq!(done(&keys().mode(0o700), Create, &mut linked.clone()), ["set /srv/keys 0700 root:root"]);
+        assert_eq!(
+            refused(&keys(), Create, &mut machine().with_file(KEYS, "")),
+            "`/etc/keys` is a file, not a directory\nhint: remove it first, or choose another path"
+        );
+        assert_eq!(
+            refused(&keys(), Create, &mut machine().with_link(KEYS, "/gone")),
+            "`/etc/keys` is a symbolic link to `/gone`, not a directory\nhint: remove it first, or choose another path"
+        );
+    }
+
+    #[test]
+    fn one_that_is_not_empty_is_removed_only_when_asked_for() {
+        let full = machine().with_file("/etc/keys/a", "").with_file("/etc/keys/b", "");
+        assert_eq!(done(&keys(), Delete, &mut machine().with_directory(KEYS)), ["remove /etc/keys backup 0"]);
+        assert_eq!(done(&keys(), Delete, &mut machine()), Vec::<String>::new());
+        assert_eq!(done(&Directory::at("/a/b"), Delete, &mut machine()), Vec::<String>::new());
+        assert_eq!(
+            refused(&keys(), Delete, &mut full.clone()),
+            "directory `/etc/keys` is not empty: 2 entries in it\n\
+             hint: say `recursive(true)` to remove it with everything in it"
+        );
+        let recursive = keys().recursive(true);
+        assert_eq!(done(&recursive, Delete, &mut full.clone()), ["remove /etc/keys recursive backup 0"]);
+    }
+
+    #[test]
+    fn what_is_no_directory_is_not_removed_as_one() {
+        assert_eq!(
+            refused(&keys(), Delete, &mut machine().with_file(KEYS, "")),
+            "`/etc/keys` is a file, not a directory\nhint: declare a `file` or a `link` with the action `delete`"
+        );
+        assert_eq!(
+            refused(&keys(), Delete, &mut machine().with_directory("/srv").with_link(KEYS, "/srv")),
+            "`/etc/keys` is a link to a directory, not a directory\n\
+             hint: declare a `link` with the action `delete`, or give the directory's own path"
+        );
+        let root = Directory::at("/").recursive(true);
+        assert_eq!(refused(&root, Delete, &mut machine()), "the root directory cannot be removed");
+    }
+
+    #[test]
+    fn bad_declarations_are_found_without_a_machine() {
+        assert_eq!(faults(&Directory::at("/etc/keys/")), Vec::<String>::new());
+        assert_eq!(faults(&Directory::at("")), ["the path is empty"]);
+        assert_eq!(
+            faults(&keys().mode(0o10000)),
+            ["mode 4096 (octal 10000) is beyond 7777; write permission bits in octal, as in `0o644`"]
+        );
+    }
+}

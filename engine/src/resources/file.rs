@@ -250,3 +250,273 @@ impl Resource for File {
         Ok(operations)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Create, CreateIfMissing, Delete, File, Touch};
+    use crate::{
+        host::{Entry, EntryKind, Fake},
+        resource::{Resource as _, lazy, prepare},
+        resources::trial::{done, faults, refused},
+        values::{Mode, Secret},
+    };
+
+    const MOTD: &str = "/etc/motd";
+
+    fn motd() -> File {
+        File::at(MOTD).content("hello\n")
+    }
+
+    fn machine() -> Fake {
+        Fake::new().with_directory("/etc").with_user("www", 33).with_group("adm", 4)
+    }
+
+    fn entry(kind: EntryKind, mode: u32, owner: &str, group: &str) -> Entry {
+        Entry { kind, mode: mode.into(), owner: owner.into(), group: group.into() }
+    }
+
+    fn pipe() -> Entry {
+        entry(EntryKind::Other { what: "named pipe".into() }, 0o600, "root", "root")
+    }
+
+    #[test]
+    fn a_new_file_has_mode_0644_and_is_roots_unless_said_otherwise() {
+        assert_eq!(done(&motd(), Create, &mut machine()), ["write /etc/motd \"hello\\n\" 0644 root:root backup 5"]);
+        let file = motd().mode(0o640).owner("www").group("adm").backup(0_u32).verify("test -s %{path}");
+        assert_eq!(
+            done(&file, Create, &mut machine()),
+            ["write /etc/motd \"hello\\n\" 0640 www:adm backup 0 verify test -s %{path}"]
+        );
+        assert_eq!(done(&File::at(MOTD), Create, &mut machine()), ["write /etc/motd \"\" 0644 root:root backup 5"]);
+    }
+
+    #[test]
+    fn only_what_differs_is_changed_and_what_is_not_said_stays() {
+        let there = entry(EntryKind::File { content: "hello\n".into() }, 0o600, "www", "adm");
+        let machine = || machine().with_entry(MOTD, there.clone());
+        assert_eq!(done(&motd(), Create, &mut machine()), Vec::<String>::new());
+        assert_eq!(done(&motd().mode(0o644), Create, &mut machine()), ["set /etc/motd 0644 www:adm"]);
+        assert_eq!(done(&File::at(MOTD).owner("root"), Create, &mut machine()), ["set /etc/motd 0600 root:adm"]);
+        let other = File::at(MOTD).content("bye\n");
+        assert_eq!(done(&other, Create, &mut machine()), ["write /etc/motd \"bye\\n\" 0600 www:adm backup 5"]);
+    }
+
+    #[test]
+    fn accounts_go_by_name_or_number_and_must_exist() {
+        let file = motd().owner("33").group("4");
+        assert_eq!(done(&file, Create, &mut machine()), ["write /etc/motd \"hello\\n\" 0644 www:adm backup 5"]);
+        let numbers = motd().owner("1234").group("1235");
+        let wanted = numbers.want(Create, &super::State::ABSENT, &machine()).unwrap();
+        let shown = format!("{wanted:?}");
+        assert!(shown.contains("owner: \"1234\", group: \"1235\""), "{shown}");
+        assert_eq!(
+            refused(&motd().owner("wwww"), Create, &mut machine()),
+            "user `wwww` does not exist\nhint: declare the account before it, or correct the name"
+        );
+        assert_eq!(
+            refused(&motd().group("staff"), Create, &mut machine()),
+            "group `staff` does not exist\nhint: declare the account before it, or correct the name"
+        );
+    }
+
+    #[test]
+    fn the_directory_must_exist() {
+        let deep = File::at("/srv/a/b").content("");
+        assert_eq!(
+            refused(&deep, Create, &mut machine()),
+            "directory `/srv/a` does not exist: `/srv/a/b` is to be in it\n\
+             hint: declare the directory before it, or make it `recursive`"
+        );
+        let file = Fake::new().with_file("/srv/a", "");
+        assert_eq!(refused(&deep, Create, &mut file.clone()), "`/srv/a` is a file, not a directory");
+        let linked = Fake::new().with_directory("/data").with_link("/srv/a", "../data");
+        assert_eq!(done(&deep, Create, &mut linked.clone()), ["write /srv/a/b \"\" 0644 root:root backup 5"]);
+        assert_eq!(done(&deep, Delete, &mut machine()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn create_if_missing_leaves_what_is_there() {
+        let file = motd().mode(0o600);
+        assert_eq!(done(&file, CreateIfMissing, &mut machine().with_file(MOTD, "old")), Vec::<String>::new());
+        assert_eq!(
+            done(&file, CreateIfMissing, &mut machine()),
+            ["write /etc/motd \"hello\\n\" 0600 root:root backup 5"]
+        );
+        let never = File::at(MOTD).content(lazy(|_| -> crate::Result<String> { panic!("not needed") }));
+        assert_eq!(done(&never, CreateIfMissing, &mut machine().with_file(MOTD, "old")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn touch_is_a_change_each_time() {
+        let file = File::at(MOTD);
+        assert_eq!(done(&file, Touch, &mut machine()), ["write /etc/motd \"\" 0644 root:root backup 5"]);
+        assert_eq!(done(&file, Touch, &mut machine().with_file(MOTD, "old")), ["run touch -c -- /etc/motd"]);
+        assert_eq!(
+            done(&file.mode(0o600), Touch, &mut machine().with_file(MOTD, "old")),
+            ["set /etc/motd 0600 root:root", "run touch -c -- /etc/motd"]
+        );
+    }
+
+    #[test]
+    fn delete_removes_a_file_or_a_link_and_nothing_else() {
+        let file = File::at(MOTD).backup(2_u32);
+        assert_eq!(done(&file, Delete, &mut machine().with_file(MOTD, "old")), ["remove /etc/motd backup 2"]);
+        let linked = machine().with_file("/srv/motd", "x").with_link(MOTD, "/srv/motd");
+        assert_eq!(done(&file, Delete, &mut linked.clone()), ["remove /etc/motd backup 0"]);
+        let followed = File::at(MOTD).manage_symlink_source(true);
+        assert_eq!(done(&followed, Delete, &mut linked.clone()), ["remove /etc/motd backup 0"]);
+        assert_eq!(
+            refused(&file, Delete, &mut machine().with_directory(MOTD)),
+            "`/etc/motd` is a directory, not a file\nhint: say `force_unlink(true)` to have it removed"
+        );
+        let forced = File::at(MOTD).force_unlink(true);
+        assert_eq!(
+            done(&forced, Delete, &mut machine().with_file("/etc/motd/x", "")),
+            ["remove /etc/motd recursive backup 0"]
+        );
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_named_with_a_cure() {
+        let cases = [
+            (machine().with_directory(MOTD), "`/etc/motd` is a directory, not a file", "remove"),
+            (machine().with_entry(MOTD, pipe()), "`/etc/motd` is a named pipe, not a file", "remove"),
+        ];
+        for (mut machine, sentence, _) in cases {
+            let hint = "\nhint: remove it, or say `force_unlink(true)` to have it replaced";
+            assert_eq!(refused(&motd(), Create, &mut machine), format!("{sentence}{hint}"));
+        }
+        let forced = motd().force_unlink(true);
+        assert_eq!(
+            done(&forced, Create, &mut machine().with_file("/etc/motd/x", "")),
+            ["remove /etc/motd recursive backup 0", "write /etc/motd \"hello\\n\" 0644 root:root backup 5"]
+        );
+        assert_eq!(
+            done(&forced, Create, &mut machine().with_entry(MOTD, pipe())),
+            ["remove /etc/motd backup 0", "write /etc/motd \"hello\\n\" 0644 root:root backup 5"]
+        );
+    }
+
+    #[test]
+    fn a_link_is_refused_followed_or_replaced() {
+        let linked = || machine().with_file("/srv/motd", "old").with_link(MOTD, "../srv/motd");
+        assert_eq!(
+            refused(&motd(), Create, &mut linked()),
+            "`/etc/motd` is a symbolic link to `../srv/motd`, not a file\n\
+             hint: say `manage_symlink_source(true)` to manage the file it leads to, or `force_unlink(true)` to replace the link"
+        );
+        let followed = || motd().manage_symlink_source(true);
+        assert_eq!(done(&followed(), Create, &mut linked()), ["write /srv/motd \"hello\\n\" 0644 root:root backup 5"]);
+        let replaced = ["remove /etc/motd backup 0", "write /etc/motd \"hello\\n\" 0644 root:root backup 5"];
+        assert_eq!(done(&motd().force_unlink(true), Create, &mut linked()), replaced);
+        let to_directory = machine().with_directory("/srv").with_link(MOTD, "/srv");
+        assert_eq!(
+            refused(&followed(), Create, &mut to_directory.clone()),
+            "`/etc/motd` is a directory, not a file\nhint: remove it, or say `force_unlink(true)` to have it replaced"
+        );
+        assert_eq!(done(&followed().force_unlink(true), Create, &mut to_directory.clone()), replaced);
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_or_in_a_circle_is_an_error() {
+        let followed = motd().manage_symlink_source(true);
+        assert_eq!(
+            refused(&followed, Create, &mut machine().with_link(MOTD, "/gone")),
+            "`/etc/motd` is a symbolic link to `/gone`, not a file\n\
+             hint: it leads nowhere: make what it leads to, or say `force_unlink(true)` to replace the link"
+        );
+        assert_eq!(
+            refused(&followed, Create, &mut machine().with_link(MOTD, "motd")),
+            "the links at `/etc/motd` go round in a circle"
+        );
+    }
+
+    #[test]
+    fn a_link_that_anybody_may_have_put_there_is_not_followed() {
+        let file = File::at("/tmp/out").content("x").manage_symlink_source(true);
+        let tmp = entry(EntryKind::Directory, 0o1777, "root", "root");
+        let link = |owner| entry(EntryKind::Link { target: MOTD.into() }, 0o777, owner, "www");
+        let machine = machine().with_file(MOTD, "old").with_entry("/tmp", tmp);
+        assert_eq!(
+            refused(&file, Create, &mut machine.clone().with_entry("/tmp/out", link("www"))),
+            "`/tmp/out` is a symbolic link of `www` in a directory that everybody may write to, and is not followed\n\
+             hint: manage the file it leads to by its own path"
+        );
+        let mut own = machine.with_entry("/tmp/out", link("root"));
+        assert_eq!(done(&file, Create, &mut own), ["write /etc/motd \"x\" 0644 root:root backup 5"]);
+    }
+
+    #[test]
+    fn bad_declarations_are_found_without_a_machine() {
+        let at = |path: &str| faults(&File::at(path));
+        assert_eq!(at(""), ["the path is empty"]);
+        assert_eq!(
+            at("etc/motd"),
+            ["path `etc/motd` is relative\n\
+              hint: a run has no current directory to start from: write it from the root, as `/etc/motd`"]
+        );
+        let climbs = "hint: write the path it leads to; what comes from attributes must not climb out of its directory";
+        assert_eq!(at("/etc/../root/x"), [format!("path `/etc/../root/x` contains `..`\n{climbs}")]);
+        assert_eq!(at("/etc/\0x"), ["path `/etc/\\0x` contains a NUL byte\nhint: no file can have such a name"]);
+        assert_eq!(
+            at("/etc/x/"),
+            ["path `/etc/x/` ends in `/`, so it means a directory\nhint: leave the `/` out, or declare a `directory`"]
+        );
+        assert_eq!(at("/etc/..x/.y"), Vec::<String>::new());
+        assert_eq!(
+            faults(&motd().mode(99999).owner("").group("a:b")),
+            [
+                "mode 99999 (octal 303237) is beyond 7777; write permission bits in octal, as in `0o644`",
+                "owner \"\" is no account name",
+                "group \"a:b\" is no account name"
+            ]
+        );
+    }
+
+    #[test]
+    fn secrets_are_known_as_such_also_before_they_are_worked_out() {
+        assert!(!motd().is_sensitive());
+        assert!(File::at(MOTD).content(Secret::from("canary")).is_sensitive());
+        assert!(File::at(MOTD).content(lazy(|_| Ok(Secret::from("canary")))).is_sensitive());
+        assert!(!File::at(MOTD).content(lazy(|_| Ok("plain".to_owned()))).is_sensitive());
+        let secret = File::at(MOTD).content(Secret::from("canary"));
+        let machine = machine().with_file(MOTD, "canary of old");
+        let changed = prepare(&secret, Create, false, &machine).unwrap().unwrap().into_changed();
+        let report = serde_json::to_string(&changed).unwrap();
+        assert!(!report.contains("canary") && changed.diffs.is_empty(), "{report}");
+    }
+
+    #[test]
+    fn what_depends_on_a_neighbour_stands_alone() {
+        assert_eq!(motd().batch(), Some("files"));
+        assert_eq!(motd().verify("true").batch(), None);
+        assert_eq!(File::at(MOTD).content(lazy(|_| Ok(String::new()))).batch(), None);
+    }
+
+    #[test]
+    fn without_root_rights_a_new_file_is_ones_own() {
+        let mut machine: Fake = serde_json::from_value(serde_json::json!({
+            "effective_user": 1000,
+            "entries": { "/home/me": { "type": "directory" } },
+        }))
+        .unwrap();
+        machine = machine.with_user("me", 1000);
+        assert_eq!(
+            done(&File::at("/home/me/x").content(""), Create, &mut machine),
+            ["write /home/me/x \"\" 0644 me:me backup 5"]
+        );
+    }
+
+    #[test]
+    fn a_state_comes_back_from_json() {
+        let there = super::State {
+            entry: Some(entry(EntryKind::File { content: "x".into() }, 0o644, "root", "root")),
+            source: Some(MOTD.into()),
+        };
+        for state in [super::State::ABSENT, there] {
+            let json = serde_json::to_value(&state).unwrap();
+            assert_eq!(serde_json::from_value::<super::State>(json).unwrap(), state);
+        }
+        assert_eq!(Mode::from(super::NEW).to_string(), "0644");
+    }
+}

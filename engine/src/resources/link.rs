@@ -222,3 +222,117 @@ impl Resource for Link {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Create, Delete, Link, LinkType};
+    use crate::{
+        host::Fake,
+        resource::Described as _,
+        resources::trial::{done, faults, refused},
+    };
+
+    const AT: &str = "/usr/bin/python";
+
+    fn python() -> Link {
+        Link::at(AT).to("python3")
+    }
+
+    fn machine() -> Fake {
+        Fake::new().with_file("/usr/bin/python3", "ELF")
+    }
+
+    #[test]
+    fn a_symbolic_link_is_made_and_put_right() {
+        assert_eq!(done(&python(), Create, &mut machine()), ["link /usr/bin/python -> python3"]);
+        let elsewhere = machine().with_link(AT, "/usr/bin/python2");
+        assert_eq!(done(&python(), Create, &mut elsewhere.clone()), ["link /usr/bin/python -> python3"]);
+        assert_eq!(done(&python(), Create, &mut machine().with_link(AT, "python3")), Vec::<String>::new());
+        assert_eq!(done(&Link::at(AT).to("/gone"), Create, &mut machine()), ["link /usr/bin/python -> /gone"]);
+        assert_eq!(
+            refused(&Link::at("/opt/x/y").to("/z"), Create, &mut machine()),
+            "directory `/opt/x` does not exist: `/opt/x/y` is to be in it\n\
+             hint: declare the directory before it, or make it `recursive`"
+        );
+    }
+
+    #[test]
+    fn what_is_no_link_is_never_replaced_by_a_symbolic_one() {
+        assert_eq!(
+            refused(&python(), Create, &mut machine().with_file(AT, "mine")),
+            "`/usr/bin/python` is a file, not a symbolic link\n\
+             hint: move it away first; a link never replaces a file"
+        );
+        for link in [python(), Link::at(AT).to("/usr/bin/python3").hard()] {
+            assert_eq!(
+                refused(&link, Create, &mut machine().with_directory(AT)),
+                "`/usr/bin/python` is a directory, not a link\nhint: move it away first, or choose another path"
+            );
+        }
+    }
+
+    #[test]
+    fn a_hard_link_is_made_and_made_again_when_the_target_is_another_file() {
+        let hard = Link::at(AT).to("/usr/bin/python3").hard();
+        let made = "hard link /usr/bin/python -> /usr/bin/python3";
+        assert_eq!(done(&hard, Create, &mut machine()), [made]);
+        // The same content in another file is no link.
+        let copy = machine().with_file(AT, "ELF");
+        assert_eq!(done(&hard, Create, &mut copy.clone()), ["remove /usr/bin/python backup 5", made]);
+        assert_eq!(done(&hard, Create, &mut machine().with_link(AT, "python3")), [made]);
+        assert_eq!(
+            refused(&Link::at(AT).to("/gone").hard(), Create, &mut machine()),
+            "file `/gone` does not exist: `/usr/bin/python` is to be a hard link to it"
+        );
+        assert_eq!(
+            refused(&Link::at(AT).to("/usr").hard(), Create, &mut machine()),
+            "`/usr` is a directory, not a file\nhint: only a file can have a hard link"
+        );
+    }
+
+    #[test]
+    fn delete_removes_the_link_alone() {
+        assert_eq!(
+            done(&python(), Delete, &mut machine().with_link(AT, "elsewhere")),
+            ["remove /usr/bin/python backup 0"]
+        );
+        assert_eq!(done(&Link::at(AT), Delete, &mut machine()), Vec::<String>::new());
+        let hard = Link::at(AT).to("/usr/bin/python3").hard();
+        let mut linked = machine();
+        done(&hard, Create, &mut linked);
+        assert_eq!(done(&hard, Delete, &mut linked), ["remove /usr/bin/python backup 0"]);
+        for link in [python(), hard] {
+            assert_eq!(
+                refused(&link, Delete, &mut machine().with_file(AT, "mine")),
+                "`/usr/bin/python` is a file, not this link\nhint: declare a `file` with the action `delete`"
+            );
+        }
+        assert_eq!(
+            refused(&python(), Delete, &mut machine().with_directory(AT)),
+            "`/usr/bin/python` is a directory, not a link\nhint: declare what it is with the action `delete`"
+        );
+    }
+
+    #[test]
+    fn bad_declarations_are_found_before_anything_is_done() {
+        assert_eq!(
+            refused(&Link::at(AT), Create, &mut machine()),
+            "link `/usr/bin/python` has no target\nhint: say where it leads, as in `.to(\"/usr/bin/python3\")`"
+        );
+        assert_eq!(faults(&Link::at(AT).to("")), ["the target is empty"]);
+        assert_eq!(faults(&Link::at(AT).to("a\0b")), ["target `a\\0b` contains a NUL byte"]);
+        assert_eq!(faults(&Link::at(AT).to(AT)), ["it leads to itself"]);
+        assert_eq!(
+            faults(&python().hard()),
+            ["target `python3` of a hard link is relative\nhint: write it from the root"]
+        );
+        assert_eq!(faults(&Link::at("/a/").to("/b")).len(), 1);
+        let mut link = python();
+        assert_eq!(link.set("link_type", &json!("hard")), Ok(()));
+        assert_eq!(link.link_type, Some(LinkType::Hard));
+        let wrong = "expected `symbolic` or `hard`, found \"soft\"".to_owned();
+        assert_eq!(link.set("link_type", &json!("soft")), Err(wrong));
+    }
+}

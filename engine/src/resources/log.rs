@@ -78,3 +78,44 @@ impl Resource for Log {
         Ok(Vec::new())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Log;
+    use crate::{
+        compile_function,
+        converge::{Context, NoLedger},
+        event::{Event, Summary},
+        host::{Fake, LogLevel},
+        node::Node,
+        recipe::{Declare as _, Recipe},
+        resource::lazy,
+    };
+
+    fn recipe(r: &mut Recipe) -> crate::Result<()> {
+        r.add(Log::new("plain"));
+        r.add(Log::new("name").message("loud").level(LogLevel::Warn));
+        r.add(Log::new("later").message(lazy(|probe| Ok(format!("as {}", probe.effective_user())))));
+        r.add(Log::new("secret").message("canary").sensitive());
+        r.add(Log::new("skipped").only_if(crate::recipe::exists("/nothing")));
+        Ok(())
+    }
+
+    #[test]
+    fn a_line_is_told_and_is_no_change() {
+        let run = compile_function(&Node::default(), "test::log", recipe).unwrap();
+        let mut told = Vec::new();
+        let mut listen = |event: &Event| {
+            if let Event::Noted { resource, level, message } = event {
+                told.push(format!("{resource} {level:?} {message}"));
+            }
+        };
+        let context = Context { ledger: &mut NoLedger, listen: &mut listen, owed: Vec::new(), stop: &|| None };
+        let summary = run.converge(&mut Fake::new(), context).unwrap();
+        assert_eq!(summary, Summary { up_to_date: 4, skipped: 1, ..Summary::default() });
+        assert_eq!(
+            told,
+            ["log[plain] Info plain", "log[name] Warn loud", "log[later] Info as 0", "log[secret] Info (sensitive)"]
+        );
+    }
+}

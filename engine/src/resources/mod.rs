@@ -19,6 +19,8 @@ pub mod selection;
 pub mod service;
 pub mod systemd_unit;
 pub mod template;
+#[cfg(test)]
+mod trial;
 pub mod unit;
 pub mod user;
 

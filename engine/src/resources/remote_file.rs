@@ -134,3 +134,86 @@ impl Resource for RemoteFile {
         self.file.ops(change)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Create, CreateIfMissing, Delete, RemoteFile, shown};
+    use crate::{
+        host::Fake,
+        resources::trial::{done, faults, refused},
+        values::Digest,
+    };
+
+    const AT: &str = "/usr/bin/tool";
+    const URL: &str = "https://example.com/tool";
+    const MIRROR: &str = "https://mirror.example.com/tool";
+
+    fn tool() -> RemoteFile {
+        RemoteFile::at(AT).source(URL).mode(0o755)
+    }
+
+    fn machine() -> Fake {
+        Fake::new().with_directory("/usr/bin").with_url(URL, "v2")
+    }
+
+    #[test]
+    fn it_is_fetched_and_replaced_when_it_differs() {
+        let write = ["write /usr/bin/tool \"v2\" 0755 root:root backup 5"];
+        assert_eq!(done(&tool(), Create, &mut machine()), write);
+        assert_eq!(
+            done(&tool(), Create, &mut machine().with_file(AT, "v1")),
+            ["write /usr/bin/tool \"v2\" 0755 root:root backup 5"]
+        );
+        assert_eq!(done(&tool(), Create, &mut machine().with_file(AT, "v2")), ["set /usr/bin/tool 0755 root:root"]);
+    }
+
+    #[test]
+    fn nothing_is_fetched_when_it_is_not_needed() {
+        // There is nothing to be fetched here: asking would be an error.
+        let offline = Fake::new().with_file(AT, "v1");
+        let known = tool().checksum(Digest::of(b"v1"));
+        assert_eq!(done(&known, Create, &mut offline.clone()), ["set /usr/bin/tool 0755 root:root"]);
+        assert_eq!(done(&tool(), CreateIfMissing, &mut offline.clone()), Vec::<String>::new());
+        assert_eq!(done(&tool(), Delete, &mut offline.clone()), ["remove /usr/bin/tool backup 5"]);
+        refused(&tool(), Create, &mut offline.clone());
+    }
+
+    #[test]
+    fn the_first_source_that_answers_rightly_is_taken() {
+        let both = || RemoteFile::at(AT).source([MIRROR, URL]);
+        assert_eq!(done(&both(), Create, &mut machine()), ["write /usr/bin/tool \"v2\" 0644 root:root backup 5"]);
+        let wrong = machine().with_url(MIRROR, "v9");
+        let sure = || both().checksum(Digest::of(b"v2"));
+        assert_eq!(done(&sure(), Create, &mut wrong.clone()), ["write /usr/bin/tool \"v2\" 0644 root:root backup 5"]);
+        let none = Fake::new().with_directory("/usr/bin");
+        let sentence = refused(&both(), Create, &mut none.clone());
+        assert!(sentence.starts_with("no source of `/usr/bin/tool` answered: "), "{sentence}");
+        assert!(sentence.contains(MIRROR) && sentence.contains(URL), "{sentence}");
+    }
+
+    #[test]
+    fn another_content_than_the_one_asked_for_is_not_put_in_place() {
+        let known = tool().checksum(Digest::of(b"v1"));
+        let sentence = refused(&known, Create, &mut machine());
+        assert!(sentence.contains(&Digest::of(b"v1").to_string()), "{sentence}");
+    }
+
+    #[test]
+    fn bad_sources_are_found_without_a_machine() {
+        let hint = "hint: `http://`, `https://` and `file://` addresses are";
+        assert_eq!(
+            faults(&RemoteFile::at(AT)),
+            ["it has no source\nhint: say where it comes from, as in `.source(\"https://..\")`"]
+        );
+        assert_eq!(
+            faults(&RemoteFile::at(AT).source(["ftp://user:secret@host/x", "tool", "http://a b"])),
+            [
+                format!("source `ftp://host/x` is no address\n{hint}"),
+                format!("source `tool` is no address\n{hint}"),
+                format!("source `http://a b` is no address\n{hint}"),
+            ]
+        );
+        assert_eq!(shown("https://me:secret@host/a@b"), "https://host/a@b");
+        assert_eq!(shown(URL), URL);
+    }
+}

@@ -234,3 +234,110 @@ impl Resource for SystemdUnit {
         Ok(operations)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{
+        Create, Delete, Disable, Enable, Mask, Nothing, Restart, Start, Stop, SystemdUnit, TryRestart, UnitText, Unmask,
+    };
+    use crate::{
+        host::{Active, Enabled, Fake},
+        resource::{Described as _, Property as _},
+        resources::trial::{done, faults, refused},
+    };
+
+    const PATH: &str = "/etc/systemd/system/ddns.service";
+
+    fn ddns() -> SystemdUnit {
+        SystemdUnit::named("ddns.service").content("[Install]\nWantedBy=multi-user.target\n")
+    }
+
+    fn machine() -> Fake {
+        Fake::new().with_directory("/etc/systemd/system")
+    }
+
+    #[test]
+    fn the_file_is_written_and_the_unit_can_then_be_enabled_and_started() {
+        let mut machine = machine();
+        let write = "write /etc/systemd/system/ddns.service \"[Install]\\nWantedBy=multi-user.target\\n\" \
+                     0644 root:root backup 5";
+        assert_eq!(done(&ddns(), Nothing, &mut machine), Vec::<String>::new());
+        assert_eq!(done(&ddns(), Create, &mut machine), [write]);
+        assert_eq!(done(&ddns(), Enable, &mut machine), ["enable ddns.service"]);
+        assert_eq!(done(&ddns(), TryRestart, &mut machine), Vec::<String>::new());
+        assert_eq!(done(&ddns(), Start, &mut machine), ["start ddns.service"]);
+        assert_eq!(done(&ddns(), Restart, &mut machine), ["restart ddns.service"]);
+        assert_eq!(done(&ddns(), TryRestart, &mut machine), ["restart ddns.service"]);
+        assert_eq!(done(&ddns(), Stop, &mut machine), ["stop ddns.service"]);
+        assert_eq!(done(&ddns(), Disable, &mut machine), ["disable ddns.service"]);
+        let remove = format!("remove {PATH} backup 5");
+        assert_eq!(done(&ddns(), Delete, &mut machine), [remove]);
+        assert_eq!(
+            refused(&ddns(), Start, &mut machine),
+            "unit `ddns.service` does not exist: the init system knows no such unit, so there is nothing to start"
+        );
+    }
+
+    #[test]
+    fn a_unit_without_an_installation_section_is_created_all_the_same() {
+        let plain = SystemdUnit::named("ddns.service").content("[Service]\nExecStart=/bin/true\n");
+        assert_eq!(done(&plain, Create, &mut machine()).len(), 1);
+    }
+
+    #[test]
+    fn a_mask_hides_the_file_and_is_taken_away() {
+        let mut machine = machine().with_service("ddns.service", Enabled::No, Active::No);
+        assert_eq!(done(&ddns(), Mask, &mut machine), ["mask ddns.service"]);
+        assert_eq!(done(&ddns(), Unmask, &mut machine), ["unmask ddns.service"]);
+        let mut linked = self::machine().with_link(PATH, "/dev/null");
+        assert_eq!(
+            refused(&ddns(), Create, &mut linked),
+            "unit `ddns.service` is masked, so there is no file to be changed\n\
+             hint: put the action `unmask` in front"
+        );
+    }
+
+    #[test]
+    fn the_file_can_be_judged_under_its_own_name() {
+        let shown = done(&ddns().verify(true), Create, &mut machine()).remove(0);
+        assert!(
+            shown.ends_with(
+                " verify command -v systemd-analyze >/dev/null || exit 0; d=$(mktemp -d) || exit 1; \
+             cp %{path} \"$d/ddns.service\" && systemd-analyze verify --man=no \"$d/ddns.service\"; \
+             code=$?; rm -rf \"$d\"; exit $code"
+            ),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn the_content_may_be_sections() {
+        let sections = json!({
+            "Unit": {"Description": "d", "After": ["a.service", "b.service"]},
+            "Service": {"RemainAfterExit": true, "RestartSec": 5},
+        });
+        let text = "[Unit]\nDescription=d\nAfter=a.service\nAfter=b.service\n\n\
+                    [Service]\nRemainAfterExit=yes\nRestartSec=5\n";
+        assert_eq!(UnitText::from_json(&sections), Ok(UnitText(text.to_owned())));
+        assert_eq!(UnitText::from_json(&json!("[Unit]\n")), Ok(UnitText("[Unit]\n".to_owned())));
+        for bad in [json!(1), json!({"Unit": 1}), json!({"Unit": {"After": null}}), json!({"Unit": {"A": "b\nc"}})] {
+            assert!(UnitText::from_json(&bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bad_declarations() {
+        assert_eq!(
+            faults(&SystemdUnit::named("ddns")),
+            ["unit `ddns` does not say its type\nhint: end the name with it, as in `ddns.service`"]
+        );
+        assert_eq!(faults(&SystemdUnit::named("a/b.service")).len(), 1);
+        assert_eq!(
+            refused(&SystemdUnit::with_name("ddns.timer"), Create, &mut machine()),
+            "systemd_unit `ddns.timer` has no content\n\
+             hint: say what the unit file is to say, as in `.content(UNIT)`"
+        );
+    }
+}

@@ -41,17 +41,20 @@ pub fn run(command: &Command) -> Result<Answer> {
     Running::start(command)?.finish(&mut |_| {})
 }
 
-/// Runs a command that writes progress lines to a file descriptor of its own, as apt does. `make` is given the number of
-/// that descriptor, `line` each of its lines as it comes.
+/// Runs a command that writes progress lines to its descriptor 3, as apt does; `line` is handed each of them as it comes.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_with_status(make: impl FnOnce(i32) -> Command, line: &mut dyn FnMut(&str)) -> Result<Answer> {
+pub fn run_with_status(command: &Command, line: &mut dyn FnMut(&str)) -> Result<Answer> {
     let pipe = |error: rustix::io::Errno| Error::failed(format!("cannot make a pipe: {error}"));
     // The write end must outlive exec, the read end must not leak into the command.
     let (reader, writer) = rustix::pipe::pipe().map_err(pipe)?;
     rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::CLOEXEC).map_err(pipe)?;
-    let command = make(writer.as_raw_fd());
+    // Safe code cannot choose the number that a child sees, but a shell can, and it goes away at once.
+    let number = writer.as_raw_fd();
+    let mut command = command.clone();
+    let open = format!("exec 3>/proc/self/fd/{number} && exec \"$@\"");
+    command.argv.splice(0..0, ["/bin/sh".to_owned(), "-c".to_owned(), open, "sh".to_owned()]);
     let mut running = Running::start(&command)?;
     drop(writer);
     running.listen(reader);
@@ -408,8 +411,8 @@ mod tests {
     #[test]
     fn status_lines_come_by_their_own_descriptor() {
         let mut lines = Vec::new();
-        let make = |fd: i32| Command::shell(format!("exec 3>/proc/self/fd/{fd}; echo one >&3; echo two >&3; echo out"));
-        let answer = run_with_status(make, &mut |line| lines.push(line.to_owned())).unwrap();
+        let command = Command::shell("echo one >&3; echo two >&3; echo out");
+        let answer = run_with_status(&command, &mut |line| lines.push(line.to_owned())).unwrap();
         assert_eq!(answer.stdout, "out\n");
         assert_eq!(lines, ["one", "two"]);
     }

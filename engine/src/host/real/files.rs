@@ -31,6 +31,17 @@ pub use stage::{clean_leftovers, write_all};
 /// Files up to this size are held in memory; larger ones are streamed.
 const IN_MEMORY: u64 = 4 * 1024 * 1024;
 
+/// Whether two paths are names of one file. Links are not followed.
+pub fn same(one: &Path, other: &Path) -> Result<bool> {
+    let identity = |path: &Path| match rustix::fs::lstat(path) {
+        Ok(stat) => Ok(Some((stat.st_dev, stat.st_ino))),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(failed("look at", path)(error)),
+    };
+    let one = identity(one)?;
+    Ok(one.is_some() && one == identity(other)?)
+}
+
 /// The thing at `path` itself.
 ///
 /// # Errors

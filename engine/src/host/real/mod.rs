@@ -4,6 +4,7 @@ mod command;
 mod fetch;
 pub(super) mod files;
 mod network;
+pub(super) mod packages;
 mod services;
 
 use std::{
@@ -14,7 +15,11 @@ use std::{
     time::SystemTime,
 };
 
-use self::{accounts::Accounts, services::Services};
+use self::{
+    accounts::Accounts,
+    packages::{Packages, Tools},
+    services::Services,
+};
 use super::{
     Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange, PackageState,
     Performed, Probe, Progress, Provider, Request, ServiceState, Transaction, User, Write,
@@ -22,6 +27,7 @@ use super::{
 use crate::{Result, values::Seconds};
 
 pub use files::clean_leftovers;
+pub use packages::Repair;
 
 /// Where the real host keeps what it needs, and how long it waits.
 #[derive(Clone, Debug)]
@@ -32,6 +38,8 @@ pub struct Settings {
     pub cache: PathBuf,
     /// Backups of replaced files.
     pub backups: PathBuf,
+    /// What becomes of a package manager that was interrupted.
+    pub repair: Repair,
 }
 
 impl Default for Settings {
@@ -40,25 +48,28 @@ impl Default for Settings {
             state: "/var/lib/brasa".into(),
             cache: "/var/cache/brasa".into(),
             backups: "/var/lib/brasa/backups".into(),
+            repair: Repair::default(),
         }
     }
 }
 
-type Tell = Box<dyn Fn(&Progress) + Send + Sync>;
+type Tell = Box<dyn Fn(&Progress)>;
 
 /// The machine this process runs on. What was read is remembered until something of ours may have changed it.
 pub struct Real {
     settings: Settings,
     tell: Tell,
     accounts: RefCell<Option<Rc<Accounts>>>,
+    packages: Packages,
     services: Services,
     init: OnceCell<Init>,
 }
 
 impl Real {
     /// Nothing is read before it is asked for. `tell` hears of progress, from this thread.
-    pub fn new(settings: Settings, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+    pub fn new(settings: Settings, tell: impl Fn(&Progress) + 'static) -> Self {
         Self {
+            packages: Packages::new("/", &settings.state).repair(settings.repair),
             settings,
             tell: Box::new(tell),
             accounts: RefCell::default(),
@@ -79,7 +90,13 @@ impl Real {
     /// Forgets everything read: a command or a package may have changed anything.
     fn forget(&self) {
         self.accounts.take();
+        self.packages.forget();
         self.services.forget();
+    }
+
+    /// Units may differ from what the init system knows of them, as after a run that was cut off.
+    pub fn units_may_be_stale(&self) {
+        self.services.mark_dirty();
     }
 
     fn write_all(&self, writes: &[&Write]) -> Result<()> {
@@ -98,24 +115,28 @@ impl Probe for Real {
         files::entry(path, &*self.accounts()?)
     }
 
+    fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        files::same(one, other)
+    }
+
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {
         files::list(path)
     }
 
-    fn packages(&self, _: &Provider, _: &[String]) -> Result<Vec<PackageState>> {
-        Ok(Vec::new())
+    fn packages(&self, provider: &Provider, names: &[String]) -> Result<Vec<PackageState>> {
+        self.packages.packages(&Runner, provider, names)
     }
 
-    fn candidates(&self, _: &Provider, _: &[String]) -> Result<Vec<Option<Candidate>>> {
-        Ok(Vec::new())
+    fn candidates(&self, provider: &Provider, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+        self.packages.candidates(&Runner, provider, names)
     }
 
-    fn simulate(&self, _: &Transaction) -> Result<Vec<PackageChange>> {
-        Ok(Vec::new())
+    fn simulate(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        self.packages.simulate(&Runner, transaction)
     }
 
-    fn package_lists_age(&self, _: &Provider) -> Result<Option<Seconds>> {
-        Ok(None)
+    fn package_lists_age(&self, provider: &Provider) -> Result<Option<Seconds>> {
+        self.packages.lists_age(provider)
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {
@@ -182,7 +203,16 @@ impl Host for Real {
                 files::remove(path, *recursive, *backup, &self.settings.backups)?;
                 self.services.path_changed(path);
             }
-            Op::Packages(_) | Op::UpdatePackageLists { .. } => {}
+            Op::Packages(transaction) => {
+                let done = self.packages.perform(&Runner, transaction, &*self.tell);
+                self.forget();
+                done?;
+            }
+            Op::UpdatePackageLists { provider } => {
+                let done = self.packages.update_lists(&Runner, provider, &*self.tell);
+                self.packages.forget();
+                done?;
+            }
             Op::Service { unit, verb } => self.services.perform(unit, *verb, self.init()?)?,
             Op::Account(change) => {
                 let done = accounts::perform(change);
@@ -216,8 +246,25 @@ impl Host for Real {
         Ok(Performed::Done)
     }
 
+    fn take_package_changes(&mut self) -> Vec<PackageChange> {
+        self.packages.take_changes()
+    }
+
     fn as_probe(&self) -> &dyn Probe {
         self
+    }
+}
+
+/// Runs the programs of package managers.
+struct Runner;
+
+impl Tools for Runner {
+    fn query(&self, command: &Command) -> Result<Answer> {
+        command::run(command)
+    }
+
+    fn watch(&self, command: &Command, on_status: &mut dyn FnMut(&str)) -> Result<Answer> {
+        command::run_with_status(command, on_status)
     }
 }
 

@@ -41,6 +41,9 @@ impl Services {
         check(&command, run(&command)?).map(|_| ())
     }
 
+    /// Dirty.
+    pub fn mark_dirty(&self) {}
+
     /// Forgets.
     pub fn forget(&self) {}
 

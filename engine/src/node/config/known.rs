@@ -1,0 +1,171 @@
+//! The settings of Chef's solo.rb that have a meaning, and what brasa makes of each.
+
+/// A setting that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// Its name.
+    pub name: &'static str,
+    /// What its value has to be, when brasa uses it.
+    pub shape: Shape,
+    /// What brasa does with it.
+    pub fate: Fate,
+    /// What holds when it is not set, in words.
+    pub default: &'static str,
+}
+
+/// What a value has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Text.
+    Text,
+    /// A path.
+    Path,
+    /// A path, or a list of them.
+    Paths,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number, 0 or more.
+    Count,
+    /// A symbol or text out of these.
+    OneOf(&'static [&'static str]),
+    /// `STDOUT`, `STDERR`, `:syslog`, a path, or a list of them.
+    LogLocations,
+    /// Whatever it is: it is not used.
+    Any,
+}
+
+/// What brasa does with a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is used.
+    Used,
+    /// It is read and not used, for this reason.
+    Ignored(&'static str),
+}
+
+const fn used(name: &'static str, shape: Shape, default: &'static str) -> Known {
+    Known { name, shape, fate: Fate::Used, default }
+}
+
+const fn ignored(name: &'static str, why: &'static str) -> Known {
+    Known { name, shape: Shape::Any, fate: Fate::Ignored(why), default: "" }
+}
+
+const SERVER: &str = "there is no Chef server";
+const RUBY: &str = "there is no Ruby to set up";
+const ALWAYS: &str = "brasa always does what is safe here";
+const NOT_READ: &str = "this version reads no files of this kind";
+const OUTPUT: &str = "reports are chosen by `--format`";
+const DAEMON: &str = "use the systemd timer";
+const PROXY: &str = "set the environment variable of this name";
+
+/// Words of `log_level`.
+pub(super) const LOG_LEVELS: &[&str] = &["auto", "trace", "debug", "info", "warn", "error", "fatal"];
+
+/// Every setting that is known, by name. Source: chef-solo 18, its documentation of client.rb and solo.rb.
+pub const KNOWN: &[Known] = &[
+    used("chef_repo_path", Shape::Paths, "the directory above `cookbook_path`"),
+    used("color", Shape::Flag, "on a terminal"),
+    used("cookbook_path", Shape::Paths, "`cookbooks` in `chef_repo_path`"),
+    used("cache_path", Shape::Path, "`/var/cache/brasa`"),
+    used("diff_disabled", Shape::Flag, "false"),
+    used("encrypted_data_bag_secret", Shape::Path, "`/etc/chef/encrypted_data_bag_secret`, if it is there"),
+    used("environment", Shape::Text, "`_default`"),
+    used("file_backup_path", Shape::Path, "`backup` in `cache_path`"),
+    used("file_cache_path", Shape::Path, "`cache` in `cache_path`"),
+    used("json_attribs", Shape::Text, "none"),
+    used("lockfile", Shape::Path, "`/run/brasa/lock`"),
+    used("log_level", Shape::OneOf(LOG_LEVELS), "`:auto`"),
+    used("log_location", Shape::LogLocations, "`STDERR`"),
+    used("node_name", Shape::Text, "the host's full name"),
+    used("run_lock_timeout", Shape::Count, "300 seconds"),
+    used("why_run", Shape::Flag, "false"),
+    ignored("allowed_automatic_attributes", SERVER),
+    ignored("allowed_default_attributes", SERVER),
+    ignored("allowed_normal_attributes", SERVER),
+    ignored("allowed_override_attributes", SERVER),
+    ignored("always_dump_stacktrace", RUBY),
+    ignored("blocked_automatic_attributes", SERVER),
+    ignored("blocked_default_attributes", SERVER),
+    ignored("blocked_normal_attributes", SERVER),
+    ignored("blocked_override_attributes", SERVER),
+    ignored("checksum_path", SERVER),
+    ignored("chef_guid_path", SERVER),
+    ignored("chef_license", "brasa has no such licence"),
+    ignored("chef_server_url", SERVER),
+    ignored("chef_zero", SERVER),
+    ignored("clear_gem_sources", RUBY),
+    ignored("client_fork", DAEMON),
+    ignored("client_key", SERVER),
+    ignored("cookbook_artifact_path", SERVER),
+    ignored("config_dir", "files are found from the place of solo.rb"),
+    ignored("count_log_resource_updates", OUTPUT),
+    ignored("daemonize", DAEMON),
+    ignored("data_bag_decrypt_minimum_version", NOT_READ),
+    ignored("data_bag_encrypt_version", NOT_READ),
+    ignored("data_bag_path", NOT_READ),
+    ignored("diff_filesize_threshold", OUTPUT),
+    ignored("diff_output_threshold", OUTPUT),
+    ignored("download_progress_interval", OUTPUT),
+    ignored("enable_selinux_file_permission_fixup", ALWAYS),
+    ignored("enforce_default_paths", ALWAYS),
+    ignored("enforce_path_sanity", ALWAYS),
+    ignored("environment_path", NOT_READ),
+    ignored("event_handlers", RUBY),
+    ignored("exception_handlers", RUBY),
+    ignored("file_atomic_update", ALWAYS),
+    ignored("file_staging_uses_destdir", ALWAYS),
+    ignored("force_formatter", OUTPUT),
+    ignored("force_logger", OUTPUT),
+    ignored("formatter", OUTPUT),
+    ignored("formatters", OUTPUT),
+    ignored("ftp_proxy", PROXY),
+    ignored("group", "brasa runs as the user that starts it"),
+    ignored("group_valid_regex", "names are judged by the system's own rules"),
+    ignored("http_proxy", PROXY),
+    ignored("http_retry_count", "downloads are tried again by `retries` of the resource"),
+    ignored("http_retry_delay", "downloads are tried again by `retries` of the resource"),
+    ignored("https_proxy", PROXY),
+    ignored("internal_locale", "commands run with `C.UTF-8`"),
+    ignored("interval", DAEMON),
+    ignored("local_mode", SERVER),
+    ignored("minimal_ohai", "facts are read only when they are asked for"),
+    ignored("named_run_list", "there are no Policyfiles"),
+    ignored("no_lazy_load", SERVER),
+    ignored("no_proxy", PROXY),
+    ignored("node_path", "nothing of a node is kept between runs"),
+    ignored("ohai", "facts are native: there are no plugins"),
+    ignored("once", DAEMON),
+    ignored("pid_file", DAEMON),
+    ignored("policy_group", "there are no Policyfiles"),
+    ignored("policy_group_path", "there are no Policyfiles"),
+    ignored("policy_name", "there are no Policyfiles"),
+    ignored("policy_path", "there are no Policyfiles"),
+    ignored("policy_persist_run_list", "there are no Policyfiles"),
+    ignored("recipe_url", NOT_READ),
+    ignored("report_handlers", RUBY),
+    ignored("resource_unified_mode_default", RUBY),
+    ignored("rest_timeout", "downloads have deadlines of their own"),
+    ignored("role_path", NOT_READ),
+    ignored("rubygems_cache_enabled", RUBY),
+    ignored("rubygems_url", "give `source` to the gem_package"),
+    ignored("show_download_progress", OUTPUT),
+    ignored("silence_deprecation_warnings", RUBY),
+    ignored("solo", SERVER),
+    ignored("solo_d_dir", NOT_READ),
+    ignored("solo_legacy_mode", "brasa always works as chef-solo's legacy mode does"),
+    ignored("splay", DAEMON),
+    ignored("ssl_ca_file", "servers are verified by the system's certificates"),
+    ignored("ssl_ca_path", "servers are verified by the system's certificates"),
+    ignored("ssl_verify_mode", "the servers of downloads are always verified"),
+    ignored("start_handlers", RUBY),
+    ignored("stream_execute_output", OUTPUT),
+    ignored("treat_deprecation_warnings_as_errors", RUBY),
+    ignored("trusted_certs_dir", "servers are verified by the system's certificates"),
+    ignored("umask", "modes are given by resources; commands have `umask`"),
+    ignored("user", "brasa runs as the user that starts it"),
+    ignored("user_valid_regex", "names are judged by the system's own rules"),
+    ignored("validation_client_name", SERVER),
+    ignored("validation_key", SERVER),
+    ignored("verbose_logging", OUTPUT),
+];

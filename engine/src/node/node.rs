@@ -1,0 +1,46 @@
+use super::Attributes;
+use crate::facts::Facts;
+
+/// What recipes see of the machine they are for: who it is and what was written about it. It does not change during a run.
+pub struct Node<'m> {
+    name: String,
+    environment: String,
+    attributes: Attributes,
+    facts: Facts<'m>,
+}
+
+impl<'m> Node<'m> {
+    /// The environment of a node that names none, as in Chef.
+    pub const NO_ENVIRONMENT: &'static str = "_default";
+
+    /// A node by its name, environment, attributes and machine.
+    #[must_use]
+    pub fn new(name: impl Into<String>, environment: Option<String>, attributes: Attributes, facts: Facts<'m>) -> Self {
+        let environment = environment.unwrap_or_else(|| Self::NO_ENVIRONMENT.to_owned());
+        Self { name: name.into(), environment, attributes, facts }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its environment.
+    #[must_use]
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// Its attributes.
+    #[must_use]
+    pub const fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// What is known of its machine.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts<'m> {
+        &self.facts
+    }
+}

@@ -1,0 +1,207 @@
+//! The command line: one table for parsing, `help`, the man page and completions.
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// Seconds that a run waits for another one to finish. Chef waits for ever, and runs pile up.
+pub const RUN_LOCK_TIMEOUT: u64 = 600;
+
+/// Native configuration management in the style of chef-solo
+#[derive(Debug, Parser)]
+#[command(
+    name = "brasa",
+    version,
+    disable_help_subcommand = false,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done; 1 failed; 2 changes (with --detailed-exitcode); 64 wrong command line; 65 wrong input, \
+                  nothing changed; 75 another run holds the lock; 128+N ended by signal N.\n\
+                  Called as `chef-solo` (by a link of that name) it takes chef-solo's options."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// What can be done
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring this machine to the state that the run-list describes
+    Converge(Converge),
+    /// Show what `converge` would do, and change nothing
+    Plan(Plan),
+    /// Compile the run-list and report every fault, without looking at the machine's state
+    Check(Input),
+    /// Print the node as its recipes see it: expanded run-list, merged attributes, resources
+    Inspect(Input),
+    /// Print what is known of this machine, with ohai's names, as JSON
+    Facts {
+        /// Print only these (dots lead into nested ones, as in `memory.total`)
+        names: Vec<String>,
+    },
+    /// List the runs that changed something, newest last
+    History {
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Show what a run did
+    Show {
+        /// The run's number, or `last`
+        run: String,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Take back what a run did
+    Undo(Undo),
+    /// Show a kind of resource: its properties, actions and an example
+    Explain {
+        /// The kind, as `file`; without it all kinds are listed
+        kind: Option<String>,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff), or write one page for each command into a directory
+    Man {
+        /// Where to write the pages
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// How things are shown
+#[derive(Args, Clone, Debug, Default)]
+pub struct Output {
+    /// What the report looks like
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "human")]
+    pub format: Format,
+    /// Show unchanged resources too; twice: operations and places
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Show failures and the verdict only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    pub color: Colour,
+    /// Least weight of the log lines shown on standard error
+    #[arg(long, value_name = "LEVEL", global = true)]
+    pub log_level: Option<Level>,
+    /// Append log and report to this file instead of printing them
+    #[arg(long, value_name = "FILE", global = true)]
+    pub log_file: Option<PathBuf>,
+}
+
+/// Forms of the report
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// One JSON document
+    Json,
+    /// One JSON line for each event, as it happens
+    Ndjson,
+}
+
+/// When to colour
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set; everywhere when CLICOLOR_FORCE is
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Weights of log lines
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Level {
+    /// Everything
+    Trace,
+    /// For authors
+    Debug,
+    /// What is going on
+    Info,
+    /// What deserves a look
+    #[value(alias = "auto")]
+    Warn,
+    /// What went wrong
+    Error,
+    /// What ended the run
+    Fatal,
+}
+
+/// What to converge
+#[derive(Args, Clone, Debug, Default)]
+pub struct Input {
+    /// Settings [default: /etc/brasa/solo.rb, else /etc/chef/solo.rb]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Run-list and attributes: a file, a URL, or - for standard input [default: /etc/brasa/dna.json, else /etc/chef/dna.json]
+    #[arg(short, long, value_name = "FILE")]
+    pub json_attributes: Option<String>,
+    /// Converge these items in place of the run-list
+    #[arg(short, long, value_name = "ITEM,...", value_delimiter = ',')]
+    pub override_runlist: Option<Vec<String>>,
+    /// The node's name [default: its fully qualified name]
+    #[arg(short = 'N', long, value_name = "NAME")]
+    pub node_name: Option<String>,
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// Where brasa keeps its own files
+#[derive(Args, Clone, Debug, Default)]
+pub struct Places {
+    /// Journals, history and what undo needs [default: /var/lib/brasa]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Options of `converge`
+#[derive(Args, Clone, Debug, Default)]
+pub struct Converge {
+    #[command(flatten)]
+    pub input: Input,
+    /// Exit with 2 when something was changed
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Seconds to wait for another run to finish
+    #[arg(long, value_name = "SECONDS", default_value_t = RUN_LOCK_TIMEOUT)]
+    pub run_lock_timeout: u64,
+}
+
+/// Options of `plan`
+#[derive(Args, Clone, Debug, Default)]
+pub struct Plan {
+    #[command(flatten)]
+    pub input: Input,
+    /// Exit with 2 when something would be changed
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Options of `undo`
+#[derive(Args, Clone, Debug)]
+pub struct Undo {
+    /// The run's number, or `last`
+    pub run: String,
+    /// Also what was changed by others since
+    #[arg(long)]
+    pub force: bool,
+    /// Only say what would be taken back, and what cannot be
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Seconds to wait for another run to finish
+    #[arg(long, value_name = "SECONDS", default_value_t = RUN_LOCK_TIMEOUT)]
+    pub run_lock_timeout: u64,
+    #[command(flatten)]
+    pub places: Places,
+}

@@ -1,0 +1,258 @@
+//! `brasa converge` and `brasa plan`.
+use std::{cell::RefCell, io::IsTerminal, rc::Rc, time::Instant};
+
+use brasa::{
+    Error,
+    converge::{Context, NoLedger},
+    event::{Event, ProgressLine, Summary},
+    host::{Dry, Host, Journal, LogLevel, Probe, Progress as HostProgress, Real, clean_leftovers, environment},
+    prelude::Cookbook,
+    state::{Preflight, Previous, preflight},
+    values::Seconds,
+};
+
+use super::{
+    Code, Failure, Output, arguments,
+    arguments::{Format, Input},
+    coloured, complain, logging,
+    session::{Directories, Session, command_line},
+};
+use crate::report::{Document, Human, Lines, Progress, Report, Style, Verdict};
+
+type Shared = Rc<RefCell<Box<dyn Report>>>;
+
+/// A run that is being prepared: what was read, whom it is told to, and the machine.
+struct Stage {
+    session: Session,
+    report: Shared,
+    progress: Rc<Progress>,
+    real: Real,
+    started: Instant,
+    summary: Rc<RefCell<Option<Summary>>>,
+    quiet: bool,
+}
+
+/// Brings this machine to the state that the run-list describes.
+pub fn converge(
+    options: &arguments::Converge,
+    output: &Output,
+    cookbooks: &[Cookbook],
+) -> Result<Code, Failure> {
+    let mut stage = Stage::set("converge", &options.input, output)?;
+    let outcome = stage.converge(options, output, cookbooks);
+    stage.end(outcome, options.detailed_exitcode)
+}
+
+/// Shows what `converge` would do.
+pub fn plan(options: &arguments::Plan, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
+    let mut stage = Stage::set("plan", &options.input, output)?;
+    let outcome = stage.plan(&options.input, cookbooks);
+    stage.end(outcome, options.detailed_exitcode)
+}
+
+impl Stage {
+    fn set(command: &'static str, input: &Input, output: &Output) -> Result<Self, Failure> {
+        let started = Instant::now();
+        let session = Session::open(input)?;
+        let file = output.log_file.clone().or(session.log_file()?);
+        let level = output.log_level.or(session.log_level()?);
+        logging::start(level, file.as_deref())?;
+        let out = logging::report_to(file.as_deref())?;
+        let terminal = file.is_none() && std::io::stdout().is_terminal();
+        let style = Style::new(coloured(output.color, terminal));
+        let report: Box<dyn Report> = match output.format {
+            Format::Human => Box::new(Human::new(out, style, output.verbose, output.quiet)),
+            Format::Json => Box::new(Document::new(out, command)),
+            Format::Ndjson => Box::new(Lines::new(out, command)),
+        };
+        let report = Rc::new(RefCell::new(report));
+        let progress = Rc::new(Progress::start(!output.quiet));
+        let real = Real::new(session.places.host_settings(), teller(Rc::clone(&report), Rc::clone(&progress)));
+        Ok(Self { session, report, progress, real, started, summary: Rc::default(), quiet: output.quiet })
+    }
+
+    fn converge(
+        &mut self,
+        options: &arguments::Converge,
+        output: &Output,
+        cookbooks: &[Cookbook],
+    ) -> Result<Summary, Failure> {
+        self.session.read_dna(&options.input, &self.real)?;
+        let run = self.session.compile(&self.session.node(&self.real)?, cookbooks)?;
+        needs_root(&self.real, &self.session.places)?;
+        let command = command_line();
+        let state = self.session.places.state();
+        let progress = Rc::clone(&self.progress);
+        let mut told = 0;
+        let lock = state.lock(
+            &self.session.places.lock,
+            &command,
+            self.real.now(),
+            Seconds(options.run_lock_timeout),
+            &mut |holder, waited| {
+                if waited.0 >= told {
+                    progress.handle().note(&format!("waiting for another run to finish: {holder} ({waited})"));
+                    told = waited.0 + 30;
+                }
+            },
+        )?;
+        let previous = state.previous()?;
+        let mut listen = self.listener();
+        self.tell_of(&previous, &mut listen)?;
+        // Only the human report can leave out what is up to date; the others list every action.
+        let terse = output.format == Format::Human && output.verbose == 0;
+        let mut notes: Vec<(LogLevel, String)> = Vec::new();
+        let ahead = preflight(&run, &self.real, &previous.owed, &mut |event| {
+            if let Event::Noted { level, message, .. } = event {
+                notes.push((*level, (*message).to_owned()));
+            }
+        });
+        let mut recorder = state.begin(&lock, &command, &previous, self.real.now())?;
+        match ahead {
+            Preflight::Refused(error) => {
+                recorder.finish(Err(&error.to_string()), self.real.now())?;
+                return Err(refused(error));
+            }
+            Preflight::UpToDate(summary) if terse => {
+                listen(&Event::Started { recipes: run.recipes(), resources: run.len(), dry: false });
+                for (level, message) in &notes {
+                    listen(&Event::Noted { resource: "", level: *level, message });
+                }
+                listen(&Event::Finished { summary, failures: Vec::new() });
+                recorder.finish(Ok(&summary), self.real.now())?;
+                return Ok(summary);
+            }
+            Preflight::UpToDate(_) | Preflight::Converge => {}
+        }
+        let mut ledger = recorder.clone();
+        let outcome = {
+            let mut journal = Journal::new(&mut self.real, &mut recorder);
+            let context =
+                Context { ledger: &mut ledger, listen: &mut listen, owed: previous.owed, stop: &environment::stop_signal };
+            run.converge(&mut journal, context)
+        };
+        let finished = match &outcome {
+            Ok(summary) => recorder.finish(Ok(summary), self.real.now()),
+            Err(error) => recorder.finish(Err(&error.to_string()), self.real.now()),
+        };
+        match (outcome, finished) {
+            (Ok(summary), Ok(_)) => Ok(summary),
+            (Ok(_), Err(error)) => Err(error.into()),
+            (Err(error), Ok(_)) => Err(error.into()),
+            (Err(error), Err(other)) => Err(Error::Several(vec![error, other]).into()),
+        }
+    }
+
+    fn plan(&mut self, input: &Input, cookbooks: &[Cookbook]) -> Result<Summary, Failure> {
+        self.session.read_dna(input, &self.real)?;
+        let run = self.session.compile(&self.session.node(&self.real)?, cookbooks)?;
+        let previous = self.session.places.state().previous()?;
+        let mut listen = self.listener();
+        if let Some(stopped) = previous.stopped_at() {
+            listen(&Event::Noted { resource: "", level: LogLevel::Warn, message: &stopped });
+        }
+        let mut dry = Dry::over(&self.real);
+        let context = Context {
+            ledger: &mut NoLedger,
+            listen: &mut listen,
+            owed: previous.owed,
+            stop: &environment::stop_signal,
+        };
+        Ok(run.converge(&mut dry as &mut dyn Host, context)?)
+    }
+
+    /// Whoever hears what happens: progress, report, and the counts for the verdict.
+    fn listener(&self) -> impl FnMut(&Event) + use<> {
+        let (report, progress, summary) =
+            (Rc::clone(&self.report), Rc::clone(&self.progress), Rc::clone(&self.summary));
+        move |event: &Event| {
+            match event {
+                Event::Begun { resource, action, .. } => progress.begin(&format!("{resource} {action}")),
+                Event::Ended { .. } | Event::Noted { .. } | Event::Retried { .. } => progress.end(),
+                Event::Finished { summary: counts, .. } => {
+                    progress.end();
+                    *summary.borrow_mut() = Some(*counts);
+                }
+                Event::Started { .. } | Event::Owed { .. } | Event::Progress(_) => {}
+            }
+            report.borrow_mut().event(event);
+        }
+    }
+
+    /// Says where the last run stopped, and clears away what it left lying about.
+    fn tell_of(&self, previous: &Previous, listen: &mut impl FnMut(&Event)) -> Result<(), Failure> {
+        let mut warn = |message: &str| listen(&Event::Noted { resource: "", level: LogLevel::Warn, message });
+        for warning in &previous.warnings {
+            warn(warning);
+        }
+        if let Some(stopped) = previous.stopped_at() {
+            warn(&format!("the last run did not end: {stopped}; this one goes on from there"));
+            self.real.units_may_be_stale();
+            for leftover in clean_leftovers(&previous.unfinished_paths())? {
+                warn(&format!("removed the unfinished file {}", leftover.display()));
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self, outcome: Result<Summary, Failure>, detailed: bool) -> Result<Code, Failure> {
+        self.progress.end();
+        let code = match &outcome {
+            Ok(summary) if detailed && summary.changed + summary.uncertain > 0 => Code::Changes,
+            Ok(_) => Code::Success,
+            Err(failure) => failure.code,
+        };
+        let verdict = Verdict {
+            summary: *self.summary.borrow(),
+            exit_code: code.number(),
+            failure: outcome.as_ref().err().map(|failure| (failure.message.clone(), failure.hints.clone())),
+            seconds: self.started.elapsed().as_secs_f64(),
+        };
+        self.report.borrow_mut().end(&verdict);
+        if !self.quiet && self.summary.borrow().is_none() && code == Code::Success {
+            complain("nothing was converged");
+        }
+        outcome.map(|_| code)
+    }
+}
+
+/// Hears of progress inside a step.
+fn teller(report: Shared, progress: Rc<Progress>) -> impl Fn(&HostProgress) {
+    let waiting: RefCell<String> = RefCell::default();
+    move |heard: &HostProgress| {
+        let line = ProgressLine::from(heard);
+        match heard {
+            HostProgress::Step { .. } => progress.handle().detail(&line.text),
+            HostProgress::Waiting { what, holder, .. } => {
+                progress.handle().detail(&line.text);
+                let who = format!("{what} {holder}");
+                if *waiting.borrow() != who {
+                    progress.handle().note(&line.text);
+                    *waiting.borrow_mut() = who;
+                }
+            }
+            HostProgress::Note { level, message } => {
+                progress.end();
+                logging::line(*level, message);
+            }
+        }
+        report.borrow_mut().event(&Event::Progress(line));
+    }
+}
+
+/// Only root can write where brasa keeps its state by default.
+fn needs_root(real: &Real, places: &Directories) -> Result<(), Failure> {
+    if real.effective_user() == 0 || places.state.as_os_str() != "/var/lib/brasa" {
+        return Ok(());
+    }
+    Err(Failure::failed("converging needs root rights; nothing was changed")
+        .hint("run it as root (`sudo`), or look at `brasa plan`, which needs none")
+        .hint("to converge only what you own, name a state directory of yours with --state-dir"))
+}
+
+/// What the look ahead found impossible.
+fn refused(error: Error) -> Failure {
+    let mut failure = Failure::from(error);
+    failure.message += "\nnothing was changed: this was found before the first change";
+    failure
+}

@@ -1,0 +1,86 @@
+use brasa::{recipe::kinds::{Kind, kinds}, suggest};
+use serde_json::json;
+
+use super::{Code, Failure, Output, arguments::Format, print, print_json};
+
+/// `brasa explain [KIND]`
+pub fn explain(kind: Option<&str>, output: &Output) -> Result<Code, Failure> {
+    let Some(wanted) = kind else {
+        list(output)?;
+        return Ok(Code::Success);
+    };
+    let Some(kind) = kinds().iter().find(|kind| kind.name == wanted) else {
+        let hint = suggest::hint(wanted, kinds().iter().map(|kind| kind.name));
+        return Err(Failure::usage(format!("there is no kind `{wanted}`")).hint(hint));
+    };
+    match output.format {
+        Format::Human => print(&text(kind)),
+        Format::Json | Format::Ndjson => print_json(&document(kind))?,
+    }
+    Ok(Code::Success)
+}
+
+fn list(output: &Output) -> Result<(), Failure> {
+    match output.format {
+        Format::Human => {
+            let width = kinds().iter().map(|kind| kind.name.len()).max().unwrap_or_default();
+            let lines = kinds().iter().map(|kind| format!("{:<width$}  {}\n", kind.name, first_line(kind.about)));
+            print(&lines.collect::<String>());
+            Ok(())
+        }
+        Format::Json | Format::Ndjson => print_json(&kinds().iter().map(document).collect::<Vec<_>>()),
+    }
+}
+
+fn first_line(about: &str) -> &str {
+    about.trim().lines().next().unwrap_or_default().trim()
+}
+
+/// Doc text as written in the source: one leading blank a line, and line breaks that mean nothing.
+fn paragraph(about: &str) -> String {
+    about.lines().map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned()
+}
+
+fn text(kind: &Kind) -> String {
+    let mut text = format!("{}[{}]\n\n", kind.name, kind.named);
+    for line in about_lines(kind.about) {
+        text += &format!("{line}\n");
+    }
+    text += "\nActions (the first one is the default):\n";
+    let width = kind.actions.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    for (name, about) in &kind.actions {
+        text += &format!("  {name:<width$}  {about}\n");
+    }
+    if !kind.properties.is_empty() {
+        text += "\nProperties:\n";
+        let width = kind.properties.iter().map(|property| property.name.len()).max().unwrap_or_default();
+        for property in kind.properties {
+            text += &format!("  {:<width$}  {} ({})\n", property.name, paragraph(property.about), property.kind);
+        }
+    }
+    text += "\nOf every resource: action, only_if, not_if, notifies, subscribes, ignore_failure, retries, retry_delay, sensitive\n";
+    text += &format!("\nExample:\n{}\n", kind.example.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
+    text
+}
+
+fn about_lines(about: &str) -> Vec<&str> {
+    about.trim_end().lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect()
+}
+
+fn document(kind: &Kind) -> serde_json::Value {
+    let actions: Vec<_> = kind.actions.iter().map(|(name, about)| json!({"name": name, "about": about})).collect();
+    let properties: Vec<_> = kind
+        .properties
+        .iter()
+        .map(|property| json!({"name": property.name, "type": property.kind, "about": paragraph(property.about)}))
+        .collect();
+    json!({
+        "schema_version": crate::report::SCHEMA_VERSION,
+        "kind": kind.name,
+        "named": kind.named,
+        "about": paragraph(kind.about),
+        "actions": actions,
+        "properties": properties,
+        "example": kind.example,
+    })
+}

@@ -1,0 +1,88 @@
+use brasa::{Error, Kind};
+
+/// Why the program ends without having done what was asked, and the exit code that says so.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: Code,
+    /// The sentence; several lines when there are several faults.
+    pub message: String,
+    /// What to do about it, a sentence each.
+    pub hints: Vec<String>,
+}
+
+/// The program's exit codes. They are an interface: scripts rely on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// All is as it should be.
+    Success,
+    /// Something failed.
+    Failed,
+    /// Something was (or would be) changed; only with `--detailed-exitcode`.
+    Changes,
+    /// The command line is wrong.
+    Usage,
+    /// The input is wrong; nothing was changed.
+    Input,
+    /// Another run holds the lock.
+    Busy,
+    /// A signal ended it.
+    Signal(u8),
+}
+
+impl Code {
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Failed => 1,
+            Self::Changes => 2,
+            Self::Usage => 64,
+            Self::Input => 65,
+            Self::Busy => 75,
+            Self::Signal(signal) => 128_u8.saturating_add(signal),
+        }
+    }
+}
+
+impl Failure {
+    /// A wrong command line.
+    #[must_use]
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: Code::Usage, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Wrong input.
+    #[must_use]
+    pub fn input(message: impl Into<String>) -> Self {
+        Self { code: Code::Input, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Anything else that failed.
+    #[must_use]
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { code: Code::Failed, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Adds a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = match error.kind() {
+            Kind::Failed => Code::Failed,
+            Kind::Input => Code::Input,
+            Kind::Busy => Code::Busy,
+            Kind::Interrupted(signal) => Code::Signal(u8::try_from(signal).unwrap_or(127)),
+        };
+        let mut hints = error.hints();
+        hints.dedup();
+        Self { code, message: error.to_string(), hints }
+    }
+}

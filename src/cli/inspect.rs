@@ -1,0 +1,37 @@
+use brasa::{host::Real, prelude::Cookbook};
+use serde_json::json;
+
+use super::{
+    Code, Failure, Output,
+    arguments::{Format, Input},
+    print, print_json,
+    session::Session,
+};
+
+/// `brasa inspect`: the node as compile() sees it.
+pub fn inspect(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
+    let mut session = Session::open(input)?;
+    let real = Real::new(session.places.host_settings(), |_| {});
+    session.read_dna(input, &real)?;
+    let node = session.node(&real)?;
+    let run = session.compile(&node, cookbooks)?;
+    let items: Vec<_> = session.run_list().iter().map(|item| item.named.to_string()).collect();
+    match output.format {
+        Format::Human => {
+            let mut text = format!("node        {}\nenvironment {}\n", node.name(), node.environment());
+            text += &format!("run-list    {}\nrecipes     {}\n\n", items.join(", "), run.recipes().join(", "));
+            text += &run.outline();
+            print(&text);
+        }
+        Format::Json | Format::Ndjson => print_json(&json!({
+            "schema_version": crate::report::SCHEMA_VERSION,
+            "name": node.name(),
+            "environment": node.environment(),
+            "run_list": items,
+            "recipes": run.recipes(),
+            "attributes": node.attributes().tree(),
+            "resources": run.outlines(),
+        }))?,
+    }
+    Ok(Code::Success)
+}

@@ -1,0 +1,130 @@
+//! Arguments, commands, exit codes.
+mod arguments;
+mod check;
+mod chef_solo;
+mod completions;
+mod converge;
+mod explain;
+mod facts;
+mod failure;
+mod history;
+mod inspect;
+mod logging;
+mod man;
+mod session;
+mod undo;
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use brasa::{host::environment, prelude::Cookbook};
+use clap::{CommandFactory, Parser};
+
+use self::{
+    arguments::{Cli, Colour, Command, Output},
+    failure::{Code, Failure},
+};
+use crate::report::{Style, printable};
+
+/// The whole program, with the cookbooks that are compiled in. A third party's binary is
+/// `fn main() -> ExitCode { brasa_cli::run([mine::cookbook()]) }`.
+pub fn run(cookbooks: impl IntoIterator<Item = Cookbook>) -> ExitCode {
+    let cookbooks: Vec<Cookbook> = cookbooks.into_iter().collect();
+    let arguments = environment::arguments();
+    environment::prepare_process();
+    let (cli, notes) = match parse(&arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => return usage(&error),
+    };
+    let style = |output: &Output, terminal: bool| Style::new(coloured(output.color, terminal));
+    let errors = style(&cli.output, io::stderr().is_terminal());
+    for note in notes {
+        complain(&format!("{} {note}", errors.yellow("note:")));
+    }
+    let code = match dispatch(cli, &cookbooks) {
+        Ok(code) => code,
+        Err(failure) => {
+            complain(&format!("{} {}", errors.red("error:"), printable(&failure.message)));
+            for hint in &failure.hints {
+                complain(&format!("{} {}", errors.bold("hint:"), printable(hint)));
+            }
+            failure.code
+        }
+    };
+    ExitCode::from(code.number())
+}
+
+fn parse(arguments: &[OsString]) -> Result<(Cli, Vec<String>), clap::Error> {
+    let name = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if chef_solo::is_called(&name) {
+        chef_solo::parse(arguments)
+    } else {
+        Cli::try_parse_from(arguments).map(|cli| (cli, Vec::new()))
+    }
+}
+
+/// Help and version are no failures; anything else is a wrong command line.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    error.print().unwrap_or_default();
+    let code = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Code::Success,
+        _ => Code::Usage,
+    };
+    ExitCode::from(code.number())
+}
+
+fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
+    let Cli { command, output } = cli;
+    match command {
+        Command::Converge(options) => converge::converge(&options, &output, cookbooks),
+        Command::Plan(options) => converge::plan(&options, &output, cookbooks),
+        Command::Check(input) => check::check(&input, &output, cookbooks),
+        Command::Inspect(input) => inspect::inspect(&input, &output, cookbooks),
+        Command::Facts { names } => facts::facts(&names, &output),
+        Command::History { places } => history::history(&places, &output),
+        Command::Show { run, places } => history::show(&run, &places, &output),
+        Command::Undo(options) => undo::undo(&options, &output),
+        Command::Explain { kind } => explain::explain(kind.as_deref(), &output),
+        Command::Completions { shell } => completions::completions(shell),
+        Command::Man { out } => man::man(out.as_deref()),
+    }
+}
+
+/// The command line's table, for completions and manual pages.
+fn table() -> clap::Command {
+    Cli::command()
+}
+
+/// Flag, then environment, then terminal.
+fn coloured(wish: Colour, terminal: bool) -> bool {
+    let set = |name: &str| environment::var(name).is_some_and(|value| !value.is_empty() && value != "0");
+    match wish {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto if set("NO_COLOR") => false,
+        Colour::Auto if set("CLICOLOR_FORCE") => true,
+        Colour::Auto => terminal && environment::var("TERM").is_none_or(|term| term != "dumb"),
+    }
+}
+
+/// Prints to standard output; a reader that went away is no failure.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_or_default();
+}
+
+/// Prints a line to standard error.
+fn complain(line: &str) {
+    writeln!(io::stderr().lock(), "{line}").unwrap_or_default();
+}
+
+/// Prints a JSON document to standard output.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?;
+    print(&(text + "\n"));
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! What every command that compiles needs: settings, dna.json, the node's name, the places of brasa's own files.
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use brasa::{
+    Error, Run, compile,
+    facts::Facts,
+    host::{Probe, Repair, Request, disk, environment},
+    node::{
+        Attributes, Dna, Node, RunListItem,
+        config::{self, LogLocation, Verbosity},
+        json::{Document, Limits},
+        override_run_list,
+    },
+    prelude::Cookbook,
+    run_list,
+    state::State,
+    values::Seconds,
+};
+
+use super::{
+    Failure,
+    arguments::{Input, Level, Places},
+    complain,
+};
+
+/// Where settings and run-list are looked for when they are not named.
+const HOMES: [&str; 2] = ["/etc/brasa", "/etc/chef"];
+const STATE: &str = "/var/lib/brasa";
+const CACHE: &str = "/var/cache/brasa";
+const LOCK: &str = "/run/brasa/lock";
+/// Largest settings file, in bytes.
+const SETTINGS_LIMIT: u64 = 1 << 20;
+
+/// Settings and run-list, read and checked.
+pub struct Session {
+    pub settings: config::Settings,
+    dna: Option<Dna>,
+    override_run_list: Option<Vec<RunListItem>>,
+    node_name: Option<String>,
+    pub places: Directories,
+}
+
+/// Where brasa keeps its own files.
+pub struct Directories {
+    pub state: PathBuf,
+    pub cache: PathBuf,
+    pub backups: PathBuf,
+    pub lock: PathBuf,
+}
+
+impl Directories {
+    /// As asked for on the command line, else as set, else the usual ones.
+    pub fn new(places: &Places, settings: &config::Settings) -> Result<Self, Failure> {
+        let set = |name: &str| settings.path(name).map_err(|fault| Failure::from(Error::from(fault)));
+        // With a state directory of one's own everything of a run stays in it: two such runs do not know each other.
+        let moved = places.state_dir.clone();
+        let state = moved.clone().unwrap_or_else(|| STATE.into());
+        let cache = match (set("file_cache_path")?, &moved) {
+            (Some(cache), _) => cache,
+            (None, Some(state)) => state.join("cache"),
+            (None, None) => CACHE.into(),
+        };
+        let backups = set("file_backup_path")?.unwrap_or_else(|| state.join("backups"));
+        let lock = match (set("lockfile")?, &moved) {
+            (Some(lock), _) => lock,
+            (None, Some(state)) => state.join("lock"),
+            (None, None) => LOCK.into(),
+        };
+        Ok(Self { state, cache, backups, lock })
+    }
+
+    /// The state directory's content.
+    pub fn state(&self) -> State {
+        State::at(&self.state)
+    }
+
+    /// What the real host needs to know.
+    pub fn host_settings(&self) -> brasa::host::Settings {
+        brasa::host::Settings {
+            state: self.state.clone(),
+            cache: self.cache.clone(),
+            backups: self.backups.clone(),
+            repair: Repair::default(),
+        }
+    }
+}
+
+impl Session {
+    /// Reads the settings. What looks like a slip in them is said on standard error.
+    pub fn open(input: &Input) -> Result<Self, Failure> {
+        let settings = settings(input.config.as_deref())?;
+        for warning in settings.warnings() {
+            complain(&format!("warning: {warning}"));
+        }
+        let places = Directories::new(&input.places, &settings)?;
+        Ok(Self { settings, dna: None, override_run_list: None, node_name: input.node_name.clone(), places })
+    }
+
+    /// Reads the run-list and attributes; from a URL by way of `probe`.
+    pub fn read_dna(&mut self, input: &Input, probe: &dyn Probe) -> Result<(), Failure> {
+        if let Some(items) = &input.override_runlist {
+            self.override_run_list = Some(override_run_list(&items.join(",")).map_err(Error::Faults)?);
+        }
+        let set = self.settings.text("json_attribs").map_err(Error::from)?.map(str::to_owned);
+        let Some((name, bytes)) = dna_bytes(input.json_attributes.clone().or(set).as_deref(), probe)? else {
+            if self.override_run_list.is_none() {
+                complain("warning: no run-list was given (-j FILE), and neither /etc/brasa/dna.json nor /etc/chef/dna.json is there");
+            }
+            return Ok(());
+        };
+        let path: Arc<Path> = Path::new(&name).into();
+        let dna = Document::parse(path, bytes).and_then(Dna::new).map_err(Error::Faults)?;
+        for warning in dna.warnings() {
+            complain(&format!("warning: {warning}"));
+        }
+        if dna.run_list.is_empty() && self.override_run_list.is_none() {
+            complain(&format!("warning: the run-list in `{name}` is empty: there is nothing to do"));
+        }
+        self.dna = Some(dna);
+        Ok(())
+    }
+
+    /// The items asked for, in order.
+    pub fn run_list(&self) -> &[RunListItem] {
+        match (&self.override_run_list, &self.dna) {
+            (Some(items), _) => items,
+            (None, Some(dna)) => &dna.run_list,
+            (None, None) => &[],
+        }
+    }
+
+    /// The node on this machine.
+    pub fn node<'m>(&self, probe: &'m dyn Probe) -> Result<Node<'m>, Failure> {
+        let facts = Facts::new(probe);
+        let set = self.settings.text("node_name").map_err(Error::from)?.map(str::to_owned);
+        let found = || facts.fqdn().or(facts.machinename()).or(facts.hostname()).unwrap_or("localhost").to_owned();
+        let name = self.node_name.clone().or(set).unwrap_or_else(found);
+        let environment = self.dna.as_ref().and_then(|dna| dna.environment.clone());
+        let attributes = self.dna.as_ref().map_or_else(Attributes::default, Attributes::from);
+        Ok(Node::new(name, environment, attributes, facts))
+    }
+
+    /// The run: names to recipes to resources. Every fault is found here.
+    pub fn compile(&self, node: &Node, cookbooks: &[Cookbook]) -> Result<Run, Failure> {
+        let recipes = run_list::expand(self.run_list(), cookbooks)?;
+        Ok(compile(node, cookbooks, &recipes)?)
+    }
+
+    /// The log level that the settings ask for, when they do.
+    pub fn log_level(&self) -> Result<Option<Level>, Failure> {
+        let level = self.settings.log_level().map_err(Error::from)?;
+        Ok(level.and_then(|level| {
+            Some(match level {
+                Verbosity::Trace => Level::Trace,
+                Verbosity::Debug => Level::Debug,
+                Verbosity::Info => Level::Info,
+                Verbosity::Warn => Level::Warn,
+                Verbosity::Error => Level::Error,
+                Verbosity::Fatal => Level::Fatal,
+                Verbosity::Auto => return None,
+            })
+        }))
+    }
+
+    /// The file that the settings send the log to, when they do.
+    pub fn log_file(&self) -> Result<Option<PathBuf>, Failure> {
+        let locations = self.settings.log_locations().map_err(Error::from)?.unwrap_or_default();
+        Ok(locations.into_iter().find_map(|location| match location {
+            LogLocation::File(path) => Some(path),
+            LogLocation::Stdout | LogLocation::Stderr | LogLocation::Syslog => None,
+        }))
+    }
+}
+
+fn settings(given: Option<&Path>) -> Result<config::Settings, Failure> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None => match HOMES.iter().map(|home| Path::new(home).join("solo.rb")).find(|path| disk::exists(path)) {
+            Some(path) => path,
+            None => return Ok(config::Settings::default()),
+        },
+    };
+    let Some(bytes) = disk::read_limited(&path, SETTINGS_LIMIT)? else {
+        return Err(Failure::input(format!("the settings file `{}` does not exist", path.display()))
+            .hint("name another with -c, or leave -c out to use the defaults"));
+    };
+    config::Settings::parse(path, bytes).map_err(|faults| Error::Faults(faults).into())
+}
+
+/// The bytes of dna.json and the name to call it by.
+fn dna_bytes(given: Option<&str>, probe: &dyn Probe) -> Result<Option<(String, Vec<u8>)>, Failure> {
+    let limit = Limits::default().bytes;
+    let name = match given {
+        Some(name) => name.to_owned(),
+        None => match HOMES.iter().map(|home| format!("{home}/dna.json")).find(|path| disk::exists(Path::new(path))) {
+            Some(path) => path,
+            None => return Ok(None),
+        },
+    };
+    if name == "-" {
+        return Ok(Some(("standard input".to_owned(), disk::read_standard_input(limit)?)));
+    }
+    if name.starts_with("http://") || name.starts_with("https://") {
+        let request =
+            Request { url: name.clone(), checksum: None, headers: Vec::new(), conditional: false, timeout: Seconds(300) };
+        let fetched = probe.fetch(&request)?;
+        let Some(bytes) = fetched.content.bytes() else {
+            return Err(Failure::input(format!("what `{name}` gave has {} bytes: too much for a dna.json", fetched.content.size())));
+        };
+        return Ok(Some((name, bytes.to_vec())));
+    }
+    match disk::read_limited(Path::new(&name), limit)? {
+        Some(bytes) => Ok(Some((name, bytes))),
+        None => Err(Failure::input(format!("`{name}` does not exist"))
+            .hint("name the file with the run-list and attributes with -j")),
+    }
+}
+
+/// The command line as the history shows it. Attributes never stand in it, so it holds no secret.
+pub fn command_line() -> String {
+    environment::arguments().iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,87 @@
+//! `brasa undo`.
+use brasa::{
+    host::{Grade, Probe, Real},
+    state::{UndoItem, UndoPlan},
+    values::Seconds,
+};
+use serde_json::json;
+
+use super::{
+    Code, Failure, Output,
+    arguments::{self, Format},
+    logging, print, print_json,
+    session::{Directories, command_line},
+};
+use crate::report::{describe, printable};
+
+/// Takes back what a run did; says beforehand what can be taken back, and how well.
+pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure> {
+    logging::start(output.log_level, output.log_file.as_deref())?;
+    let places = Directories::new(&options.places, &Default::default())?;
+    let state = places.state();
+    let mut real = Real::new(places.host_settings(), |_| {});
+    let plan = state.undo_plan(&options.run, &real)?;
+    if output.format == Format::Human && !output.quiet {
+        print(&text(&plan));
+    }
+    if options.dry_run {
+        if output.format != Format::Human {
+            print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "plan": plan}))?;
+        }
+        return Ok(Code::Success);
+    }
+    let command = command_line();
+    let lock = state.lock(&places.lock, &command, real.now(), Seconds(options.run_lock_timeout), &mut |_, _| {})?;
+    let previous = state.previous()?;
+    let undone = state.undo(&plan, &mut real, &lock, &command, &previous, options.force)?;
+    match output.format {
+        Format::Human => {
+            let mut said = format!("took back {} of {} operations", undone.taken_back.len(), plan.items.len());
+            if let Some(run) = &undone.run {
+                said += &format!(" (this is run {}, which can be undone too)", run.split('-').next().unwrap_or(run).trim_start_matches('0'));
+            }
+            for stays in &undone.stays {
+                said += &format!("\n  stays: {}", printable(stays));
+            }
+            print(&(said + "\n"));
+        }
+        Format::Json | Format::Ndjson => {
+            print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "plan": plan, "undone": undone}))?;
+        }
+    }
+    Ok(Code::Success)
+}
+
+fn text(plan: &UndoPlan) -> String {
+    let mut text = format!("taking back run {}:\n", plan.run.split('-').next().unwrap_or(&plan.run).trim_start_matches('0'));
+    for item in &plan.items {
+        text += &format!("  {}\n", printable(&line(item)));
+        if let Some(note) = &item.note {
+            text += &format!("      {}\n", printable(note));
+        }
+    }
+    if plan.items.is_empty() {
+        text += "  nothing of it is left\n";
+    }
+    for conflict in &plan.conflicts {
+        text += &format!("  ! {}\n", printable(&conflict.to_string()));
+    }
+    text += &format!(
+        "{} exactly, {} as well as can be, {} not at all\n",
+        plan.count(Grade::Exact),
+        plan.count(Grade::BestEffort),
+        plan.count(Grade::Impossible)
+    );
+    text
+}
+
+fn line(item: &UndoItem) -> String {
+    let grade = match item.grade {
+        Grade::Exact => "exact      ",
+        Grade::BestEffort => "best effort",
+        Grade::Impossible => "impossible ",
+    };
+    let ways: Vec<_> = item.operations.iter().map(describe).collect();
+    let way = if ways.is_empty() { "stays as it is".to_owned() } else { ways.join("; ") };
+    format!("{grade}  {} -> {way}", describe(&item.does))
+}

@@ -1,0 +1,122 @@
+use brasa::{
+    host::{AccountChange, Op, PackageChange},
+    resource::Changed,
+};
+
+/// What a change means at a glance: the first column of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Something appears.
+    Add,
+    /// Something is changed or done.
+    Change,
+    /// Something goes.
+    Remove,
+}
+
+impl Sign {
+    /// `+`, `~` or `-`.
+    #[must_use]
+    pub const fn symbol(self) -> char {
+        match self {
+            Self::Add => '+',
+            Self::Change => '~',
+            Self::Remove => '-',
+        }
+    }
+}
+
+/// Whether a change adds, changes or removes.
+#[must_use]
+pub fn sign(changed: &Changed) -> Sign {
+    let signs: Vec<Sign> = changed.operations.iter().map(|operation| sign_of(operation, changed)).collect();
+    match signs.first() {
+        Some(first) if signs.iter().all(|sign| sign == first) => *first,
+        // A directory with the file in it, a unit with its start: what matters is that something appears.
+        Some(_) if signs.contains(&Sign::Add) && !signs.contains(&Sign::Remove) => Sign::Add,
+        Some(_) | None => Sign::Change,
+    }
+}
+
+fn sign_of(operation: &Op, changed: &Changed) -> Sign {
+    let new = || !changed.fields.is_empty() && changed.fields.iter().all(|field| field.from.is_null());
+    match operation {
+        Op::Write(_) | Op::Link { .. } if new() => Sign::Add,
+        Op::Write(_) | Op::Link { .. } | Op::SetMeta { .. } => Sign::Change,
+        Op::Mkdir { .. } => Sign::Add,
+        Op::Remove { .. } => Sign::Remove,
+        Op::Packages(transaction) => match (transaction.install.is_empty(), transaction.remove.len() + transaction.purge.len()) {
+            (false, 0) => Sign::Add,
+            (true, _) => Sign::Remove,
+            (false, _) => Sign::Change,
+        },
+        Op::Account(AccountChange::CreateUser { .. } | AccountChange::CreateGroup { .. }) => Sign::Add,
+        Op::Account(AccountChange::RemoveUser { .. } | AccountChange::RemoveGroup { .. }) => Sign::Remove,
+        Op::Account(AccountChange::ModifyUser { .. } | AccountChange::ModifyGroup { .. }) => Sign::Change,
+        Op::UpdatePackageLists { .. } | Op::Service { .. } | Op::Run(_) | Op::Log { .. } => Sign::Change,
+    }
+}
+
+/// An operation as people say it.
+#[must_use]
+pub fn describe(operation: &Op) -> String {
+    match operation {
+        Op::Write(write) => {
+            format!("write {} ({} bytes, {} {}:{})", write.path.display(), write.content.size(), write.mode, write.owner, write.group)
+        }
+        Op::SetMeta { path, mode, owner, group } => format!("set {} to {mode} {owner}:{group}", path.display()),
+        Op::Mkdir { path, mode, owner, group } => format!("make directory {} ({mode} {owner}:{group})", path.display()),
+        Op::Link { path, target, hard } => {
+            format!("{} {} to {}", if *hard { "hard link" } else { "link" }, path.display(), target.display())
+        }
+        Op::Remove { path, recursive, .. } => {
+            format!("remove {}{}", path.display(), if *recursive { " with everything in it" } else { "" })
+        }
+        Op::Packages(transaction) => {
+            let mut parts = Vec::new();
+            if !transaction.install.is_empty() {
+                let names = transaction.install.iter().map(|spec| match &spec.version {
+                    Some(version) => format!("{} {version}", spec.name),
+                    None => spec.name.clone(),
+                });
+                parts.push(format!("install {}", names.collect::<Vec<_>>().join(", ")));
+            }
+            if !transaction.remove.is_empty() {
+                parts.push(format!("remove {}", transaction.remove.join(", ")));
+            }
+            if !transaction.purge.is_empty() {
+                parts.push(format!("purge {}", transaction.purge.join(", ")));
+            }
+            format!("{} with {}", parts.join("; "), manager(transaction.provider.name()))
+        }
+        Op::UpdatePackageLists { provider } => format!("refresh the package lists of {}", manager(provider.name())),
+        Op::Service { unit, verb } => format!("{} {unit}", verb.name()),
+        Op::Account(change) => match change {
+            AccountChange::CreateUser { user, .. } => format!("make user {}", user.name),
+            AccountChange::ModifyUser { to, .. } => format!("change user {}", to.name),
+            AccountChange::RemoveUser { user, manage_home } => {
+                format!("remove user {}{}", user.name, if *manage_home { " with its home directory" } else { "" })
+            }
+            AccountChange::CreateGroup { group, .. } => format!("make group {}", group.name),
+            AccountChange::ModifyGroup { to, .. } => format!("change group {}", to.name),
+            AccountChange::RemoveGroup { group } => format!("remove group {}", group.name),
+        },
+        Op::Run(command) => format!("run {command}"),
+        Op::Log { message, .. } => format!("log: {message}"),
+    }
+}
+
+fn manager(provider: &str) -> &str {
+    if provider == "package" { "the package manager" } else { provider }
+}
+
+/// Package changes in one line each: `+ gcc 12.2`, `~ make 4.2 -> 4.3`, `- nano 7.2`.
+#[must_use]
+pub fn package_line(change: &PackageChange) -> String {
+    match (&change.from, &change.to) {
+        (None, Some(to)) => format!("+ {} {to}", change.name),
+        (Some(from), Some(to)) => format!("~ {} {from} -> {to}", change.name),
+        (Some(from), None) => format!("- {} {from}", change.name),
+        (None, None) => format!("  {}", change.name),
+    }
+}

@@ -1,0 +1,283 @@
+use std::io::{self, Write};
+
+use brasa::{
+    event::{Cause, Event, Outcome, Summary},
+    resource::Changed,
+};
+
+use super::{
+    Report, Sign, Style, Verdict, describe,
+    describe::package_line,
+    printable, sign,
+};
+
+/// The report for people: changes and failures; what is unchanged is counted.
+pub struct Human<W> {
+    out: W,
+    style: Style,
+    /// 0: changes and failures; 1: every resource; 2: operations and places too.
+    verbosity: u8,
+    /// Only failures and the verdict.
+    quiet: bool,
+    dry: bool,
+    counts: [usize; 3],
+    restarts: Vec<String>,
+    /// The recipe whose heading was printed last.
+    recipe: String,
+}
+
+impl<W: Write> Human<W> {
+    /// A report to `out`.
+    pub fn new(out: W, style: Style, verbosity: u8, quiet: bool) -> Self {
+        Self { out, style, verbosity, quiet, dry: false, counts: [0; 3], restarts: Vec::new(), recipe: String::new() }
+    }
+
+    fn write(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Started { dry, .. } => {
+                self.dry = *dry;
+                Ok(())
+            }
+            Event::Owed { debts, dropped } => {
+                for debt in *debts {
+                    let line = format!("still owed by an earlier run: {} to {} (because of {})", debt.to, debt.action, debt.by);
+                    writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
+                }
+                for debt in *dropped {
+                    let line = format!(
+                        "no longer declared, so not done: {} was to {} because of {}",
+                        debt.to, debt.action, debt.by
+                    );
+                    writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
+                }
+                Ok(())
+            }
+            Event::Begun { .. } | Event::Progress(_) | Event::Finished { .. } => Ok(()),
+            Event::Retried { resource, action, error, left } => {
+                let line = format!("{resource} {action}: {error}; trying again ({left} left)");
+                writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))
+            }
+            Event::Ended { resource, action, recipe, place, cause, outcome, .. } => {
+                let head = format!("{resource} {action}");
+                let because = because(*cause);
+                match outcome {
+                    Outcome::Changed { changed, doubts } => {
+                        if self.quiet {
+                            return Ok(());
+                        }
+                        self.heading(recipe)?;
+                        self.changed(&head, &because, changed, doubts)?;
+                    }
+                    Outcome::Unknown { doubts } => {
+                        self.heading(recipe)?;
+                        self.line("?", "unknown", &format!("{head}{because}"))?;
+                        self.reasons(doubts)?;
+                    }
+                    Outcome::UpToDate { doubts } if !doubts.is_empty() => {
+                        self.heading(recipe)?;
+                        self.line("?", "may", &format!("{head}{because}"))?;
+                        self.reasons(doubts)?;
+                    }
+                    Outcome::Skipped { reason, doubts } if !doubts.is_empty() => {
+                        self.heading(recipe)?;
+                        self.line("?", "may", &format!("{head}{because}, skipped now: {reason}"))?;
+                        self.reasons(doubts)?;
+                    }
+                    Outcome::UpToDate { .. } => {
+                        if self.verbosity > 0 {
+                            self.heading(recipe)?;
+                            let line = format!("    {head}{because} (up to date)");
+                            writeln!(self.out, "{}", self.style.dim(printable(&line)))?;
+                        }
+                    }
+                    Outcome::Skipped { reason, .. } => {
+                        if self.verbosity > 0 {
+                            self.heading(recipe)?;
+                            let line = format!("    {head}{because} (skipped: {reason})");
+                            writeln!(self.out, "{}", self.style.dim(printable(&line)))?;
+                        }
+                    }
+                    Outcome::Failed { error, hints, ignored } => {
+                        self.heading(recipe)?;
+                        let note = if *ignored { " (ignored)" } else { "" };
+                        let line = format!("{head}{because} failed{note}");
+                        writeln!(self.out, "  {} {}", self.style.red("!"), self.style.bold(printable(&line)))?;
+                        for line in error.lines() {
+                            writeln!(self.out, "      {}", printable(line))?;
+                        }
+                        for hint in hints {
+                            writeln!(self.out, "      hint: {}", printable(hint))?;
+                        }
+                        writeln!(self.out, "      declared at {place}")?;
+                    }
+                }
+                if self.verbosity > 1 && !matches!(outcome, Outcome::Failed { .. }) {
+                    writeln!(self.out, "      {}", self.style.dim(format!("declared at {place}")))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn heading(&mut self, recipe: &str) -> io::Result<()> {
+        if self.recipe == recipe {
+            return Ok(());
+        }
+        recipe.clone_into(&mut self.recipe);
+        writeln!(self.out, "{}", self.style.bold(recipe))
+    }
+
+    /// One line of a plan: sign, certainty, what. Outside a plan the certainty is left out.
+    fn line(&mut self, symbol: &str, certainty: &str, text: &str) -> io::Result<()> {
+        let symbol = match symbol {
+            "+" => self.style.green(symbol).to_string(),
+            "-" => self.style.red(symbol).to_string(),
+            _ => self.style.yellow(symbol).to_string(),
+        };
+        let certainty = if self.dry { format!("{certainty:<7} ") } else { String::new() };
+        writeln!(self.out, "  {symbol} {certainty}{}", printable(text))
+    }
+
+    fn reasons(&mut self, doubts: &[String]) -> io::Result<()> {
+        for doubt in doubts {
+            writeln!(self.out, "      because {}", printable(doubt))?;
+        }
+        Ok(())
+    }
+
+    fn changed(&mut self, head: &str, because: &str, changed: &Changed, doubts: &[String]) -> io::Result<()> {
+        let sign = sign(changed);
+        if doubts.is_empty() {
+            self.counts[match sign {
+                Sign::Add => 0,
+                Sign::Change => 1,
+                Sign::Remove => 2,
+            }] += 1;
+        }
+        if matches!(changed.event, Some("restart" | "reload")) {
+            self.restarts.push(head.to_owned());
+        }
+        self.line(
+            &sign.symbol().to_string(),
+            if doubts.is_empty() { "will" } else { "may" },
+            &format!("{head}{because}"),
+        )?;
+        self.reasons(doubts)?;
+        // A thing that appears is told by its operations, a thing that changes by what differs.
+        if sign == Sign::Change && changed.event.is_none() {
+            for field in &changed.fields {
+                writeln!(self.out, "      {}", printable(&field.to_string()))?;
+            }
+        }
+        for operation in &changed.operations {
+            writeln!(self.out, "      {}", self.style.dim(printable(&describe(operation))))?;
+        }
+        self.packages(changed)?;
+        for diff in &changed.diffs {
+            self.diff(diff)?;
+        }
+        Ok(())
+    }
+
+    fn packages(&mut self, changed: &Changed) -> io::Result<()> {
+        if changed.packages.is_empty() {
+            return Ok(());
+        }
+        let word = if self.dry { "the package manager would make" } else { "the package manager made" };
+        let count = changed.packages.len();
+        writeln!(self.out, "      {word} {count} package change{}:", if count == 1 { "" } else { "s" })?;
+        if self.dry || self.verbosity > 0 {
+            for change in &changed.packages {
+                writeln!(self.out, "        {}", printable(&package_line(change)))?;
+            }
+        } else {
+            let names: Vec<_> = changed.packages.iter().map(|change| change.name.as_str()).collect();
+            writeln!(self.out, "        {}", printable(&names.join(" ")))?;
+        }
+        Ok(())
+    }
+
+    fn diff(&mut self, diff: &str) -> io::Result<()> {
+        for line in diff.lines() {
+            let line = printable(line);
+            let painted = match line.as_bytes().first() {
+                Some(b'+') => self.style.green(line).to_string(),
+                Some(b'-') => self.style.red(line).to_string(),
+                Some(_) | None => self.style.dim(line).to_string(),
+            };
+            writeln!(self.out, "      {painted}")?;
+        }
+        Ok(())
+    }
+
+    fn verdict(&mut self, verdict: &Verdict) -> io::Result<()> {
+        let Some(summary) = verdict.summary else { return self.out.flush() };
+        if self.dry {
+            self.plan_line(summary)?;
+        } else {
+            let counts = counts(summary);
+            let seconds = seconds(verdict.seconds);
+            if verdict.failure.is_none() {
+                writeln!(self.out, "{} in {seconds}: {counts}", self.style.green("converged"))?;
+            } else {
+                writeln!(self.out, "{} after {seconds}: {counts}", self.style.red("failed"))?;
+            }
+        }
+        self.out.flush()
+    }
+
+    fn plan_line(&mut self, summary: Summary) -> io::Result<()> {
+        let [add, change, remove] = self.counts;
+        if !self.restarts.is_empty() {
+            writeln!(self.out, "restarts and reloads: {}", self.restarts.join(", "))?;
+        }
+        let mut line = format!("{add} to add, {change} to change, {remove} to remove");
+        if summary.uncertain > 0 {
+            line += &format!(", {} uncertain", summary.uncertain);
+        }
+        if summary.failed > 0 {
+            line += &format!(", {} that cannot be done", summary.failed);
+        }
+        line += &format!("; {} up to date, {} skipped", summary.up_to_date, summary.skipped);
+        writeln!(self.out, "{}: {line}", self.style.bold("plan"))
+    }
+}
+
+fn because(cause: Cause) -> String {
+    match cause {
+        Cause::Declared => String::new(),
+        Cause::Notified { by, timing } => format!(", notified by {by} ({timing})"),
+        Cause::Owed { by } => format!(", still owed because of {by}"),
+    }
+}
+
+/// `3 changed, 12 up to date, 1 skipped`.
+fn counts(summary: Summary) -> String {
+    let mut line = format!("{} changed", summary.changed);
+    if summary.failed > 0 {
+        line += &format!(", {} failed", summary.failed);
+    }
+    line + &format!(", {} up to date, {} skipped", summary.up_to_date, summary.skipped)
+}
+
+/// `3.2 s`, `45 ms`, `2 min 5 s`.
+fn seconds(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{:.0} ms", seconds * 1000.0)
+    } else if seconds < 60.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{:.0} min {:.0} s", (seconds / 60.0).floor(), seconds % 60.0)
+    }
+}
+
+impl<W: Write> Report for Human<W> {
+    fn event(&mut self, event: &Event) {
+        // A reader that went away (`| head`) is no reason to stop converging.
+        self.write(event).unwrap_or_default();
+    }
+
+    fn end(&mut self, verdict: &Verdict) {
+        self.verdict(verdict).unwrap_or_default();
+    }
+}
