@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 
 use super::{
-    arguments::{self, Cli, Colour, Command, Format, Input, Level, Output, Places},
     Failure,
+    arguments::{self, Cli, Colour, Command, Format, Input, Level, Output, Places},
 };
 
 /// Converge this machine as chef-solo would, without Ruby

@@ -86,8 +86,9 @@ mod tests {
         compile_function,
         converge::{Context, NoLedger},
         event::{Event, Summary},
+        facts::Facts,
         host::{Fake, LogLevel},
-        node::Node,
+        node::{Attributes, Node},
         recipe::{Declare as _, Recipe},
         resource::lazy,
     };
@@ -103,7 +104,9 @@ mod tests {
 
     #[test]
     fn a_line_is_told_and_is_no_change() {
-        let run = compile_function(&Node::default(), "test::log", recipe).unwrap();
+        let machine = Fake::new();
+        let node = Node::new("test", None, Attributes::default(), Facts::new(&machine));
+        let run = compile_function(&node, "test::log", recipe).unwrap();
         let mut told = Vec::new();
         let mut listen = |event: &Event| {
             if let Event::Noted { resource, level, message } = event {

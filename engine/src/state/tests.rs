@@ -540,3 +540,42 @@ fn a_failing_undo_tells_how_far_it_came() {
     assert_eq!(plan.items.iter().map(|item| item.number).collect::<Vec<_>>(), [1], "the other one is taken back");
     assert_eq!(place.state.previous().unwrap().stopped_at(), None);
 }
+
+#[test]
+fn a_look_ahead_tells_whether_converging_is_needed() {
+    use super::{Preflight, preflight};
+    use crate::{
+        compile_function,
+        facts::Facts,
+        node::{Attributes, Node},
+        recipe::{Declare as _, Recipe, shell},
+        resources::File,
+    };
+    let ahead = |recipe: fn(&mut Recipe) -> Result<()>, fake: &Fake, owed: &[Debt]| {
+        let node = Node::new("test", None, Attributes::default(), Facts::new(fake));
+        let run = compile_function(&node, "test::ahead", recipe).unwrap();
+        preflight(&run, fake, owed, &mut |_| {})
+    };
+    fn one_file(r: &mut Recipe) -> Result<()> {
+        r.add(File::at("/etc/motd").content("welcome\n"));
+        Ok(())
+    }
+    fn guarded(r: &mut Recipe) -> Result<()> {
+        r.add(File::at("/etc/motd").content("welcome\n").only_if(shell("false")));
+        Ok(())
+    }
+    fn late_mistake(r: &mut Recipe) -> Result<()> {
+        r.add(File::at("/etc/new").content("x"));
+        r.add(File::at("/nowhere/at/all").content("x"));
+        Ok(())
+    }
+    let fake = machine();
+    assert!(matches!(ahead(one_file, &fake, &[]), Preflight::UpToDate(Summary { up_to_date: 1, .. })));
+    assert!(matches!(ahead(one_file, &fake, &[debt("file[x]")]), Preflight::Converge));
+    assert!(matches!(ahead(one_file, &Fake::new().with_directory("/etc"), &[]), Preflight::Converge));
+    assert!(matches!(ahead(guarded, &fake, &[]), Preflight::Converge), "the guard is asked only when converging");
+    assert!(fake.asked().is_empty());
+    let Preflight::Refused(error) = ahead(late_mistake, &fake, &[]) else { panic!() };
+    assert!(error.to_string().contains("`/nowhere/at`"), "{error}");
+    assert_eq!(fake, machine());
+}

@@ -1,7 +1,13 @@
 //! The examples that `brasa explain` shows: each one compiles, and declares a resource that nothing is wrong with.
 mod recipe;
 
-use brasa::{compile_function, node::Node, recipe::kinds};
+use brasa::{
+    compile_function,
+    facts::Facts,
+    host::Fake,
+    node::{Attributes, Node},
+    recipe::kinds,
+};
 
 /// A line of code without the blanks and commas that a formatter adds or takes away.
 fn bare(code: &str) -> String {
@@ -18,7 +24,9 @@ fn each_kind_has_an_example_here() {
 
 #[test]
 fn nothing_is_wrong_with_them() {
-    let run = compile_function(&Node::default(), "examples", recipe::examples).unwrap();
+    let machine = Fake::new();
+    let node = Node::new("test", None, Attributes::default(), Facts::new(&machine));
+    let run = compile_function(&node, "examples", recipe::examples).unwrap();
     let declared: Vec<String> = run.outlines().into_iter().map(|outline| outline.id).collect();
     for kind in kinds() {
         assert!(declared.iter().any(|id| id.starts_with(&format!("{}[", kind.name))), "{}", kind.name);
