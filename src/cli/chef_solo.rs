@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 
 use super::{
-    Failure,
     arguments::{self, Cli, Colour, Command, Format, Input, Level, Output, Places},
+    Failure,
 };
 
 /// Converge this machine as chef-solo would, without Ruby

@@ -1,7 +1,4 @@
-use brasa::{
-    recipe::kinds::{Kind, kinds},
-    suggest,
-};
+use brasa::{recipe::kinds::{Kind, kinds}, suggest};
 use serde_json::json;
 
 use super::{Code, Failure, Output, arguments::Format, print, print_json};
@@ -62,10 +59,7 @@ fn text(kind: &Kind) -> String {
         }
     }
     text += "\nOf every resource: action, only_if, not_if, notifies, subscribes, ignore_failure, retries, retry_delay, sensitive\n";
-    text += &format!(
-        "\nExample:\n{}\n",
-        kind.example.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
-    );
+    text += &format!("\nExample:\n{}\n", kind.example.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
     text
 }
 

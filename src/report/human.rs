@@ -5,7 +5,11 @@ use brasa::{
     resource::Changed,
 };
 
-use super::{Report, Sign, Style, Verdict, describe, describe::package_line, printable, sign};
+use super::{
+    Report, Sign, Style, Verdict, describe,
+    describe::package_line,
+    printable, sign,
+};
 
 /// The report for people: changes and failures; what is unchanged is counted.
 pub struct Human<W> {
@@ -36,10 +40,7 @@ impl<W: Write> Human<W> {
             }
             Event::Owed { debts, dropped } => {
                 for debt in *debts {
-                    let line = format!(
-                        "still owed by an earlier run: {} to {} (because of {})",
-                        debt.to, debt.action, debt.by
-                    );
+                    let line = format!("still owed by an earlier run: {} to {} (because of {})", debt.to, debt.action, debt.by);
                     writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
                 }
                 for debt in *dropped {

@@ -22,15 +22,7 @@ pub struct Document<W> {
 impl<W: Write> Document<W> {
     /// A report to `out` of a run of this command.
     pub const fn new(out: W, command: &'static str) -> Self {
-        Self {
-            out,
-            command,
-            recipes: Value::Null,
-            dry: false,
-            owed: Vec::new(),
-            actions: Vec::new(),
-            failures: Vec::new(),
-        }
+        Self { out, command, recipes: Value::Null, dry: false, owed: Vec::new(), actions: Vec::new(), failures: Vec::new() }
     }
 }
 

@@ -69,8 +69,7 @@ const SCRIPT: &str = "/usr/local/sbin/dyndns-update";
 const UNIT: &str = "dyndns-update.service";
 const TIMER: &str = "dyndns-update.timer";
 
-static UPDATER: Source<Updater> =
-    Source::new("dyndns-update.sh.tera", include_str!("../templates/dyndns-update.sh.tera"));
+static UPDATER: Source<Updater> = Source::new("dyndns-update.sh.tera", include_str!("../templates/dyndns-update.sh.tera"));
 static SERVICE: Source<Paths> =
     Source::new("dyndns-update.service.tera", include_str!("../templates/dyndns-update.service.tera"));
 static HOOK: Source<Paths> = Source::new("address-hook.sh.tera", include_str!("../templates/address-hook.sh.tera"));
@@ -134,11 +133,13 @@ pub fn dynamic_dns(r: &mut Recipe) -> Result<()> {
     r.add(Service::named(TIMER).action(service::Start).only_if(running()));
     if dns.server.is_some() {
         // A changed script (another server, another name) should not wait for the timer.
-        r.add(Service::named(UNIT).nothing().only_if(running()).only_if(exists(&dns.tsig_private)).subscribes(
-            service::Restart,
-            script,
-            Delayed,
-        ));
+        r.add(
+            Service::named(UNIT)
+                .nothing()
+                .only_if(running())
+                .only_if(exists(&dns.tsig_private))
+                .subscribes(service::Restart, script, Delayed),
+        );
     }
     Ok(())
 }

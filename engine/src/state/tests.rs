@@ -1,3 +1,4 @@
+#![allow(clippy::disallowed_methods, reason = "tests look at the files themselves")]
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -549,7 +550,7 @@ fn a_look_ahead_tells_whether_converging_is_needed() {
         facts::Facts,
         node::{Attributes, Node},
         recipe::{Declare as _, Recipe, shell},
-        resources::File,
+        resources::prelude::File,
     };
     let ahead = |recipe: fn(&mut Recipe) -> Result<()>, fake: &Fake, owed: &[Debt]| {
         let node = Node::new("test", None, Attributes::default(), Facts::new(fake));
