@@ -46,7 +46,10 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
 
 /// The first names after `crate::` in a source text without its comments, also those in a `use crate::{...}` list.
 fn imports(text: &str) -> Vec<String> {
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).fold(String::new(), |all, line| all + line + "\n");
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .fold(String::new(), |all, line| all + line + "\n");
     let mut names = Vec::new();
     let mut rest = code.as_str();
     while let Some(at) = rest.find("crate::") {

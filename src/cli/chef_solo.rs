@@ -3,9 +3,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser};
 
-use super::{
-    arguments::{self, Cli, Colour, Command, Format, Input, Level, Output, Places},
-    Failure,
+use super::arguments::{self, Cli, Colour, Command, Format, Input, Level, Output, Places},
 };
 
 /// Converge this machine as chef-solo would, without Ruby
@@ -120,9 +118,4 @@ pub fn parse(arguments: &[std::ffi::OsString]) -> Result<(Cli, Vec<String>), cla
         log_file: chef.logfile,
     };
     Ok((Cli { command, output }, notes))
-}
-
-/// Chef's word for a failure to parse, with what differs here.
-pub fn usage(error: &clap::Error) -> Failure {
-    Failure::usage(error.to_string().trim_end().to_owned()).hint("`chef-solo --help` lists the options")
 }

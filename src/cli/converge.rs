@@ -33,11 +33,7 @@ struct Stage {
 }
 
 /// Brings this machine to the state that the run-list describes.
-pub fn converge(
-    options: &arguments::Converge,
-    output: &Output,
-    cookbooks: &[Cookbook],
-) -> Result<Code, Failure> {
+pub fn converge(options: &arguments::Converge, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
     let mut stage = Stage::set("converge", &options.input, output)?;
     let outcome = stage.converge(options, output, cookbooks);
     stage.end(outcome, options.detailed_exitcode)
@@ -127,8 +123,12 @@ impl Stage {
         let mut ledger = recorder.clone();
         let outcome = {
             let mut journal = Journal::new(&mut self.real, &mut recorder);
-            let context =
-                Context { ledger: &mut ledger, listen: &mut listen, owed: previous.owed, stop: &environment::stop_signal };
+            let context = Context {
+                ledger: &mut ledger,
+                listen: &mut listen,
+                owed: previous.owed,
+                stop: &environment::stop_signal,
+            };
             run.converge(&mut journal, context)
         };
         let finished = match &outcome {
@@ -151,7 +151,7 @@ impl Stage {
         if let Some(stopped) = previous.stopped_at() {
             listen(&Event::Noted { resource: "", level: LogLevel::Warn, message: &stopped });
         }
-        let mut dry = Dry::over(&self.real);
+        let mut dry = Dry::new(&self.real);
         let context = Context {
             ledger: &mut NoLedger,
             listen: &mut listen,

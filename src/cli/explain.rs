@@ -1,4 +1,7 @@
-use brasa::{recipe::kinds::{Kind, kinds}, suggest};
+use brasa::{
+    recipe::{Kind, kinds},
+    suggest,
+};
 use serde_json::json;
 
 use super::{Code, Failure, Output, arguments::Format, print, print_json};
@@ -47,9 +50,9 @@ fn text(kind: &Kind) -> String {
         text += &format!("{line}\n");
     }
     text += "\nActions (the first one is the default):\n";
-    let width = kind.actions.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    for (name, about) in &kind.actions {
-        text += &format!("  {name:<width$}  {about}\n");
+    let width = kind.actions().iter().map(|action| action.name.len()).max().unwrap_or_default();
+    for action in kind.actions() {
+        text += &format!("  {:<width$}  {}\n", action.name, action.about);
     }
     if !kind.properties.is_empty() {
         text += "\nProperties:\n";
@@ -59,7 +62,10 @@ fn text(kind: &Kind) -> String {
         }
     }
     text += "\nOf every resource: action, only_if, not_if, notifies, subscribes, ignore_failure, retries, retry_delay, sensitive\n";
-    text += &format!("\nExample:\n{}\n", kind.example.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
+    text += &format!(
+        "\nExample:\n{}\n",
+        kind.example.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+    );
     text
 }
 
@@ -68,7 +74,7 @@ fn about_lines(about: &str) -> Vec<&str> {
 }
 
 fn document(kind: &Kind) -> serde_json::Value {
-    let actions: Vec<_> = kind.actions.iter().map(|(name, about)| json!({"name": name, "about": about})).collect();
+    let actions: Vec<_> = kind.actions().iter().map(|action| json!({"name": action.name, "about": action.about})).collect();
     let properties: Vec<_> = kind
         .properties
         .iter()

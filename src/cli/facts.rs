@@ -1,4 +1,8 @@
-use brasa::{facts::Facts, host::{Real, Settings}, suggest};
+use brasa::{
+    facts::Facts,
+    host::{Real, Settings},
+    suggest,
+};
 use serde_json::{Map, Value};
 
 use super::{Code, Failure, Output, print_json};

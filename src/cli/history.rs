@@ -61,15 +61,7 @@ fn number_of(run: &str) -> String {
 pub fn moment(seconds: u64) -> String {
     let stamp = time_stamp(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
     let part = |from: usize, to: usize| stamp.get(from..to).unwrap_or_default();
-    format!(
-        "{}-{}-{} {}:{}:{}",
-        part(0, 4),
-        part(4, 6),
-        part(6, 8),
-        part(8, 10),
-        part(10, 12),
-        part(12, 14)
-    )
+    format!("{}-{}-{} {}:{}:{}", part(0, 4), part(4, 6), part(6, 8), part(8, 10), part(10, 12), part(12, 14))
 }
 
 /// Shows what a run did.
@@ -87,7 +79,8 @@ pub fn show(run: &str, places: &Places, output: &Output) -> Result<Code, Failure
 
 fn text(record: &Record) -> String {
     let header = &record.header;
-    let mut text = format!("run {} of {} UTC\n  {}\n", number(&record.name), moment(header.started), printable(&header.command));
+    let mut text =
+        format!("run {} of {} UTC\n  {}\n", number(&record.name), moment(header.started), printable(&header.command));
     if let Some(undoes) = &header.undoes {
         text += &format!("  takes back run {}\n", number(undoes));
     }
@@ -106,7 +99,7 @@ fn text(record: &Record) -> String {
             Some(ended) => ended.error.as_ref().map_or(String::new(), |error| format!(" (failed: {error})")),
         };
         let grade = match operation.way_back().grade {
-            Grade::Exact => "",
+            Grade::Exact | Grade::Needless => "",
             Grade::BestEffort => " [undo: best effort]",
             Grade::Impossible => " [cannot be undone]",
         };
@@ -124,7 +117,10 @@ fn text(record: &Record) -> String {
         Some(finish) => match (&finish.error, &finish.summary) {
             (Some(error), _) => text += &format!("failed: {}\n", printable(error)),
             (None, Some(summary)) => {
-                text += &format!("{} changed, {} up to date, {} skipped\n", summary.changed, summary.up_to_date, summary.skipped);
+                text += &format!(
+                    "{} changed, {} up to date, {} skipped\n",
+                    summary.changed, summary.up_to_date, summary.skipped
+                );
             }
             (None, None) => {}
         },

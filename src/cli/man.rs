@@ -14,7 +14,7 @@ pub fn man(out: Option<&Path>) -> Result<Code, Failure> {
     disk::create_dirs(directory)?;
     for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
         let name = format!("brasa-{}", subcommand.get_name());
-        let text = page(subcommand.clone().name(name.clone()).display_name(name.clone()))?;
+        let text = page(subcommand.clone().display_name(name.clone()))?;
         disk::write_atomic(&directory.join(format!("{name}.1")), &text)?;
     }
     disk::write_atomic(&directory.join("brasa.1"), &page(command)?)?;

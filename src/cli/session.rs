@@ -107,7 +107,9 @@ impl Session {
         let set = self.settings.text("json_attribs").map_err(Error::from)?.map(str::to_owned);
         let Some((name, bytes)) = dna_bytes(input.json_attributes.clone().or(set).as_deref(), probe)? else {
             if self.override_run_list.is_none() {
-                complain("warning: no run-list was given (-j FILE), and neither /etc/brasa/dna.json nor /etc/chef/dna.json is there");
+                complain(
+                    "warning: no run-list was given (-j FILE), and neither /etc/brasa/dna.json nor /etc/chef/dna.json is there",
+                );
             }
             return Ok(());
         };
@@ -204,11 +206,19 @@ fn dna_bytes(given: Option<&str>, probe: &dyn Probe) -> Result<Option<(String, V
         return Ok(Some(("standard input".to_owned(), disk::read_standard_input(limit)?)));
     }
     if name.starts_with("http://") || name.starts_with("https://") {
-        let request =
-            Request { url: name.clone(), checksum: None, headers: Vec::new(), conditional: false, timeout: Seconds(300) };
+        let request = Request {
+            url: name.clone(),
+            checksum: None,
+            headers: Vec::new(),
+            conditional: false,
+            timeout: Seconds(300),
+        };
         let fetched = probe.fetch(&request)?;
         let Some(bytes) = fetched.content.bytes() else {
-            return Err(Failure::input(format!("what `{name}` gave has {} bytes: too much for a dna.json", fetched.content.size())));
+            return Err(Failure::input(format!(
+                "what `{name}` gave has {} bytes: too much for a dna.json",
+                fetched.content.size()
+            )));
         };
         return Ok(Some((name, bytes.to_vec())));
     }

@@ -38,7 +38,10 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
         Format::Human => {
             let mut said = format!("took back {} of {} operations", undone.taken_back.len(), plan.items.len());
             if let Some(run) = &undone.run {
-                said += &format!(" (this is run {}, which can be undone too)", run.split('-').next().unwrap_or(run).trim_start_matches('0'));
+                said += &format!(
+                    " (this is run {}, which can be undone too)",
+                    run.split('-').next().unwrap_or(run).trim_start_matches('0')
+                );
             }
             for stays in &undone.stays {
                 said += &format!("\n  stays: {}", printable(stays));
@@ -53,7 +56,8 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
 }
 
 fn text(plan: &UndoPlan) -> String {
-    let mut text = format!("taking back run {}:\n", plan.run.split('-').next().unwrap_or(&plan.run).trim_start_matches('0'));
+    let mut text =
+        format!("taking back run {}:\n", plan.run.split('-').next().unwrap_or(&plan.run).trim_start_matches('0'));
     for item in &plan.items {
         text += &format!("  {}\n", printable(&line(item)));
         if let Some(note) = &item.note {
@@ -80,6 +84,7 @@ fn line(item: &UndoItem) -> String {
         Grade::Exact => "exact      ",
         Grade::BestEffort => "best effort",
         Grade::Impossible => "impossible ",
+        Grade::Needless => "needless   ",
     };
     let ways: Vec<_> = item.operations.iter().map(describe).collect();
     let way = if ways.is_empty() { "stays as it is".to_owned() } else { ways.join("; ") };

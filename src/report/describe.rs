@@ -45,11 +45,13 @@ fn sign_of(operation: &Op, changed: &Changed) -> Sign {
         Op::Write(_) | Op::Link { .. } | Op::SetMeta { .. } => Sign::Change,
         Op::Mkdir { .. } => Sign::Add,
         Op::Remove { .. } => Sign::Remove,
-        Op::Packages(transaction) => match (transaction.install.is_empty(), transaction.remove.len() + transaction.purge.len()) {
-            (false, 0) => Sign::Add,
-            (true, _) => Sign::Remove,
-            (false, _) => Sign::Change,
-        },
+        Op::Packages(transaction) => {
+            match (transaction.install.is_empty(), transaction.remove.len() + transaction.purge.len()) {
+                (false, 0) => Sign::Add,
+                (true, _) => Sign::Remove,
+                (false, _) => Sign::Change,
+            }
+        }
         Op::Account(AccountChange::CreateUser { .. } | AccountChange::CreateGroup { .. }) => Sign::Add,
         Op::Account(AccountChange::RemoveUser { .. } | AccountChange::RemoveGroup { .. }) => Sign::Remove,
         Op::Account(AccountChange::ModifyUser { .. } | AccountChange::ModifyGroup { .. }) => Sign::Change,
@@ -62,7 +64,14 @@ fn sign_of(operation: &Op, changed: &Changed) -> Sign {
 pub fn describe(operation: &Op) -> String {
     match operation {
         Op::Write(write) => {
-            format!("write {} ({} bytes, {} {}:{})", write.path.display(), write.content.size(), write.mode, write.owner, write.group)
+            format!(
+                "write {} ({} bytes, {} {}:{})",
+                write.path.display(),
+                write.content.size(),
+                write.mode,
+                write.owner,
+                write.group
+            )
         }
         Op::SetMeta { path, mode, owner, group } => format!("set {} to {mode} {owner}:{group}", path.display()),
         Op::Mkdir { path, mode, owner, group } => format!("make directory {} ({mode} {owner}:{group})", path.display()),

@@ -2,14 +2,11 @@ use std::io::{self, Write};
 
 use brasa::{
     event::{Cause, Event, Outcome, Summary},
+    host::LogLevel,
     resource::Changed,
 };
 
-use super::{
-    Report, Sign, Style, Verdict, describe,
-    describe::package_line,
-    printable, sign,
-};
+use super::{Report, Sign, Style, Verdict, describe, describe::package_line, printable, sign};
 
 /// The report for people: changes and failures; what is unchanged is counted.
 pub struct Human<W> {
@@ -40,7 +37,10 @@ impl<W: Write> Human<W> {
             }
             Event::Owed { debts, dropped } => {
                 for debt in *debts {
-                    let line = format!("still owed by an earlier run: {} to {} (because of {})", debt.to, debt.action, debt.by);
+                    let line = format!(
+                        "still owed by an earlier run: {} to {} (because of {})",
+                        debt.to, debt.action, debt.by
+                    );
                     writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
                 }
                 for debt in *dropped {
@@ -53,6 +53,14 @@ impl<W: Write> Human<W> {
                 Ok(())
             }
             Event::Begun { .. } | Event::Progress(_) | Event::Finished { .. } => Ok(()),
+            Event::Noted { level, message, .. } => {
+                let shown = match level {
+                    LogLevel::Debug => self.verbosity > 1,
+                    LogLevel::Info => self.verbosity > 0,
+                    LogLevel::Warn | LogLevel::Error => true,
+                };
+                if shown { writeln!(self.out, "{} {}", self.style.yellow("!"), printable(message)) } else { Ok(()) }
+            }
             Event::Retried { resource, action, error, left } => {
                 let line = format!("{resource} {action}: {error}; trying again ({left} left)");
                 writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))

@@ -15,6 +15,7 @@ pub struct Document<W> {
     recipes: Value,
     dry: bool,
     owed: Vec<Value>,
+    notes: Vec<Value>,
     actions: Vec<Value>,
     failures: Vec<String>,
 }
@@ -22,7 +23,16 @@ pub struct Document<W> {
 impl<W: Write> Document<W> {
     /// A report to `out` of a run of this command.
     pub const fn new(out: W, command: &'static str) -> Self {
-        Self { out, command, recipes: Value::Null, dry: false, owed: Vec::new(), actions: Vec::new(), failures: Vec::new() }
+        Self {
+            out,
+            command,
+            recipes: Value::Null,
+            dry: false,
+            owed: Vec::new(),
+            notes: Vec::new(),
+            actions: Vec::new(),
+            failures: Vec::new(),
+        }
     }
 }
 
@@ -46,6 +56,7 @@ impl<W: Write> Report for Document<W> {
                 self.actions.push(action);
             }
             Event::Finished { failures, .. } => self.failures.clone_from(failures),
+            Event::Noted { .. } => self.notes.push(value(event)),
             Event::Begun { .. } | Event::Retried { .. } | Event::Progress(_) => {}
         }
     }
@@ -64,6 +75,9 @@ impl<W: Write> Report for Document<W> {
             "actions": self.actions,
             "failures": self.failures,
         });
+        if !self.notes.is_empty() {
+            document["notes"] = json!(self.notes);
+        }
         if !self.owed.is_empty() {
             document["owed"] = json!(self.owed);
         }

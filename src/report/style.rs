@@ -66,11 +66,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().all(harmless) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(
-        text.chars()
-            .map(|c| if harmless(c) { c.to_string() } else { c.escape_unicode().to_string() })
-            .collect(),
-    )
+    Cow::Owned(text.chars().map(|c| if harmless(c) { c.to_string() } else { c.escape_unicode().to_string() }).collect())
 }
 
 #[cfg(test)]

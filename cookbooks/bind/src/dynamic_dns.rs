@@ -1,7 +1,11 @@
 //! Points this host's name at its address, with an update signed by a TSIG key, at boot and whenever the address changes.
 use std::path::{Path, PathBuf};
 
-use brasa::{host::Init, prelude::*};
+use brasa::{
+    host::{Init, LogLevel},
+    prelude::*,
+    resources::template::Source,
+};
 use serde::{Deserialize, Serialize};
 
 /// `node["dynamic_dns"]`.
@@ -45,22 +49,10 @@ impl AttributeSet for DynamicDns {
     const KEY: &'static str = "dynamic_dns";
 }
 
-/// What the updater script is made from.
-#[derive(Serialize)]
-struct Updater<'a> {
-    server: Option<&'a str>,
-    zone: Option<&'a str>,
-    hostname: Option<&'a str>,
-    ttl: u32,
-    ipv6: bool,
-    interface: Option<&'a str>,
-    keyfile: &'a Path,
-}
-
 /// What the units and hooks are made from.
-#[derive(Serialize)]
-struct Paths<'a> {
-    script: &'a str,
+#[derive(Clone, Copy, Serialize)]
+struct Paths {
+    script: &'static str,
 }
 
 /// Where the keys lie: uploaded there before the run, as in the article.
@@ -69,7 +61,8 @@ const SCRIPT: &str = "/usr/local/sbin/dyndns-update";
 const UNIT: &str = "dyndns-update.service";
 const TIMER: &str = "dyndns-update.timer";
 
-static UPDATER: Source<Updater> = Source::new("dyndns-update.sh.tera", include_str!("../templates/dyndns-update.sh.tera"));
+static UPDATER: Source<DynamicDns> =
+    Source::new("dyndns-update.sh.tera", include_str!("../templates/dyndns-update.sh.tera"));
 static SERVICE: Source<Paths> =
     Source::new("dyndns-update.service.tera", include_str!("../templates/dyndns-update.service.tera"));
 static HOOK: Source<Paths> = Source::new("address-hook.sh.tera", include_str!("../templates/address-hook.sh.tera"));
@@ -96,34 +89,32 @@ pub fn dynamic_dns(r: &mut Recipe) -> Result<()> {
         r.add(File::at(key).mode(0o600).owner("root").group("root").only_if(exists(key)));
     }
     if dns.server.is_none() {
-        r.add(Log::warn(
-            "bind::dynamic_dns: no name server is configured, so no update will be sent; \
-             set `dynamic_dns.server` (and `dynamic_dns.zone`) in dna.json",
-        ));
+        r.add(
+            Log::new("dynamic_dns.server").message(
+                "bind::dynamic_dns: no name server is configured, so no update will be sent; \
+                 set `dynamic_dns.server` (and `dynamic_dns.zone`) in dna.json",
+            )
+            .level(LogLevel::Warn),
+        );
     }
 
-    let updater = Updater {
-        server: dns.server.as_deref(),
-        zone: dns.zone.as_deref(),
-        hostname: dns.hostname.as_deref(),
-        ttl: dns.ttl,
-        ipv6: dns.ipv6,
-        interface: dns.interface.as_deref(),
-        keyfile: &dns.tsig_private,
-    };
     let paths = Paths { script: SCRIPT };
     let script = r.add(
-        Template::render(SCRIPT, &UPDATER, updater)?.mode(0o755).owner("root").group("root").verify("sh -n %{path}"),
+        Template::render(SCRIPT, &UPDATER, dns.clone())?
+            .mode(0o755)
+            .owner("root")
+            .group("root")
+            .verify("sh -n %{path}"),
     );
     for directory in HOOKS {
-        let hook = Template::render(Path::new(directory).join("dyndns-update"), &HOOK, &paths)?;
+        let hook = Template::render(Path::new(directory).join("dyndns-update"), &HOOK, paths)?;
         r.add(hook.mode(0o755).owner("root").group("root").only_if(exists(directory)));
     }
 
     let systemd = || when("systemd is here", |probe| Ok(matches!(probe.init()?, Init::Systemd | Init::SystemdOffline)));
     let running = || when("systemd is running", |probe| Ok(probe.init()? == Init::Systemd));
-    let service = Template::render("/unused", &SERVICE, &paths)?;
-    r.add(SystemdUnit::named(UNIT).content(service.text()).only_if(systemd()));
+    let service = Template::render("/unused", &SERVICE, paths)?;
+    r.add(SystemdUnit::named(UNIT).content(service.text()).action(systemd_unit::Create).only_if(systemd()));
     r.add(
         SystemdUnit::named(TIMER)
             .content(include_str!("../templates/dyndns-update.timer"))
@@ -133,13 +124,11 @@ pub fn dynamic_dns(r: &mut Recipe) -> Result<()> {
     r.add(Service::named(TIMER).action(service::Start).only_if(running()));
     if dns.server.is_some() {
         // A changed script (another server, another name) should not wait for the timer.
-        r.add(
-            Service::named(UNIT)
-                .nothing()
-                .only_if(running())
-                .only_if(exists(&dns.tsig_private))
-                .subscribes(service::Restart, script, Delayed),
-        );
+        r.add(Service::named(UNIT).nothing().only_if(running()).only_if(exists(&dns.tsig_private)).subscribes(
+            service::Restart,
+            script,
+            Delayed,
+        ));
     }
     Ok(())
 }

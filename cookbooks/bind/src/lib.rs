@@ -20,8 +20,8 @@ pub const NAMED: Id<Service> = Id::named("named");
 pub fn default(r: &mut Recipe) -> Result<()> {
     let package = match r.node().facts().family() {
         Family::Debian => "bind9",
-        Family::Rhel | Family::Fedora | Family::Amazon => "bind",
-        family => return Err(unsupported("bind", family)),
+        Family::Rhel | Family::Fedora => "bind",
+        Family::Suse | Family::Arch | Family::Alpine | Family::Other => return Err(r.node().unsupported("bind")),
     };
     r.add(Package::named(package));
     r.add(Service::named(NAMED.name()).action([service::Enable, service::Start]));

@@ -14,11 +14,11 @@ pub fn cookbook() -> Cookbook {
 pub fn default(r: &mut Recipe) -> Result<()> {
     let packages: &[&str] = match r.node().facts().family() {
         Family::Debian => &["build-essential", "binutils-doc", "autoconf", "flex", "bison"],
-        Family::Rhel | Family::Fedora | Family::Amazon => {
-            &["gcc", "gcc-c++", "kernel-devel", "make", "autoconf", "flex", "bison"]
+        Family::Rhel | Family::Fedora => &["gcc", "gcc-c++", "kernel-devel", "make", "autoconf", "flex", "bison"],
+        Family::Suse | Family::Arch | Family::Alpine | Family::Other => {
+            return Err(r.node().unsupported("build-essential"));
         }
-        family => return Err(unsupported("build-essential", family)),
     };
-    r.add(Package::all(packages));
+    r.add(Package::all(packages.iter().copied()));
     Ok(())
 }

@@ -15,8 +15,8 @@ pub fn default(r: &mut Recipe) -> Result<()> {
     let package = match r.node().facts().family() {
         // From Debian 13 on a virtual package of bind9-dnsutils: the package resource resolves it.
         Family::Debian => "dnsutils",
-        Family::Rhel | Family::Fedora | Family::Amazon => "bind-utils",
-        family => return Err(unsupported("dnsutils", family)),
+        Family::Rhel | Family::Fedora => "bind-utils",
+        Family::Suse | Family::Arch | Family::Alpine | Family::Other => return Err(r.node().unsupported("dnsutils")),
     };
     r.add(Package::named(package));
     Ok(())

@@ -40,10 +40,10 @@ pub fn default(r: &mut Recipe) -> Result<()> {
     let packages: &[&str] = match r.node().facts().family() {
         // rubygems is part of ruby (or provided by it) on every supported release.
         Family::Debian => &["ruby", "ruby-dev"],
-        Family::Rhel | Family::Fedora | Family::Amazon => &["ruby", "rubygems", "ruby-devel"],
-        family => return Err(unsupported("gems", family)),
+        Family::Rhel | Family::Fedora => &["ruby", "rubygems", "ruby-devel"],
+        Family::Suse | Family::Arch | Family::Alpine | Family::Other => return Err(r.node().unsupported("gems")),
     };
-    r.add(Package::all(packages));
+    r.add(Package::all(packages.iter().copied()));
     for gem in gems.0 {
         let mut package = GemPackage::named(gem.name);
         if let Some(version) = gem.version {

@@ -1,5 +1,5 @@
 use super::Attributes;
-use crate::facts::Facts;
+use crate::{Error, Fault, facts::Facts};
 
 /// What recipes see of the machine they are for: who it is and what was written about it. It does not change during a run.
 pub struct Node<'m> {
@@ -42,5 +42,14 @@ impl<'m> Node<'m> {
     #[must_use]
     pub const fn facts(&self) -> &Facts<'m> {
         &self.facts
+    }
+
+    /// What a recipe returns that knows nothing to install on this platform.
+    #[must_use]
+    pub fn unsupported(&self, cookbook: &str) -> Error {
+        let platform = self.facts.platform().unwrap_or("unknown");
+        Fault::new(format!("cookbook `{cookbook}` knows no packages for platform `{platform}`"))
+            .hint("take it out of the run-list, or use a cookbook of your own in its place")
+            .into()
     }
 }

@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_line_is_told_and_is_no_change() {
-        let machine = Fake::new();
+        let machine = Fake::debian("12");
         let node = Node::new("test", None, Attributes::default(), Facts::new(&machine));
         let run = compile_function(&node, "test::log", recipe).unwrap();
         let mut told = Vec::new();

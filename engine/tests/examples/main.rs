@@ -24,7 +24,7 @@ fn each_kind_has_an_example_here() {
 
 #[test]
 fn nothing_is_wrong_with_them() {
-    let machine = Fake::new();
+    let machine = Fake::debian("12");
     let node = Node::new("test", None, Attributes::default(), Facts::new(&machine));
     let run = compile_function(&node, "examples", recipe::examples).unwrap();
     let declared: Vec<String> = run.outlines().into_iter().map(|outline| outline.id).collect();

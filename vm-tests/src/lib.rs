@@ -1,0 +1,58 @@
+//! The lab: real operating systems in throwaway containers, for scenarios that need a real package manager or init.
+//!
+//! ```text
+//! cache      $BRASA_LAB or target/lab: what is made once and kept, each with the hash of its recipe in its name
+//! roots      base systems: Debian 12, and the same made to look like EL 9 with a real dnf
+//! deb rpm    signed local repositories of synthetic packages (lab-app, lab-bad, lab-slow, ..)
+//! article    a signed local repository of the real Debian packages that the article's run-list needs
+//! gems       a local gem source
+//! container  a throwaway overlay of a root, booted with systemd or not; gone when dropped, also after a panic or a kill
+//! command    commands in a container: run, run in the background, kill -9
+//! snapshot   every path that a run must not touch, to compare before and after
+//! binary     the program as it is shipped: static, release
+//! ```
+//!
+//! A scenario reads:
+//!
+//! ```ignore
+//! let machine = Container::of(lab::root(lab::DEBIAN)?).brasa(lab::binary()?).repository(&lab::deb_repo()?).start()?;
+//! machine.run(["apt-get", "-qq", "update"]).success();
+//! ```
+//!
+//! Everything needs root on a Debian or Ubuntu host; what the host lacks is installed with `apt-get`. Nothing here
+//! needs a network once the cache is filled, and containers have none unless they ask for it.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "test machinery: it drives containers from outside and is no part of the program"
+)]
+
+mod article;
+mod binary;
+mod cache;
+mod command;
+mod container;
+mod deb;
+mod error;
+mod gems;
+mod host;
+mod repository;
+mod roots;
+mod rpm;
+mod signing;
+mod snapshot;
+
+pub use article::{ARTICLE_PACKAGES, article_repo};
+pub use binary::{binary, target_directory, workspace};
+pub use cache::Artefact;
+pub use command::{Command, Output, Running};
+pub use container::{Container, ContainerOptions};
+pub use deb::deb_repo;
+pub use error::{Error, Result};
+pub use gems::gem_repo;
+pub use host::{announce, call, need, require_root};
+pub use repository::Repository;
+pub use roots::{Base, DEBIAN, EL9, root};
+pub use rpm::rpm_repo;
+pub use rustix::process::Signal;
+pub use snapshot::{Snapshot, UNWATCHED, WATCHED};

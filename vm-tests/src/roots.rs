@@ -1,0 +1,134 @@
+//! Base systems: directories that containers are overlays of.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::cache::{self, Artefact};
+use crate::error::{Error, Result};
+use crate::host::{call, need, require_root};
+use crate::repository::mount_point;
+use crate::rpm::rpm_repo;
+use crate::signing;
+
+/// What a base system is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Base {
+    /// Its name in the cache.
+    pub name: &'static str,
+    /// The Debian release.
+    pub suite: &'static str,
+    /// Packages beside the minimal base and systemd.
+    pub packages: &'static [&'static str],
+    /// Whether it is made to look like EL 9 and trusts the lab's key.
+    pub el: bool,
+}
+
+/// Debian 12 with systemd.
+pub const DEBIAN: Base = Base { name: "debian", suite: "bookworm", packages: &[], el: false };
+
+/// A real dnf 4 and rpm with EL's settings and identity. Its base files come from Debian; there is no SELinux.
+pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", "dnf-plugins-core", "rpm"], el: true };
+
+/// In every base system: an init, what packages' scripts expect, and enough to look around.
+const COMMON: &[&str] = &["systemd-sysv", "dbus", "apt-utils", "passwd", "procps", "iproute2", "ca-certificates"];
+
+/// Makes a Debian with dnf look like EL 9, with EL's defaults in place of Debian's own.
+const EL_SETUP: &str = r#"set -e
+mkdir -p /etc/yum.repos.d /etc/rpm /etc/dnf/plugins
+echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros
+printf '[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\nskip_if_unavailable=False\n' >/etc/dnf/dnf.conf
+printf '[main]\nenabled=0\n' >/etc/dnf/plugins/local.conf
+rm -f /etc/os-release
+printf 'NAME="Lab Linux"\nID="rhel"\nID_LIKE="fedora"\nVERSION_ID="9.4"\nPLATFORM_ID="platform:el9"\nPRETTY_NAME="Lab Linux 9.4"\n' >/etc/os-release
+echo 'Lab Linux release 9.4' >/etc/redhat-release
+ln -sf dnf /usr/bin/yum
+rpm --import "$1/key.asc"
+rpm --quiet -U "$1/lab-base-9-1.noarch.rpm"
+"#;
+
+/// Returns a base system, making it if it is not in the cache (half a minute to two).
+///
+/// # Errors
+/// [`Error::NotRoot`]; [`Error::Call`] if the mirror or a tool fails.
+pub fn root(base: Base) -> Result<Artefact> {
+    require_root("making a base system")?;
+    let mut recipe = format!("{base:?} {COMMON:?} 2\n");
+    if base.el {
+        recipe.push_str(&signing::key()?.identity());
+        recipe.push_str(EL_SETUP);
+    }
+    cache::artefact(base.name, &recipe, |directory| {
+        need(&[("mmdebstrap", "mmdebstrap"), ("systemd-nspawn", "systemd-container")])?;
+        bootstrap(base, directory)?;
+        finish(directory).map_err(Error::io(format!("finish the base system `{}`", base.name)))?;
+        if base.el { look_like_el(directory) } else { Ok(()) }
+    })
+}
+
+fn bootstrap(base: Base, directory: &Path) -> Result<()> {
+    let mirror = mirror()?;
+    let packages = [COMMON, base.packages].concat().join(",");
+    let mut command = Command::new("mmdebstrap");
+    command.args(["--quiet", "--mode=root", "--variant=minbase", "--format=directory", "--skip=cleanup/apt/lists"]);
+    command.arg(format!("--include={packages}"));
+    // A mirror frozen at a date serves lists that have expired.
+    command.arg("--aptopt=Acquire::Check-Valid-Until \"false\"");
+    command.arg("--aptopt=Acquire::Retries \"5\"");
+    for option in [
+        "path-exclude=/usr/share/man/*",
+        "path-exclude=/usr/share/doc/*",
+        "path-include=/usr/share/doc/*/copyright",
+        "force-unsafe-io",
+    ] {
+        command.arg(format!("--dpkgopt={option}"));
+    }
+    // mmdebstrap wants to make the directory itself, or to find it empty.
+    command.arg(base.suite).arg(directory).arg(mirror);
+    call(&format!("make the base system `{}`", base.name), &mut command).map(drop)
+}
+
+/// The Debian mirror that the host uses, or the public one: `$BRASA_MIRROR` overrides both.
+fn mirror() -> Result<String> {
+    if let Ok(mirror) = std::env::var("BRASA_MIRROR") {
+        return Ok(mirror);
+    }
+    let mut targets = Command::new("apt-get");
+    targets.args([
+        "indextargets",
+        "--format",
+        "$(REPO_URI)",
+        "Created-By: Packages",
+        "Origin: Debian",
+        "Component: main",
+    ]);
+    let listed = call("read the host's package sources", &mut targets)?;
+    Ok(listed.lines().next().unwrap_or("http://deb.debian.org/debian").to_owned())
+}
+
+fn finish(directory: &Path) -> std::io::Result<()> {
+    // Only the making was to be fast and unsafe: containers are to behave as shipped.
+    let options = directory.join("etc/dpkg/dpkg.cfg.d/99mmdebstrap");
+    let text = fs::read_to_string(&options)?;
+    let kept: Vec<&str> = text.lines().filter(|line| !line.contains("force-unsafe-io")).collect();
+    fs::write(&options, kept.join("\n") + "\n")?;
+    // mmdebstrap copies these from the host; scenarios are to see the same machine everywhere.
+    fs::write(directory.join("etc/hostname"), "machine\n")?;
+    fs::write(
+        directory.join("etc/hosts"),
+        "127.0.0.1 localhost\n::1 localhost\n127.0.1.1 machine.example.com machine\n",
+    )?;
+    fs::write(directory.join("etc/resolv.conf"), "")?;
+    // Empty: a new id at each boot.
+    fs::write(directory.join("etc/machine-id"), "")
+}
+
+fn look_like_el(directory: &Path) -> Result<()> {
+    let repository = rpm_repo()?;
+    let at = mount_point(repository.artefact().name());
+    let mut command = Command::new("systemd-nspawn");
+    command.args(["--quiet", "--register=no", "--keep-unit", "--as-pid2", "--console=pipe", "--private-network"]);
+    command.arg(format!("--bind-ro={}:{at}", repository.artefact().path().display()));
+    command.arg("-D").arg(directory).args(["sh", "-c", EL_SETUP, "setup", &at]);
+    call("make the base system look like EL 9", &mut command).map(drop)
+}

@@ -1,0 +1,169 @@
+//! The dnf repository of the same synthetic packages as RPMs.
+//!
+//! `lab-base` stands for the distribution: it provides /bin/sh and system-release, so that scriptlets and `$releasever`
+//! resolve in a root whose own files did not come from RPMs. `lab-bad` is refused by its `%pre`; there is no `lab-ask`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::cache;
+use crate::deb::app_unit;
+use crate::error::{Error, Result};
+use crate::host::{call, need};
+use crate::repository::{Repository, publish_key};
+use crate::signing::{self, Keyring, SIGNER};
+
+const APP_INSTALLED: &str = "if [ -d /run/systemd/system ]; then systemctl daemon-reload; [ $1 = 1 ] || systemctl try-restart lab-app.service; fi";
+
+const APP_LEAVING: &str =
+    "if [ $1 = 0 ] && [ -d /run/systemd/system ]; then systemctl disable --now lab-app.service; fi";
+
+/// The signed dnf repository of synthetic packages.
+///
+/// # Errors
+/// [`Error`] if a tool that it needs cannot be had or fails.
+pub fn rpm_repo() -> Result<Repository> {
+    need(&[("rpmbuild", "rpm"), ("rpmsign", "rpm"), ("createrepo_c", "createrepo-c"), ("gpg", "gnupg")])?;
+    let recipe = format!("{}\n{}\n{}", signing::key()?.identity(), include_str!("rpm.rs"), app_unit("1.0"));
+    let artefact = cache::artefact("rpm", &recipe, |directory| {
+        for package in packages() {
+            package.build(directory)?;
+        }
+        cache::remove(&directory.join("build"))?;
+        sign(directory)?;
+        publish_key(directory)
+    })?;
+    Ok(Repository::dnf(artefact))
+}
+
+fn packages() -> Vec<Package> {
+    let mut all = vec![
+        Package::new("lab-base", "9").tag("Provides: /bin/sh").tag("Provides: system-release = 9, redhat-release = 9"),
+        Package::new("lab-lib", "1.0"),
+        Package::new("lab-lib", "1.1"),
+    ];
+    for version in ["1.0", "1.1", "2.0"] {
+        all.push(
+            Package::new("lab-app", version)
+                .tag("Requires: lab-lib >= 1.0")
+                .tag("Recommends: lab-doc")
+                .tag("Provides: lab-virtual")
+                .file("/etc/lab-app.conf", &format!("shipped={}\n", &version[..1]))
+                .file("/usr/lib/systemd/system/lab-app.service", &app_unit(version))
+                .script("post", APP_INSTALLED)
+                .script("preun", APP_LEAVING),
+        );
+    }
+    all.push(Package::new("lab-doc", "1.0"));
+    all.push(Package::new("lab-other", "1.0").tag("Provides: lab-virtual"));
+    all.push(Package::new("lab-conflict", "1.0").tag("Conflicts: lab-app"));
+    all.push(Package::new("lab-epoch", "0.9").tag("Epoch: 1"));
+    all.push(Package::new("lab-bad", "1.0").script("pre", "[ -e /etc/lab-bad.ok ]"));
+    all.push(Package::new("lab-slow", "1.0").script("post", "sleep 3"));
+    all.extend((1..=10).map(|number| Package::new(format!("lab-small-{number:02}"), "1.0")));
+    all
+}
+
+/// Signs the packages, indexes them and signs the index.
+fn sign(directory: &Path) -> Result<()> {
+    let keyring = Keyring::with_key()?;
+    let reading = || Error::io(format!("read `{}`", directory.display()));
+    let mut packages = Vec::new();
+    for entry in fs::read_dir(directory).map_err(reading())? {
+        let path = entry.map_err(reading())?.path();
+        if path.extension().is_some_and(|extension| extension == "rpm") {
+            packages.push(path);
+        }
+    }
+    let mut sign = Command::new("rpmsign");
+    sign.env("GNUPGHOME", keyring.home()).args(["--define", &format!("_gpg_name {SIGNER}")]);
+    if let Some(gpg) = crate::host::find("gpg") {
+        sign.args(["--define", &format!("__gpg {}", gpg.display())]);
+    }
+    sign.args(["--define", "_gpg_digest_algo sha256", "--addsign"]).args(packages);
+    call("sign the RPMs", &mut sign)?;
+    call("index the RPMs", Command::new("createrepo_c").arg("--quiet").arg(directory))?;
+    let index = directory.join("repodata/repomd.xml");
+    call("sign the index of the RPMs", keyring.gpg().args(["--armor", "--detach-sign"]).arg(index))?;
+    Ok(())
+}
+
+/// A package about to be built.
+struct Package {
+    name: String,
+    version: &'static str,
+    tags: Vec<&'static str>,
+    files: Vec<(String, String)>,
+    scripts: Vec<(&'static str, &'static str)>,
+}
+
+impl Package {
+    fn new(name: impl Into<String>, version: &'static str) -> Self {
+        let name = name.into();
+        let marker = (format!("/usr/share/lab/{name}"), format!("{version}\n"));
+        Self { name, version, tags: Vec::new(), files: vec![marker], scripts: Vec::new() }
+    }
+
+    fn tag(mut self, line: &'static str) -> Self {
+        self.tags.push(line);
+        self
+    }
+
+    fn file(mut self, path: &str, content: &str) -> Self {
+        self.files.push((path.to_owned(), content.to_owned()));
+        self
+    }
+
+    fn script(mut self, name: &'static str, body: &'static str) -> Self {
+        self.scripts.push((name, body));
+        self
+    }
+
+    /// Writes `NAME-VERSION-1.noarch.rpm` into `directory`.
+    fn build(&self, directory: &Path) -> Result<()> {
+        let doing = format!("build the RPM `{}`", self.name);
+        let build = directory.join("build");
+        fs::create_dir_all(&build).map_err(Error::io(&doing))?;
+        let file = build.join("package.spec");
+        fs::write(&file, self.spec()).map_err(Error::io(&doing))?;
+        let mut rpmbuild = Command::new("rpmbuild");
+        rpmbuild.args(["--quiet", "-bb"]);
+        for define in [
+            format!("_topdir {}", build.display()),
+            format!("_rpmdir {}", directory.display()),
+            "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm".to_owned(),
+            "_binary_payload w0.gzdio".to_owned(),
+            // Nothing to strip or compress, and Debian's hooks would look for tools of EL.
+            "__os_install_post %{nil}".to_owned(),
+        ] {
+            rpmbuild.args(["--define", &define]);
+        }
+        call(&doing, rpmbuild.arg(&file)).map(drop)
+    }
+
+    fn spec(&self) -> String {
+        let mut spec = format!(
+            "Name: {}\nVersion: {}\nRelease: 1\nSummary: synthetic\nLicense: MIT\nBuildArch: noarch\n",
+            self.name, self.version
+        );
+        for tag in &self.tags {
+            spec.push_str(tag);
+            spec.push('\n');
+        }
+        spec.push_str("%description\nSynthetic test package.\n%install\n");
+        let mut listed = String::new();
+        for (path, content) in &self.files {
+            let (directory, _) = path.rsplit_once('/').expect("a path of a package is absolute");
+            write!(spec, "install -d %{{buildroot}}{directory}\ncat >%{{buildroot}}{path} <<'END'\n{content}END\n")
+                .expect("a String takes all text");
+            let mark = if path.starts_with("/etc/") { "%config(noreplace) " } else { "" };
+            listed.push_str(&format!("{mark}{path}\n"));
+        }
+        for (name, body) in &self.scripts {
+            spec.push_str(&format!("%{name}\n{body}\n"));
+        }
+        spec + "%files\n" + &listed
+    }
+}
