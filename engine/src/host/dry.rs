@@ -14,7 +14,7 @@ use std::{
 use super::{
     AccountChange, Active, Answer, Candidate, Command, Enabled, Entry, EntryKind, Fetched, Group, Host, Init,
     Interface, Kernel, Op, PackageChange, PackageState, Performed, Probe, Provider, Request, ServiceState, ServiceVerb,
-    Transaction, User, Write, overlay::Overlay,
+    Transaction, User, Write, overlay::Overlay, unit_name,
 };
 use crate::{
     Error, Result,
@@ -45,6 +45,8 @@ pub struct Dry<'a> {
     groups: BTreeMap<String, Option<Group>>,
     /// Homes that `useradd` will make, with modes of its own choice.
     homes: BTreeSet<PathBuf>,
+    /// Located paths that will be names of one file.
+    hard_links: Vec<(PathBuf, PathBuf)>,
     commands: Vec<String>,
     operations: Vec<Op>,
     changes: Vec<(Provider, PackageChange)>,
@@ -101,6 +103,7 @@ impl<'a> Dry<'a> {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             homes: BTreeSet::new(),
+            hard_links: Vec::new(),
             commands: Vec::new(),
             operations: Vec::new(),
             changes: Vec::new(),
@@ -256,8 +259,19 @@ impl<'a> Dry<'a> {
         self.unless_doubtful(before, Error::Missing { kind: "group", name: name.to_owned(), why: None })
     }
 
-    fn put(&mut self, path: &Path, entry: Entry) -> Result<()> {
+    fn put(&mut self, path: &Path, mut entry: Entry) -> Result<()> {
         let located = self.files.place(self.below, path)?;
+        // A number is shown as the name that has it.
+        if entry.owner.parse::<u32>().is_ok()
+            && let Some(user) = self.user(&entry.owner)?
+        {
+            entry.owner = user.name;
+        }
+        if entry.group.parse::<u32>().is_ok()
+            && let Some(group) = self.group(&entry.group)?
+        {
+            entry.group = group.name;
+        }
         self.files.set(located, entry);
         Ok(())
     }
@@ -310,8 +324,12 @@ impl<'a> Dry<'a> {
 
     fn write(&mut self, write: &Write) -> Result<Performed> {
         let Write { path, content, mode, owner, group, .. } = write;
-        if let Some(EntryKind::Directory) = self.peek(path)?.map(|entry| entry.kind) {
-            return Err(Error::io("write", path)(io::ErrorKind::IsADirectory.into()));
+        match self.peek(path)?.map(|entry| entry.kind) {
+            None | Some(EntryKind::File { .. }) => {}
+            Some(EntryKind::Directory) => return Err(Error::io("write", path)(io::ErrorKind::IsADirectory.into())),
+            Some(kind @ (EntryKind::Link { .. } | EntryKind::Other { .. })) => {
+                return Err(Error::failed(format!("cannot write `{}`: a {} is there", path.display(), kind.noun())));
+            }
         }
         let performed = self.may_put("write", path, content.size(), owner, group)?;
         let kind = EntryKind::File { content: content.clone() };
@@ -327,15 +345,15 @@ impl<'a> Dry<'a> {
             return self.unless_doubtful(before, error);
         };
         self.writable(path, 0)?;
-        let located = self.files.place(self.below, path)?;
-        let entry = Entry { kind: now.kind, mode, owner: owner.to_owned(), group: group.to_owned() };
-        self.files.set_meta(located, entry);
+        let mode = if matches!(now.kind, EntryKind::Link { .. }) { now.mode } else { mode };
+        self.put(path, Entry { kind: now.kind, mode, owner: owner.to_owned(), group: group.to_owned() })?;
         Ok(performed)
     }
 
     fn link(&mut self, path: &Path, target: &Path, hard: bool) -> Result<Performed> {
         if let Some(entry) = self.peek(path)?
             && !matches!(entry.kind, EntryKind::Link { .. })
+            && !(hard && matches!(entry.kind, EntryKind::File { .. }))
         {
             let error =
                 Error::failed(format!("cannot put a link at `{}`: a {} is there", path.display(), entry.kind.noun()));
@@ -345,11 +363,7 @@ impl<'a> Dry<'a> {
         let entry = if hard {
             let before = self.doubtful();
             match self.entry(target)? {
-                Some(entry) if entry.kind != EntryKind::Directory => {
-                    let place = self.files.place(self.below, path)?;
-                    self.files.set_hard_link(place, self.files.place(self.below, target)?, entry);
-                    return Ok(performed);
-                }
+                Some(entry) if entry.kind != EntryKind::Directory => entry,
                 Some(_) => return Err(Error::io("link to", target)(io::ErrorKind::IsADirectory.into())),
                 None => {
                     let name = target.display().to_string();
@@ -361,6 +375,10 @@ impl<'a> Dry<'a> {
             let (owner, group) = self.own_names()?;
             Entry { kind: EntryKind::Link { target: target.to_owned() }, mode: Mode::from(0o777), owner, group }
         };
+        if hard {
+            let both = (self.files.place(self.below, path)?, self.files.place(self.below, target)?);
+            self.hard_links.push(both);
+        }
         self.put(path, entry)?;
         Ok(performed)
     }
@@ -374,7 +392,11 @@ impl<'a> Dry<'a> {
     }
 
     fn remove(&mut self, path: &Path, recursive: bool) -> Result<Performed> {
-        let Some(entry) = self.peek(path)? else { return Ok(Performed::Done) };
+        let Some(entry) = self.peek(path)? else {
+            let before = self.doubtful();
+            self.entry(path)?;
+            return self.unless_doubtful(before, Error::io("remove", path)(io::ErrorKind::NotFound.into()));
+        };
         let located = self.files.place(self.below, path)?;
         if entry.kind == EntryKind::Directory && !recursive && !self.files.list(self.below, &located)?.is_empty() {
             return Err(Error::io("remove", path)(io::ErrorKind::DirectoryNotEmpty.into()));
@@ -539,7 +561,7 @@ impl Dry<'_> {
             let error = Error::failed(format!("cannot {} `{unit}`: it is masked", verb.name()));
             return Err(error.hint("unmask it first (action `unmask`)"));
         }
-        let name = unit_name(unit);
+        let name = whole_name(unit);
         let next = match verb {
             ServiceVerb::Enable if now.enabled == Enabled::Static => now,
             ServiceVerb::Enable => ServiceState { enabled: Enabled::Yes, ..now },
@@ -569,10 +591,8 @@ impl Dry<'_> {
 
     /// What pending files say of a unit; `None` when none concerns it.
     fn unit_file(&self, unit: &str) -> Result<Option<Option<bool>>> {
-        let name = unit_name(unit);
-        let template = name
-            .split_once('@')
-            .and_then(|(stem, rest)| rest.rsplit_once('.').map(|(_, kind)| format!("{stem}@.{kind}")));
+        let name = whole_name(unit);
+        let template = unit_name::template(&name);
         let mut removed = false;
         for name in [Some(name), template].into_iter().flatten() {
             for directory in UNIT_DIRECTORIES {
@@ -648,6 +668,7 @@ impl Dry<'_> {
                 Ok(performed)
             }
             AccountChange::RemoveUser { user, manage_home } => {
+                self.known_user(&user.name)?;
                 self.users.insert(user.name.clone(), None);
                 if let (true, Some(home)) = (manage_home, &user.home) {
                     let located = self.files.place(self.below, home)?;
@@ -685,6 +706,13 @@ impl Dry<'_> {
                 Ok(performed)
             }
             AccountChange::RemoveGroup { group } => {
+                if self.group(&group.name)?.is_none() {
+                    let before = self.doubtful();
+                    return self.unless_doubtful(
+                        before,
+                        Error::Missing { kind: "group", name: group.name.clone(), why: None },
+                    );
+                }
                 self.groups.insert(group.name.clone(), None);
                 Ok(Performed::Done)
             }
@@ -709,8 +737,13 @@ impl Probe for Dry<'_> {
     }
 
     fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
-        let located = |path| self.files.locate(self.below, path);
-        self.files.same_file(self.below, &located(one)?, &located(other)?)
+        let (one, other) = (self.files.locate(self.below, one)?, self.files.locate(self.below, other)?);
+        if self.files.changed(&one).is_none() && self.files.changed(&other).is_none() {
+            return self.below.same_file(&one, &other);
+        }
+        let joined = |(a, b): &(PathBuf, PathBuf)| (*a == one && *b == other) || (*a == other && *b == one);
+        Ok(self.hard_links.iter().any(joined)
+            && self.files.at(self.below, &one)? == self.files.at(self.below, &other)?)
     }
 
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {
@@ -807,7 +840,7 @@ impl Probe for Dry<'_> {
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {
-        if let Some(state) = self.services.get(&unit_name(unit)) {
+        if let Some(state) = self.services.get(&whole_name(unit)) {
             return Ok(state.clone());
         }
         let mut state = self.below.service(unit)?;
@@ -958,13 +991,9 @@ const fn worse(one: Performed, other: Performed) -> Performed {
     }
 }
 
-/// A unit's full name: a service when it names no type.
-fn unit_name(unit: &str) -> String {
-    const TYPES: [&str; 8] = ["service", "socket", "timer", "target", "path", "mount", "slice", "device"];
-    match unit.rsplit_once('.') {
-        Some((_, kind)) if TYPES.contains(&kind) => unit.to_owned(),
-        Some(_) | None => format!("{unit}.service"),
-    }
+/// A unit's full name; one that is none stays as it is, for the machine to refuse.
+fn whole_name(unit: &str) -> String {
+    unit_name::whole(unit).unwrap_or_else(|_| unit.to_owned())
 }
 
 /// The part of a package's name that its files and accounts tend to share: `bind9` and `bind9-utils` give `bind`.
@@ -1003,3 +1032,6 @@ fn without_credentials(url: &str) -> String {
         None => url.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,7 +130,8 @@ fn of_path(op: &Op, path: &Path, probe: &dyn Probe) -> Result<Undo> {
         // What stands in the way of these makes them fail: then there is nothing to take back.
         Op::Mkdir { .. } => Vec::new(),
         Op::Write(_) if now.kind == EntryKind::Directory => Vec::new(),
-        Op::Link { .. } if !matches!(now.kind, EntryKind::Link { .. }) => Vec::new(),
+        Op::Link { hard: false, .. } if !matches!(now.kind, EntryKind::Link { .. }) => Vec::new(),
+        Op::Link { .. } if matches!(now.kind, EntryKind::Directory | EntryKind::Other { .. }) => Vec::new(),
         Op::Write(_) | Op::Link { .. } => {
             let mut operations = Vec::new();
             let is_file = matches!(now.kind, EntryKind::File { .. });
@@ -181,7 +182,13 @@ fn put_back(
             backup: 0,
             verify: Vec::new(),
         })),
-        EntryKind::Link { target } => operations.push(Op::Link { path: path.to_owned(), target, hard: false }),
+        EntryKind::Link { target } => {
+            operations.push(Op::Link { path: path.to_owned(), target, hard: false });
+            // Who owns a link means next to nothing, and no operation of ours sets it.
+            if owner != "root" {
+                others.push(format!("the owner `{owner}` of link `{}`", path.display()));
+            }
+        }
         EntryKind::Directory => {
             operations.push(Op::Mkdir { path: path.to_owned(), mode, owner, group });
             for name in probe.list(path)? {

@@ -18,8 +18,6 @@ pub(super) struct Overlay {
     shadows: BTreeMap<PathBuf, Shadow>,
     /// Directories whose links are resolved already. Emptied whenever a link may have come or gone.
     resolved: RefCell<HashMap<PathBuf, PathBuf>>,
-    /// Files that will be hard links of each other share a number.
-    names: BTreeMap<PathBuf, usize>,
 }
 
 struct Shadow {
@@ -27,8 +25,6 @@ struct Shadow {
     entry: Option<Entry>,
     /// Whether what lies below this path on the machine is out of sight, because it was removed or replaced.
     hides: bool,
-    /// Whether it is another file than the one on the machine, not the same with another mode.
-    replaced: bool,
 }
 
 impl Overlay {
@@ -38,11 +34,9 @@ impl Overlay {
         if self.shadows.is_empty() { Ok(path.to_owned()) } else { self.place(below, path) }
     }
 
-    /// As [`Overlay::locate`], for a change: what is remembered must stand where later reads look for it.
+    /// The same, for a path that is about to be changed.
     pub fn place(&self, below: &dyn Probe, path: &Path) -> Result<PathBuf> {
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Ok(path.to_owned());
-        };
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(path.to_owned()) };
         if let Some(directory) = self.resolved.borrow().get(parent) {
             return Ok(directory.join(name));
         }
@@ -119,51 +113,14 @@ impl Overlay {
         if matches!(entry.kind, EntryKind::Link { .. }) {
             self.resolved.borrow_mut().clear();
         }
-        self.names.remove(&path);
-        self.shadows.insert(path, Shadow { entry: Some(entry), hides: hidden || !directory, replaced: true });
-    }
-
-    /// Gives what is at a located path another mode or owner.
-    pub fn set_meta(&mut self, path: PathBuf, entry: Entry) {
-        let replaced = self.shadows.get(&path).is_some_and(|shadow| shadow.replaced);
-        let number = self.names.get(&path).copied();
-        self.set(path.clone(), entry);
-        if let Some(number) = number {
-            self.names.insert(path.clone(), number);
-        }
-        if let Some(shadow) = self.shadows.get_mut(&path) {
-            shadow.replaced = replaced;
-        }
-    }
-
-    /// Puts another name of the file at the located path `target` at a located path.
-    pub fn set_hard_link(&mut self, path: PathBuf, target: PathBuf, entry: Entry) {
-        self.set(path.clone(), entry);
-        let next = self.names.values().max().map_or(0, |last| last + 1);
-        let number = *self.names.entry(target).or_insert(next);
-        self.names.insert(path, number);
-    }
-
-    /// Whether two located paths are names of one file.
-    pub fn same_file(&self, below: &dyn Probe, one: &Path, other: &Path) -> Result<bool> {
-        if let (Some(one), Some(other)) = (self.names.get(one), self.names.get(other))
-            && one == other
-        {
-            return Ok(true);
-        }
-        let ours = |path: &Path| self.shadows.get(path).map_or_else(|| self.hidden(path), |shadow| shadow.replaced);
-        if ours(one) || ours(other) {
-            return Ok(one == other && self.at(below, one)?.is_some());
-        }
-        below.same_file(one, other)
+        self.shadows.insert(path, Shadow { entry: Some(entry), hides: hidden || !directory });
     }
 
     /// Takes away what is at a located path, with everything in it.
     pub fn remove(&mut self, path: &Path) {
         self.resolved.borrow_mut().clear();
         self.shadows.retain(|shadowed, _| !shadowed.starts_with(path));
-        self.names.retain(|named, _| !named.starts_with(path));
-        self.shadows.insert(path.to_owned(), Shadow { entry: None, hides: true, replaced: true });
+        self.shadows.insert(path.to_owned(), Shadow { entry: None, hides: true });
     }
 
     fn hidden(&self, path: &Path) -> bool {

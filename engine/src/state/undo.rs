@@ -99,7 +99,7 @@ impl State {
         let mut checked = BTreeSet::new();
         let mut removed = BTreeSet::new();
         for operation in left.into_iter().rev() {
-            if !self.happened(operation, probe)? {
+            if !Self::happened(operation, probe)? {
                 continue;
             }
             for expected in expected(operation) {
@@ -181,7 +181,11 @@ impl State {
                     counter.reverted(item.number)?;
                     undone.taken_back.push(item.number);
                 }
-                Ok(false) => summary.up_to_date += 1,
+                // Somebody put it back by hand.
+                Ok(false) => {
+                    summary.up_to_date += 1;
+                    counter.reverted(item.number)?;
+                }
                 // Packages may be unobtainable by now: that must not keep the files from being put back.
                 Err(error) if item.grade == Grade::BestEffort && !matches!(error, Error::Interrupted(_)) => {
                     summary.failed += 1;
@@ -216,6 +220,7 @@ impl State {
         for operation in &item.operations {
             let Some(operation) = still_needed(operation, host.as_probe())? else { continue };
             if let Op::Remove { path, recursive: false, .. } = &operation
+                && host.entry(path)?.is_some_and(|entry| entry.kind == EntryKind::Directory)
                 && !host.list(path)?.is_empty()
             {
                 stays.push(format!("`{}` stays: there are things in it that brasa did not put there", path.display()));
@@ -235,17 +240,29 @@ impl State {
     }
 
     /// Whether an operation changed anything, as far as can be told: of one that failed or was cut off by what is there.
-    fn happened(&self, operation: &Operation, probe: &dyn Probe) -> Result<bool> {
-        if operation.succeeded() || operation.undo.before.is_empty() {
+    fn happened(operation: &Operation, probe: &dyn Probe) -> Result<bool> {
+        if operation.succeeded() {
             return Ok(true);
+        }
+        if operation.undo.before.is_empty() {
+            for back in &operation.way_back().operations {
+                if still_needed(back, probe)?.is_some() {
+                    return Ok(true);
+                }
+            }
+            return Ok(operation.undo.grade == Grade::Impossible);
+        }
+        // A directory that was to go with everything in it may have lost some of it.
+        let in_part = matches!(operation.does, Op::Remove { recursive: true, .. });
+        if operation.ended.as_ref().is_some_and(|ended| ended.left == operation.undo.before) {
+            return Ok(in_part);
         }
         for before in &operation.undo.before {
             if probe.entry(&before.path)? != before.entry {
                 return Ok(true);
             }
         }
-        // A directory that was to go with everything in it may have lost some of it.
-        Ok(matches!(operation.does, Op::Remove { recursive: true, .. }))
+        Ok(in_part)
     }
 
     fn lacks_content(&self, item: &UndoItem) -> Result<bool> {

@@ -175,6 +175,10 @@ impl Probe for Real {
         rustix::process::geteuid().as_raw()
     }
 
+    fn writable(&self, path: &Path, bytes: u64) -> Result<()> {
+        super::space::writable(path, bytes)
+    }
+
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }

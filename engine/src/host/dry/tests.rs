@@ -1,0 +1,397 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::{Dry, NEWEST};
+use crate::{
+    Result,
+    host::{
+        AccountChange, Active, Brings, Command, Enabled, Entry, EntryKind, Fake, Group, Host, Op, PackageChange,
+        PackageSpec, Performed, Probe, Provider, Request, ServiceState, ServiceVerb, Transaction, User, Write,
+    },
+    values::{Blob, Mode, Seconds},
+};
+
+const GEM: Provider = Provider::Gem { binary: None, source: None };
+
+fn owned(path: &str, text: &str, owner: &str) -> Op {
+    Op::Write(Write {
+        path: path.into(),
+        content: Blob::from(text),
+        mode: Mode::from(0o644),
+        owner: owner.into(),
+        group: "root".into(),
+        backup: 0,
+        verify: Vec::new(),
+    })
+}
+
+fn write(path: &str, text: &str) -> Op {
+    owned(path, text, "root")
+}
+
+fn mkdir(path: &str) -> Op {
+    Op::Mkdir { path: path.into(), mode: Mode::from(0o755), owner: "root".into(), group: "root".into() }
+}
+
+fn remove(path: &str, recursive: bool) -> Op {
+    Op::Remove { path: path.into(), recursive, backup: 0 }
+}
+
+fn link(path: &str, target: &str) -> Op {
+    Op::Link { path: path.into(), target: target.into(), hard: false }
+}
+
+fn packages(install: &[&str], remove: &[&str]) -> Op {
+    by(Provider::Platform, install, remove)
+}
+
+fn by(provider: Provider, install: &[&str], remove: &[&str]) -> Op {
+    let mut transaction = Transaction::new(provider);
+    transaction.install = install.iter().map(|name| PackageSpec { name: (*name).into(), version: None }).collect();
+    transaction.remove = remove.iter().map(|name| (*name).to_owned()).collect();
+    Op::Packages(transaction)
+}
+
+fn verb(unit: &str, verb: ServiceVerb) -> Op {
+    Op::Service { unit: unit.into(), verb }
+}
+
+fn user(name: &str) -> User {
+    User {
+        name: name.into(),
+        uid: None,
+        group: None,
+        comment: String::new(),
+        home: None,
+        shell: None,
+        password: None,
+        locked: false,
+    }
+}
+
+fn create(name: &str) -> Op {
+    Op::Account(AccountChange::CreateUser { user: user(name), system: true, manage_home: false })
+}
+
+fn machine() -> Fake {
+    Fake::new()
+        .with_file("/etc/motd", "welcome\n")
+        .with_file("/etc/old/a/one", "1")
+        .with_link("/etc/current", "old")
+        .with_directory("/etc/systemd/system")
+        .with_directory("/srv")
+        .with_directory("/usr/sbin")
+        .with_user("bob", 1000)
+        .with_service("cron", Enabled::Yes, Active::Yes)
+        .with_lists_age(60_u64)
+        .with_candidate("bind9", "9.18")
+        .with_candidate("bind9-libs", "9.18")
+        .with_dependencies("bind9", ["bind9-libs"])
+        .with_candidate("ruby", "3.1")
+        .with_candidate("rake", "13.0")
+        .with_dependencies("ruby", ["rake"])
+        .with_provided("mta", "postfix")
+        .with_candidate("postfix", "3.7")
+        .package_brings("bind9", Brings::new().service("named").user("bind"))
+}
+
+fn kind(probe: &dyn Probe, path: &str) -> Option<String> {
+    probe.entry(Path::new(path)).unwrap().map(|entry| entry.kind.noun().to_owned())
+}
+
+#[test]
+fn later_steps_see_what_earlier_ones_would_do() -> Result<()> {
+    let fake = machine();
+    let mut dry = Dry::new(&fake);
+    for operation in [
+        create("app"),
+        mkdir("/srv/app"),
+        owned("/srv/app/config", "x", "app"),
+        write("/etc/systemd/system/app.service", "[Service]\n[Install]\nWantedBy=multi-user.target\n"),
+        verb("app", ServiceVerb::Enable),
+        verb("app", ServiceVerb::Start),
+        write("/etc/systemd/system/run@.service", "[Service]\n"),
+    ] {
+        assert_eq!(dry.perform(&operation)?, Performed::Done, "{operation:?}");
+    }
+    assert_eq!(dry.list(Path::new("/srv/app"))?, ["config"]);
+    assert_eq!(dry.user("app")?, Some(user("app")));
+    let state = |enabled, active| ServiceState { exists: true, enabled, active };
+    assert_eq!(dry.service("app.service")?, state(Enabled::Yes, Active::Yes));
+    assert_eq!(dry.service("run@one")?, state(Enabled::Static, Active::No));
+    assert_eq!(dry.take_doubts(), [""; 0]);
+    assert_eq!(dry.operations().len(), 7);
+    assert_eq!(fake, machine());
+    Ok(())
+}
+
+#[test]
+fn a_removed_tree_is_out_of_sight_also_below_a_new_directory() -> Result<()> {
+    let fake = machine();
+    let mut dry = Dry::new(&fake);
+    dry.perform(&remove("/etc/old", true))?;
+    assert_eq!(kind(&dry, "/etc/old/a/one"), None);
+    dry.perform(&mkdir("/etc/old"))?;
+    dry.perform(&write("/etc/old/b", "b"))?;
+    assert_eq!(kind(&dry, "/etc/old/a"), None);
+    assert_eq!(dry.list(Path::new("/etc/old"))?, ["b"]);
+    assert_eq!(dry.list(Path::new("/etc"))?, ["current", "motd", "old", "systemd"]);
+    Ok(())
+}
+
+#[test]
+fn links_lead_to_the_same_place_as_on_the_machine() -> Result<()> {
+    let fake = machine();
+    let mut dry = Dry::new(&fake);
+    dry.perform(&write("/etc/current/new", "x"))?;
+    assert_eq!(kind(&dry, "/etc/old/new").as_deref(), Some("file"));
+    dry.perform(&mkdir("/srv/next"))?;
+    dry.perform(&link("/etc/current", "../srv/next"))?;
+    assert_eq!(kind(&dry, "/etc/current/new"), None);
+    dry.perform(&write("/etc/current/x", "x"))?;
+    assert_eq!(dry.list(Path::new("/srv/next"))?, ["x"]);
+    dry.perform(&link("/srv/loop", "loop"))?;
+    assert!(dry.entry(Path::new("/srv/loop/x")).is_err());
+    Ok(())
+}
+
+#[test]
+fn what_would_certainly_fail_is_refused() {
+    let fake = machine();
+    let refusal = |fake: &Fake, operation: &Op| Dry::new(fake).perform(operation).unwrap_err().to_string();
+    for (operation, sentence) in [
+        (write("/srv/none/x", ""), "directory `/srv/none` does not exist"),
+        (write("/etc", ""), "cannot write `/etc`: is a directory"),
+        (write("/etc/current", ""), "cannot write `/etc/current`: a symbolic link is there"),
+        (owned("/etc/x", "", "nobody"), "user `nobody` does not exist"),
+        (write("/etc/motd/x", ""), "cannot write `/etc/motd/x`: not a directory"),
+        (mkdir("/etc/motd"), "cannot make directory `/etc/motd`: entity already exists"),
+        (remove("/etc/old", false), "cannot remove `/etc/old`: directory not empty"),
+        (link("/etc/motd", "x"), "cannot put a link at `/etc/motd`: a file is there"),
+        (verb("nonesuch", ServiceVerb::Start), "unit `nonesuch` does not exist"),
+    ] {
+        assert_eq!(refusal(&fake, &operation), sentence);
+        assert!(fake.clone().perform(&operation).is_err(), "{operation:?} works after all");
+    }
+    let anybody = machine().as_user(1000);
+    assert_eq!(refusal(&anybody, &packages(&["bind9"], &[])), "changing packages needs root; this is user number 1000");
+    assert!(Dry::new(&fake).perform(&packages(&["nonesuch"], &[])).is_err());
+}
+
+#[test]
+fn packages_come_with_all_that_they_need() -> Result<()> {
+    let fake = machine().with_installed("nano", "7.2").with_candidate("nano", "7.2");
+    let mut dry = Dry::new(&fake);
+    assert_eq!(dry.perform(&packages(&["bind9", "mta"], &["nano"]))?, Performed::Done);
+    let names: Vec<_> = dry.take_package_changes().into_iter().map(|change| change.name).collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    let asked = ["bind9", "bind9-libs", "mta", "nano"].map(str::to_owned);
+    let states = dry.packages(&Provider::Platform, &asked)?;
+    let shown: Vec<_> = states.iter().map(|s| (s.version.as_deref(), s.provided_by.as_deref())).collect();
+    assert_eq!(shown, [(Some("9.18"), None), (Some("9.18"), None), (None, Some("postfix")), (None, None)]);
+    // Again, and the other way round, changes only what is left to change.
+    dry.perform(&packages(&["bind9", "nano"], &[]))?;
+    dry.perform(&packages(&[], &["bind9"]))?;
+    let change = |name: &str, from: Option<&str>, to: Option<&str>| PackageChange {
+        name: name.into(),
+        from: from.map(str::to_owned),
+        to: to.map(str::to_owned),
+    };
+    assert_eq!(dry.take_package_changes(), [change("nano", None, Some("7.2")), change("bind9", Some("9.18"), None)]);
+    assert_eq!(dry.package_changes().len(), 6);
+    Ok(())
+}
+
+#[test]
+fn what_packages_may_bring_is_doubtful() -> Result<()> {
+    let fake = machine();
+    let mut dry = Dry::new(&fake);
+    dry.perform(&packages(&["bind9"], &[]))?;
+    dry.service("named")?;
+    dry.user("bind")?;
+    dry.entry(Path::new("/usr/sbin/named"))?;
+    dry.entry(Path::new("/etc/bind/named.conf"))?;
+    assert_eq!(
+        dry.take_doubts(),
+        [
+            "package bind9 is to be installed and may bring unit `named`",
+            "packages bind9 and bind9-libs are to be installed and may bring user `bind`",
+            "package bind9 is to be installed and may bring `/usr/sbin/named`",
+            "packages bind9 and bind9-libs are to be installed and may bring `/etc/bind/named.conf`",
+        ]
+    );
+    // What an administrator keeps there is no package's.
+    dry.entry(Path::new("/etc/dyndns_keys"))?;
+    dry.service("cron")?;
+    assert_eq!(dry.take_doubts(), [""; 0]);
+    assert_eq!(dry.perform(&owned("/etc/motd", "x", "bind"))?, Performed::Assumed);
+    assert_eq!(dry.perform(&verb("named", ServiceVerb::Restart))?, Performed::Assumed);
+    dry.perform(&Op::Run(Command::new(["make", "install"])))?;
+    dry.take_doubts();
+    dry.group("app")?;
+    assert!(dry.take_doubts().contains(&"`make install` is to be run and may bring group `app`".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn without_package_lists_a_transaction_is_assumed() -> Result<()> {
+    let fake = Fake::new();
+    let mut dry = Dry::new(&fake);
+    let names = ["bind9".to_owned()];
+    assert_eq!(dry.candidates(&Provider::Platform, &names)?[0].as_ref().map(|c| c.version.as_str()), Some(NEWEST));
+    assert_eq!(dry.perform(&packages(&["bind9"], &[]))?, Performed::Assumed);
+    assert_eq!(dry.take_doubts(), ["there are no package lists yet: dependencies and versions are not known"]);
+    assert!(dry.packages(&Provider::Platform, &names)?[0].present());
+
+    let mut dry = Dry::new(&fake);
+    dry.perform(&Op::UpdatePackageLists { provider: Provider::Platform })?;
+    assert_eq!(dry.package_lists_age(&Provider::Platform)?, Some(Seconds(0)));
+    assert_eq!(dry.perform(&packages(&["bind9"], &[]))?, Performed::Assumed);
+    assert_eq!(
+        dry.take_doubts(),
+        ["the package lists are to be refreshed first: dependencies and versions are known only then"]
+    );
+    Ok(())
+}
+
+#[test]
+fn gems_wait_for_ruby() -> Result<()> {
+    let fake = machine();
+    let mut dry = Dry::new(&fake);
+    dry.perform(&packages(&["ruby"], &[]))?;
+    dry.packages(&GEM, &["rake".into(), "puma".into()])?;
+    assert_eq!(
+        dry.take_doubts(),
+        [
+            "package rake, to be installed, probably brings gem rake",
+            "package ruby is to be installed first: gems cannot be known before that",
+        ]
+    );
+    assert_eq!(dry.perform(&by(GEM, &["puma"], &[]))?, Performed::Assumed);
+    assert!(dry.packages(&GEM, &["puma".into()])?[0].present());
+    Ok(())
+}
+
+#[test]
+fn questions_are_asked_as_the_pass_allows() -> Result<()> {
+    let fake = machine().with_answer("true", 0, "yes").with_url("https://example.org/x", "x");
+    let mut dry = Dry::new(&fake);
+    assert_eq!(dry.query(&Command::new(["true"]))?.stdout, "yes");
+    assert_eq!(dry.take_doubts(), [""; 0]);
+    dry.perform(&mkdir("/srv/a"))?;
+    dry.query(&Command::new(["true"]))?;
+    assert_eq!(
+        dry.take_doubts(),
+        ["`true` was asked of the machine as it is now; earlier steps may change its answer"]
+    );
+
+    let mut before = Dry::preflight(&fake);
+    assert_eq!(before.query(&Command::new(["false"]))?.code, 0);
+    let request = Request {
+        url: "https://user:s3cret@example.org/x?token=s3cret".into(),
+        checksum: None,
+        headers: Vec::new(),
+        conditional: false,
+        timeout: Seconds(1),
+    };
+    assert!(before.fetch(&request).is_err());
+    assert_eq!(
+        before.take_doubts(),
+        ["`false` is asked only when converging", "`https://example.org/x` is downloaded only when converging",]
+    );
+    assert_eq!(fake.asked().len(), 2);
+    Ok(())
+}
+
+fn some_operation() -> impl Strategy<Value = Op> {
+    let paths = [
+        "/etc/motd",
+        "/etc/new",
+        "/etc/old",
+        "/etc/old/a",
+        "/etc/old/a/one",
+        "/etc/current",
+        "/etc/current/a",
+        "/srv/d",
+        "/srv/d/e",
+    ];
+    let path = prop::sample::select(paths.to_vec());
+    let owner = prop::sample::select(vec!["root", "bob", "app", "1000"]);
+    let verbs =
+        [ServiceVerb::Enable, ServiceVerb::Disable, ServiceVerb::Start, ServiceVerb::Stop, ServiceVerb::Restart];
+    let group = Group { name: "ops".into(), gid: None, members: Vec::new() };
+    prop_oneof![
+        (path.clone(), "[a-c]{0,3}", owner.clone()).prop_map(|(path, text, owner)| owned(path, &text, owner)),
+        path.clone().prop_map(mkdir),
+        (path.clone(), any::<bool>()).prop_map(|(path, recursive)| remove(path, recursive)),
+        (path.clone(), prop::sample::select(vec!["a", "old", "/srv/d"])).prop_map(|(path, target)| link(path, target)),
+        (path, owner).prop_map(|(path, owner)| Op::SetMeta {
+            path: path.into(),
+            mode: Mode::from(0o700),
+            owner: owner.into(),
+            group: "root".into(),
+        }),
+        (prop::sample::select(vec!["cron", "x"]), prop::sample::select(verbs.to_vec()))
+            .prop_map(|(unit, v)| verb(unit, v)),
+        Just(write("/etc/systemd/system/x.service", "[Service]\n")),
+        Just(create("app")),
+        Just(Op::Account(AccountChange::CreateGroup { group, system: true })),
+        Just(packages(&["bind9"], &[])),
+        Just(packages(&[], &["bind9"])),
+    ]
+}
+
+/// All that a resource could read of the places that the operations are about.
+fn picture(probe: &dyn Probe) -> Vec<String> {
+    let paths = [
+        "/etc",
+        "/etc/motd",
+        "/etc/new",
+        "/etc/old",
+        "/etc/old/a",
+        "/etc/old/a/one",
+        "/etc/current",
+        "/srv/d",
+        "/srv/d/e",
+        "/srv/d/a",
+    ];
+    let mut seen: Vec<String> = Vec::new();
+    for path in paths {
+        // Links that lead nowhere, or in a circle, are met by both.
+        let entry = probe.entry(Path::new(path)).ok();
+        let is_directory = matches!(&entry, Some(Some(Entry { kind: EntryKind::Directory, .. })));
+        let list = if is_directory { probe.list(Path::new(path)).ok() } else { None };
+        seen.push(format!("{path} {entry:?} {list:?}"));
+    }
+    for unit in ["cron", "x"] {
+        seen.push(format!("{unit} {:?}", probe.service(unit)));
+    }
+    seen.push(format!("{:?}", probe.user("app").map(|user| user.is_some())));
+    seen.push(format!("{:?}", probe.group("ops").map(|group| group.is_some())));
+    let names = ["bind9".to_owned(), "bind9-libs".to_owned()];
+    let versions = probe.packages(&Provider::Platform, &names).unwrap();
+    seen.extend(versions.into_iter().map(|state| format!("{:?}", state.version)));
+    seen
+}
+
+proptest! {
+    /// What is predicted without a doubt is what happens: the same refusals, and the same picture afterwards.
+    #[test]
+    fn a_plan_without_doubts_comes_true(operations in prop::collection::vec(some_operation(), 1..14)) {
+        let below = machine();
+        let mut real = below.clone();
+        let mut dry = Dry::new(&below);
+        for operation in &operations {
+            let predicted = dry.perform(operation);
+            if predicted.as_ref().is_ok_and(|p| *p == Performed::Assumed) || !dry.take_doubts().is_empty() {
+                break; // from here on anything may be
+            }
+            let done = real.perform(operation);
+            prop_assert_eq!(predicted.is_ok(), done.is_ok(), "{:?}: predicted {:?}, was {:?}", operation, predicted, done);
+            prop_assert_eq!(picture(&dry), picture(&real), "after {:?}", operation);
+            dry.take_doubts();
+        }
+        prop_assert_eq!(below, machine());
+    }
+}
