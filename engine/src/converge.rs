@@ -297,6 +297,11 @@ impl Converge<'_> {
             // What was told may have changed what the guards or the resource see.
             attempt = entry.item.attempt(action, self.host.as_probe())?;
         }
+        if !matches!(attempt, Attempt::Skipped(_)) {
+            for (level, message) in entry.item.notes(self.host.as_probe())? {
+                (self.listen)(&Event::Noted { resource: &entry.id, level, message: &message });
+            }
+        }
         let mut doubts = self.doubts(why);
         let pending = match attempt {
             Attempt::Skipped(reason) => {

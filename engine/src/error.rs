@@ -119,6 +119,15 @@ pub enum Error {
         waited: Seconds,
     },
 
+    /// Another run of brasa holds the lock.
+    #[error("another run is going on: {holder}; waited {waited} for it to finish")]
+    Busy {
+        /// What the other run wrote about itself.
+        holder: String,
+        /// How long was waited.
+        waited: Seconds,
+    },
+
     /// A user, group, unit, package or file that had to be there is not.
     #[error("{kind} `{name}` does not exist{}", .why.as_deref().map(|w| format!(": {w}")).unwrap_or_default())]
     Missing {
@@ -202,6 +211,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Faults(_) => Kind::Input,
+            Self::Busy { .. } => Kind::Busy,
             Self::Interrupted(signal) => Kind::Interrupted(*signal),
             Self::Step { source, .. } => match source.kind() {
                 Kind::Interrupted(signal) => Kind::Interrupted(signal),
@@ -235,7 +245,10 @@ impl Error {
             Self::Missing { kind: "user" | "group", .. } => {
                 vec!["declare the account before it, or correct the name".to_owned()]
             }
-            Self::Locked { .. } => vec!["run again when it has finished".to_owned()],
+            Self::Missing { kind: "package", .. } => {
+                vec!["correct the name, or declare the repository that has the package before it".to_owned()]
+            }
+            Self::Locked { .. } | Self::Busy { .. } => vec!["run again when it has finished".to_owned()],
             Self::Missing { .. }
             | Self::Faults(_)
             | Self::Command { .. }

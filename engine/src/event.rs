@@ -1,7 +1,12 @@
 //! What happens during a run: the interface that every report is made from. Reports only listen.
 use serde::{Deserialize, Serialize};
 
-use crate::{host::Progress, recipe::Timing, resource::Changed, values::Place};
+use crate::{
+    host::{LogLevel, Progress},
+    recipe::Timing,
+    resource::Changed,
+    values::Place,
+};
 
 /// Something that happened. Serialized, it is one line of the `ndjson` report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,6 +36,15 @@ pub enum Event<'a> {
         action: &'a str,
         /// Why it is taken.
         cause: Cause<'a>,
+    },
+    /// A resource has something to say, as `log` does. No change, and in a plan the same.
+    Noted {
+        /// `kind[name]`.
+        resource: &'a str,
+        /// Weight.
+        level: LogLevel,
+        /// The line.
+        message: &'a str,
     },
     /// An action failed and is tried again.
     Retried {

@@ -12,7 +12,7 @@
 //! | 2 | [`resource`], [`facts`] | the trait of a kind and its `step`; what is known of the machine |
 //! | 3 | `resources` | one file per kind |
 //! | 4 | [`node`], [`recipe`] | input; what a recipe function sees |
-//! | 5 | [`compile`](compile()), [`converge`], [`event`] | names to functions to a [`Run`]; the loop; what happens |
+//! | 5 | [`expand`], [`compile`](compile()), [`converge`], [`event`] | names to functions to a [`Run`]; the loop; what happens |
 //! | 6 | `state`, `spec` | lock, journal, history; the test kit for cookbooks |
 mod compile;
 pub mod converge;
@@ -24,11 +24,15 @@ pub mod node;
 pub mod recipe;
 pub mod resource;
 pub mod resources;
+pub mod run_list;
+pub mod spec;
+pub mod state;
 pub mod suggest;
 pub mod values;
 
 pub use compile::{Outline, OutlineNotice, Run, compile, compile_function};
 pub use error::{Error, Fault, Kind, Result};
+pub use run_list::expand;
 #[doc(hidden)]
 pub use serde_json as __serde_json;
 

@@ -1,18 +1,35 @@
 //! The only door to the machine. [`Probe`] reads; [`Host`] also performs [`Op`]s. Dry run, journal and tests are decorators.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the one place that touches the machine"
+)]
 mod command;
+pub mod disk;
+mod dry;
+pub mod environment;
 mod fake;
+mod inverse;
+mod journal;
 mod op;
+mod overlay;
+pub mod own;
 mod packages;
 mod probe;
+mod real;
 mod unit_name;
 
 pub use command::{Answer, Command};
+pub use dry::Dry;
 pub use fake::{Brings, Fake, Start};
+pub use inverse::{Grade, Seen, Undo};
+pub use journal::{Ended, Journal, Sink};
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
 };
+pub use real::{Real, Repair, Settings, clean_leftovers, time_stamp};
 
 use crate::Result;
 

@@ -88,6 +88,61 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// The content it holds that is known by checksum only once it was written down: a file's, or a password hash.
+    #[must_use]
+    pub const fn content(&self) -> Option<&Blob> {
+        match self {
+            Self::Write(write) => Some(&write.content),
+            Self::Account(
+                AccountChange::CreateUser { user, .. }
+                | AccountChange::ModifyUser { to: user, .. }
+                | AccountChange::RemoveUser { user, .. },
+            ) => user.password.as_ref(),
+            Self::Account(
+                AccountChange::CreateGroup { .. }
+                | AccountChange::ModifyGroup { .. }
+                | AccountChange::RemoveGroup { .. },
+            )
+            | Self::SetMeta { .. }
+            | Self::Mkdir { .. }
+            | Self::Link { .. }
+            | Self::Remove { .. }
+            | Self::Packages(_)
+            | Self::UpdatePackageLists { .. }
+            | Self::Service { .. }
+            | Self::Run(_)
+            | Self::Log { .. } => None,
+        }
+    }
+
+    /// The same, to be replaced by one that has its bytes.
+    pub const fn content_mut(&mut self) -> Option<&mut Blob> {
+        match self {
+            Self::Write(write) => Some(&mut write.content),
+            Self::Account(
+                AccountChange::CreateUser { user, .. }
+                | AccountChange::ModifyUser { to: user, .. }
+                | AccountChange::RemoveUser { user, .. },
+            ) => user.password.as_mut(),
+            Self::Account(
+                AccountChange::CreateGroup { .. }
+                | AccountChange::ModifyGroup { .. }
+                | AccountChange::RemoveGroup { .. },
+            )
+            | Self::SetMeta { .. }
+            | Self::Mkdir { .. }
+            | Self::Link { .. }
+            | Self::Remove { .. }
+            | Self::Packages(_)
+            | Self::UpdatePackageLists { .. }
+            | Self::Service { .. }
+            | Self::Run(_)
+            | Self::Log { .. } => None,
+        }
+    }
+}
+
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Write {

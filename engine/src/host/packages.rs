@@ -38,6 +38,7 @@ impl Provider {
 
 /// A package as it is on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PackageState {
     /// Installed version; of gems the newest one. `None` when it is absent.
     pub version: Option<String>,
@@ -136,6 +137,12 @@ impl Transaction {
             options: Vec::new(),
             timeout: Seconds(3600),
         }
+    }
+
+    /// Whether it names no package at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.install.is_empty() && self.remove.is_empty() && self.purge.is_empty()
     }
 
     /// Whether `other` may be carried out in the same call: same provider and options.

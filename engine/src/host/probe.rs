@@ -26,6 +26,22 @@ pub trait Probe {
     /// When the path cannot be looked at (permission, I/O error), never because nothing is there.
     fn entry(&self, path: &Path) -> Result<Option<Entry>>;
 
+    /// Whether two paths are names of one and the same file, which is what a hard link is.
+    ///
+    /// A host that knows the answer itself gives it; the others ask the machine's `test`.
+    ///
+    /// # Errors
+    /// As [`Probe::entry`] and [`Probe::query`].
+    fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        // Names of one file agree in everything, so most differences are seen without asking.
+        if one == other || self.entry(one)? != self.entry(other)? {
+            return Ok(one == other && self.entry(one)?.is_some());
+        }
+        let word = |path: &Path| path.display().to_string();
+        let question = Command::new(["test".to_owned(), word(one), "-ef".to_owned(), word(other)]);
+        Ok(self.query(&question)?.success())
+    }
+
     /// Names in a directory, sorted; empty when there is no such directory.
     fn list(&self, path: &Path) -> Result<Vec<OsString>>;
 
@@ -71,6 +87,15 @@ pub trait Probe {
 
     /// Number of the user this process acts as; 0 is root.
     fn effective_user(&self) -> u32;
+
+    /// Whether `bytes` more can be written at `path`, as far as that is known without trying: a file system that is
+    /// mounted read-only, one that is full, missing rights.
+    ///
+    /// # Errors
+    /// Why it would certainly fail.
+    fn writable(&self, _path: &Path, _bytes: u64) -> Result<()> {
+        Ok(())
+    }
 
     /// The wall clock. May be wrong: nothing may depend on its order.
     fn now(&self) -> SystemTime;
@@ -196,6 +221,7 @@ pub struct User {
     /// Name (or number) of the primary group.
     pub group: Option<String>,
     /// The comment field (GECOS).
+    #[serde(default)]
     pub comment: String,
     /// Home directory.
     pub home: Option<PathBuf>,
@@ -204,6 +230,7 @@ pub struct User {
     /// Password hash as in `/etc/shadow`, held as a blob so that it is never printed; `None` where it cannot be read.
     pub password: Option<Blob>,
     /// Whether the password is locked (a leading `!`).
+    #[serde(default)]
     pub locked: bool,
 }
 
@@ -215,6 +242,7 @@ pub struct Group {
     /// Number; `None` leaves the choice to `groupadd`.
     pub gid: Option<u32>,
     /// Supplementary members, sorted.
+    #[serde(default)]
     pub members: Vec<String>,
 }
 

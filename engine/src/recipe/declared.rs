@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Fault, Result,
-    host::Probe,
+    host::{LogLevel, Probe},
     resource::{Action, Pending, Resource, prepare},
     values::{Place, Seconds},
 };
@@ -230,6 +230,8 @@ pub(crate) trait Item: Send + Sync + Any {
     fn common(&self) -> &Common;
     /// Guards, then the first half of the step.
     fn attempt(&self, action: &AnyAction, probe: &dyn Probe) -> Result<Attempt<'_>>;
+    /// What it has to say when it acts.
+    fn notes(&self, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>>;
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -239,7 +241,7 @@ impl<R: Resource> Item for Declared<R> {
     }
 
     fn batch(&self) -> Option<&'static str> {
-        R::BATCH
+        self.resource.batch()
     }
 
     fn check(&self) -> Vec<Fault> {
@@ -267,6 +269,16 @@ impl<R: Resource> Item for Declared<R> {
             None => Attempt::UpToDate,
             Some(pending) => Attempt::Pending(pending),
         })
+    }
+
+    fn notes(&self, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
+        let mut notes = self.resource.notes(probe)?;
+        if self.common.sensitive || self.resource.is_sensitive() {
+            for (_, message) in &mut notes {
+                "(sensitive)".clone_into(message);
+            }
+        }
+        Ok(notes)
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -3,6 +3,7 @@ mod composite;
 mod cookbook;
 pub(crate) mod declared;
 mod guard;
+mod kinds;
 #[allow(clippy::module_inception, reason = "the type gives the module its name")]
 mod recipe;
 mod reference;
@@ -11,6 +12,7 @@ pub use composite::{Action as CompositeAction, Composed, Composite};
 pub use cookbook::Cookbook;
 pub use declared::{Declare, Declared, IntoActions, Timing};
 pub use guard::{Guard, exists, shell, when};
+pub use kinds::{ActionInfo, Kind, Made, kind, kinds};
 pub use recipe::Recipe;
 pub(crate) use recipe::{Compiling, Entry};
 pub(crate) use reference::Address;

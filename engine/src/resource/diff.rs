@@ -73,6 +73,12 @@ fn walk(path: &str, from: &Json, to: &Json, fields: &mut Vec<Field>) {
                 walk(&path, &Json::Null, to, fields);
             }
         }
+        (Json::Object(a), Json::Null) if !a.contains_key("sha256") => {
+            for (key, from) in a {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                walk(&path, from, &Json::Null, fields);
+            }
+        }
         (from, to) => fields.push(Field { name: path.to_owned(), from: short(from), to: short(to) }),
     }
 }

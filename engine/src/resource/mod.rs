@@ -10,12 +10,13 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use action::Action;
 pub use diff::{Field, diff, unified};
 pub use properties::{Described, Environment, Property, PropertyInfo};
+pub(crate) use step::carry_out;
 pub use step::{Changed, Pending, Step, prepare, step};
-pub use value::{Content, Value, lazy};
+pub use value::{Content, Later, Value, lazy};
 
 use crate::{
     Fault, Result,
-    host::{Op, Probe},
+    host::{LogLevel, Op, Probe},
 };
 
 /// A thing the engine can bring to a wanted state.
@@ -39,6 +40,19 @@ pub trait Resource: Send + Sync + 'static {
     /// What is wrong with the declaration itself, found before anything is changed: a mode beyond 7777, a relative path.
     fn check(&self) -> Vec<Fault> {
         Vec::new()
+    }
+
+    /// The class of this very one: [`Resource::BATCH`], unless what it says makes it depend on its neighbours.
+    fn batch(&self) -> Option<&'static str> {
+        Self::BATCH
+    }
+
+    /// What it has to say each time it acts, beside what it changes: told as an event, in a plan too, and no change.
+    ///
+    /// # Errors
+    /// When a message is worked out from the machine, and that fails.
+    fn notes(&self, _: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
+        Ok(Vec::new())
     }
 
     /// Whether what it holds must never be shown.

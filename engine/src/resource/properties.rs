@@ -198,8 +198,109 @@ impl<T: Property> Property for Value<T> {
 ///     example r#"r.add(File::at("/etc/motd").content("hello\n").mode(0o644));"#
 /// }
 /// ```
+///
+/// A kind that is another one with more to it names that one: `pub struct Template("path") extends file: File { .. }`, and
+/// after the example the rows it takes over, `shared { .. }`. They get setters here that set them there, and stand in both
+/// tables.
 #[macro_export]
 macro_rules! properties {
+    (
+        $(#[doc = $about:literal])+
+        pub struct $name:ident($named:literal) extends $base:ident: $base_type:ty {
+            $($(#[doc = $doc:literal])+ $property:ident: $type:ty),* $(,)?
+        }
+        example $example:literal
+        shared { $($(#[doc = $shared_doc:literal])+ $shared:ident: $shared_type:ty),* $(,)? }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Debug)]
+        pub struct $name {
+            pub(crate) $base: $base_type,
+            $($(#[doc = $doc])+ pub(crate) $property: Option<$type>,)*
+        }
+
+        impl $name {
+            fn bare($base: $base_type) -> Self {
+                Self { $base, $($property: None,)* }
+            }
+
+            $(
+                $(#[doc = $doc])+
+                #[must_use]
+                pub fn $property(mut self, value: impl Into<$type>) -> Self {
+                    self.$property = Some(value.into());
+                    self
+                }
+            )*
+
+            $(
+                $(#[doc = $shared_doc])+
+                #[must_use]
+                pub fn $shared(mut self, value: impl Into<$shared_type>) -> Self {
+                    self.$base = self.$base.$shared(value);
+                    self
+                }
+            )*
+        }
+
+        impl $crate::resource::Described for $name {
+            const ABOUT: &'static str = concat!($($about, "\n"),+);
+            const EXAMPLE: &'static str = $example;
+            const NAME: &'static str = $named;
+            const PROPERTIES: &'static [$crate::resource::PropertyInfo] = &[
+                $($crate::resource::PropertyInfo {
+                    name: stringify!($property),
+                    kind: <$type as $crate::resource::Property>::TYPE,
+                    about: concat!($($doc, "\n"),+),
+                },)*
+                $($crate::resource::PropertyInfo {
+                    name: stringify!($shared),
+                    kind: <$shared_type as $crate::resource::Property>::TYPE,
+                    about: concat!($($shared_doc, "\n"),+),
+                },)*
+            ];
+
+            fn with_name(name: &str) -> Self {
+                Self::bare(<$base_type as $crate::resource::Described>::with_name(name))
+            }
+
+            fn set(&mut self, property: &str, value: &$crate::__serde_json::Value) -> Result<(), String> {
+                match property {
+                    $(stringify!($property) => {
+                        self.$property = Some(<$type as $crate::resource::Property>::from_json(value)?);
+                    })*
+                    $(stringify!($shared))|* => $crate::resource::Described::set(&mut self.$base, property, value)?,
+                    unknown => {
+                        let known = Self::PROPERTIES.iter().map(|p| p.name);
+                        return Err(format!(
+                            "no property `{unknown}`; {}",
+                            $crate::suggest::hint(unknown, known)
+                        ));
+                    }
+                }
+                Ok(())
+            }
+        }
+    };
+    (
+        $(#[doc = $about:literal])+
+        pub struct $name:ident($named:literal) {
+            $key:ident: $key_type:ty;
+            $($(#[doc = $doc:literal])+ $property:ident: $type:ty),* $(,)?
+        }
+        example $example:literal
+        shared { $($shared:tt)* }
+    ) => {
+        $crate::properties! {
+            $(#[doc = $about])+
+            pub struct $name($named) {
+                $key: $key_type;
+                $($(#[doc = $doc])+ $property: $type,)*
+                $($shared)*
+            }
+            example $example
+        }
+    };
     (
         $(#[doc = $about:literal])+
         pub struct $name:ident($named:literal) {

@@ -6,7 +6,14 @@ use crate::{
     values::{Blob, Secret},
 };
 
-type Later<T> = Box<dyn Fn(&dyn Probe) -> Result<T> + Send + Sync>;
+type WorkOut<T> = Box<dyn Fn(&dyn Probe) -> Result<T> + Send + Sync>;
+
+/// A value that is worked out when it is needed.
+pub struct Later<T> {
+    work_out: WorkOut<T>,
+    /// Known before the value is: what a closure returns may be a [`Secret`].
+    secret: bool,
+}
 
 /// A property value that is known now, or is worked out just before the step runs.
 pub enum Value<T> {
@@ -18,7 +25,7 @@ pub enum Value<T> {
 
 /// Chef's `lazy { }`: the closure may read the machine, and runs just before the step that needs the value.
 pub fn lazy<T>(work_out: impl Fn(&dyn Probe) -> Result<T> + Send + Sync + 'static) -> Value<T> {
-    Value::Later(Box::new(work_out))
+    Value::Later(Later { work_out: Box::new(work_out), secret: false })
 }
 
 impl<T: Clone> Value<T> {
@@ -29,7 +36,7 @@ impl<T: Clone> Value<T> {
     pub fn get(&self, probe: &dyn Probe) -> Result<T> {
         match self {
             Self::Now(value) => Ok(value.clone()),
-            Self::Later(work_out) => work_out(probe),
+            Self::Later(later) => (later.work_out)(probe),
         }
     }
 
@@ -108,6 +115,12 @@ impl From<&[u8]> for Content {
     }
 }
 
+impl<const N: usize> From<&[u8; N]> for Content {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
 impl From<Secret> for Content {
     fn from(secret: Secret) -> Self {
         Self { blob: Blob::from(secret.expose()), secret: true }
@@ -117,6 +130,17 @@ impl From<Secret> for Content {
 impl From<&Secret> for Content {
     fn from(secret: &Secret) -> Self {
         Self::from(secret.clone())
+    }
+}
+
+impl Value<Content> {
+    /// Whether it must never be shown; of a lazy value it is known by the type its closure returns.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        match self {
+            Self::Now(content) => content.secret,
+            Self::Later(later) => later.secret,
+        }
     }
 }
 
@@ -138,14 +162,22 @@ where
     fn from(value: Value<C>) -> Self {
         match value {
             Value::Now(content) => Self::Now(content.into()),
-            Value::Later(work_out) => Self::Later(Box::new(move |probe| work_out(probe).map(Into::into))),
+            Value::Later(Later { work_out, .. }) => Self::Later(Later {
+                work_out: Box::new(move |probe| work_out(probe).map(Into::into)),
+                secret: C::SECRET,
+            }),
         }
     }
 }
 
 /// Types other than `Content` that a lazy value may give where content is wanted.
-pub trait NotContent {}
+pub trait NotContent {
+    /// Whether it must never be shown.
+    const SECRET: bool = false;
+}
 impl NotContent for String {}
 impl NotContent for Vec<u8> {}
-impl NotContent for Secret {}
+impl NotContent for Secret {
+    const SECRET: bool = true;
+}
 impl NotContent for &'static str {}

@@ -1,4 +1,50 @@
 //! The stock kinds, one file each.
+pub mod apt_package;
+pub mod apt_update;
+pub mod command;
+pub mod cookbook_file;
+pub mod cron_d;
+pub mod directory;
+mod entry;
+pub mod execute;
+pub mod file;
+pub mod gem_package;
+pub mod group;
+pub mod link;
+pub mod log;
+pub mod package;
+pub mod remote_file;
+pub mod script;
+pub mod selection;
+pub mod service;
+pub mod systemd_unit;
+pub mod template;
+#[cfg(test)]
+mod trial;
+pub mod unit;
+pub mod user;
 
 /// What a cookbook imports of the kinds: each type, and a module of the same name with its actions.
-pub mod prelude {}
+pub mod prelude {
+    pub use super::{
+        apt_package::{self, AptPackage},
+        apt_update::{self, AptUpdate},
+        cookbook_file::{self, CookbookFile},
+        cron_d::{self, CronD},
+        directory::{self, Directory},
+        execute::{self, Execute},
+        file::{self, File},
+        gem_package::{self, GemPackage},
+        group::{self, Group},
+        link::{self, Link, LinkType},
+        log::{self, Log},
+        package::{self, Package},
+        remote_file::{self, RemoteFile},
+        script::{self, Bash, Script, Sh},
+        service::{self, Service},
+        systemd_unit::{self, SystemdUnit},
+        template::{self, Template},
+        user::{self, User},
+    };
+    pub use crate::host::LogLevel;
+}

@@ -1,0 +1,283 @@
+//! brasa's own files: state, journal, cache, and the input it reads. The machine's files go through [`Probe`](super::Probe)
+//! and [`Op`](super::Op) instead.
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use rustix::fs::FlockOperation;
+
+use crate::{Error, Result, values::Digest};
+
+/// Reads a file of at most `limit` bytes; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read, or is larger: then nothing is read at all.
+pub fn read_limited(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    let size = file.metadata().map_err(Error::io("look at", path))?.len();
+    read_stream(file.take(limit + 1), size.min(limit + 1), limit, path).map(Some)
+}
+
+/// Reads standard input, at most `limit` bytes.
+///
+/// # Errors
+/// When it cannot be read, or there is more.
+pub fn read_standard_input(limit: u64) -> Result<Vec<u8>> {
+    read_stream(io::stdin().lock().take(limit + 1), 0, limit, Path::new("standard input"))
+}
+
+fn read_stream(mut from: impl Read, size: u64, limit: u64, path: &Path) -> Result<Vec<u8>> {
+    let too_large = || {
+        Error::from(crate::Fault::new(format!(
+            "`{}` is larger than {} MiB, which no input of this kind needs",
+            path.display(),
+            limit >> 20
+        )))
+    };
+    if size > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+    from.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// Whether there is something at `path`.
+#[must_use]
+pub fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Names in a directory, sorted; empty when there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn list(path: &Path) -> Result<Vec<OsString>> {
+    super::real::files::list(path)
+}
+
+/// Makes a directory with its parents, for everybody to read.
+///
+/// # Errors
+/// What the system refused.
+pub fn create_dirs(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(Error::io("make the directory", path))
+}
+
+/// Makes a directory with its parents, for this user alone (0700).
+///
+/// # Errors
+/// What the system refused; a directory that belongs to somebody else or that others can write.
+pub fn create_private_dirs(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io("make the directory", path))?;
+    let metadata = fs::symlink_metadata(path).map_err(Error::io("look at", path))?;
+    let me = rustix::process::geteuid().as_raw();
+    let secure = metadata.is_dir() && metadata.uid() == me && metadata.mode() & 0o022 == 0;
+    if secure {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "`{}` must be a directory of user {me} that nobody else can write (it has mode {:04o} and owner {})",
+        path.display(),
+        metadata.mode() & 0o7777,
+        metadata.uid()
+    ))
+    .hint("look who made it; then remove it, or name another place"))
+}
+
+/// Replaces a file of ours atomically and durably (mode 0600).
+///
+/// # Errors
+/// What the system refused; the old file is untouched then.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let temporary = directory.join(format!(".{name}.{}", std::process::id()));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(directory)?.sync_all()
+    })();
+    if written.is_err() {
+        fs::remove_file(&temporary).unwrap_or_default();
+    }
+    written.map_err(Error::io("write", path))
+}
+
+/// Opens a file for appending, making it (0600) when it is not there.
+///
+/// # Errors
+/// What the system refused.
+pub fn append_to(path: &Path) -> Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(Error::io("open", path))
+}
+
+/// A file that lines are appended to, durably when asked.
+pub struct Log {
+    file: File,
+    path: PathBuf,
+}
+
+impl Log {
+    /// Opens it, making it (0600) when it is not there.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self { file: append_to(path)?, path: path.to_owned() })
+    }
+
+    /// Appends bytes in one write.
+    ///
+    /// # Errors
+    /// What the system refused; what was written until then is cut off again, so that no half line stays.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let before = self.file.metadata().map_err(Error::io("look at", &self.path))?.len();
+        let written = self.file.write_all(bytes).inspect_err(|_| {
+            // The error to report is that of the write; a half line that stays is passed over when read.
+            if let Err(error) = self.file.set_len(before) {
+                tracing::warn!("a half line stays in `{}`: {error}", self.path.display());
+            }
+        });
+        written.map_err(Error::io("write", &self.path))
+    }
+
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(Error::io("sync", &self.path))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Makes the names in a directory durable.
+///
+/// # Errors
+/// What the system refused.
+pub fn sync_dir(path: &Path) -> Result<()> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(Error::io("sync", path))
+}
+
+/// Removes a file; that there is none is as good.
+///
+/// # Errors
+/// What the system refused.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("remove", path)(error)),
+    }
+}
+
+/// Removes a directory of ours with everything in it.
+///
+/// # Errors
+/// What the system refused.
+pub fn remove_dir(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("remove", path)(error)),
+    }
+}
+
+/// Copies a file (a large one too) to `to`, durably, for this user alone; returns its checksum and size.
+///
+/// # Errors
+/// What the system refused.
+pub fn copy_durably(from: &Path, to: &Path) -> Result<(Digest, u64)> {
+    let mut source = File::open(from).map_err(Error::io("read", from))?;
+    let mut target = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(to)
+        .map_err(Error::io("write", to))?;
+    io::copy(&mut source, &mut target).map_err(Error::io("copy", from))?;
+    target.sync_all().map_err(Error::io("sync", to))?;
+    target.rewind().map_err(Error::io("read", to))?;
+    super::real::files::hash(&mut target).map_err(Error::io("read", to))
+}
+
+/// Renames a file of ours.
+///
+/// # Errors
+/// What the system refused.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(Error::io("rename", from))
+}
+
+/// A lock that the kernel lets go when its holder ends, however it ends.
+pub struct Lock {
+    file: File,
+}
+
+impl Lock {
+    /// Takes the lock, waiting up to `patience`. `waiting` is told what the holder wrote about itself, again and again.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the time is up; what the system refused.
+    pub fn take(
+        path: &Path,
+        patience: Duration,
+        about_me: &str,
+        waiting: &mut dyn FnMut(&str, Duration),
+    ) -> Result<Self> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(Error::io("open the lock", path))?;
+        let started = Instant::now();
+        while let Err(error) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::AGAIN {
+                return Err(Error::io("lock", path)(error.into()));
+            }
+            let holder = fs::read_to_string(path).unwrap_or_default();
+            let holder = if holder.trim().is_empty() { "another run" } else { holder.trim() };
+            let waited = started.elapsed();
+            if waited >= patience {
+                return Err(Error::Busy {
+                    holder: holder.to_owned(),
+                    waited: crate::values::Seconds(waited.as_secs()),
+                });
+            }
+            waiting(holder, waited);
+            std::thread::sleep(Duration::from_millis(200).min(patience - waited));
+        }
+        file.set_len(0).map_err(Error::io("write the lock", path))?;
+        file.rewind().map_err(Error::io("write the lock", path))?;
+        file.write_all(about_me.as_bytes()).map_err(Error::io("write the lock", path))?;
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.file.set_len(0).unwrap_or_default();
+    }
+}

@@ -1,0 +1,1011 @@
+//! A machine on which nothing happens: what a run would do is kept in memory, and later reads see it.
+//!
+//! Where an answer may differ from what converging will see, it is given all the same and a doubt is noted: one sentence
+//! that says why. A plan without doubts is a promise.
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::{
+    AccountChange, Active, Answer, Candidate, Command, Enabled, Entry, EntryKind, Fetched, Group, Host, Init,
+    Interface, Kernel, Op, PackageChange, PackageState, Performed, Probe, Provider, Request, ServiceState, ServiceVerb,
+    Transaction, User, Write, overlay::Overlay,
+};
+use crate::{
+    Error, Result,
+    values::{Mode, Seconds},
+};
+
+/// Where systemd looks for units, the strongest place first.
+const UNIT_DIRECTORIES: [&str; 5] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// Version shown for a package whose lists are yet to be fetched.
+const NEWEST: &str = "(newest)";
+
+/// A dry host: see the module.
+pub struct Dry<'a> {
+    below: &'a dyn Probe,
+    /// Whether commands and downloads are asked for at all.
+    asks: bool,
+    files: Overlay,
+    packages: BTreeMap<Registry, Packages>,
+    services: BTreeMap<String, ServiceState>,
+    users: BTreeMap<String, Option<User>>,
+    groups: BTreeMap<String, Option<Group>>,
+    /// Homes that `useradd` will make, with modes of its own choice.
+    homes: BTreeSet<PathBuf>,
+    /// Located paths that will be names of one file.
+    hard_links: Vec<(PathBuf, PathBuf)>,
+    commands: Vec<String>,
+    operations: Vec<Op>,
+    changes: Vec<(Provider, PackageChange)>,
+    /// How many of `changes` were told already.
+    told: usize,
+    doubts: RefCell<Vec<String>>,
+}
+
+/// One collection of installed packages.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Registry {
+    Platform,
+    Gems(Option<PathBuf>),
+}
+
+impl Registry {
+    fn of(provider: &Provider) -> Self {
+        match provider {
+            Provider::Platform | Provider::Apt | Provider::Dnf => Self::Platform,
+            Provider::Gem { binary, .. } => Self::Gems(binary.clone()),
+        }
+    }
+}
+
+/// What is pending in one registry.
+#[derive(Default)]
+struct Packages {
+    /// Names that transactions ask for, in order: the ones to name to people.
+    asked: Vec<String>,
+    /// Every package that changes, dependencies included.
+    changed: BTreeMap<String, Shadow>,
+    /// Virtual names and the packages that will provide them.
+    provides: BTreeMap<String, String>,
+    /// The package lists will have been refreshed.
+    refreshed: bool,
+}
+
+#[derive(Clone)]
+struct Shadow {
+    version: Option<String>,
+    purged: bool,
+}
+
+impl<'a> Dry<'a> {
+    /// For a plan: guards and lazy values are asked of the machine as it is.
+    #[must_use]
+    pub fn new(below: &'a dyn Probe) -> Self {
+        Self {
+            below,
+            asks: true,
+            files: Overlay::default(),
+            packages: BTreeMap::new(),
+            services: BTreeMap::new(),
+            users: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            homes: BTreeSet::new(),
+            hard_links: Vec::new(),
+            commands: Vec::new(),
+            operations: Vec::new(),
+            changes: Vec::new(),
+            told: 0,
+            doubts: RefCell::default(),
+        }
+    }
+
+    /// For the look ahead before converging: no command is run and nothing is downloaded, each leaves a doubt.
+    #[must_use]
+    pub fn preflight(below: &'a dyn Probe) -> Self {
+        Self { asks: false, ..Self::new(below) }
+    }
+
+    /// Everything that would have been performed, in order.
+    #[must_use]
+    pub fn operations(&self) -> &[Op] {
+        &self.operations
+    }
+
+    /// Everything that package managers would change, dependencies included, in order.
+    #[must_use]
+    pub fn package_changes(&self) -> &[(Provider, PackageChange)] {
+        &self.changes
+    }
+
+    fn doubt(&self, sentence: impl Into<String>) {
+        let (sentence, mut doubts) = (sentence.into(), self.doubts.borrow_mut());
+        if !doubts.contains(&sentence) {
+            doubts.push(sentence);
+        }
+    }
+
+    fn registry(&self, provider: &Provider) -> Option<&Packages> {
+        self.packages.get(&Registry::of(provider))
+    }
+
+    /// Notes that pending packages or commands may bring `what`; `related` tells of a package whether it likely does.
+    /// Returns whether there is such a doubt.
+    fn may_come(&self, what: &str, related: impl Fn(&str) -> bool) -> bool {
+        let asked: Vec<&str> = self.packages.values().flat_map(|p| &p.asked).map(String::as_str).collect();
+        let all = self.packages.values().flat_map(|p| &p.changed).filter(|(_, shadow)| shadow.version.is_some());
+        let near: Vec<&str> = all.map(|(name, _)| name.as_str()).filter(|name| related(name)).collect();
+        let packages = if near.is_empty() { asked } else { near };
+        match packages.as_slice() {
+            [] => {}
+            [one] => self.doubt(format!("package {one} is to be installed and may bring {what}")),
+            many => self.doubt(format!("packages {} are to be installed and may bring {what}", listed(many))),
+        }
+        if let Some(command) = self.commands.last() {
+            self.doubt(format!("`{command}` is to be run and may bring {what}"));
+        }
+        !packages.is_empty() || !self.commands.is_empty()
+    }
+
+    /// Whether packages, once installed, may well bring `path`. No package manager can say before the download, so
+    /// this goes by place: a package owns directories that are not there yet, `/usr`, `/opt`, `/var`, and what bears its
+    /// name; what an administrator keeps directly in `/etc`, `/root`, `/srv` or `/usr/local` is not a package's.
+    fn may_own(&self, path: &Path) -> Result<bool> {
+        if !self.commands.is_empty() {
+            return Ok(true);
+        }
+        if self.packages.values().all(|packages| packages.asked.is_empty()) {
+            return Ok(false);
+        }
+        let own = ["/usr/local", "/usr/local/bin", "/usr/local/sbin", "/usr/local/lib", "/usr/local/etc"];
+        if path.parent().is_some_and(|parent| own.iter().any(|own| parent == Path::new(own))) {
+            return Ok(false);
+        }
+        if ["/usr", "/bin", "/sbin", "/lib", "/opt", "/var"].iter().any(|area| path.starts_with(area)) {
+            return Ok(true);
+        }
+        if self.packages.values().flat_map(|p| p.changed.keys()).any(|name| named_after(path, name)) {
+            return Ok(true);
+        }
+        match path.parent() {
+            Some(parent) if parent != Path::new("/") => Ok(self.peek(parent)?.is_none()),
+            Some(_) | None => Ok(false),
+        }
+    }
+
+    /// What is at a path, without a word about doubts.
+    fn peek(&self, path: &Path) -> Result<Option<Entry>> {
+        self.files.at(self.below, &self.files.locate(self.below, path)?)
+    }
+
+    fn doubtful(&self) -> usize {
+        self.doubts.borrow().len()
+    }
+
+    /// An error, or (when a doubt noted since `before` explains it) an assumption.
+    fn unless_doubtful(&self, before: usize, error: Error) -> Result<Performed> {
+        if self.doubtful() > before { Ok(Performed::Assumed) } else { Err(error) }
+    }
+
+    fn root(&self, doing: &str) -> Result<()> {
+        match self.below.effective_user() {
+            0 => Ok(()),
+            user => Err(Error::Unsupported(format!("{doing} needs root; this is user number {user}"))),
+        }
+    }
+
+    /// Checks that a file may be put at a path: its directory, its owner and group, the file system.
+    fn may_put(&self, doing: &'static str, path: &Path, bytes: u64, owner: &str, group: &str) -> Result<Performed> {
+        let before = self.doubtful();
+        let mut performed = Performed::Done;
+        let mut assume = |result: Result<Performed>| {
+            if result? == Performed::Assumed {
+                performed = Performed::Assumed;
+            }
+            Ok::<(), Error>(())
+        };
+        if let Some(parent) = path.parent()
+            && !self.leads_to_directory(parent)?
+        {
+            let error = match self.entry(parent)? {
+                None => Error::Missing { kind: "directory", name: parent.display().to_string(), why: None },
+                Some(_) => Error::io(doing, path)(io::ErrorKind::NotADirectory.into()),
+            };
+            assume(self.unless_doubtful(before, error))?;
+        }
+        assume(self.known_user(owner))?;
+        assume(self.known_group(group))?;
+        self.writable(path, bytes)?;
+        Ok(performed)
+    }
+
+    fn leads_to_directory(&self, path: &Path) -> Result<bool> {
+        let mut at = path.to_owned();
+        for _ in 0..40 {
+            match self.peek(&at)?.map(|entry| entry.kind) {
+                Some(EntryKind::Directory) => return Ok(true),
+                Some(EntryKind::Link { target }) => at = at.parent().unwrap_or(Path::new("/")).join(target),
+                Some(EntryKind::File { .. } | EntryKind::Other { .. }) | None => return Ok(at == Path::new("/")),
+            }
+        }
+        Ok(false)
+    }
+
+    fn known_user(&self, name: &str) -> Result<Performed> {
+        let before = self.doubtful();
+        if name.parse::<u32>().is_ok() || self.user(name)?.is_some() {
+            return Ok(Performed::Done);
+        }
+        self.unless_doubtful(before, Error::Missing { kind: "user", name: name.to_owned(), why: None })
+    }
+
+    fn known_group(&self, name: &str) -> Result<Performed> {
+        let before = self.doubtful();
+        if name.parse::<u32>().is_ok() || self.group(name)?.is_some() {
+            return Ok(Performed::Done);
+        }
+        self.unless_doubtful(before, Error::Missing { kind: "group", name: name.to_owned(), why: None })
+    }
+
+    fn put(&mut self, path: &Path, entry: Entry) -> Result<()> {
+        let located = self.files.locate(self.below, path)?;
+        self.files.set(located, entry);
+        Ok(())
+    }
+
+    fn predict(&mut self, op: &Op) -> Result<Performed> {
+        match op {
+            Op::Write(write) => self.write(write),
+            Op::SetMeta { path, mode, owner, group } => self.set_meta(path, *mode, owner, group),
+            Op::Mkdir { path, mode, owner, group } => {
+                if self.peek(path)?.is_some() {
+                    return Err(Error::io("make directory", path)(io::ErrorKind::AlreadyExists.into()));
+                }
+                let performed = self.may_put("make directory", path, 0, owner, group)?;
+                let entry =
+                    Entry { kind: EntryKind::Directory, mode: *mode, owner: owner.clone(), group: group.clone() };
+                self.put(path, entry)?;
+                Ok(performed)
+            }
+            Op::Link { path, target, hard } => self.link(path, target, *hard),
+            Op::Remove { path, recursive, .. } => self.remove(path, *recursive),
+            Op::Packages(transaction) => self.transact(transaction),
+            Op::UpdatePackageLists { provider } => {
+                if Registry::of(provider) == Registry::Platform {
+                    self.root("refreshing the package lists")?;
+                }
+                self.packages.entry(Registry::of(provider)).or_default().refreshed = true;
+                Ok(Performed::Done)
+            }
+            Op::Service { unit, verb } => self.serve(unit, *verb),
+            Op::Account(change) => self.account(change),
+            Op::Run(command) => {
+                let mut performed = Performed::Assumed;
+                if let Some(user) = &command.user {
+                    performed = worse(performed, self.known_user(user)?);
+                }
+                if let Some(directory) = &command.cwd
+                    && !self.leads_to_directory(directory)?
+                {
+                    let before = self.doubtful();
+                    self.entry(directory)?;
+                    let name = directory.display().to_string();
+                    self.unless_doubtful(before, Error::Missing { kind: "directory", name, why: None })?;
+                }
+                self.commands.push(command.to_string());
+                Ok(performed)
+            }
+            Op::Log { .. } => Ok(Performed::Done),
+        }
+    }
+
+    fn write(&mut self, write: &Write) -> Result<Performed> {
+        let Write { path, content, mode, owner, group, .. } = write;
+        if let Some(EntryKind::Directory) = self.peek(path)?.map(|entry| entry.kind) {
+            return Err(Error::io("write", path)(io::ErrorKind::IsADirectory.into()));
+        }
+        let performed = self.may_put("write", path, content.size(), owner, group)?;
+        let kind = EntryKind::File { content: content.clone() };
+        self.put(path, Entry { kind, mode: *mode, owner: owner.clone(), group: group.clone() })?;
+        Ok(performed)
+    }
+
+    fn set_meta(&mut self, path: &Path, mode: Mode, owner: &str, group: &str) -> Result<Performed> {
+        let before = self.doubtful();
+        let performed = worse(self.known_user(owner)?, self.known_group(group)?);
+        let Some(now) = self.entry(path)? else {
+            let error = Error::Missing { kind: "file", name: path.display().to_string(), why: None };
+            return self.unless_doubtful(before, error);
+        };
+        self.writable(path, 0)?;
+        self.put(path, Entry { kind: now.kind, mode, owner: owner.to_owned(), group: group.to_owned() })?;
+        Ok(performed)
+    }
+
+    fn link(&mut self, path: &Path, target: &Path, hard: bool) -> Result<Performed> {
+        if let Some(entry) = self.peek(path)?
+            && !matches!(entry.kind, EntryKind::Link { .. })
+        {
+            let error =
+                Error::failed(format!("cannot put a link at `{}`: a {} is there", path.display(), entry.kind.noun()));
+            return Err(error.hint("remove it first"));
+        }
+        let mut performed = self.may_put("link", path, 0, "0", "0")?;
+        let entry = if hard {
+            let before = self.doubtful();
+            match self.entry(target)? {
+                Some(entry) if entry.kind != EntryKind::Directory => entry,
+                Some(_) => return Err(Error::io("link to", target)(io::ErrorKind::IsADirectory.into())),
+                None => {
+                    let name = target.display().to_string();
+                    performed = self.unless_doubtful(before, Error::Missing { kind: "file", name, why: None })?;
+                    return Ok(performed);
+                }
+            }
+        } else {
+            let (owner, group) = self.own_names()?;
+            Entry { kind: EntryKind::Link { target: target.to_owned() }, mode: Mode::from(0o777), owner, group }
+        };
+        if hard {
+            let both = (self.files.locate(self.below, path)?, self.files.locate(self.below, target)?);
+            self.hard_links.push(both);
+        }
+        self.put(path, entry)?;
+        Ok(performed)
+    }
+
+    /// Names of the account that a new link will belong to.
+    fn own_names(&self) -> Result<(String, String)> {
+        let number = self.below.effective_user().to_string();
+        let user = self.below.user(&number)?;
+        let group = user.as_ref().and_then(|user| user.group.clone());
+        Ok((user.map_or_else(|| number.clone(), |user| user.name), group.unwrap_or(number)))
+    }
+
+    fn remove(&mut self, path: &Path, recursive: bool) -> Result<Performed> {
+        let Some(entry) = self.peek(path)? else { return Ok(Performed::Done) };
+        let located = self.files.locate(self.below, path)?;
+        if entry.kind == EntryKind::Directory && !recursive && !self.files.list(self.below, &located)?.is_empty() {
+            return Err(Error::io("remove", path)(io::ErrorKind::DirectoryNotEmpty.into()));
+        }
+        self.writable(path, 0)?;
+        self.files.remove(&located);
+        Ok(Performed::Done)
+    }
+}
+
+// Packages.
+impl Dry<'_> {
+    fn transact(&mut self, transaction: &Transaction) -> Result<Performed> {
+        let provider = &transaction.provider;
+        if Registry::of(provider) == Registry::Platform {
+            self.root("changing packages")?;
+        }
+        let removed = |pending: &Packages, name: &String| {
+            pending.changed.get(name).is_some_and(|shadow| shadow.version.is_none())
+        };
+        let mut performed = Performed::Done;
+        let mut changes = match self.below.simulate(transaction) {
+            Ok(changes) => changes,
+            Err(error) => {
+                let Some(doubt) = self.unforeseeable(provider)? else { return Err(error) };
+                self.doubt(doubt);
+                performed = Performed::Assumed;
+                self.bare_changes(transaction)?
+            }
+        };
+        // The simulation does not know of what is pending: a package that goes first and then comes back, and the reverse.
+        let pending = self.packages.entry(Registry::of(provider)).or_default();
+        let mut extra = Vec::new();
+        for spec in &transaction.install {
+            if removed(pending, &spec.name) && !changes.iter().any(|change| change.name == spec.name) {
+                let version = match &spec.version {
+                    Some(version) => version.clone(),
+                    None => candidate(self.below, provider, &spec.name)?.map_or(NEWEST.to_owned(), |c| c.version),
+                };
+                extra.push(PackageChange { name: spec.name.clone(), from: None, to: Some(version) });
+            }
+        }
+        for name in transaction.remove.iter().chain(&transaction.purge) {
+            let installed = pending.changed.get(name).and_then(|shadow| shadow.version.clone());
+            if installed.is_some() && !changes.iter().any(|change| change.name == *name) {
+                extra.push(PackageChange { name: name.clone(), from: installed, to: None });
+            }
+        }
+        changes.extend(extra);
+        let mut provides = Vec::new();
+        for spec in &transaction.install {
+            let plain = spec.name.split(':').next().unwrap_or(&spec.name);
+            if !changes.iter().any(|change| change.name == spec.name)
+                && let Some(by) = changes.iter().find(|change| change.name == plain).map(|c| c.name.clone()).or(
+                    match candidate(self.below, provider, &spec.name) {
+                        Ok(found) => found.map(|c| c.name).filter(|name| *name != spec.name),
+                        Err(_) if performed == Performed::Assumed => None,
+                        Err(error) => return Err(error),
+                    },
+                )
+            {
+                provides.push((spec.name.clone(), by));
+            }
+        }
+        let pending = self.packages.entry(Registry::of(provider)).or_default();
+        pending.provides.extend(provides);
+        for spec in &transaction.install {
+            if !pending.asked.contains(&spec.name) {
+                pending.asked.push(spec.name.clone());
+            }
+        }
+        for mut change in changes {
+            match pending.changed.get(&change.name) {
+                Some(known) if known.version == change.to => continue,
+                Some(known) => change.from.clone_from(&known.version),
+                None => {}
+            }
+            let purged = transaction.purge.contains(&change.name);
+            pending.changed.insert(change.name.clone(), Shadow { version: change.to.clone(), purged });
+            self.changes.push((provider.clone(), change));
+        }
+        for name in &transaction.purge {
+            pending.changed.entry(name.clone()).or_insert(Shadow { version: None, purged: true }).purged = true;
+        }
+        pending.asked.retain(|name| !transaction.remove.contains(name) && !transaction.purge.contains(name));
+        Ok(performed)
+    }
+
+    /// Why a package manager cannot be asked yet; `None` when it can.
+    fn unforeseeable(&self, provider: &Provider) -> Result<Option<String>> {
+        if let Provider::Gem { .. } = provider {
+            return Ok(self
+                .ruby()
+                .map(|ruby| format!("package {ruby} is to be installed first: gems cannot be known before that")));
+        }
+        if self.registry(provider).is_some_and(|pending| pending.refreshed) {
+            return Ok(Some(
+                "the package lists are to be refreshed first: dependencies and versions are known only then".to_owned(),
+            ));
+        }
+        let age = self.below.package_lists_age(provider)?;
+        Ok(age.is_none().then(|| "there are no package lists yet: dependencies and versions are not known".to_owned()))
+    }
+
+    /// What a transaction names itself, when nothing can tell what comes along.
+    fn bare_changes(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        let mut names: Vec<String> = transaction.install.iter().map(|spec| spec.name.clone()).collect();
+        names.extend(transaction.remove.iter().chain(&transaction.purge).cloned());
+        let now = self.packages(&transaction.provider, &names)?;
+        let mut changes = Vec::new();
+        for (n, (name, state)) in names.into_iter().zip(now).enumerate() {
+            let to = transaction.install.get(n).map(|spec| spec.version.clone().unwrap_or_else(|| NEWEST.to_owned()));
+            if to.is_some() || state.version.is_some() {
+                changes.push(PackageChange { name, from: state.version, to });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The pending platform package that brings Ruby itself.
+    fn ruby(&self) -> Option<&str> {
+        let packages = self.packages.get(&Registry::Platform)?;
+        let is_ruby = |name: &str| {
+            name.strip_prefix("ruby").is_some_and(|rest| {
+                rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') || rest == "gems" || rest == "-full"
+            })
+        };
+        let coming = packages.changed.iter().filter(|(_, shadow)| shadow.version.is_some());
+        coming.map(|(name, _)| name.as_str()).find(|name| is_ruby(name))
+    }
+
+    /// Notes what pending platform packages may do to a gem that is not installed.
+    fn doubt_gem(&self, gem: &str) {
+        let Some(packages) = self.packages.get(&Registry::Platform) else { return };
+        let names = [
+            gem.to_owned(),
+            format!("ruby-{gem}"),
+            format!("rubygem-{gem}"),
+            format!("ruby-{}", gem.replace('_', "-")),
+        ];
+        let coming = |name: &&String| packages.changed.get(*name).is_some_and(|shadow| shadow.version.is_some());
+        if let Some(package) = names.iter().find(coming) {
+            self.doubt(format!("package {package}, to be installed, probably brings gem {gem}"));
+        } else if let Some(ruby) = self.ruby() {
+            self.doubt(format!("package {ruby} is to be installed first: gems cannot be known before that"));
+        }
+    }
+}
+
+// Services.
+impl Dry<'_> {
+    fn serve(&mut self, unit: &str, verb: ServiceVerb) -> Result<Performed> {
+        self.root("changing services")?;
+        let before = self.doubtful();
+        let now = self.service(unit)?;
+        if !now.exists && verb != ServiceVerb::Mask {
+            let error = Error::Missing { kind: "unit", name: unit.to_owned(), why: None };
+            return self.unless_doubtful(before, error);
+        }
+        let starts = matches!(verb, ServiceVerb::Start | ServiceVerb::Restart | ServiceVerb::Reload);
+        if starts && now.enabled == Enabled::Masked {
+            let error = Error::failed(format!("cannot {} `{unit}`: it is masked", verb.name()));
+            return Err(error.hint("unmask it first (action `unmask`)"));
+        }
+        let name = unit_name(unit);
+        let next = match verb {
+            ServiceVerb::Enable if now.enabled == Enabled::Static => now,
+            ServiceVerb::Enable => ServiceState { enabled: Enabled::Yes, ..now },
+            ServiceVerb::Disable if now.enabled == Enabled::No || now.enabled == Enabled::Yes => {
+                ServiceState { enabled: Enabled::No, ..now }
+            }
+            ServiceVerb::Disable => now,
+            ServiceVerb::Start | ServiceVerb::Restart => ServiceState { active: Active::Yes, ..now },
+            ServiceVerb::Stop => ServiceState { active: Active::No, ..now },
+            ServiceVerb::Reload => now,
+            ServiceVerb::Mask => ServiceState { exists: true, enabled: Enabled::Masked, ..now },
+            ServiceVerb::Unmask => {
+                // Only the mask hid what the unit's own files and links say.
+                let unmasked = self.below.service(unit)?.enabled;
+                let known = unmasked != Enabled::Masked;
+                let enabled = if known { unmasked } else { Enabled::No };
+                self.services.insert(name, ServiceState { enabled, ..now });
+                if !known {
+                    self.doubt(format!("whether `{unit}` is enabled shows only when it is unmasked"));
+                }
+                return Ok(if known { Performed::Done } else { Performed::Assumed });
+            }
+        };
+        self.services.insert(name, next);
+        Ok(Performed::Done)
+    }
+
+    /// What pending files say of a unit; `None` when none concerns it.
+    fn unit_file(&self, unit: &str) -> Result<Option<Option<bool>>> {
+        let name = unit_name(unit);
+        let template = name
+            .split_once('@')
+            .and_then(|(stem, rest)| rest.rsplit_once('.').map(|(_, kind)| format!("{stem}@.{kind}")));
+        let mut removed = false;
+        for name in [Some(name), template].into_iter().flatten() {
+            for directory in UNIT_DIRECTORIES {
+                let located = self.files.locate(self.below, &Path::new(directory).join(&name))?;
+                match self.files.changed(&located) {
+                    Some(Some(Entry { kind: EntryKind::File { content }, .. })) => {
+                        let text = content.bytes().map(String::from_utf8_lossy);
+                        let installs = text.is_none_or(|text| text.lines().any(|line| line.trim() == "[Install]"));
+                        return Ok(Some(Some(installs)));
+                    }
+                    Some(Some(_)) => return Ok(None),
+                    Some(None) => removed = true,
+                    None if self.below.entry(&located)?.is_some() => return Ok(None),
+                    None => {}
+                }
+            }
+        }
+        Ok(removed.then_some(None))
+    }
+}
+
+// Accounts.
+impl Dry<'_> {
+    fn account(&mut self, change: &AccountChange) -> Result<Performed> {
+        self.root("changing accounts")?;
+        match change {
+            AccountChange::CreateUser { user, manage_home, .. } => {
+                if self.user(&user.name)?.is_some() {
+                    return Err(Error::failed(format!("user `{}` exists already", user.name)));
+                }
+                if let Some(uid) = user.uid
+                    && let Some(other) = self.user(&uid.to_string())?
+                {
+                    return Err(Error::failed(format!("user number {uid} belongs to `{}` already", other.name)));
+                }
+                let mut performed = Performed::Done;
+                match &user.group {
+                    Some(group) => performed = self.known_group(group)?,
+                    // A group of the same name comes with the account.
+                    None => {
+                        let group = Group { name: user.name.clone(), gid: None, members: Vec::new() };
+                        self.groups.entry(user.name.clone()).or_insert(Some(group));
+                    }
+                }
+                self.users.insert(user.name.clone(), Some(user.clone()));
+                if let (true, Some(home)) = (manage_home, &user.home)
+                    && self.peek(home)?.is_none()
+                {
+                    let group = user.group.clone().unwrap_or_else(|| user.name.clone());
+                    let mode = Mode::from(0o700);
+                    self.put(home, Entry { kind: EntryKind::Directory, mode, owner: user.name.clone(), group })?;
+                    self.homes.insert(home.clone());
+                }
+                Ok(performed)
+            }
+            AccountChange::ModifyUser { from, to, manage_home } => {
+                let mut performed = self.known_user(&from.name)?;
+                if let Some(group) = &to.group {
+                    performed = worse(performed, self.known_group(group)?);
+                }
+                if from.name != to.name {
+                    self.users.insert(from.name.clone(), None);
+                }
+                if let (true, Some(old), Some(new)) = (manage_home, &from.home, &to.home)
+                    && old != new
+                    && let Some(entry) = self.peek(old)?
+                {
+                    self.put(new, entry)?;
+                    let located = self.files.locate(self.below, old)?;
+                    self.files.remove(&located);
+                }
+                self.users.insert(to.name.clone(), Some(to.clone()));
+                Ok(performed)
+            }
+            AccountChange::RemoveUser { user, manage_home } => {
+                self.users.insert(user.name.clone(), None);
+                if let (true, Some(home)) = (manage_home, &user.home) {
+                    let located = self.files.locate(self.below, home)?;
+                    self.files.remove(&located);
+                }
+                // `userdel` takes the private group along.
+                if user.group.as_ref() == Some(&user.name)
+                    && self.group(&user.name)?.is_some_and(|group| group.members.is_empty())
+                {
+                    self.groups.insert(user.name.clone(), None);
+                }
+                Ok(Performed::Done)
+            }
+            AccountChange::CreateGroup { group, .. } => {
+                if self.group(&group.name)?.is_some() {
+                    return Err(Error::failed(format!("group `{}` exists already", group.name)));
+                }
+                if let Some(gid) = group.gid
+                    && let Some(other) = self.group(&gid.to_string())?
+                {
+                    return Err(Error::failed(format!("group number {gid} belongs to `{}` already", other.name)));
+                }
+                self.groups.insert(group.name.clone(), Some(group.clone()));
+                Ok(Performed::Done)
+            }
+            AccountChange::ModifyGroup { from, to } => {
+                let mut performed = self.known_group(&from.name)?;
+                for member in &to.members {
+                    performed = worse(performed, self.known_user(member)?);
+                }
+                if from.name != to.name {
+                    self.groups.insert(from.name.clone(), None);
+                }
+                self.groups.insert(to.name.clone(), Some(to.clone()));
+                Ok(performed)
+            }
+            AccountChange::RemoveGroup { group } => {
+                self.groups.insert(group.name.clone(), None);
+                Ok(Performed::Done)
+            }
+        }
+    }
+}
+
+impl Probe for Dry<'_> {
+    fn entry(&self, path: &Path) -> Result<Option<Entry>> {
+        let located = self.files.locate(self.below, path)?;
+        let found = self.files.at(self.below, &located)?;
+        if self.homes.contains(path) {
+            self.doubt(format!(
+                "`{}` is made together with its user, with a mode of the system's choice",
+                path.display()
+            ));
+        }
+        if found.is_none() && self.files.changed(&located).is_none() && self.may_own(path)? {
+            self.may_come(&format!("`{}`", path.display()), |name| named_after(path, name));
+        }
+        Ok(found)
+    }
+
+    fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        let (one, other) =
+            (self.files.locate(self.below, one)?, self.files.locate(self.below, other)?);
+        if self.files.changed(&one).is_none() && self.files.changed(&other).is_none() {
+            return self.below.same_file(&one, &other);
+        }
+        let joined = |(a, b): &(PathBuf, PathBuf)| (*a == one && *b == other) || (*a == other && *b == one);
+        Ok(self.hard_links.iter().any(joined) && self.files.at(self.below, &one)? == self.files.at(self.below, &other)?)
+    }
+
+    fn list(&self, path: &Path) -> Result<Vec<OsString>> {
+        let names = self.files.list(self.below, &self.files.locate(self.below, path)?)?;
+        if names.is_empty() && self.peek(path)?.is_none() {
+            self.entry(path)?;
+        }
+        Ok(names)
+    }
+
+    fn packages(&self, provider: &Provider, names: &[String]) -> Result<Vec<PackageState>> {
+        let gems = matches!(provider, Provider::Gem { .. });
+        let states = match self.below.packages(provider, names) {
+            // Without Ruby there is nobody to ask, and no gem either.
+            Err(_) if gems && self.ruby().is_some() => vec![PackageState::default(); names.len()],
+            states => states?,
+        };
+        let pending = self.registry(provider);
+        let mut answers = Vec::with_capacity(states.len());
+        for (name, mut state) in names.iter().zip(states) {
+            let shadow = pending.and_then(|pending| pending.changed.get(name));
+            match shadow {
+                Some(Shadow { version: Some(version), .. }) => {
+                    if !gems {
+                        state.versions.clear();
+                    }
+                    if !state.versions.contains(version) {
+                        state.versions.push(version.clone());
+                    }
+                    state = PackageState { version: Some(version.clone()), broken: None, provided_by: None, ..state };
+                }
+                Some(Shadow { version: None, purged }) => {
+                    let config_files = state.config_files && !purged;
+                    state = PackageState { config_files, ..PackageState::default() };
+                }
+                None => {
+                    let by = pending.and_then(|pending| pending.provides.get(name)).or(state.provided_by.as_ref());
+                    let gone = |by: &&String| {
+                        pending.and_then(|p| p.changed.get(*by)).is_some_and(|shadow| shadow.version.is_none())
+                    };
+                    state.provided_by = by.filter(|by| !gone(by)).cloned();
+                    if gems && state.version.is_none() {
+                        self.doubt_gem(name);
+                    }
+                }
+            }
+            answers.push(state);
+        }
+        Ok(answers)
+    }
+
+    fn candidates(&self, provider: &Provider, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+        let unforeseeable = self.unforeseeable(provider)?;
+        let found = match (self.below.candidates(provider, names), &unforeseeable) {
+            (Err(_), Some(_)) => vec![None; names.len()],
+            (found, Some(_) | None) => found?,
+        };
+        let Some(doubt) = unforeseeable else { return Ok(found) };
+        // What is already there may get a newer candidate; what is absent is installed in any case.
+        let now = self.packages(provider, names)?;
+        let mut answers = Vec::with_capacity(found.len());
+        for ((name, candidate), state) in names.iter().zip(found).zip(now) {
+            if candidate.is_none() || state.version.is_some() {
+                self.doubt(doubt.clone());
+            }
+            let unknown =
+                || Candidate { name: name.clone(), version: state.version.unwrap_or_else(|| NEWEST.to_owned()) };
+            answers.push(Some(candidate.unwrap_or_else(unknown)));
+        }
+        Ok(answers)
+    }
+
+    fn simulate(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        let changes = match self.below.simulate(transaction) {
+            Ok(changes) => changes,
+            Err(error) => {
+                let Some(doubt) = self.unforeseeable(&transaction.provider)? else { return Err(error) };
+                self.doubt(doubt);
+                self.bare_changes(transaction)?
+            }
+        };
+        let pending = self.registry(&transaction.provider);
+        let known = |change: &PackageChange| {
+            pending.and_then(|p| p.changed.get(&change.name)).is_some_and(|shadow| shadow.version == change.to)
+        };
+        Ok(changes.into_iter().filter(|change| !known(change)).collect())
+    }
+
+    fn package_lists_age(&self, provider: &Provider) -> Result<Option<Seconds>> {
+        if self.registry(provider).is_some_and(|pending| pending.refreshed) {
+            return Ok(Some(Seconds(0)));
+        }
+        self.below.package_lists_age(provider)
+    }
+
+    fn service(&self, unit: &str) -> Result<ServiceState> {
+        if let Some(state) = self.services.get(&unit_name(unit)) {
+            return Ok(state.clone());
+        }
+        let mut state = self.below.service(unit)?;
+        match self.unit_file(unit)? {
+            Some(Some(installs)) => {
+                state.enabled = match state.enabled {
+                    Enabled::No | Enabled::Static if installs => Enabled::No,
+                    Enabled::No | Enabled::Static => Enabled::Static,
+                    Enabled::Yes => Enabled::Yes,
+                    Enabled::Masked => Enabled::Masked,
+                };
+                state.exists = true;
+            }
+            Some(None) => state = ServiceState { exists: false, ..state },
+            None => {}
+        }
+        if !state.exists {
+            let stem = unit.split(['.', '@']).next().unwrap_or(unit);
+            self.may_come(&format!("unit `{unit}`"), |name| akin(name, stem));
+        }
+        Ok(state)
+    }
+
+    fn init(&self) -> Result<Init> {
+        self.below.init()
+    }
+
+    fn user(&self, name: &str) -> Result<Option<User>> {
+        if let Some(user) = self.users.get(name) {
+            return Ok(user.clone());
+        }
+        let number = name.parse::<u32>().ok();
+        if number.is_some()
+            && let Some(user) = self.users.values().flatten().find(|user| user.uid == number)
+        {
+            return Ok(Some(user.clone()));
+        }
+        let found = self.below.user(name)?;
+        let found = found.filter(|user| self.users.get(&user.name).is_none_or(Option::is_some));
+        if found.is_none() && number.is_none() {
+            self.may_come(&format!("user `{name}`"), |package| akin(package, name));
+        }
+        Ok(found)
+    }
+
+    fn group(&self, name: &str) -> Result<Option<Group>> {
+        if let Some(group) = self.groups.get(name) {
+            return Ok(group.clone());
+        }
+        let number = name.parse::<u32>().ok();
+        if number.is_some()
+            && let Some(group) = self.groups.values().flatten().find(|group| group.gid == number)
+        {
+            return Ok(Some(group.clone()));
+        }
+        let found = self.below.group(name)?;
+        let found = found.filter(|group| self.groups.get(&group.name).is_none_or(Option::is_some));
+        if found.is_none() && number.is_none() {
+            self.may_come(&format!("group `{name}`"), |package| akin(package, name));
+        }
+        Ok(found)
+    }
+
+    fn query(&self, command: &Command) -> Result<Answer> {
+        if !self.asks {
+            self.doubt(format!("`{command}` is asked only when converging"));
+            return Ok(Answer::default());
+        }
+        if self.operations.iter().any(|operation| !matches!(operation, Op::Log { .. })) {
+            self.doubt(format!(
+                "`{command}` was asked of the machine as it is now; earlier steps may change its answer"
+            ));
+        }
+        self.below.query(command)
+    }
+
+    fn fetch(&self, request: &Request) -> Result<Fetched> {
+        if let Some(path) = request.url.strip_prefix("file://") {
+            let located = self.files.locate(self.below, Path::new(path))?;
+            if let Some(Some(Entry { kind: EntryKind::File { content }, .. })) = self.files.changed(&located) {
+                return Ok(Fetched { content: content.clone(), not_modified: false });
+            }
+            if self.files.changed(&located).is_none() && self.below.entry(&located)?.is_none() {
+                self.entry(Path::new(path))?;
+            }
+        } else if !self.asks {
+            self.doubt(format!("`{}` is downloaded only when converging", without_credentials(&request.url)));
+            return Err(Error::failed("nothing is downloaded before converging"));
+        }
+        self.below.fetch(request)
+    }
+
+    fn kernel(&self) -> Result<Kernel> {
+        self.below.kernel()
+    }
+
+    fn interfaces(&self) -> Result<Vec<Interface>> {
+        self.below.interfaces()
+    }
+
+    fn effective_user(&self) -> u32 {
+        self.below.effective_user()
+    }
+
+    fn now(&self) -> SystemTime {
+        self.below.now()
+    }
+
+    fn writable(&self, path: &Path, bytes: u64) -> Result<()> {
+        self.below.writable(path, bytes)
+    }
+}
+
+impl Host for Dry<'_> {
+    fn perform(&mut self, op: &Op) -> Result<Performed> {
+        let performed = self.predict(op)?;
+        self.operations.push(op.clone());
+        Ok(performed)
+    }
+
+    fn as_probe(&self) -> &dyn Probe {
+        self
+    }
+
+    fn take_doubts(&mut self) -> Vec<String> {
+        self.doubts.take()
+    }
+
+    fn take_package_changes(&mut self) -> Vec<PackageChange> {
+        let new = self.changes[self.told..].iter().map(|(_, change)| change.clone()).collect();
+        self.told = self.changes.len();
+        new
+    }
+
+    fn is_dry(&self) -> bool {
+        true
+    }
+}
+
+fn candidate(below: &dyn Probe, provider: &Provider, name: &str) -> Result<Option<Candidate>> {
+    Ok(below.candidates(provider, &[name.to_owned()])?.into_iter().next().flatten())
+}
+
+const fn worse(one: Performed, other: Performed) -> Performed {
+    match (one, other) {
+        (Performed::Done, Performed::Done) => Performed::Done,
+        (Performed::Assumed, _) | (_, Performed::Assumed) => Performed::Assumed,
+    }
+}
+
+/// A unit's full name: a service when it names no type.
+fn unit_name(unit: &str) -> String {
+    const TYPES: [&str; 8] = ["service", "socket", "timer", "target", "path", "mount", "slice", "device"];
+    match unit.rsplit_once('.') {
+        Some((_, kind)) if TYPES.contains(&kind) => unit.to_owned(),
+        Some(_) | None => format!("{unit}.service"),
+    }
+}
+
+/// The part of a package's name that its files and accounts tend to share: `bind9` and `bind9-utils` give `bind`.
+fn stem(package: &str) -> &str {
+    let end = package.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(package.len());
+    &package[..end]
+}
+
+/// Whether a package and a unit or account seem to be named after each other.
+fn akin(package: &str, name: &str) -> bool {
+    let (package, name) = (stem(package), stem(name));
+    package.len() > 2 && package == name
+}
+
+/// Whether some part of a path below `/etc` or such bears the package's name.
+fn named_after(path: &Path, package: &str) -> bool {
+    let stem = stem(package);
+    stem.len() > 2 && path.iter().filter_map(|part| part.to_str()).any(|part| self::stem(part) == stem)
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [first @ .., last] if names.len() <= 4 => format!("{} and {last}", first.join(", ")),
+        _ => format!("{} and {} more", names[..3].join(", "), names.len() - 3),
+    }
+}
+
+/// An address without the user name and password it may carry.
+fn without_credentials(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find('/').unwrap_or(rest.len());
+            let host = rest[..end].rsplit_once('@').map_or(&rest[..end], |(_, host)| host);
+            format!("{scheme}://{host}{}", rest[end..].split('?').next().unwrap_or_default())
+        }
+        None => url.to_owned(),
+    }
+}

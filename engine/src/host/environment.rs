@@ -1,0 +1,54 @@
+//! This process: its arguments, its environment, its signals.
+use std::{
+    ffi::OsString,
+    path::PathBuf,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+/// The command line, the program's name first.
+#[must_use]
+pub fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// An environment variable, when it is set and is UTF-8.
+#[must_use]
+pub fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The directory this process was started in.
+#[must_use]
+pub fn current_dir() -> Option<PathBuf> {
+    std::env::current_dir().ok()
+}
+
+/// Makes this process independent of how it was started: files get the mode they are declared with whatever the umask was.
+/// (Rust's runtime has opened `/dev/null` for closed standard streams already, so no data file lands on one of them.)
+pub fn prepare_process() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+}
+
+static STOPPED: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
+
+/// The number of the signal (INT, TERM or HUP) that asked this process to stop, if one has come. The first call starts
+/// watching for them; commands that run meanwhile are in process groups of their own and go on.
+#[must_use]
+pub fn stop_signal() -> Option<i32> {
+    let stopped = STOPPED.get_or_init(|| {
+        let stopped = Arc::new(AtomicUsize::new(0));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let number = usize::try_from(signal).unwrap_or_default();
+            if let Err(error) = signal_hook::flag::register_usize(signal, Arc::clone(&stopped), number) {
+                tracing::warn!("cannot watch for signal {signal}: {error}");
+            }
+        }
+        stopped
+    });
+    i32::try_from(stopped.load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
+}

@@ -1,0 +1,365 @@
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AccountChange, Active, Command, Enabled, Entry, EntryKind, Group, Op, PackageChange, PackageSpec, Probe, Provider,
+    ServiceState, ServiceVerb, Transaction, Write,
+};
+use crate::{Result, values::Blob};
+
+/// How well an operation can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// It leaves no state behind: nothing to take back.
+    Needless,
+    /// What it changed will be as it was.
+    Exact,
+    /// As near as the platform's tools come to it.
+    BestEffort,
+    /// It cannot be taken back.
+    Impossible,
+}
+
+/// How to take one operation back, worked out before it is performed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// How well that works.
+    pub grade: Grade,
+    /// What to perform, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<Op>,
+    /// What people should know beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The paths that it changes, as they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Seen>,
+}
+
+/// What was at a path at some moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Where.
+    pub path: PathBuf,
+    /// What; `None` when nothing was there.
+    pub entry: Option<Entry>,
+}
+
+impl Undo {
+    fn exact(operations: impl IntoIterator<Item = Op>) -> Self {
+        Self { grade: Grade::Exact, operations: operations.into_iter().collect(), note: None, before: Vec::new() }
+    }
+
+    fn none(grade: Grade, note: impl Into<String>) -> Self {
+        Self { grade, operations: Vec::new(), note: Some(note.into()), before: Vec::new() }
+    }
+
+    /// Contents that taking it back needs, in memory or in files.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &Blob> {
+        self.operations.iter().filter_map(Op::content)
+    }
+
+    /// Works out how to take `op` back, by reading what it will change.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub fn of(op: &Op, probe: &dyn Probe) -> Result<Self> {
+        let before = touched(op)
+            .into_iter()
+            .map(|path| Ok(Seen { entry: probe.entry(&path)?, path }))
+            .collect::<Result<Vec<_>>>()?;
+        let undo = match op {
+            Op::Write(Write { path, .. })
+            | Op::SetMeta { path, .. }
+            | Op::Mkdir { path, .. }
+            | Op::Link { path, .. }
+            | Op::Remove { path, .. } => of_path(op, path, probe)?,
+            Op::Packages(transaction) => {
+                let changes = match probe.simulate(transaction) {
+                    Ok(changes) => changes,
+                    // Whatever keeps it from being foreseen is met again, and reported, when it is performed.
+                    Err(_) => named_changes(transaction, probe)?,
+                };
+                of_packages(&transaction.provider, &changes)
+            }
+            Op::UpdatePackageLists { .. } => Self::none(Grade::Needless, "refreshed package lists stay as they are"),
+            Op::Service { unit, verb } => of_service(unit, *verb, &probe.service(unit)?),
+            Op::Account(change) => of_account(change, probe)?,
+            Op::Run(command) => {
+                Self::none(Grade::Impossible, format!("`{command}` was run: nobody knows how to take it back"))
+            }
+            Op::Log { .. } => Self::none(Grade::Needless, "a log line stays"),
+        };
+        Ok(Self { before, ..undo })
+    }
+}
+
+/// The paths that an operation changes by itself.
+pub(super) fn touched(op: &Op) -> Vec<PathBuf> {
+    match op {
+        Op::Write(Write { path, .. })
+        | Op::SetMeta { path, .. }
+        | Op::Mkdir { path, .. }
+        | Op::Link { path, .. }
+        | Op::Remove { path, .. } => vec![path.clone()],
+        Op::Packages(_)
+        | Op::UpdatePackageLists { .. }
+        | Op::Service { .. }
+        | Op::Account(_)
+        | Op::Run(_)
+        | Op::Log { .. } => Vec::new(),
+    }
+}
+
+fn of_path(op: &Op, path: &Path, probe: &dyn Probe) -> Result<Undo> {
+    let Some(now) = probe.entry(path)? else {
+        let creates = !matches!(op, Op::Remove { .. } | Op::SetMeta { .. });
+        let remove = Op::Remove { path: path.to_owned(), recursive: false, backup: 0 };
+        return Ok(Undo::exact(creates.then_some(remove)));
+    };
+    let mut others = Vec::new();
+    let operations = match op {
+        Op::SetMeta { .. } => vec![Op::SetMeta {
+            path: path.to_owned(),
+            mode: now.mode,
+            owner: now.owner.clone(),
+            group: now.group.clone(),
+        }],
+        // What stands in the way of these makes them fail: then there is nothing to take back.
+        Op::Mkdir { .. } => Vec::new(),
+        Op::Write(_) if now.kind == EntryKind::Directory => Vec::new(),
+        Op::Link { .. } if !matches!(now.kind, EntryKind::Link { .. }) => Vec::new(),
+        Op::Write(_) | Op::Link { .. } => {
+            let mut operations = Vec::new();
+            let is_file = matches!(now.kind, EntryKind::File { .. });
+            if !(matches!(op, Op::Write(_)) && is_file || matches!(op, Op::Link { hard: false, .. })) {
+                operations.push(Op::Remove { path: path.to_owned(), recursive: false, backup: 0 });
+            }
+            put_back(path, now, probe, &mut operations, &mut others)?;
+            operations
+        }
+        Op::Remove { recursive, .. } => {
+            let mut operations = Vec::new();
+            if *recursive || now.kind != EntryKind::Directory || probe.list(path)?.is_empty() {
+                put_back(path, now, probe, &mut operations, &mut others)?;
+            }
+            operations
+        }
+        Op::Packages(_)
+        | Op::UpdatePackageLists { .. }
+        | Op::Service { .. }
+        | Op::Account(_)
+        | Op::Run(_)
+        | Op::Log { .. } => Vec::new(),
+    };
+    let mut undo = Undo::exact(operations);
+    if !others.is_empty() {
+        undo.grade = if undo.operations.is_empty() { Grade::Impossible } else { Grade::BestEffort };
+        undo.note = Some(format!("cannot be made again: {}", others.join(", ")));
+    }
+    Ok(undo)
+}
+
+/// Operations that make an entry, and everything below it, as it is now.
+fn put_back(
+    path: &Path,
+    entry: Entry,
+    probe: &dyn Probe,
+    operations: &mut Vec<Op>,
+    others: &mut Vec<String>,
+) -> Result<()> {
+    let Entry { kind, mode, owner, group } = entry;
+    match kind {
+        EntryKind::File { content } => operations.push(Op::Write(Write {
+            path: path.to_owned(),
+            content,
+            mode,
+            owner,
+            group,
+            backup: 0,
+            verify: Vec::new(),
+        })),
+        EntryKind::Link { target } => operations.push(Op::Link { path: path.to_owned(), target, hard: false }),
+        EntryKind::Directory => {
+            operations.push(Op::Mkdir { path: path.to_owned(), mode, owner, group });
+            for name in probe.list(path)? {
+                let child = path.join(name);
+                if let Some(entry) = probe.entry(&child)? {
+                    put_back(&child, entry, probe, operations, others)?;
+                }
+            }
+        }
+        EntryKind::Other { what } => others.push(format!("{what} `{}`", path.display())),
+    }
+    Ok(())
+}
+
+/// What a transaction names itself, for when the package manager cannot foresee the rest.
+fn named_changes(transaction: &Transaction, probe: &dyn Probe) -> Result<Vec<PackageChange>> {
+    let mut names: Vec<String> = transaction.install.iter().map(|spec| spec.name.clone()).collect();
+    names.extend(transaction.remove.iter().chain(&transaction.purge).cloned());
+    let states = probe.packages(&transaction.provider, &names)?;
+    let installs = transaction.install.len();
+    let change = |(n, (name, state)): (usize, (String, super::PackageState))| {
+        let to = (n < installs).then(|| transaction.install[n].version.clone().unwrap_or_default());
+        PackageChange { name, from: state.version, to }
+    };
+    Ok(names.into_iter().zip(states).enumerate().map(change).collect())
+}
+
+/// The way back from what a package manager changed.
+pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange]) -> Undo {
+    let mut back = Transaction { allow_downgrade: true, recommends: Some(false), ..Transaction::new(provider.clone()) };
+    let mut kept = Vec::new();
+    for change in changes {
+        match (&change.from, &change.to) {
+            // RubyGems keeps versions beside each other, and no transaction removes just one of them.
+            (Some(_), Some(to)) if matches!(provider, Provider::Gem { .. }) => {
+                kept.push(format!("gem {} {to} stays beside the older one", change.name));
+            }
+            (Some(from), _) => {
+                back.install.push(PackageSpec { name: change.name.clone(), version: Some(from.clone()) });
+            }
+            (None, Some(_)) => back.remove.push(change.name.clone()),
+            (None, None) => {}
+        }
+    }
+    let empty = back.install.is_empty() && back.remove.is_empty();
+    let note = if kept.is_empty() {
+        "packages: what was added is removed, old versions are put back where they can still be had; \
+         what their scripts did stays"
+            .to_owned()
+    } else {
+        kept.join("; ")
+    };
+    Undo {
+        grade: Grade::BestEffort,
+        operations: if empty { Vec::new() } else { vec![Op::Packages(back)] },
+        note: Some(note),
+        before: Vec::new(),
+    }
+}
+
+fn of_service(unit: &str, verb: ServiceVerb, now: &ServiceState) -> Undo {
+    let back = |verb| Op::Service { unit: unit.to_owned(), verb };
+    let runs = matches!(now.active, Active::Yes | Active::Starting);
+    match verb {
+        ServiceVerb::Enable => Undo::exact((now.enabled == Enabled::No).then(|| back(ServiceVerb::Disable))),
+        ServiceVerb::Disable => Undo::exact((now.enabled == Enabled::Yes).then(|| back(ServiceVerb::Enable))),
+        ServiceVerb::Start => Undo::exact((!runs).then(|| back(ServiceVerb::Stop))),
+        ServiceVerb::Stop => Undo::exact(runs.then(|| back(ServiceVerb::Start))),
+        ServiceVerb::Restart | ServiceVerb::Reload if runs => Undo::none(
+            Grade::Needless,
+            format!(
+                "`{unit}` is {} again, once what it reads is as it was",
+                if verb == ServiceVerb::Reload { "reloaded" } else { "restarted" }
+            ),
+        ),
+        ServiceVerb::Restart | ServiceVerb::Reload => Undo::exact([back(ServiceVerb::Stop)]),
+        ServiceVerb::Mask if now.enabled == Enabled::Masked => Undo::exact([]),
+        ServiceVerb::Mask => {
+            let enable = (now.enabled == Enabled::Yes).then(|| back(ServiceVerb::Enable));
+            Undo::exact(std::iter::once(back(ServiceVerb::Unmask)).chain(enable))
+        }
+        ServiceVerb::Unmask => Undo::exact((now.enabled == Enabled::Masked).then(|| back(ServiceVerb::Mask))),
+    }
+}
+
+/// Numbers below this are for system accounts (`SYS_UID_MAX` of login.defs is 999 on every platform we know).
+const FIRST_PERSON: u32 = 1000;
+
+fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
+    let account = Op::Account;
+    Ok(match change {
+        AccountChange::CreateUser { user, manage_home, .. } => {
+            let mut operations = Vec::new();
+            if probe.user(&user.name)?.is_none() {
+                let home_is_new = match &user.home {
+                    Some(home) if *manage_home => probe.entry(home)?.is_none(),
+                    Some(_) | None => false,
+                };
+                operations.push(account(AccountChange::RemoveUser { user: user.clone(), manage_home: home_is_new }));
+                if user.group.is_none() && probe.group(&user.name)?.is_none() {
+                    let group = Group { name: user.name.clone(), gid: None, members: Vec::new() };
+                    operations.push(account(AccountChange::RemoveGroup { group }));
+                }
+            }
+            Undo::exact(operations)
+        }
+        AccountChange::ModifyUser { from, to, manage_home } => match probe.user(&from.name)? {
+            Some(now) => Undo::exact([account(AccountChange::ModifyUser {
+                from: to.clone(),
+                to: now,
+                manage_home: *manage_home,
+            })]),
+            None => Undo::exact([]),
+        },
+        AccountChange::RemoveUser { user, manage_home } => {
+            let Some(now) = probe.user(&user.name)? else { return Ok(Undo::exact([])) };
+            let mut operations = Vec::new();
+            // `userdel` takes the private group along, where there is one.
+            if let Some(group) = probe.group(&now.name)? {
+                let system = group.gid.is_some_and(|gid| gid < FIRST_PERSON);
+                operations.push(account(AccountChange::CreateGroup { group, system }));
+            }
+            let (home, name) = (now.home.clone(), now.name.clone());
+            let system = now.uid.is_some_and(|uid| uid < FIRST_PERSON);
+            operations.push(account(AccountChange::CreateUser { user: now, system, manage_home: false }));
+            for group in memberships(&name, probe)? {
+                let without = group.members.iter().filter(|member| **member != name).cloned().collect();
+                let from = Group { members: without, ..group.clone() };
+                operations.push(account(AccountChange::ModifyGroup { from, to: group }));
+            }
+            let mut others = Vec::new();
+            if let (true, Some(home)) = (manage_home, home)
+                && let Some(entry) = probe.entry(&home)?
+            {
+                put_back(&home, entry, probe, &mut operations, &mut others)?;
+            }
+            let mut undo = Undo::exact(operations);
+            if !others.is_empty() {
+                undo.grade = Grade::BestEffort;
+                undo.note = Some(format!("cannot be made again: {}", others.join(", ")));
+            }
+            undo
+        }
+        AccountChange::CreateGroup { group, .. } => {
+            let absent = probe.group(&group.name)?.is_none();
+            Undo::exact(absent.then(|| account(AccountChange::RemoveGroup { group: group.clone() })))
+        }
+        AccountChange::ModifyGroup { from, to } => match probe.group(&from.name)? {
+            Some(now) => Undo::exact([account(AccountChange::ModifyGroup { from: to.clone(), to: now })]),
+            None => Undo::exact([]),
+        },
+        AccountChange::RemoveGroup { group } => match probe.group(&group.name)? {
+            Some(now) => {
+                let system = now.gid.is_some_and(|gid| gid < FIRST_PERSON);
+                Undo::exact([account(AccountChange::CreateGroup { group: now, system })])
+            }
+            None => Undo::exact([]),
+        },
+    })
+}
+
+/// The groups that list `user` as a member. Source: group(5).
+fn memberships(user: &str, probe: &dyn Probe) -> Result<Vec<Group>> {
+    let Some(Entry { kind: EntryKind::File { content }, .. }) = probe.entry(Path::new("/etc/group"))? else {
+        return Ok(Vec::new());
+    };
+    let text = String::from_utf8_lossy(content.bytes().unwrap_or_default()).into_owned();
+    let lists = |line: &&str| line.rsplit(':').next().is_some_and(|members| members.split(',').any(|m| m == user));
+    let names = text.lines().filter(lists).filter_map(|line| line.split(':').next());
+    let groups: Result<Vec<_>> = names.map(|name| probe.group(name)).collect();
+    Ok(groups?.into_iter().flatten().collect())
+}
+
+/// An operation as it may be written down: no secret of a command in it.
+pub(super) fn redacted(op: &Op) -> Op {
+    let Op::Run(command) = op else { return op.clone() };
+    // Values in an environment are where passwords are handed over.
+    let environment = command.environment.keys().map(|name| (name.clone(), "(not kept)".to_owned())).collect();
+    let argv = if command.sensitive { vec!["(sensitive)".to_owned()] } else { command.argv.clone() };
+    Op::Run(Command { argv, environment, stdin: None, ..command.clone() })
+}

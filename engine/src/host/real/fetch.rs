@@ -1,0 +1,348 @@
+//! Downloads: streamed into brasa's cache, asked for again only when the server says that they changed.
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use serde::{Deserialize, Serialize};
+use ureq::tls::{PemItem, RootCerts, TlsConfig};
+
+use super::files::hash;
+use crate::{
+    Error, Result,
+    host::{Fetched, Request, disk},
+    values::{Blob, Digest},
+};
+
+/// Downloads up to this size are handed over in memory.
+const IN_MEMORY: u64 = 4 * 1024 * 1024;
+/// Attempts at a server that cannot be reached or has trouble of its own.
+const ATTEMPTS: u32 = 4;
+/// Where distributions keep the certificates that the administrator trusts.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// What is remembered of a download.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Memory {
+    url: String,
+    etag: Option<String>,
+    last_modified: Option<String>,
+    sha256: Option<Digest>,
+    size: u64,
+}
+
+/// Downloads what `request` asks for.
+///
+/// # Errors
+/// An address of another kind, a server that cannot be reached or refuses, another checksum than the one asked for.
+pub fn fetch(request: &Request, cache: &Path) -> Result<Fetched> {
+    let (scheme, rest) = request.url.split_once(':').unwrap_or_default();
+    let fetched = match scheme {
+        "http" | "https" => over_http(request, cache)?,
+        "file" => from_file(Path::new(rest.strip_prefix("//").unwrap_or(rest)))?,
+        _ => {
+            return Err(Error::failed(format!(
+                "cannot download `{}`: it is no http, https or file address",
+                request.url
+            )));
+        }
+    };
+    match request.checksum {
+        Some(wanted) if fetched.content.digest() != wanted => Err(Error::failed(format!(
+            "what `{}` gave has another checksum: expected {wanted}, got {}",
+            request.url,
+            fetched.content.digest()
+        ))
+        .hint("the file at that address has changed, or somebody changed it on the way; nothing was put in place")),
+        Some(_) | None => Ok(fetched),
+    }
+}
+
+fn from_file(path: &Path) -> Result<Fetched> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    Ok(Fetched { content: blob(&mut file, path)?, not_modified: false })
+}
+
+/// A file's content, in memory when it is small.
+fn blob(file: &mut File, path: &Path) -> Result<Blob> {
+    let size = file.metadata().map_err(Error::io("look at", path))?.len();
+    if size <= IN_MEMORY {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+        return Ok(Blob::from(bytes));
+    }
+    let (digest, size) = hash(file).map_err(Error::io("read", path))?;
+    Ok(Blob::in_file(path, size, digest))
+}
+
+fn over_http(request: &Request, cache: &Path) -> Result<Fetched> {
+    let directory = cache.join("fetch");
+    disk::create_private_dirs(&directory)?;
+    let place = directory.join(Digest::of(request.url.as_bytes()).to_string());
+    let mut memory = recall(&place, request);
+    let deadline = Instant::now() + Duration::from(request.timeout);
+    let mut wait = Duration::from_secs(1);
+    let mut attempt = 1;
+    loop {
+        match once(request, &memory, &place, deadline) {
+            Ok(Some(new)) => {
+                let json = serde_json::to_vec(&new).map_err(|error| Error::failed(error.to_string()))?;
+                disk::write_atomic(&place.with_extension("json"), &json)?;
+                let mut file = File::open(&place).map_err(Error::io("read", &place))?;
+                return Ok(Fetched { content: blob(&mut file, &place)?, not_modified: false });
+            }
+            Ok(None) => {
+                let mut file = File::open(&place).map_err(Error::io("read", &place))?;
+                return Ok(Fetched { content: blob(&mut file, &place)?, not_modified: true });
+            }
+            Err(Trouble::Cache) => memory = Memory::default(),
+            Err(Trouble::Passing(_)) if attempt < ATTEMPTS && Instant::now() + wait < deadline => {
+                std::thread::sleep(wait);
+                wait *= 2;
+                attempt += 1;
+            }
+            Err(Trouble::Passing(why)) => {
+                let tries = if attempt > 1 { format!(" after {attempt} attempts") } else { String::new() };
+                return Err(Error::failed(format!("cannot download `{}`{tries}: {why}", request.url))
+                    .hint("is the network up, and the address right?"));
+            }
+            Err(Trouble::Final(why, hint)) => {
+                let error = Error::failed(format!("cannot download `{}`: {why}", request.url));
+                return Err(match hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                });
+            }
+        }
+    }
+}
+
+enum Trouble {
+    /// Trying again may help.
+    Passing(String),
+    /// It will not.
+    Final(String, Option<String>),
+    /// What was kept of an earlier download is gone.
+    Cache,
+}
+
+/// What an earlier download of this address left, when it is whole.
+fn recall(place: &Path, request: &Request) -> Memory {
+    if !request.conditional {
+        return Memory::default();
+    }
+    let memory = fs::read(place.with_extension("json")).ok().and_then(|json| serde_json::from_slice(&json).ok());
+    let memory: Memory = memory.unwrap_or_default();
+    let whole = || {
+        let mut file = File::open(place).ok()?;
+        let (digest, size) = hash(&mut file).ok()?;
+        Some(memory.sha256 == Some(digest) && memory.size == size && memory.url == request.url)
+    };
+    if whole() == Some(true) { memory } else { Memory::default() }
+}
+
+/// One attempt. `None` means that the server says nothing has changed.
+fn once(request: &Request, memory: &Memory, place: &Path, deadline: Instant) -> Result<Option<Memory>, Trouble> {
+    let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .timeout_global(Some(left))
+        .timeout_connect(Some(Duration::from_secs(30)))
+        .http_status_as_error(false)
+        .user_agent(concat!("brasa/", env!("CARGO_PKG_VERSION")))
+        .tls_config(TlsConfig::builder().root_certs(roots()).build())
+        .build()
+        .into();
+    let mut call = agent.get(&request.url);
+    for (name, value) in &request.headers {
+        call = call.header(name, value);
+    }
+    if let Some(etag) = &memory.etag {
+        call = call.header("If-None-Match", etag);
+    }
+    if let Some(modified) = &memory.last_modified {
+        call = call.header("If-Modified-Since", modified);
+    }
+    let response = call.call().map_err(trouble)?;
+    let status = response.status().as_u16();
+    match status {
+        200 => {}
+        304 if memory.sha256.is_some() && fs::exists(place).unwrap_or(false) => return Ok(None),
+        304 => return Err(Trouble::Cache),
+        408 | 429 | 500..=599 => return Err(Trouble::Passing(format!("the server answered {}", response.status()))),
+        _ => return Err(Trouble::Final(format!("the server answered {}", response.status()), None)),
+    }
+    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let (etag, last_modified) = (header("etag"), header("last-modified"));
+    let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();
+    let (sha256, size) = store(&mut body, place)?;
+    Ok(Some(Memory { url: request.url.clone(), etag, last_modified, sha256: Some(sha256), size }))
+}
+
+fn store(body: &mut impl Read, place: &Path) -> Result<(Digest, u64), Trouble> {
+    let disk = |error: io::Error| Trouble::Final(format!("cannot keep it in `{}`: {error}", place.display()), None);
+    let partial: PathBuf = place.with_extension(format!("partial-{}", std::process::id()));
+    let mut file = File::create(&partial).map_err(disk)?;
+    let mut tee = Tee { body, file: &mut file, failed: None };
+    let hashed = hash(&mut tee);
+    let failed = tee.failed.take();
+    let stored = match (hashed, failed) {
+        (Ok(hashed), _) => fs::rename(&partial, place).map_err(disk).map(|()| hashed),
+        (Err(_), Some(error)) => Err(disk(error)),
+        (Err(error), None) => Err(Trouble::Passing(error.to_string())),
+    };
+    if stored.is_err() {
+        fs::remove_file(&partial).unwrap_or_default();
+    }
+    stored
+}
+
+/// Writes to the file whatever is read from the body.
+struct Tee<'a, R> {
+    body: &'a mut R,
+    file: &'a mut File,
+    failed: Option<io::Error>,
+}
+
+impl<R: Read> Read for Tee<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.body.read(buffer)?;
+        if let Err(error) = self.file.write_all(&buffer[..read]) {
+            self.failed = Some(error);
+            return Err(io::Error::other("the cache cannot be written"));
+        }
+        Ok(read)
+    }
+}
+
+/// The system's certificates, as its administrator wants them; Mozilla's where there are none.
+fn roots() -> RootCerts {
+    for bundle in BUNDLES {
+        let Ok(pem) = fs::read(bundle) else { continue };
+        let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
+            .filter_map(|item| match item {
+                Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                Ok(_) | Err(_) => None,
+            })
+            .collect();
+        if !certificates.is_empty() {
+            return RootCerts::Specific(Arc::new(certificates));
+        }
+    }
+    RootCerts::WebPki
+}
+
+fn trouble(error: ureq::Error) -> Trouble {
+    match error {
+        ureq::Error::Io(_)
+        | ureq::Error::Timeout(_)
+        | ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::Protocol(_) => {
+            let text = error.to_string();
+            // rustls hands its certificate errors over as I/O errors.
+            if text.contains("certificate") { certificate(text) } else { Trouble::Passing(text) }
+        }
+        other => {
+            let text = other.to_string();
+            if text.contains("certificate") { certificate(text) } else { Trouble::Final(text, None) }
+        }
+    }
+}
+
+/// A fresh machine's clock may be years off, and then every certificate looks expired or not yet valid.
+fn certificate(why: String) -> Trouble {
+    /// 2026-01-01: this program is not older than its release.
+    const RELEASED: u64 = 1_767_225_600;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let about_time = why.contains("Expired") || why.contains("NotValidYet") || why.contains("expired");
+    let hint = (now < RELEASED || about_time).then(|| {
+        "the clock of this machine looks wrong; set it (`date`, chrony, systemd-timesyncd) and run again".to_owned()
+    });
+    Trouble::Final(why, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Write},
+        net::TcpListener,
+    };
+
+    use super::fetch;
+    use crate::{
+        host::Request,
+        values::{Digest, Seconds},
+    };
+
+    fn request(url: String) -> Request {
+        Request { url, checksum: None, headers: Vec::new(), conditional: true, timeout: Seconds(20) }
+    }
+
+    /// A server for so many requests, on loopback; answers with an ETag, and 304 to whoever knows it.
+    fn serve(times: usize) -> (String, std::thread::JoinHandle<Vec<u16>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/file", listener.local_addr().unwrap());
+        let thread = std::thread::spawn(move || {
+            let mut answers = Vec::new();
+            for _ in 0..times {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut known = false;
+                for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                    let line = line.unwrap().to_lowercase();
+                    known |= line == "if-none-match: \"v1\"";
+                    if line.is_empty() {
+                        break;
+                    }
+                }
+                let answer = if known {
+                    "HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\nConnection: close\r\n\r\n"
+                } else {
+                    "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
+                };
+                stream.write_all(answer.as_bytes()).unwrap();
+                answers.push(if known { 304 } else { 200 });
+            }
+            answers
+        });
+        (url, thread)
+    }
+
+    #[test]
+    fn a_second_download_asks_whether_it_changed() {
+        let cache = tempfile::tempdir().unwrap();
+        let (url, server) = serve(2);
+        let first = fetch(&request(url.clone()), cache.path()).unwrap();
+        assert_eq!((first.content.bytes(), first.not_modified), (Some(b"hello".as_slice()), false));
+        let second = fetch(&request(url), cache.path()).unwrap();
+        assert_eq!((second.content.bytes(), second.not_modified), (Some(b"hello".as_slice()), true));
+        assert_eq!(server.join().unwrap(), [200, 304]);
+    }
+
+    #[test]
+    fn another_checksum_is_refused() {
+        let cache = tempfile::tempdir().unwrap();
+        let (url, server) = serve(1);
+        let wanted = Digest::of(b"other");
+        let error = fetch(&Request { checksum: Some(wanted), ..request(url) }, cache.path()).unwrap_err();
+        assert!(error.to_string().contains("another checksum"), "{error}");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn files_and_strange_addresses() {
+        let cache = tempfile::tempdir().unwrap();
+        let file = cache.path().join("source");
+        std::fs::write(&file, "text").unwrap();
+        let fetched = fetch(&request(format!("file://{}", file.display())), cache.path()).unwrap();
+        assert_eq!(fetched.content.bytes(), Some(b"text".as_slice()));
+        assert!(fetch(&request("gopher://x/y".into()), cache.path()).unwrap_err().to_string().contains("gopher://x/y"));
+    }
+}

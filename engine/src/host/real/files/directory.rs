@@ -1,0 +1,130 @@
+//! Opening the directory that holds a path, without being led astray by links that others planted.
+use std::{
+    collections::VecDeque,
+    ffi::{OsStr, OsString},
+    os::fd::OwnedFd,
+    path::{Component, Path, PathBuf},
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, FileType, Mode as Bits, OFlags, ResolveFlags, Stat},
+    io::Errno,
+};
+
+use super::{bytes_path, failed};
+use crate::{Error, Result};
+
+/// Links on the way to a file that are followed at most, as the kernel has it.
+const LINKS: usize = 40;
+
+/// The directory of a path, held open, and the last name.
+pub struct Parent {
+    pub fd: OwnedFd,
+    pub name: OsString,
+    pub path: PathBuf,
+}
+
+impl Parent {
+    /// Opens the directory that holds `path`. Links on the way are followed only where nobody but root (or this user)
+    /// can have put them.
+    pub fn open(path: &Path) -> Result<Self> {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(Error::failed(format!("`{}` names no file", path.display())));
+        };
+        let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = match rustix::fs::openat2(CWD, directory, how, Bits::empty(), ResolveFlags::NO_SYMLINKS) {
+            Ok(fd) => fd,
+            // A link on the way, or a kernel or sandbox without this call: step by step then.
+            Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => walk(directory, path)?,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(missing(directory, path)),
+            Err(error) => return Err(failed("open the directory", directory)(error)),
+        };
+        Ok(Self { fd, name: name.to_owned(), path: directory.to_owned() })
+    }
+
+    /// Makes what was done in this directory durable.
+    pub fn sync(&self) -> Result<()> {
+        rustix::fs::fsync(&self.fd).map_err(failed("sync the directory", &self.path))
+    }
+}
+
+fn missing(directory: &Path, path: &Path) -> Error {
+    Error::Missing {
+        kind: "directory",
+        name: directory.display().to_string(),
+        why: Some(format!("`{}` is to be in it", path.display())),
+    }
+}
+
+fn walk(directory: &Path, path: &Path) -> Result<OwnedFd> {
+    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let root = || rustix::fs::open("/", how, Bits::empty()).map_err(failed("open", Path::new("/")));
+    let mut here = root()?;
+    let mut steps: VecDeque<OsString> = parts(directory);
+    let mut links = 0;
+    while let Some(step) = steps.pop_front() {
+        match rustix::fs::openat(&here, &step, how, Bits::empty()) {
+            Ok(next) => here = next,
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                links += 1;
+                if links > LINKS {
+                    return Err(Error::failed(format!("too many links on the way to `{}`", path.display())));
+                }
+                let target = follow(&here, &step, path)?;
+                if target.is_absolute() {
+                    here = root()?;
+                }
+                let mut ahead = parts(&target);
+                ahead.extend(steps);
+                steps = ahead;
+            }
+            Err(Errno::NOENT) => return Err(missing(directory, path)),
+            Err(error) => return Err(failed("open a directory on the way to", path)(error)),
+        }
+    }
+    Ok(here)
+}
+
+fn parts(path: &Path) -> VecDeque<OsString> {
+    path.components()
+        .filter_map(|component| match component {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+        })
+        .collect()
+}
+
+/// Where the link `name` leads, if it may be followed.
+fn follow(directory: &OwnedFd, name: &OsStr, path: &Path) -> Result<PathBuf> {
+    let look = |error| failed("look at a link on the way to", path)(error);
+    let link = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(look)?;
+    if FileType::from_raw_mode(link.st_mode) != FileType::Symlink {
+        return Err(Error::failed(format!(
+            "`{}` on the way to `{}` is not a directory",
+            name.display(),
+            path.display()
+        )));
+    }
+    let holder = rustix::fs::fstat(directory).map_err(look)?;
+    if !trusted(&link, &holder) {
+        return Err(Error::failed(format!(
+            "the symbolic link `{}` on the way to `{}` may have been put there by somebody else (owner {}), so it is \
+             not followed",
+            name.display(),
+            path.display(),
+            link.st_uid
+        ))
+        .hint("name the directory it points to, or take the link away"));
+    }
+    let target = rustix::fs::readlinkat(directory, name, Vec::new()).map_err(look)?;
+    Ok(bytes_path(target.into_bytes()))
+}
+
+/// A link is trusted when only root or this user can have made it.
+fn trusted(link: &Stat, holder: &Stat) -> bool {
+    let ours = |uid: u32| uid == 0 || uid == rustix::process::geteuid().as_raw();
+    let others_write = holder.st_mode & 0o022 != 0;
+    let sticky = holder.st_mode & 0o1000 != 0;
+    ours(link.st_uid) && (sticky || ours(holder.st_uid) && !others_write)
+}

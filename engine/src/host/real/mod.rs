@@ -1,0 +1,303 @@
+//! The real machine.
+mod accounts;
+mod command;
+mod fetch;
+pub(super) mod files;
+mod network;
+pub(super) mod packages;
+mod services;
+
+use std::{
+    cell::{OnceCell, RefCell},
+    ffi::OsString,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::SystemTime,
+};
+
+use self::{
+    accounts::Accounts,
+    packages::{Packages, Tools},
+    services::Services,
+};
+use super::{
+    Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange, PackageState,
+    Performed, Probe, Progress, Provider, Request, ServiceState, Transaction, User, Write,
+};
+use crate::{Result, values::Seconds};
+
+pub use files::clean_leftovers;
+pub use packages::Repair;
+
+/// Where the real host keeps what it needs, and how long it waits.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// brasa's state directory.
+    pub state: PathBuf,
+    /// Downloads.
+    pub cache: PathBuf,
+    /// Backups of replaced files.
+    pub backups: PathBuf,
+    /// What becomes of a package manager that was interrupted.
+    pub repair: Repair,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            state: "/var/lib/brasa".into(),
+            cache: "/var/cache/brasa".into(),
+            backups: "/var/lib/brasa/backups".into(),
+            repair: Repair::default(),
+        }
+    }
+}
+
+type Tell = Box<dyn Fn(&Progress) + Send + Sync>;
+
+/// The machine this process runs on. What was read is remembered until something of ours may have changed it.
+pub struct Real {
+    settings: Settings,
+    tell: Tell,
+    accounts: RefCell<Option<Rc<Accounts>>>,
+    packages: Packages,
+    services: Services,
+    init: OnceCell<Init>,
+}
+
+impl Real {
+    /// Nothing is read before it is asked for. `tell` hears of progress, from this thread.
+    pub fn new(settings: Settings, tell: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        Self {
+            packages: Packages::new("/", &settings.state).repair(settings.repair),
+            settings,
+            tell: Box::new(tell),
+            accounts: RefCell::default(),
+            services: Services::default(),
+            init: OnceCell::new(),
+        }
+    }
+
+    fn accounts(&self) -> Result<Rc<Accounts>> {
+        if let Some(accounts) = self.accounts.borrow().as_ref() {
+            return Ok(Rc::clone(accounts));
+        }
+        let accounts = Rc::new(Accounts::read(Path::new("/"))?);
+        self.accounts.replace(Some(Rc::clone(&accounts)));
+        Ok(accounts)
+    }
+
+    /// Forgets everything read: a command or a package may have changed anything.
+    fn forget(&self) {
+        self.accounts.take();
+        self.packages.forget();
+        self.services.forget();
+    }
+
+    fn write_all(&self, writes: &[&Write]) -> Result<()> {
+        let accounts = self.accounts()?;
+        let now = || time_stamp(SystemTime::now());
+        files::write_all(writes, &accounts, &self.settings.backups, &now, &*self.tell)?;
+        for write in writes {
+            self.services.path_changed(&write.path);
+        }
+        Ok(())
+    }
+}
+
+impl Probe for Real {
+    fn entry(&self, path: &Path) -> Result<Option<Entry>> {
+        files::entry(path, &*self.accounts()?)
+    }
+
+    fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
+        files::same(one, other)
+    }
+
+    fn list(&self, path: &Path) -> Result<Vec<OsString>> {
+        files::list(path)
+    }
+
+    fn packages(&self, provider: &Provider, names: &[String]) -> Result<Vec<PackageState>> {
+        self.packages.packages(&Runner, provider, names)
+    }
+
+    fn candidates(&self, provider: &Provider, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+        self.packages.candidates(&Runner, provider, names)
+    }
+
+    fn simulate(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        self.packages.simulate(&Runner, transaction)
+    }
+
+    fn package_lists_age(&self, provider: &Provider) -> Result<Option<Seconds>> {
+        self.packages.lists_age(provider)
+    }
+
+    fn service(&self, unit: &str) -> Result<ServiceState> {
+        self.services.service(unit, self.init()?)
+    }
+
+    fn init(&self) -> Result<Init> {
+        Ok(*self.init.get_or_init(services::detect))
+    }
+
+    fn user(&self, name: &str) -> Result<Option<User>> {
+        self.accounts()?.user(name)
+    }
+
+    fn group(&self, name: &str) -> Result<Option<Group>> {
+        self.accounts()?.group(name)
+    }
+
+    fn query(&self, command: &Command) -> Result<Answer> {
+        command::run(command)
+    }
+
+    fn fetch(&self, request: &Request) -> Result<Fetched> {
+        fetch::fetch(request, &self.settings.cache)
+    }
+
+    fn kernel(&self) -> Result<Kernel> {
+        Ok(network::kernel())
+    }
+
+    fn interfaces(&self) -> Result<Vec<Interface>> {
+        network::interfaces()
+    }
+
+    fn effective_user(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+impl Host for Real {
+    fn perform(&mut self, op: &Op) -> Result<Performed> {
+        match op {
+            Op::Write(write) => self.write_all(&[write])?,
+            Op::SetMeta { path, mode, owner, group } => {
+                files::set_meta(path, *mode, owner, group, &*self.accounts()?)?;
+            }
+            Op::Mkdir { path, mode, owner, group } => {
+                files::make_directory(path, *mode, owner, group, &*self.accounts()?)?;
+                self.services.path_changed(path);
+            }
+            Op::Link { path, target, hard } => {
+                files::link(path, target, *hard)?;
+                self.services.path_changed(path);
+            }
+            Op::Remove { path, recursive, backup } => {
+                files::remove(path, *recursive, *backup, &self.settings.backups)?;
+                self.services.path_changed(path);
+            }
+            Op::Packages(transaction) => {
+                let done = self.packages.perform(&Runner, transaction, &*self.tell);
+                self.forget();
+                done?;
+            }
+            Op::UpdatePackageLists { provider } => {
+                let done = self.packages.update_lists(&Runner, provider, &*self.tell);
+                self.packages.forget();
+                done?;
+            }
+            Op::Service { unit, verb } => self.services.perform(unit, *verb, self.init()?)?,
+            Op::Account(change) => {
+                let done = accounts::perform(change);
+                self.accounts.take();
+                done?;
+            }
+            Op::Run(command) => {
+                let answer = command::run(command);
+                self.forget();
+                command::check(command, answer?)?;
+            }
+            Op::Log { level, message } => {
+                (self.tell)(&Progress::Note { level: *level, message: message.clone() });
+            }
+        }
+        Ok(Performed::Done)
+    }
+
+    fn perform_all(&mut self, operations: &[Op]) -> Result<Performed> {
+        let writes: Vec<&Write> = operations
+            .iter()
+            .filter_map(|operation| if let Op::Write(write) = operation { Some(write) } else { None })
+            .collect();
+        if writes.len() == operations.len() {
+            self.write_all(&writes)?;
+            return Ok(Performed::Done);
+        }
+        for operation in operations {
+            self.perform(operation)?;
+        }
+        Ok(Performed::Done)
+    }
+
+    fn take_package_changes(&mut self) -> Vec<PackageChange> {
+        self.packages.take_changes()
+    }
+
+    fn as_probe(&self) -> &dyn Probe {
+        self
+    }
+}
+
+/// Runs the programs of package managers.
+struct Runner;
+
+impl Tools for Runner {
+    fn query(&self, command: &Command) -> Result<Answer> {
+        command::run(command)
+    }
+
+    fn watch(&self, command: &Command, on_status: &mut dyn FnMut(&str)) -> Result<Answer> {
+        command::run_with_status(command, on_status)
+    }
+}
+
+/// A point in time as `YYYYmmddHHMMSS` (UTC), for names of files.
+#[must_use]
+pub fn time_stamp(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+fn civil(days: u64) -> (u64, u64, u64) {
+    // Years that begin in March put the leap day at their end: a day of such a year tells its month by one division.
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::time_stamp;
+
+    #[test]
+    fn stamps_are_right_across_leap_days() {
+        for (seconds, stamp) in [
+            (0, "19700101000000"),
+            (951_782_400, "20000229000000"),
+            (1_709_251_199, "20240229235959"),
+            (1_709_251_200, "20240301000000"),
+            (4_102_444_800, "21000101000000"),
+        ] {
+            assert_eq!(time_stamp(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), stamp);
+        }
+    }
+}

@@ -1,0 +1,858 @@
+use std::{
+    fmt,
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{
+    super::{Context, Repair, lists, locks},
+    INSTALLING, LISTS, UPDATING,
+    candidates::{Resolution, resolve, valid_name, valid_version},
+    diagnosis::Diagnosis,
+    progress::Status,
+    status::Database,
+    version::compare,
+};
+use crate::{
+    Error, Result,
+    host::{Answer, Command, ConfigFiles, LogLevel, PackageSpec, PackageState, Progress, Transaction},
+    suggest,
+    values::Seconds,
+};
+
+/// Lists older than this are refreshed before a name is called unknown.
+const STALE: Seconds = Seconds(24 * 3600);
+
+/// How long `apt-get update` may take, waiting for its lock included.
+const UPDATE: Duration = Duration::from_secs(1800);
+
+/// Carries out a transaction: waits for locks, finishes what an interrupted dpkg has left, finds the candidates, calls
+/// `apt-get` once (twice where it cannot purge and remove in one call) and judges by the state it reads back.
+pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+    let clock = Clock::start(transaction.timeout.into());
+    let mut before = Database::read(context.root, context.tools)?;
+    if before.read_only {
+        return Err(Error::Unsupported(
+            "this image records its packages but has no dpkg: packages cannot be changed in it".to_owned(),
+        ));
+    }
+    let mut work = Work::needed(transaction, &before)?;
+    if work.is_empty() {
+        return Ok(());
+    }
+    locks::wait(context.root, &INSTALLING, clock.started, clock.deadline, context.progress)?;
+    // Whoever held the lock may have changed packages since.
+    before = Database::read(context.root, context.tools)?;
+    if repair(context, &before, &clock)? {
+        before = Database::read(context.root, context.tools)?;
+    }
+    work = Work::needed(transaction, &before)?;
+    if work.is_empty() {
+        return Ok(());
+    }
+    let refreshed = std::cell::Cell::new(false);
+    work.resolve(context, &|| {
+        if refreshed.replace(true) {
+            return Ok(false);
+        }
+        let age = lists::age(&LISTS, context.root, context.state, SystemTime::now())?;
+        if age.is_some_and(|age| age < STALE) {
+            return Ok(false);
+        }
+        refresh(context);
+        Ok(true)
+    })?;
+    let mut outputs = String::new();
+    let mut failed = false;
+    let mut ended = Ok(());
+    for call in work.calls() {
+        match run(context, transaction, &call, &clock, &refreshed) {
+            Ok(answer) => {
+                failed |= !answer.success();
+                outputs.push_str(&answer.stdout);
+                outputs.push_str(&answer.stderr);
+            }
+            Err(error) => {
+                ended = Err(error);
+                break;
+            }
+        }
+    }
+    // Also of a transaction that was stopped half way, the changes are told.
+    let after = Database::read(context.root, context.tools)?;
+    context.changes.borrow_mut().extend(before.changes(&after));
+    ended?;
+    judge(context, &work, &before, &after, failed, &Diagnosis::of(&outputs))
+}
+
+/// Refreshes the package lists; a source that cannot be reached or is not signed well is an error.
+pub fn update_lists(context: &Context<'_>) -> Result<()> {
+    let clock = Clock::start(UPDATE);
+    loop {
+        locks::wait(context.root, &UPDATING, clock.started, clock.deadline, context.progress)?;
+        let mut arguments = apt_get();
+        arguments.extend(options(["APT::Update::Error-Mode=any", "APT::Status-Fd=3"]));
+        arguments.push("update".to_owned());
+        let answer = watched(context, command(arguments, ConfigFiles::Keep, &clock))?;
+        let output = format!("{}\n{}", answer.stdout, answer.stderr);
+        let diagnosis = Diagnosis::of(&output);
+        if diagnosis.locked() && !clock.passed() {
+            std::thread::sleep(Duration::from_millis(500));
+            continue;
+        }
+        // apt before 2.1.11 does not know the error mode, and only warns.
+        let warned = output.lines().any(|line| {
+            line.starts_with("W: Failed to fetch") || line.starts_with("W: Some index files failed to download")
+        });
+        if !answer.success() || warned {
+            return Err(diagnosis.error("`apt-get update` failed"));
+        }
+        return lists::stamp(&LISTS, context.root, context.state, SystemTime::now());
+    }
+}
+
+/// A refresh on the way to something else: its failure is told, and what is wanted may succeed all the same.
+fn refresh(context: &Context<'_>) {
+    if let Err(error) = update_lists(context) {
+        (context.progress)(&Progress::Note {
+            level: LogLevel::Warn,
+            message: format!("the package lists could not be refreshed: {error}"),
+        });
+    }
+}
+
+struct Clock {
+    started: Instant,
+    deadline: Instant,
+    limit: Duration,
+}
+
+impl Clock {
+    fn start(limit: Duration) -> Self {
+        let started = Instant::now();
+        Self { started, deadline: started + limit, limit }
+    }
+
+    fn passed(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Whole seconds that are left, at least one.
+    fn left(&self) -> Seconds {
+        let gone = self.started.elapsed();
+        Seconds(self.limit.saturating_sub(gone).as_secs().max(1))
+    }
+}
+
+/// What is left to do of a transaction, once the state is known.
+#[derive(Debug, Default)]
+pub struct Work {
+    install: Vec<Wanted>,
+    remove: Vec<String>,
+    purge: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Wanted {
+    spec: PackageSpec,
+    /// The real package, once the name is resolved.
+    package: String,
+    before: PackageState,
+}
+
+impl Work {
+    /// Leaves out what is in the state asked for.
+    pub fn needed(transaction: &Transaction, database: &Database) -> Result<Self> {
+        let names = transaction.install.iter().map(|spec| &spec.name);
+        for name in names.chain(&transaction.remove).chain(&transaction.purge) {
+            if !valid_name(name) {
+                return Err(Error::failed(format!("`{name}` is not a package name for apt")).hint(
+                    "a name has lower-case letters, digits, `+`, `-` and `.`, and may end in `:ARCHITECTURE`; patterns, \
+                     suites and versions have properties of their own",
+                ));
+            }
+        }
+        let mut work = Self::default();
+        for spec in &transaction.install {
+            if let Some(version) = &spec.version
+                && !valid_version(version)
+            {
+                return Err(Error::failed(format!("`{version}` is not a version of the package `{}`", spec.name))
+                    .hint(format!("`apt-cache policy {}` lists the versions on offer", spec.name)));
+            }
+            let before = database.state(&spec.name);
+            let satisfied = match &spec.version {
+                Some(version) => before.version.as_ref() == Some(version),
+                None => before.provided_by.is_some(),
+            };
+            if let (Some(asked), Some(installed)) = (&spec.version, &before.version)
+                && !transaction.allow_downgrade
+                && compare(asked, installed).is_lt()
+            {
+                return Err(Error::failed(format!(
+                    "package `{}` is installed in version `{installed}`, which is newer than `{asked}`",
+                    spec.name
+                ))
+                .hint("set `allow_downgrade` on the package to let an older version replace a newer one"));
+            }
+            if !(satisfied && before.broken.is_none()) {
+                work.install.push(Wanted { package: spec.name.clone(), spec: spec.clone(), before });
+            }
+        }
+        for name in &transaction.remove {
+            let state = database.state(name);
+            if state.version.is_some() || state.broken.is_some() {
+                work.remove.push(name.clone());
+            }
+        }
+        for name in &transaction.purge {
+            let state = database.state(name);
+            if state.version.is_some() || state.broken.is_some() || state.config_files {
+                work.purge.push(name.clone());
+            }
+        }
+        Ok(work)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.install.is_empty() && self.remove.is_empty() && self.purge.is_empty()
+    }
+
+    /// Finds the real package and checks the version of everything to be installed. `refresh` is asked once for newer
+    /// lists when something is not found, and says whether there are any.
+    pub fn resolve(&mut self, context: &Context<'_>, refresh: &dyn Fn() -> Result<bool>) -> Result<()> {
+        if self.install.is_empty() {
+            return Ok(());
+        }
+        loop {
+            let names: Vec<String> = self.install.iter().map(|wanted| wanted.spec.name.clone()).collect();
+            let resolutions = resolve(context.tools, &names)?;
+            let mut troubles = Vec::new();
+            for (wanted, resolution) in self.install.iter_mut().zip(resolutions) {
+                match wanted.accept(resolution) {
+                    Ok(()) => {}
+                    Err(trouble) => troubles.push(trouble),
+                }
+            }
+            if troubles.is_empty() {
+                return Ok(());
+            }
+            if refresh()? {
+                continue;
+            }
+            let mut errors = troubles.into_iter().map(|trouble| trouble.error(context)).collect::<Result<Vec<_>>>()?;
+            return Err(if errors.len() == 1 { errors.remove(0) } else { Error::Several(errors) });
+        }
+    }
+
+    /// The calls it takes: one, or two when some packages are to be purged and others only removed.
+    pub fn calls(&self) -> Vec<Call> {
+        let install: Vec<String> = self.install.iter().map(Wanted::argument).collect();
+        let removals = |names: &[String]| names.iter().map(|name| format!("{name}-")).collect::<Vec<_>>();
+        let call = |verb, purge, names| Call { verb, purge, names };
+        match (install.is_empty(), self.remove.is_empty(), self.purge.is_empty()) {
+            (true, true, true) => Vec::new(),
+            (true, false, true) => vec![call("remove", false, self.remove.clone())],
+            (true, true, false) => vec![call("purge", true, self.purge.clone())],
+            (true, false, false) => {
+                vec![call("remove", false, self.remove.clone()), call("purge", true, self.purge.clone())]
+            }
+            (false, _, true) => vec![call("install", false, [install, removals(&self.remove)].concat())],
+            (false, true, false) => vec![call("install", true, [install, removals(&self.purge)].concat())],
+            (false, false, false) => vec![
+                call("install", false, [install, removals(&self.remove), removals(&self.purge)].concat()),
+                call("purge", true, self.purge.clone()),
+            ],
+        }
+    }
+}
+
+impl Wanted {
+    fn argument(&self) -> String {
+        match &self.spec.version {
+            Some(version) => format!("{}={version}", self.package),
+            None => self.package.clone(),
+        }
+    }
+
+    fn accept(&mut self, resolution: Resolution) -> Result<(), Trouble> {
+        let name = self.spec.name.clone();
+        match resolution {
+            Resolution::Unknown => Err(Trouble::Unknown(name)),
+            Resolution::NotOffered => Err(Trouble::NotOffered(name)),
+            Resolution::Ambiguous(providers) => Err(Trouble::Ambiguous(name, providers)),
+            Resolution::Known { candidate, versions } => {
+                if let Some(version) = &self.spec.version
+                    && !versions.contains(version)
+                {
+                    return Err(Trouble::NoVersion(name, version.clone(), versions));
+                }
+                self.package = candidate.name;
+                Ok(())
+            }
+        }
+    }
+}
+
+enum Trouble {
+    Unknown(String),
+    NotOffered(String),
+    Ambiguous(String, Vec<String>),
+    NoVersion(String, String, Vec<String>),
+}
+
+impl Trouble {
+    fn error(self, context: &Context<'_>) -> Result<Error> {
+        let missing = |name, why| Error::Missing { kind: "package", name, why: Some(why) };
+        Ok(match self {
+            Self::Unknown(name) => {
+                let known = context.tools.query(&Command::new(["apt-cache", "pkgnames", &name[..1]]))?.stdout;
+                let near = suggest::nearest(&name, known.lines());
+                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                missing(name, format!("none of apt's sources has it{near}"))
+            }
+            Self::NotOffered(name) => {
+                missing(name, "apt knows the name but no source offers it, or a pin forbids it".to_owned())
+            }
+            Self::Ambiguous(name, providers) => Error::failed(format!(
+                "`{name}` is a virtual package that several packages provide: {}",
+                quoted(&providers)
+            ))
+            .hint("name the one that is wanted"),
+            Self::NoVersion(name, version, versions) => Error::failed(format!(
+                "package `{name}` is not on offer in version `{version}`, only in {}",
+                quoted(&versions)
+            ))
+            .hint("correct the version, or add the repository that has it before the package"),
+        })
+    }
+}
+
+fn quoted<S: AsRef<str>>(words: &[S]) -> String {
+    words.iter().map(|word| format!("`{}`", word.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+/// One call of `apt-get`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Call {
+    verb: &'static str,
+    purge: bool,
+    names: Vec<String>,
+}
+
+impl Call {
+    /// The command line for it; `more` are options of this call alone.
+    pub fn command(&self, transaction: &Transaction, more: &[&str]) -> Command {
+        let mut arguments = apt_get();
+        arguments.extend(more.iter().map(|option| (*option).to_owned()));
+        arguments.extend(match transaction.config_files {
+            ConfigFiles::Keep => options(["Dpkg::Options::=--force-confdef", "Dpkg::Options::=--force-confold"]),
+            ConfigFiles::Replace => options(["Dpkg::Options::=--force-confnew"]),
+        });
+        if let Some(recommends) = transaction.recommends {
+            arguments.extend(options([format!("APT::Install-Recommends={recommends}").as_str()]));
+        }
+        if transaction.allow_downgrade {
+            arguments.push("--allow-downgrades".to_owned());
+        }
+        if self.purge && self.verb == "install" {
+            arguments.push("--purge".to_owned());
+        }
+        arguments.extend(transaction.options.iter().cloned());
+        arguments.push(self.verb.to_owned());
+        arguments.push("--".to_owned());
+        arguments.extend(self.names.iter().cloned());
+        let mut command = Command::new(arguments);
+        environment(&mut command, transaction.config_files);
+        command.timeout = transaction.timeout;
+        command
+    }
+}
+
+/// The call in words, for messages.
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.verb, quoted(&self.names))
+    }
+}
+
+fn apt_get() -> Vec<String> {
+    ["apt-get", "-q", "-y"].map(ToOwned::to_owned).into()
+}
+
+fn options<const N: usize>(options: [&str; N]) -> Vec<String> {
+    options.iter().flat_map(|option| ["-o".to_owned(), (*option).to_owned()]).collect()
+}
+
+/// Nobody is there to answer: neither debconf, nor apt-listchanges, needrestart or ucf may ask.
+fn environment(command: &mut Command, config_files: ConfigFiles) {
+    let ucf = match config_files {
+        ConfigFiles::Keep => "UCF_FORCE_CONFFOLD",
+        ConfigFiles::Replace => "UCF_FORCE_CONFFNEW",
+    };
+    for (name, value) in [
+        ("DEBIAN_FRONTEND", "noninteractive"),
+        ("APT_LISTCHANGES_FRONTEND", "none"),
+        ("APT_LISTBUGS_FRONTEND", "none"),
+        ("NEEDRESTART_MODE", "l"),
+        ("NEEDRESTART_SUSPEND", "1"),
+        (ucf, "1"),
+    ] {
+        command.environment.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+fn command(arguments: Vec<String>, config_files: ConfigFiles, clock: &Clock) -> Command {
+    let mut command = Command::new(arguments);
+    environment(&mut command, config_files);
+    command.timeout = clock.left();
+    command
+}
+
+/// Runs with both streams in one, since a script's complaint stands between apt's own lines, and tells the progress.
+fn watched(context: &Context<'_>, mut command: Command) -> Result<Answer> {
+    let shell = ["/bin/sh", "-c", r#"exec "$@" 2>&1"#, "sh"].map(ToOwned::to_owned);
+    command.argv.splice(0..0, shell);
+    let mut status = Status::default();
+    context.tools.watch(&command, &mut |line| {
+        if let Some(progress) = status.read(line) {
+            (context.progress)(&progress);
+        }
+    })
+}
+
+fn run(
+    context: &Context<'_>,
+    transaction: &Transaction,
+    call: &Call,
+    clock: &Clock,
+    refreshed: &std::cell::Cell<bool>,
+) -> Result<Answer> {
+    let mut repaired = false;
+    loop {
+        let timeout = format!("DPkg::Lock::Timeout={}", clock.left().0);
+        let mut command =
+            call.command(transaction, &["-o", &timeout, "-o", "Dpkg::Use-Pty=0", "-o", "APT::Status-Fd=3"]);
+        command.timeout = clock.left();
+        let answer = watched(context, command)?;
+        if answer.success() {
+            return Ok(answer);
+        }
+        let diagnosis = Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr));
+        if clock.passed() {
+            return Ok(answer);
+        }
+        if diagnosis.locked() {
+            // apt before 1.9.11 waits for no lock, later ones not for every lock.
+            std::thread::sleep(Duration::from_millis(500));
+            locks::wait(context.root, &INSTALLING, clock.started, clock.deadline, context.progress)?;
+        } else if diagnosis.interrupted() && !repaired {
+            repaired = true;
+            configure(context, clock)?;
+        } else if diagnosis.outdated() && !refreshed.replace(true) {
+            refresh(context);
+        } else {
+            return Ok(answer);
+        }
+    }
+}
+
+/// Finishes what an interrupted dpkg has left. Whether anything was done.
+fn repair(context: &Context<'_>, database: &Database, clock: &Clock) -> Result<bool> {
+    let unconfigured = database.unconfigured();
+    let half_installed = database.half_installed();
+    if !database.unmerged && unconfigured.is_empty() && half_installed.is_empty() {
+        return Ok(false);
+    }
+    let mut left: Vec<String> =
+        unconfigured.iter().chain(&half_installed).map(|(name, state)| format!("`{name}` is {state}")).collect();
+    if left.is_empty() {
+        left.push("its journal in `/var/lib/dpkg/updates` is not empty".to_owned());
+    }
+    let left = left.join(", ");
+    let mut cures: Vec<String> = Vec::new();
+    if database.unmerged || !unconfigured.is_empty() {
+        cures.push("dpkg --configure -a".to_owned());
+    }
+    let names: Vec<String> = half_installed.into_iter().map(|(name, _)| name).collect();
+    if !names.is_empty() {
+        cures.push(format!("apt-get install --reinstall {}", names.join(" ")));
+    }
+    let cures = cures.join("` and `");
+    match context.repair {
+        Repair::Never => {
+            return Err(Error::failed(format!("an earlier run of dpkg was not finished: {left}"))
+                .hint(format!("finish it with `{cures}` and run again")));
+        }
+        Repair::Auto => note(context, format!("an earlier run of dpkg was not finished ({left}): running `{cures}`")),
+    }
+    if database.unmerged || !unconfigured.is_empty() {
+        configure(context, clock)?;
+    }
+    if !names.is_empty() {
+        reinstall(context, names, clock)?;
+    }
+    Ok(true)
+}
+
+/// A package that dpkg was ended in while unpacking it counts as installed for apt, in its own version.
+fn reinstall(context: &Context<'_>, names: Vec<String>, clock: &Clock) -> Result<()> {
+    let call = Call { verb: "install", purge: false, names };
+    let timeout = format!("DPkg::Lock::Timeout={}", clock.left().0);
+    let mut command = call.command(
+        &Transaction::new(crate::host::Provider::Apt),
+        &["-o", &timeout, "-o", "Dpkg::Use-Pty=0", "-o", "APT::Status-Fd=3", "--reinstall"],
+    );
+    command.timeout = clock.left();
+    let answer = watched(context, command)?;
+    if !answer.success() {
+        let diagnosis = Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr));
+        note(context, format!("apt could not reinstall {}: {}", quoted(&call.names), diagnosis.summary()));
+    }
+    Ok(())
+}
+
+/// A package that cannot be configured is told and no more: it may be the one that this transaction removes, and what
+/// counts in the end is the state of the packages asked for.
+fn configure(context: &Context<'_>, clock: &Clock) -> Result<()> {
+    let arguments = ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"];
+    let arguments = arguments.map(ToOwned::to_owned).into();
+    let answer = watched(context, command(arguments, ConfigFiles::Keep, clock))?;
+    if !answer.success() {
+        let diagnosis = Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr));
+        note(context, format!("`dpkg --configure -a` could not finish: {}", diagnosis.summary()));
+    }
+    Ok(())
+}
+
+fn note(context: &Context<'_>, message: String) {
+    (context.progress)(&Progress::Note { level: LogLevel::Warn, message });
+}
+
+/// Compares the state read back with the one asked for. The exit code alone says little: it is 100 when an older broken
+/// package is in the way of nothing, too.
+fn judge(
+    context: &Context<'_>,
+    work: &Work,
+    before: &Database,
+    after: &Database,
+    failed: bool,
+    diagnosis: &Diagnosis,
+) -> Result<()> {
+    let mut left = Vec::new();
+    for wanted in &work.install {
+        let name = &wanted.package;
+        let state = after.state(name);
+        let Some(version) = &state.version else {
+            left.push(format!("`{name}` is not installed"));
+            continue;
+        };
+        if let Some(broken) = &state.broken {
+            left.push(format!("`{name}` is {broken}"));
+        } else if let Some(asked) = wanted.spec.version.as_ref().filter(|asked| *asked != version) {
+            left.push(format!("`{name}` has version `{version}`, not `{asked}`"));
+        } else if failed && wanted.spec.version.is_none() && wanted.before == state {
+            left.push(format!("`{name}` is still at version `{version}`"));
+        }
+    }
+    for (names, purged) in [(&work.remove, false), (&work.purge, true)] {
+        for name in names {
+            let state = after.state(name);
+            if state.version.is_some() || state.broken.is_some() {
+                left.push(format!("`{name}` is still installed"));
+            } else if purged && state.config_files {
+                left.push(format!("configuration files of `{name}` are still there"));
+            }
+        }
+    }
+    let was = [before.unconfigured(), before.half_installed()].concat();
+    for (name, state) in after.unconfigured().into_iter().chain(after.half_installed()) {
+        if !was.iter().any(|(old, _)| *old == name) && !left.iter().any(|text| text.starts_with(&format!("`{name}` ")))
+        {
+            left.push(format!("`{name}` is {state}"));
+        }
+    }
+    if left.is_empty() {
+        if failed {
+            let summary = diagnosis.summary();
+            note(context, format!("apt did everything asked for, but complains of something else: {summary}"));
+        }
+        return Ok(());
+    }
+    // What dpkg itself gives a reason for is not said twice.
+    left.retain(|text| !diagnosis.packages.iter().any(|failed| text.starts_with(&format!("`{}` ", failed.name))));
+    let doing = [if failed { "apt failed" } else { "apt reports success, but" }.to_owned()]
+        .into_iter()
+        .chain(left)
+        .collect::<Vec<_>>()
+        .join(", ")
+        .replace("but, ", "but ");
+    let error = diagnosis.error(&doing);
+    let broken = after.half_installed();
+    Err(if broken.is_empty() {
+        error
+    } else {
+        let names: Vec<&str> = broken.iter().map(|(name, _)| name.as_str()).collect();
+        error.hint(format!(
+            "dpkg was ended while it unpacked {}: `apt-get install --reinstall {}` repairs it",
+            quoted(&names),
+            names.join(" ")
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::{Cell, RefCell},
+        fs,
+        path::Path,
+    };
+
+    use crate::{
+        Error, Result,
+        host::{
+            Answer, Command, PackageChange, PackageSpec, Progress, Provider, Transaction,
+            real::packages::{Packages, Repair, Tools},
+        },
+        values::Seconds,
+    };
+
+    const DPKG: &str = "Package: dpkg\nStatus: install ok installed\nVersion: 1.22\nArchitecture: amd64\n\n";
+
+    fn stanza(name: &str, state: &str, version: &str) -> String {
+        format!("Package: {name}\nStatus: install ok {state}\nVersion: {version}\nArchitecture: all\n\n")
+    }
+
+    /// A machine on which `apt-get` leaves the status file as told, whatever it is asked.
+    struct Machine {
+        root: tempfile::TempDir,
+        /// What `apt-cache policy` knows, and what it knows after a refresh.
+        known: [&'static str; 2],
+        refreshed: Cell<bool>,
+        leaves: String,
+        answer: (i32, &'static str),
+        calls: RefCell<Vec<String>>,
+    }
+
+    impl Machine {
+        fn new(status: &str, leaves: &str, answer: (i32, &'static str)) -> Self {
+            let root = tempfile::tempdir().unwrap();
+            for directory in ["var/lib/dpkg/updates", "var/lib/apt/lists", "usr/bin"] {
+                fs::create_dir_all(root.path().join(directory)).unwrap();
+            }
+            fs::write(root.path().join("var/lib/dpkg/status"), format!("{DPKG}{status}")).unwrap();
+            let known = "lab-app:\n  Installed: (none)\n  Candidate: 2.0\n  Version table:\n     2.0 500\n     1.0 \
+                         500\nlab-doc:\n  Candidate: 1.0\n  Version table:\n     1.0 500\n";
+            Self {
+                root,
+                known: [known, known],
+                refreshed: Cell::new(false),
+                leaves: format!("{DPKG}{leaves}"),
+                answer,
+                calls: RefCell::default(),
+            }
+        }
+
+        fn perform(&self, repair: Repair, transaction: &Transaction) -> (Result<()>, Vec<String>, Vec<PackageChange>) {
+            let packages = Packages::new(self.root.path(), self.root.path().join("state")).repair(repair);
+            let notes = RefCell::new(Vec::new());
+            let outcome = packages.perform(self, transaction, &|progress| {
+                if let Progress::Note { message, .. } = progress {
+                    notes.borrow_mut().push(message.clone());
+                }
+            });
+            (outcome, notes.into_inner(), packages.take_changes())
+        }
+
+        /// The calls that changed something, without the options that are always there.
+        fn changes(&self) -> Vec<String> {
+            self.calls.borrow().clone()
+        }
+    }
+
+    impl Tools for Machine {
+        fn query(&self, command: &Command) -> Result<Answer> {
+            let stdout = match command.argv[2].as_str() {
+                "policy" => self.known[usize::from(self.refreshed.get())],
+                _ if command.argv[1] == "pkgnames" => "lab-app\nlab-doc\n",
+                other => panic!("asked for `{other}`"),
+            };
+            Ok(Answer { code: 0, stdout: stdout.to_owned(), stderr: String::new() })
+        }
+
+        fn watch(&self, command: &Command, _: &mut dyn FnMut(&str)) -> Result<Answer> {
+            let words: Vec<&str> = command.argv.iter().map(String::as_str).collect();
+            assert_eq!(command.environment["DEBIAN_FRONTEND"], "noninteractive");
+            if words.ends_with(&["update"]) {
+                self.refreshed.set(true);
+                self.calls.borrow_mut().push("update".to_owned());
+                return Ok(Answer::default());
+            }
+            if words.ends_with(&["--configure", "-a"]) {
+                self.calls.borrow_mut().push("configure".to_owned());
+                return Ok(Answer::default());
+            }
+            let verb = words.iter().rposition(|word| *word == "--").unwrap() - 1;
+            self.calls.borrow_mut().push(words[verb..].join(" ").replace(" -- ", " "));
+            fs::write(self.root.path().join("var/lib/dpkg/status"), &self.leaves).unwrap();
+            Ok(Answer { code: self.answer.0, stdout: self.answer.1.to_owned(), stderr: String::new() })
+        }
+    }
+
+    fn wants(install: &[(&str, Option<&str>)], remove: &[&str], purge: &[&str]) -> Transaction {
+        let spec = |(name, version): &(&str, Option<&str>)| PackageSpec {
+            name: (*name).to_owned(),
+            version: version.map(ToOwned::to_owned),
+        };
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let mut transaction = Transaction::new(Provider::Apt);
+        transaction.install = install.iter().map(spec).collect();
+        transaction.remove = owned(remove);
+        transaction.purge = owned(purge);
+        transaction.timeout = Seconds(5);
+        transaction
+    }
+
+    #[test]
+    fn one_call_does_it_all_where_apt_can() {
+        let here = [stanza("lab-a", "installed", "1"), stanza("lab-b", "installed", "1")].concat();
+        let done = [stanza("lab-app", "installed", "1.0"), stanza("lab-doc", "installed", "1.0")].concat();
+        let app: &[(&str, Option<&str>)] = &[("lab-app", Some("1.0")), ("lab-doc", None)];
+        for (transaction, calls) in [
+            (wants(app, &[], &[]), vec!["install lab-app=1.0 lab-doc"]),
+            (wants(&[], &["lab-a", "gone"], &[]), vec!["remove lab-a"]),
+            (wants(&[], &[], &["lab-a"]), vec!["purge lab-a"]),
+            (wants(app, &["lab-a"], &[]), vec!["install lab-app=1.0 lab-doc lab-a-"]),
+            (wants(app, &[], &["lab-a"]), vec!["install lab-app=1.0 lab-doc lab-a-"]),
+            (wants(app, &["lab-a"], &["lab-b"]), vec!["install lab-app=1.0 lab-doc lab-a- lab-b-", "purge lab-b"]),
+            (wants(&[], &["gone"], &["gone"]), vec![]),
+        ] {
+            let machine = Machine::new(&here, &done, (0, ""));
+            machine.perform(Repair::Auto, &transaction).0.unwrap();
+            assert_eq!(machine.changes(), calls);
+        }
+    }
+
+    #[test]
+    fn the_state_counts_not_the_exit_code() {
+        let done = stanza("lab-app", "installed", "2.0");
+        let complaint = "E: Something else is broken\n";
+        let (outcome, notes, changes) =
+            Machine::new("", &done, (100, complaint)).perform(Repair::Auto, &wants(&[("lab-app", None)], &[], &[]));
+        outcome.unwrap();
+        assert_eq!(notes, ["apt did everything asked for, but complains of something else: Something else is broken"]);
+        let app = PackageChange { name: "lab-app".to_owned(), from: None, to: Some("2.0".to_owned()) };
+        assert_eq!(changes, [app.clone()]);
+
+        let (outcome, _, _) =
+            Machine::new("", "", (0, "")).perform(Repair::Auto, &wants(&[("lab-app", None)], &[], &[]));
+        assert_eq!(
+            outcome.unwrap_err().to_string(),
+            "apt reports success, but `lab-app` is not installed, without a word"
+        );
+
+        let half = stanza("lab-app", "half-configured", "2.0");
+        let said = "Setting up lab-app (2.0) ...\nno database\ndpkg: error processing package lab-app (--configure):\n \
+                    installed lab-app package post-installation script subprocess returned error exit status 1\n";
+        let (outcome, _, changes) =
+            Machine::new("", &half, (100, said)).perform(Repair::Auto, &wants(&[("lab-app", None)], &[], &[]));
+        assert_eq!(
+            outcome.unwrap_err().to_string(),
+            "apt failed: `lab-app`: installed lab-app package post-installation script subprocess returned error exit \
+             status 1; it printed:\n  no database"
+        );
+        assert_eq!(changes, [app], "what a failed transaction did is told too");
+    }
+
+    #[test]
+    fn an_unknown_name_is_looked_for_in_fresh_lists_once() {
+        let done = stanza("lab-app", "installed", "2.0");
+        let mut machine = Machine::new("", &done, (0, ""));
+        machine.known[0] = "";
+        machine.perform(Repair::Auto, &wants(&[("lab-app", None)], &[], &[])).0.unwrap();
+        assert_eq!(machine.changes(), ["update", "install lab-app"]);
+
+        let machine = Machine::new("", "", (0, ""));
+        let (outcome, _, _) = machine.perform(Repair::Auto, &wants(&[("lab-ap", None)], &[], &[]));
+        let error = outcome.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "package `lab-ap` does not exist: none of apt's sources has it; did you mean `lab-app`?"
+        );
+        assert_eq!(error.hints(), ["correct the name, or declare the repository that has the package before it"]);
+        assert_eq!(machine.changes(), ["update"]);
+    }
+
+    #[test]
+    fn what_is_not_a_name_or_a_version_never_reaches_apt() {
+        for (name, version) in [("lab-*", None), ("-y", None), ("lab-app", Some("1.0 --force")), ("lab/sid", None)] {
+            let machine = Machine::new("", "", (0, ""));
+            let (outcome, _, _) = machine.perform(Repair::Auto, &wants(&[(name, version)], &[], &[]));
+            assert!(matches!(outcome, Err(Error::Failed { .. })), "{name}");
+            assert_eq!(machine.changes(), [""; 0]);
+        }
+        let machine = Machine::new("", "", (0, ""));
+        let (outcome, _, _) = machine.perform(Repair::Auto, &wants(&[("lab-app", Some("9"))], &[], &[]));
+        assert_eq!(
+            outcome.unwrap_err().to_string(),
+            "package `lab-app` is not on offer in version `9`, only in `2.0`, `1.0`"
+        );
+    }
+
+    #[test]
+    fn an_older_version_needs_leave() {
+        let here = stanza("lab-app", "installed", "2.0");
+        let mut transaction = wants(&[("lab-app", Some("1.0"))], &[], &[]);
+        let machine = Machine::new(&here, "", (0, ""));
+        let error = machine.perform(Repair::Auto, &transaction).0.unwrap_err();
+        assert_eq!(error.to_string(), "package `lab-app` is installed in version `2.0`, which is newer than `1.0`");
+        transaction.allow_downgrade = true;
+        let machine = Machine::new(&here, &stanza("lab-app", "installed", "1.0"), (0, ""));
+        machine.perform(Repair::Auto, &transaction).0.unwrap();
+    }
+
+    #[test]
+    fn an_interrupted_dpkg_is_finished_or_refused() {
+        let stuck = stanza("lab-doc", "unpacked", "1.0");
+        let done = [stanza("lab-doc", "installed", "1.0"), stanza("lab-app", "installed", "2.0")].concat();
+        let transaction = wants(&[("lab-app", None)], &[], &[]);
+        let machine = Machine::new(&stuck, &done, (0, ""));
+        let (outcome, notes, _) = machine.perform(Repair::Auto, &transaction);
+        outcome.unwrap();
+        assert_eq!(
+            notes,
+            ["an earlier run of dpkg was not finished (`lab-doc` is unpacked): running `dpkg --configure -a`"]
+        );
+        assert_eq!(machine.changes(), ["configure", "install lab-app"]);
+
+        let machine = Machine::new(&stuck, &done, (0, ""));
+        let error = machine.perform(Repair::Never, &transaction).0.unwrap_err();
+        assert_eq!(error.to_string(), "an earlier run of dpkg was not finished: `lab-doc` is unpacked");
+        assert_eq!(error.hints(), ["finish it with `dpkg --configure -a` and run again"]);
+        assert_eq!(machine.changes(), [""; 0]);
+    }
+
+    #[test]
+    fn images_without_dpkg_are_left_alone() {
+        let machine = Machine::new("", "", (0, ""));
+        let directory = machine.root.path().join("var/lib/dpkg");
+        fs::remove_file(directory.join("status")).unwrap();
+        fs::create_dir(directory.join("status.d")).unwrap();
+        fs::write(directory.join("status.d/base"), "Package: base-files\nVersion: 1\nArchitecture: amd64\n").unwrap();
+        let outcome = machine.perform(Repair::Auto, &wants(&[("lab-app", None)], &[], &[])).0;
+        assert!(matches!(outcome, Err(Error::Unsupported(_))), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_machine_without_a_package_manager_says_what_is_missing() {
+        let root = tempfile::tempdir().unwrap();
+        let packages = Packages::new(root.path(), root.path());
+        let error = packages.lists_age(&Provider::Platform).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no package manager that brasa knows is on this machine: neither `apt-get` with `dpkg`, nor `dnf`, `dnf5`, \
+             `yum`, `microdnf` with `rpm`"
+        );
+        assert!(Path::new(root.path()).read_dir().unwrap().next().is_none(), "asking leaves no trace");
+    }
+}

@@ -1,0 +1,419 @@
+//! rpm packages by dnf 4, dnf 5, microdnf or yum: one `rpm -q` reads the state of all names, one call changes it.
+mod output;
+mod query;
+mod version;
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    time::{Duration, Instant, SystemTime},
+};
+
+pub use version::compare;
+
+use super::{Context, Lists, difference, directory::files_in, has_program, lists, locks};
+use crate::{
+    Error, Result,
+    host::{
+        Answer, Candidate, Command, ConfigFiles, LogLevel, PackageChange, PackageSpec, PackageState, Progress,
+        Transaction,
+    },
+    values::Seconds,
+};
+
+/// Programs that can change packages, the preferred ones first.
+pub const PROGRAMS: [&str; 4] = ["dnf", "dnf5", "yum", "microdnf"];
+
+/// Locks taken with `fcntl`: rpm's own at its two places, and that of dnf 5.
+const LOCKS: [(&str, &str); 3] = [
+    ("var/lib/rpm/.rpm.lock", "rpm's lock"),
+    ("usr/lib/sysimage/rpm/.rpm.lock", "rpm's lock"),
+    ("var/lib/dnf/system-repo.lock", "dnf's lock"),
+];
+
+/// Locks of dnf 4 and yum: files that hold the number of the process.
+const PROCESS_FILES: [&str; 4] = [
+    "var/cache/dnf/metadata_lock.pid",
+    "var/cache/dnf/download_lock.pid",
+    "var/lib/dnf/rpmdb_lock.pid",
+    "var/run/yum.pid",
+];
+
+/// How long a refresh of the lists may take.
+const UPDATE: Duration = Duration::from_secs(1800);
+
+/// The repositories' lists. The hook is touched by the timer `dnf-makecache`.
+pub const LISTS: Lists = Lists {
+    stamp: "dnf-lists.json",
+    sources: &["etc/yum.repos.d", "etc/dnf/dnf.conf", "etc/yum.conf"],
+    dated: &["etc/yum.repos.d", "etc/dnf/dnf.conf", "etc/yum.conf"],
+    hook: "var/cache/dnf/last_makecache",
+    any: any_list,
+};
+
+fn any_list(root: &Path) -> Result<bool> {
+    for directory in ["var/cache/dnf", "var/cache/libdnf5", "var/cache/yum"] {
+        if files_in(&root.join(directory))?.iter().any(|path| path.is_dir()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// States that were asked for.
+#[derive(Default)]
+pub struct Memory(HashMap<String, PackageState>);
+
+impl Memory {
+    /// Forgets them.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// State of packages, one answer for each name, in order; asks rpm only about names not asked before.
+    pub fn packages(&mut self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
+        let mut new: Vec<String> = names.iter().filter(|name| !self.0.contains_key(*name)).cloned().collect();
+        new.sort();
+        new.dedup();
+        if !new.is_empty() {
+            let states = query::states(context.tools, &new)?;
+            self.0.extend(new.into_iter().zip(states));
+        }
+        Ok(names.iter().map(|name| self.0.get(name).cloned().unwrap_or_default()).collect())
+    }
+}
+
+/// The program to call; yum 3 (Enterprise Linux 7) knows less than what is called `yum` later, a link to dnf.
+fn program(root: &Path) -> Result<(&'static str, bool)> {
+    let program = PROGRAMS.into_iter().find(|program| has_program(root, program)).ok_or_else(|| {
+        Error::Unsupported(format!(
+            "this machine has none of {}: its packages cannot be changed",
+            PROGRAMS.map(|program| format!("`{program}`")).join(", ")
+        ))
+    })?;
+    let link = std::fs::read_link(root.join("usr/bin/yum")).is_ok();
+    Ok((program, program == "yum" && !link))
+}
+
+/// What would be installed for each name.
+pub fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+    let (program, old) = program(context.root)?;
+    for name in names {
+        query::valid(name)?;
+    }
+    if old {
+        let words = ["list", "available", "-q"].into_iter().map(ToOwned::to_owned);
+        let answer = context
+            .tools
+            .query(&Command::new([program.to_owned()].into_iter().chain(words).chain(names.iter().cloned())))?;
+        return Ok(names.iter().map(|name| query::available(&answer.stdout, name)).collect());
+    }
+    let ask = |what: &[&str], names: &[String]| -> Result<Vec<query::Installed>> {
+        let format = ["-q", "repoquery", "--qf", "=\t%{name}\t%{epoch}\t%{version}\t%{release}\t%{arch}\n"];
+        let words = format.iter().chain(what).map(|word| (*word).to_owned());
+        let command = Command::new([program.to_owned()].into_iter().chain(words).chain(names.iter().cloned()));
+        let answer = context.tools.query(&command)?;
+        if !answer.success() {
+            return Err(failure(&format!("cannot ask `{program}` for {}", quoted(names)), &joined(&answer)));
+        }
+        Ok(query::parse(&answer.stdout))
+    };
+    let known = ask(&["--latest-limit=1"], names)?;
+    names
+        .iter()
+        .map(|name| {
+            if let Some(found) = query::newest(known.iter().filter(|one| one.answers(name))) {
+                return Ok(Some(found.candidate()));
+            }
+            // A capability or a path: of use only when a single package has it.
+            let providers = ask(&["--latest-limit=1", "--whatprovides"], std::slice::from_ref(name))?;
+            let newest = query::newest(providers.iter());
+            Ok(newest
+                .filter(|newest| providers.iter().all(|one| one.name == newest.name))
+                .map(query::Installed::candidate))
+        })
+        .collect()
+}
+
+/// Everything that would be changed, by the table that `--assumeno` shows.
+pub fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+    let (program, _) = program(context.root)?;
+    let work = Work::needed(context, transaction)?;
+    let mut changes: Vec<PackageChange> = Vec::new();
+    for (verb, names) in work.calls() {
+        let answer = context.tools.query(&command(program, "--assumeno", verb, &names, transaction))?;
+        let output = joined(&answer);
+        let plan = output::plan(&output);
+        // The exit code is 1 for a plan that was not agreed to, and for an error too.
+        if plan.is_empty() && !answer.success() {
+            return Err(failure(&format!("`{program}` would refuse to {verb} {}", quoted(&names)), &output));
+        }
+        changes.extend(plan);
+    }
+    let names: Vec<String> = changes.iter().map(|change| change.name.clone()).collect();
+    let states = query::states(context.tools, &names)?;
+    for (change, state) in changes.iter_mut().zip(states) {
+        if change.from.is_none() {
+            change.from = state.version;
+        }
+    }
+    Ok(changes)
+}
+
+/// Carries out a transaction: removals first (dnf has no one command for both), then all installations in one call.
+pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+    let (program, _) = program(context.root)?;
+    let started = Instant::now();
+    let deadline = started + Duration::from(transaction.timeout);
+    if Work::needed(context, transaction)?.calls().is_empty() {
+        return Ok(());
+    }
+    wait(context, started, deadline)?;
+    let work = Work::needed(context, transaction)?;
+    if transaction.config_files == ConfigFiles::Replace {
+        note(context, "rpm decides by package whose configuration files win: the setting is of no effect".to_owned());
+    }
+    let before = query::all(context.tools)?;
+    let mut output = String::new();
+    let mut failed = false;
+    let mut ended = Ok(());
+    for (verb, names) in work.calls() {
+        let mut command = command(program, "-y", verb, &names, transaction);
+        let left = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
+        command.timeout = Seconds(left);
+        command.environment.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
+        match watched(context, command) {
+            Ok((answer, printed)) => {
+                output.push_str(&printed);
+                failed = !answer.success();
+            }
+            Err(error) => ended = Err(error),
+        }
+        if failed || ended.is_err() {
+            break;
+        }
+    }
+    // Also of a transaction that was stopped half way, the changes are told.
+    context.changes.borrow_mut().extend(difference(&before, &query::all(context.tools)?));
+    ended?;
+    let left = work.left(context)?;
+    if !left.is_empty() {
+        return Err(refusal(program, &left, &output));
+    }
+    for script in output::scripts(&output) {
+        note(context, format!("a script of a package failed, the package counts as installed all the same: {script}"));
+    }
+    if failed {
+        note(context, format!("`{program}` did everything asked for, but complains: {}", output::reason(&output)));
+    }
+    Ok(())
+}
+
+fn refusal(program: &str, left: &[String], output: &str) -> Error {
+    let unknown = output::unknown(output);
+    match unknown.as_slice() {
+        [] => failure(&format!("`{program}` failed, {}", left.join(", ")), output),
+        names => {
+            let mut errors: Vec<Error> = names
+                .iter()
+                .map(|name| Error::Missing {
+                    kind: "package",
+                    name: name.clone(),
+                    why: Some("no enabled repository has it".to_owned()),
+                })
+                .collect();
+            if errors.len() == 1 { errors.remove(0) } else { Error::Several(errors) }
+        }
+    }
+}
+
+/// Refreshes the lists.
+pub fn update_lists(context: &Context<'_>) -> Result<()> {
+    let (program, old) = program(context.root)?;
+    let started = Instant::now();
+    wait(context, started, started + UPDATE)?;
+    // yum 3 takes no word for refreshing what it has: an expired cache makes it do so.
+    if old {
+        context.tools.watch(&Command::new([program, "-q", "clean", "expire-cache"]), &mut |_| {})?;
+    }
+    let refresh: &[&str] = if old { &[] } else { &["--refresh"] };
+    let words = [program, "-y"].into_iter().chain(refresh.iter().copied()).chain(["makecache"]);
+    let mut command = Command::new(words);
+    command.timeout = Seconds(UPDATE.as_secs());
+    let (answer, output) = watched(context, command)?;
+    if !answer.success() {
+        return Err(failure(&format!("`{program} makecache` failed"), &output)
+            .hint("check that the machine reaches the repository, and that its key is given (`gpgkey`)"));
+    }
+    lists::stamp(&LISTS, context.root, context.state, SystemTime::now())
+}
+
+/// Waits for the locks, so that the holder is known; dnf itself waits for those taken later.
+fn wait(context: &Context<'_>, started: Instant, deadline: Instant) -> Result<()> {
+    locks::wait_for(started, deadline, context.progress, &|| {
+        if let Some(held) = locks::first_held(context.root, &LOCKS)? {
+            return Ok(Some(held));
+        }
+        for path in PROCESS_FILES {
+            if let Some(process) = locks::process_in(&context.root.join(path))? {
+                return Ok(Some((format!("the lock `/{path}`"), locks::describe(process))));
+            }
+        }
+        Ok(None)
+    })
+}
+
+/// Output goes through the status descriptor: it is the only progress that dnf has.
+fn watched(context: &Context<'_>, mut command: Command) -> Result<(Answer, String)> {
+    let shell = ["/bin/sh", "-c", r#"exec "$@" >&3 2>&1"#, "sh"].map(ToOwned::to_owned);
+    command.argv.splice(0..0, shell);
+    let mut output = String::new();
+    let answer = context.tools.watch(&command, &mut |line| {
+        output.push_str(line);
+        output.push('\n');
+        if let Some((text, percent)) = output::step(line) {
+            (context.progress)(&Progress::Step { text, percent: Some(percent) });
+        }
+    })?;
+    output.push_str(&answer.stdout);
+    output.push_str(&answer.stderr);
+    Ok((answer, output))
+}
+
+fn command(program: &str, answer: &str, verb: &str, names: &[String], transaction: &Transaction) -> Command {
+    let mut arguments = vec![program.to_owned(), answer.to_owned()];
+    if let Some(recommends) = transaction.recommends {
+        arguments.push(format!("--setopt=install_weak_deps={}", if recommends { "True" } else { "False" }));
+    }
+    arguments.extend(transaction.options.iter().cloned());
+    arguments.push(verb.to_owned());
+    arguments.extend(names.iter().cloned());
+    let mut command = Command::new(arguments);
+    command.timeout = transaction.timeout;
+    command
+}
+
+#[derive(Debug)]
+struct Work {
+    install: Vec<PackageSpec>,
+    before: Vec<PackageState>,
+    remove: Vec<String>,
+}
+
+impl Work {
+    /// Leaves out what is in the state asked for: dnf would upgrade an installed package, add a second provider of a
+    /// capability, and put in an older version without being asked.
+    fn needed(context: &Context<'_>, transaction: &Transaction) -> Result<Self> {
+        let mut remove: Vec<String> = Vec::new();
+        for name in transaction.remove.iter().chain(&transaction.purge) {
+            if !remove.contains(name) {
+                remove.push(name.clone());
+            }
+        }
+        let names: Vec<String> =
+            transaction.install.iter().map(|spec| spec.name.clone()).chain(remove.clone()).collect();
+        let mut states = query::states(context.tools, &names)?.into_iter();
+        let mut work = Self { install: Vec::new(), before: Vec::new(), remove: Vec::new() };
+        for (spec, state) in transaction.install.iter().zip(states.by_ref()) {
+            let satisfied = match (&spec.version, &state.version) {
+                (Some(asked), Some(installed)) => {
+                    let met = state.versions.iter().any(|one| version::matches(asked, one));
+                    if !met && !transaction.allow_downgrade && compare(asked, installed).is_lt() {
+                        return Err(Error::failed(format!(
+                            "package `{}` is installed in version `{installed}`, which is newer than `{asked}`",
+                            spec.name
+                        ))
+                        .hint("set `allow_downgrade` on the package to let an older version replace a newer one"));
+                    }
+                    met
+                }
+                (None, None) => state.provided_by.is_some(),
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if !satisfied {
+                work.install.push(spec.clone());
+                work.before.push(state);
+            }
+        }
+        work.remove =
+            remove.into_iter().zip(states).filter(|(_, state)| state.version.is_some()).map(|(name, _)| name).collect();
+        Ok(work)
+    }
+
+    fn calls(&self) -> Vec<(&'static str, Vec<String>)> {
+        let argument = |spec: &PackageSpec| match &spec.version {
+            Some(version) => format!("{}-{version}", spec.name),
+            None => spec.name.clone(),
+        };
+        let mut calls = Vec::new();
+        if !self.remove.is_empty() {
+            calls.push(("remove", self.remove.clone()));
+        }
+        // `install` leaves an installed name alone on dnf 5 where it would upgrade it on dnf 4.
+        let (upgrade, install): (Vec<_>, Vec<_>) = self
+            .install
+            .iter()
+            .zip(&self.before)
+            .partition(|(spec, before)| spec.version.is_none() && before.version.is_some());
+        for (verb, specs) in [("install", install), ("upgrade", upgrade)] {
+            if !specs.is_empty() {
+                calls.push((verb, specs.into_iter().map(|(spec, _)| argument(spec)).collect()));
+            }
+        }
+        calls
+    }
+
+    fn left(&self, context: &Context<'_>) -> Result<Vec<String>> {
+        let names: Vec<String> = self.install.iter().map(|spec| spec.name.clone()).chain(self.remove.clone()).collect();
+        let mut states = query::states(context.tools, &names)?.into_iter();
+        let mut left = Vec::new();
+        for (spec, state) in self.install.iter().zip(states.by_ref()) {
+            match (&spec.version, &state.version) {
+                (_, None) if !(spec.version.is_none() && state.provided_by.is_some()) => {
+                    left.push(format!("`{}` is not installed", spec.name));
+                }
+                (Some(asked), Some(installed)) if !state.versions.iter().any(|one| version::matches(asked, one)) => {
+                    left.push(format!("`{}` has version `{installed}`, not `{asked}`", spec.name));
+                }
+                (None | Some(_), None | Some(_)) => {}
+            }
+        }
+        for (name, state) in self.remove.iter().zip(states) {
+            if state.version.is_some() {
+                left.push(format!("`{name}` is still installed"));
+            }
+        }
+        Ok(left)
+    }
+}
+
+fn failure(what: &str, output: &str) -> Error {
+    let reason = output::reason(output);
+    if reason.is_empty() {
+        let tail: Vec<&str> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(10).collect();
+        return Error::failed(format!(
+            "{what}; it printed:\n  {}",
+            tail.into_iter().rev().collect::<Vec<_>>().join("\n  ")
+        ));
+    }
+    let error = Error::failed(format!("{what}: {reason}"));
+    if output.contains("scriptlet failed") {
+        error.hint("correct what the package's script complains about, and run again")
+    } else if reason.contains("conflicts with") {
+        error.hint("the packages cannot be installed together: leave one out, or remove the one in the way first")
+    } else {
+        error
+    }
+}
+
+fn joined(answer: &Answer) -> String {
+    format!("{}\n{}", answer.stdout, answer.stderr)
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn note(context: &Context<'_>, message: String) {
+    (context.progress)(&Progress::Note { level: LogLevel::Warn, message });
+}

@@ -1,0 +1,242 @@
+use std::collections::BTreeMap;
+
+use super::{super::Tools, version::compare};
+use crate::{
+    Error, Result,
+    host::{Candidate, Command, PackageState},
+};
+
+/// The mark at the start tells our lines from rpm's sentences about what is missing, which are on the same stream.
+const FORMAT: &str = "=\\t%{NAME}\\t%{EPOCHNUM}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n";
+
+/// A name that nothing has, put between the names asked for: rpm's sentence about it parts their answers.
+const DIVIDER: &str = "brasa-divider";
+
+/// A package as rpm or a repository describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Its name.
+    pub name: String,
+    version: String,
+    architecture: String,
+}
+
+impl Installed {
+    /// Whether a name that a recipe uses means this package: NAME, NAME.ARCH, or either with a version.
+    pub fn answers(&self, asked: &str) -> bool {
+        let Some(rest) = asked.strip_prefix(&self.name) else { return false };
+        let rest = rest.strip_suffix(&format!(".{}", self.architecture)).unwrap_or(rest);
+        rest.is_empty() || rest.strip_prefix('-').is_some_and(|version| super::version::matches(version, &self.version))
+    }
+
+    /// As a candidate.
+    pub fn candidate(&self) -> Candidate {
+        Candidate { name: self.name.clone(), version: self.version.clone() }
+    }
+}
+
+/// The newest of some; of equal ones that for this machine, which is never the 32-bit one.
+pub fn newest<'a>(packages: impl Iterator<Item = &'a Installed>) -> Option<&'a Installed> {
+    packages.max_by(|a, b| {
+        compare(&a.version, &b.version).then_with(|| (a.architecture != "i686").cmp(&(b.architecture != "i686")))
+    })
+}
+
+/// State of packages: one call for all names, and one more for those that are no installed package's own name.
+pub fn states(tools: &dyn Tools, names: &[String]) -> Result<Vec<PackageState>> {
+    for name in names {
+        valid(name)?;
+    }
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let plain = |name: &&String| !name.starts_with('/') && !name.contains(' ');
+    let installed = rpm(tools, &[], names.iter().filter(plain).map(String::as_str))?;
+    let own = |name: &str| -> Vec<&Installed> { installed.iter().flatten().filter(|one| one.answers(name)).collect() };
+    let missing: Vec<&str> = names.iter().map(String::as_str).filter(|name| own(name).is_empty()).collect();
+    let asked = missing.iter().flat_map(|name| [*name, DIVIDER]);
+    let mut provided = rpm(tools, &["--whatprovides"], asked)?.into_iter();
+    Ok(names
+        .iter()
+        .map(|name| {
+            let mut found = own(name);
+            if found.is_empty() {
+                let provider = provided.next().and_then(|packages| packages.into_iter().next());
+                return PackageState { provided_by: provider.map(|one| one.name), ..PackageState::default() };
+            }
+            found.sort_by(|a, b| compare(&a.version, &b.version));
+            let mut versions: Vec<String> = found.iter().map(|one| one.version.clone()).collect();
+            versions.dedup();
+            PackageState { version: versions.last().cloned(), versions, ..PackageState::default() }
+        })
+        .collect())
+}
+
+/// Versions of all installed packages by name, the newest of each.
+pub fn all(tools: &dyn Tools) -> Result<BTreeMap<String, String>> {
+    let mut versions: BTreeMap<String, String> = BTreeMap::new();
+    for one in rpm(tools, &["-a"], std::iter::empty())?.into_iter().flatten() {
+        let newest = versions.entry(one.name).or_insert_with(|| one.version.clone());
+        if compare(newest, &one.version).is_lt() {
+            *newest = one.version;
+        }
+    }
+    versions.remove("gpg-pubkey");
+    Ok(versions)
+}
+
+/// Asks rpm; the answers are parted where it says that the divider is missing.
+fn rpm<'a>(tools: &dyn Tools, options: &[&str], names: impl Iterator<Item = &'a str>) -> Result<Vec<Vec<Installed>>> {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() && !options.contains(&"-a") {
+        return Ok(Vec::new());
+    }
+    let arguments = ["rpm", "-q"].iter().chain(options).chain(&["--qf", FORMAT, "--"]).chain(&names);
+    let command = Command::new(arguments.copied());
+    let answer = tools.query(&command)?;
+    // The exit code is the number of names that are missing: an answer without a word is the only sign of trouble.
+    if answer.stdout.is_empty() && !answer.success() {
+        return Err(Error::failed(format!("cannot read rpm's database: {}", answer.stderr.trim()))
+            .hint("`rpm -qa` and `rpm --rebuilddb` tell more about it"));
+    }
+    Ok(answer.stdout.split_inclusive('\n').fold(vec![Vec::new()], |mut parts, line| {
+        match one(line) {
+            Some(package) => parts.last_mut().expect("there is a first part").push(package),
+            None if line.contains(DIVIDER) => parts.push(Vec::new()),
+            None => {}
+        }
+        parts
+    }))
+}
+
+/// Reads lines of [`FORMAT`].
+pub fn parse(output: &str) -> Vec<Installed> {
+    output.lines().filter_map(one).collect()
+}
+
+fn one(line: &str) -> Option<Installed> {
+    let mut fields = line.trim_end().strip_prefix("=\t")?.split('\t');
+    let (name, epoch, version, release, architecture) =
+        (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let epoch = if matches!(epoch, "0" | "(none)" | "") { String::new() } else { format!("{epoch}:") };
+    Some(Installed {
+        name: name.to_owned(),
+        version: format!("{epoch}{version}-{release}"),
+        architecture: architecture.to_owned(),
+    })
+}
+
+/// From a line of `yum list available`: `NAME.ARCH  VERSION  REPOSITORY`.
+pub fn available(output: &str, name: &str) -> Option<Candidate> {
+    output.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        let (full, version) = (words.next()?, words.next()?);
+        let (own, _) = full.rsplit_once('.')?;
+        (own == name || full == name).then(|| Candidate {
+            name: own.to_owned(),
+            version: version.strip_prefix("0:").unwrap_or(version).to_owned(),
+        })
+    })
+}
+
+/// Refuses what rpm or dnf would take for a pattern, an option, a group or a file to be installed.
+pub fn valid(name: &str) -> Result<()> {
+    let fault =
+        |why: &str, hint: &str| Err(Error::failed(format!("`{name}` is not a package name for dnf: {why}")).hint(hint));
+    if name.starts_with('@') {
+        return fault("it is a group", "name the packages of the group that are wanted");
+    }
+    let good = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"/_(".contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+._/()@:=~^<>- ".contains(&byte));
+    if good {
+        Ok(())
+    } else {
+        fault("it holds a sign that a name cannot have", "patterns are not taken: name each package")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::{DIVIDER, available, states, valid};
+    use crate::{
+        Result,
+        host::{Answer, Command, PackageState, real::packages::Tools},
+    };
+
+    /// Answers with captured texts, one after the other.
+    struct Captured(RefCell<Vec<(String, Answer)>>);
+
+    impl Tools for Captured {
+        fn query(&self, command: &Command) -> Result<Answer> {
+            let (line, answer) = self.0.borrow_mut().remove(0);
+            assert_eq!(command.argv.join(" "), line);
+            Ok(answer)
+        }
+
+        fn watch(&self, command: &Command, _: &mut dyn FnMut(&str)) -> Result<Answer> {
+            self.query(command)
+        }
+    }
+
+    #[test]
+    fn two_calls_answer_for_all_names() {
+        let names = ["lab-app", "lab-nope", "lab-epoch", "lab-virtual", "/etc/lab-app.conf"].map(ToOwned::to_owned);
+        let format = super::FORMAT;
+        let answer = |code, stdout: &str| Answer { code, stdout: stdout.to_owned(), stderr: String::new() };
+        let tools = Captured(RefCell::new(vec![
+            (
+                format!("rpm -q --qf {format} -- lab-app lab-nope lab-epoch lab-virtual"),
+                answer(
+                    2,
+                    "=\tlab-app\t0\t1.0\t1\tnoarch\npackage lab-nope is not installed\n=\tlab-epoch\t1\t0.9\t1\tnoarch\n\
+                     package lab-virtual is not installed\n",
+                ),
+            ),
+            (
+                format!(
+                    "rpm -q --whatprovides --qf {format} -- lab-nope {DIVIDER} lab-virtual {DIVIDER} /etc/lab-app.conf \
+                     {DIVIDER}"
+                ),
+                answer(
+                    4,
+                    "no package provides lab-nope\nno package provides brasa-divider\n=\tlab-app\t0\t1.0\t1\tnoarch\n\
+                     =\tlab-other\t0\t1.0\t1\tnoarch\nno package provides brasa-divider\n=\tlab-app\t0\t1.0\t1\tnoarch\nno \
+                     package provides brasa-divider\n",
+                ),
+            ),
+        ]));
+        let installed = |version: &str| PackageState {
+            version: Some(version.to_owned()),
+            versions: vec![version.to_owned()],
+            ..PackageState::default()
+        };
+        let provided = || PackageState { provided_by: Some("lab-app".to_owned()), ..PackageState::default() };
+        assert_eq!(
+            states(&tools, &names).unwrap(),
+            [installed("1.0-1"), PackageState::default(), installed("1:0.9-1"), provided(), provided()]
+        );
+    }
+
+    #[test]
+    fn the_list_of_yum_3_is_read() {
+        let output = "Available Packages\nhttpd.x86_64    2.4.6-99.el7   updates\nbind.x86_64  32:9.11.4-26  base\n";
+        let version = |name| available(output, name).map(|candidate| candidate.version);
+        assert_eq!(version("httpd").as_deref(), Some("2.4.6-99.el7"));
+        assert_eq!(version("bind").as_deref(), Some("32:9.11.4-26"));
+        assert_eq!(version("http"), None);
+    }
+
+    #[test]
+    fn only_names_are_names() {
+        for good in
+            ["httpd", "glibc.i686", "perl(Foo::Bar)", "/usr/bin/dig", "gcc-c++", "NetworkManager", "webserver >= 2"]
+        {
+            assert!(valid(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-y", "foo*", "@development", "a;b", "[ab]"] {
+            assert!(valid(bad).is_err(), "{bad}");
+        }
+    }
+}

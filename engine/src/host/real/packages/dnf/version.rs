@@ -1,0 +1,157 @@
+use std::cmp::Ordering;
+
+/// Compares two versions `[epoch:]version[-release]` as rpm does. A release that is missing on one side is not compared.
+///
+/// Source: rpm-version(7).
+#[must_use]
+pub fn compare(left: &str, right: &str) -> Ordering {
+    let (left, right) = (Version::split(left), Version::split(right));
+    left.epoch
+        .cmp(&right.epoch)
+        .then_with(|| compare_part(left.version.as_bytes(), right.version.as_bytes()))
+        .then_with(|| match (left.release, right.release) {
+            (Some(left), Some(right)) => compare_part(left.as_bytes(), right.as_bytes()),
+            (Some(_) | None, None) | (None, Some(_)) => Ordering::Equal,
+        })
+}
+
+/// Whether an installed version is the one asked for, which may leave out release and epoch.
+pub fn matches(asked: &str, installed: &str) -> bool {
+    let (asked, have) = (Version::split(asked), Version::split(installed));
+    asked.version == have.version
+        && asked.release.is_none_or(|release| have.release == Some(release))
+        && (!asked.with_epoch || asked.epoch == have.epoch)
+}
+
+struct Version<'a> {
+    epoch: u64,
+    with_epoch: bool,
+    version: &'a str,
+    release: Option<&'a str>,
+}
+
+impl<'a> Version<'a> {
+    fn split(text: &'a str) -> Self {
+        let (epoch, rest) = match text.split_once(':') {
+            Some((epoch, rest)) => (Some(epoch), rest),
+            None => (None, text),
+        };
+        let (version, release) = match rest.rsplit_once('-') {
+            Some((version, release)) => (version, Some(release)),
+            None => (rest, None),
+        };
+        Self {
+            epoch: epoch.and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
+            with_epoch: epoch.is_some(),
+            version,
+            release,
+        }
+    }
+}
+
+/// Runs of digits and runs of letters are compared one by one; other signs only part them. `~` sorts before everything,
+/// even the end; `^` after the end and before everything else.
+fn compare_part<'a>(mut left: &'a [u8], mut right: &'a [u8]) -> Ordering {
+    let parts = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"~^".contains(byte);
+    let skip = |text: &mut &[u8]| {
+        let start = text.iter().position(|byte| !parts(byte)).unwrap_or(text.len());
+        *text = &text[start..];
+    };
+    loop {
+        skip(&mut left);
+        skip(&mut right);
+        match (left.first(), right.first()) {
+            (Some(b'~'), Some(b'~')) | (Some(b'^'), Some(b'^')) => (left, right) = (&left[1..], &right[1..]),
+            (Some(b'~'), _) => return Ordering::Less,
+            (_, Some(b'~')) => return Ordering::Greater,
+            (None, None) => return Ordering::Equal,
+            (Some(b'^'), None) => return Ordering::Greater,
+            (None, Some(b'^')) => return Ordering::Less,
+            (Some(b'^'), Some(_)) => return Ordering::Less,
+            (Some(_), Some(b'^')) => return Ordering::Greater,
+            (Some(_), None) => return Ordering::Greater,
+            (None, Some(_)) => return Ordering::Less,
+            (Some(a), Some(b)) => {
+                // A number is newer than a word.
+                let order = a.is_ascii_digit().cmp(&b.is_ascii_digit());
+                if order != Ordering::Equal {
+                    return order;
+                }
+                let order;
+                (order, left, right) = compare_run(left, right, a.is_ascii_digit());
+                if order != Ordering::Equal {
+                    return order;
+                }
+            }
+        }
+    }
+}
+
+fn compare_run<'a>(left: &'a [u8], right: &'a [u8], digits: bool) -> (Ordering, &'a [u8], &'a [u8]) {
+    let split = |text: &'a [u8]| {
+        let of_run = |byte: &u8| if digits { byte.is_ascii_digit() } else { byte.is_ascii_alphabetic() };
+        let (run, rest) = text.split_at(text.iter().position(|byte| !of_run(byte)).unwrap_or(text.len()));
+        let zeros = if digits { run.iter().position(|byte| *byte != b'0').unwrap_or(run.len()) } else { 0 };
+        (&run[zeros..], rest)
+    };
+    let ((a, left), (b, right)) = (split(left), split(right));
+    let length = if digits { a.len().cmp(&b.len()) } else { Ordering::Equal };
+    (length.then_with(|| a.cmp(b)), left, right)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cmp::Ordering, process::Command};
+
+    use proptest::prelude::*;
+
+    use super::{compare, matches};
+
+    #[test]
+    fn the_order_is_that_of_the_manual() {
+        let ascending =
+            ["1.0~beta", "1.0~rc1", "1.0", "1.0^git1", "1.0.a", "1.0.1", "1.1", "1.10", "2.a", "2.1", "10", "1:0.1"];
+        for (n, left) in ascending.iter().enumerate() {
+            for (m, right) in ascending.iter().enumerate() {
+                assert_eq!(compare(left, right), n.cmp(&m), "{left} and {right}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_release_is_not_compared() {
+        assert_eq!(compare("1.0", "1.0-5.el9"), Ordering::Equal);
+        assert_eq!(compare("1.0-4.el9", "1.0-5.el9"), Ordering::Less);
+        assert_eq!(compare("1.0-5.el9_2", "1.0-5.el9"), Ordering::Greater);
+    }
+
+    #[test]
+    fn a_version_asked_for_may_be_short() {
+        for asked in ["1.0", "1.0-1.el9", "2:1.0", "2:1.0-1.el9"] {
+            assert!(matches(asked, "2:1.0-1.el9"), "{asked}");
+        }
+        for asked in ["1", "1.0-1", "1:1.0", "1.0.0"] {
+            assert!(!matches(asked, "2:1.0-1.el9"), "{asked}");
+        }
+    }
+
+    /// Says nothing on machines without rpm, which cannot know.
+    #[test]
+    fn rpm_agrees() {
+        if which::which("rpm").is_err() {
+            return;
+        }
+        let part = || "[0-9a-c.~^+_]{1,7}";
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(300));
+        runner
+            .run(&(part(), part()), |(left, right)| {
+                let script = format!("%{{lua:print(rpm.vercmp('{left}', '{right}'))}}");
+                let answer = Command::new("rpm").args(["--eval", &script]).output().expect("rpm runs");
+                let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+                let order: i32 = text.parse().expect("rpm prints a number");
+                prop_assert_eq!(compare(&left, &right), order.cmp(&0), "{} and {}", left, right);
+                Ok(())
+            })
+            .expect("every pair is ordered as rpm orders it");
+    }
+}

@@ -1,0 +1,194 @@
+use std::{
+    fs, io,
+    io::Write as _,
+    path::Path,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::directory::files_in;
+use crate::{
+    Error, Result,
+    values::{Digest, Seconds},
+};
+
+/// Where a package manager keeps its lists, and what decides which lists there should be.
+#[derive(Debug)]
+pub struct Lists {
+    /// The name of our own stamp in the engine's state directory. apt keeps none: the times of its lists are the
+    /// server's, and stay as they are when nothing is new there.
+    pub stamp: &'static str,
+    /// Files, and directories of files, that name the sources.
+    pub sources: &'static [&'static str],
+    /// Those of them whose time tells when somebody changed them; keyrings come from packages with times of their own.
+    pub dated: &'static [&'static str],
+    /// A file that the system itself touches after a refresh.
+    pub hook: &'static str,
+    /// Whether there is any list.
+    pub any: fn(&Path) -> Result<bool>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Stamp {
+    /// Seconds since 1970.
+    refreshed: u64,
+    /// Hash of the sources that were asked.
+    sources: Digest,
+}
+
+/// Seconds since the lists were refreshed. `None` asks for a refresh: there are no lists (images ship none), nobody
+/// knows how old they are, they are of the future (the clock was wrong), or the sources have changed since.
+pub fn age(lists: &Lists, root: &Path, state: &Path, now: SystemTime) -> Result<Option<Seconds>> {
+    if !(lists.any)(root)? {
+        return Ok(None);
+    }
+    let stamp = read_stamp(&state.join(lists.stamp))?;
+    let mut newest = None;
+    if let Some(stamp) = stamp
+        && stamp.sources == sources(lists, root)?
+    {
+        newest = Some(UNIX_EPOCH + Duration::from_secs(stamp.refreshed));
+    }
+    let hook = modified(&root.join(lists.hook))?;
+    if let Some(hook) = hook
+        && changed(lists, root)?.is_none_or(|changed| changed <= hook)
+    {
+        newest = newest.max(Some(hook));
+    }
+    Ok(newest.and_then(|newest| now.duration_since(newest).ok()).map(|age| Seconds(age.as_secs())))
+}
+
+/// Notes that the lists have just been refreshed.
+pub fn stamp(lists: &Lists, root: &Path, state: &Path, now: SystemTime) -> Result<()> {
+    let stamp = Stamp {
+        refreshed: now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        sources: sources(lists, root)?,
+    };
+    let path = state.join(lists.stamp);
+    let text = serde_json::to_vec(&stamp).expect("a number and a digest can always be written as JSON");
+    fs::create_dir_all(state).map_err(Error::io("make the directory", state))?;
+    // Another name first, so that a reader never sees half a stamp; the name is ours alone below our directory.
+    let draft = state.join(format!("{}.{}", lists.stamp, std::process::id()));
+    let mut file = fs::File::create(&draft).map_err(Error::io("create", &draft))?;
+    file.write_all(&text).map_err(Error::io("write", &draft))?;
+    fs::rename(&draft, &path).map_err(Error::io("rename", &draft))
+}
+
+fn read_stamp(path: &Path) -> Result<Option<Stamp>> {
+    match fs::read(path) {
+        // A stamp that is not understood is none: the lists are refreshed and it is written again.
+        Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+fn sources(lists: &Lists, root: &Path) -> Result<Digest> {
+    let mut hasher = Sha256::new();
+    for path in lists.sources {
+        let path = root.join(path);
+        for file in files_in(&path)?.into_iter().chain([path]) {
+            let Some(content) = content(&file)? else { continue };
+            hasher.update(file.strip_prefix(root).unwrap_or(&file).as_os_str().as_encoded_bytes());
+            hasher.update(u64::try_from(content.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hasher.update(content);
+        }
+    }
+    Ok(Digest::from_raw(hasher.finalize().into()))
+}
+
+/// When the newest of the sources was changed.
+fn changed(lists: &Lists, root: &Path) -> Result<Option<SystemTime>> {
+    let mut newest = None;
+    for path in lists.dated {
+        let path = root.join(path);
+        for file in files_in(&path)?.into_iter().chain([path]) {
+            newest = newest.max(modified(&file)?);
+        }
+    }
+    Ok(newest)
+}
+
+fn content(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => Ok(None),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+fn modified(path: &Path) -> Result<Option<SystemTime>> {
+    match fs::metadata(path).and_then(|data| data.modified()) {
+        Ok(time) => Ok(Some(time)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("look at", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        path::Path,
+        time::{Duration, SystemTime},
+    };
+
+    use super::{super::apt::LISTS, age, stamp};
+    use crate::values::Seconds;
+
+    fn root() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        put(root.path(), "etc/apt/sources.list.d/debian.sources", "Types: deb\n");
+        put(root.path(), "var/lib/apt/lists/mirror_dists_x_binary-amd64_Packages.lz4", "");
+        root
+    }
+
+    fn put(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn lists_of_unknown_age_ask_for_a_refresh() {
+        let (root, state) = (root(), tempfile::tempdir().unwrap());
+        assert_eq!(age(&LISTS, root.path(), state.path(), SystemTime::now()).unwrap(), None);
+    }
+
+    #[test]
+    fn our_own_stamp_gives_the_age() {
+        let (root, state) = (root(), tempfile::tempdir().unwrap());
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        stamp(&LISTS, root.path(), &state.path().join("deep/er"), then).unwrap();
+        stamp(&LISTS, root.path(), state.path(), then).unwrap();
+        let at = |seconds| age(&LISTS, root.path(), state.path(), then + Duration::from_secs(seconds)).unwrap();
+        assert_eq!(at(0), Some(Seconds(0)));
+        assert_eq!(at(90), Some(Seconds(90)));
+        assert_eq!(
+            age(&LISTS, root.path(), state.path(), then - Duration::from_secs(1)).unwrap(),
+            None,
+            "a stamp of the future"
+        );
+        put(root.path(), "etc/apt/sources.list.d/more.sources", "Types: deb\n");
+        assert_eq!(at(90), None, "other sources");
+        fs::remove_file(root.path().join("etc/apt/sources.list.d/more.sources")).unwrap();
+        assert_eq!(at(90), Some(Seconds(90)));
+        fs::remove_dir_all(root.path().join("var/lib/apt/lists")).unwrap();
+        assert_eq!(at(90), None, "no lists");
+    }
+
+    #[test]
+    fn the_stamp_of_the_system_counts_unless_the_sources_are_newer() {
+        let (root, state) = (root(), tempfile::tempdir().unwrap());
+        put(root.path(), "var/lib/apt/periodic/update-success-stamp", "");
+        let soon = SystemTime::now() + Duration::from_secs(100);
+        let seconds = age(&LISTS, root.path(), state.path(), soon).unwrap().unwrap().0;
+        assert!((99..=101).contains(&seconds), "{seconds}");
+        let file =
+            fs::File::options().write(true).open(root.path().join("etc/apt/sources.list.d/debian.sources")).unwrap();
+        file.set_modified(SystemTime::now() + Duration::from_secs(50)).unwrap();
+        assert_eq!(age(&LISTS, root.path(), state.path(), soon).unwrap(), None);
+    }
+}

@@ -1,0 +1,252 @@
+//! Package managers: each one's state is read natively or in one call for all names, and changed by its own tool in one
+//! call for a whole transaction.
+mod apt;
+mod directory;
+mod dnf;
+mod gem;
+mod lists;
+mod locks;
+mod tools;
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::SystemTime,
+};
+
+use lists::Lists;
+pub use tools::Tools;
+
+use crate::{
+    Error, Result,
+    host::{Candidate, PackageChange, PackageState, Progress, Provider, Transaction},
+    values::Seconds,
+};
+
+/// What to do when an earlier run of dpkg was interrupted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repair {
+    /// Finish it (`dpkg --configure -a`), once, before anything else.
+    #[default]
+    Auto,
+    /// Refuse to change packages until somebody has finished it.
+    Never,
+}
+
+/// All package managers of a machine, with what was read of them.
+pub struct Packages {
+    root: PathBuf,
+    state: PathBuf,
+    repair: Repair,
+    changes: RefCell<Vec<PackageChange>>,
+    dpkg: RefCell<Option<Rc<apt::Database>>>,
+    dnf: RefCell<dnf::Memory>,
+    gem: RefCell<gem::Memory>,
+}
+
+/// What every package manager needs: where the machine is, how to run its tools and whom to tell.
+pub(super) struct Context<'a> {
+    /// Where the machine's files are; `/`, or another root in tests. The tools run inside of it.
+    root: &'a Path,
+    /// The engine's state directory.
+    state: &'a Path,
+    repair: Repair,
+    tools: &'a dyn Tools,
+    progress: &'a dyn Fn(&Progress),
+    /// Where changes are noted, also those of a transaction that failed half way.
+    changes: &'a RefCell<Vec<PackageChange>>,
+}
+
+/// A provider that was found on the machine.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Apt,
+    Dnf,
+    Gem { binary: Option<&'a Path>, source: Option<&'a str> },
+}
+
+impl Packages {
+    /// Nothing is read before it is asked for. `state` is the engine's own directory for what it has to remember.
+    pub fn new(root: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            state: state.into(),
+            repair: Repair::default(),
+            changes: RefCell::default(),
+            dpkg: RefCell::default(),
+            dnf: RefCell::default(),
+            gem: RefCell::default(),
+        }
+    }
+
+    /// Sets what becomes of an interrupted dpkg.
+    #[must_use]
+    pub const fn repair(mut self, repair: Repair) -> Self {
+        self.repair = repair;
+        self
+    }
+
+    /// Forgets everything read, because something may have changed it.
+    pub fn forget(&self) {
+        self.dpkg.take();
+        self.dnf.borrow_mut().forget();
+        self.gem.borrow_mut().forget();
+    }
+
+    /// What was changed since the last call, dependencies included, also by a transaction that failed half way.
+    pub fn take_changes(&self) -> Vec<PackageChange> {
+        self.changes.take()
+    }
+
+    /// State of packages, one answer for each name, in order.
+    ///
+    /// # Errors
+    /// A database that cannot be read, or a provider that is not on this machine.
+    pub fn packages(&self, tools: &dyn Tools, provider: &Provider, names: &[String]) -> Result<Vec<PackageState>> {
+        let context = self.context(tools, &|_| {});
+        match self.find(provider)? {
+            Found::Apt => {
+                let database = self.database(tools)?;
+                Ok(names.iter().map(|name| database.state(name)).collect())
+            }
+            Found::Dnf => self.dnf.borrow_mut().packages(&context, names),
+            Found::Gem { binary, .. } => self.gem.borrow_mut().packages(&context, binary, names),
+        }
+    }
+
+    /// What would be installed for each name, in order; `None` for a name that is not known or stands for several.
+    ///
+    /// # Errors
+    /// When the package manager cannot be asked.
+    pub fn candidates(
+        &self,
+        tools: &dyn Tools,
+        provider: &Provider,
+        names: &[String],
+    ) -> Result<Vec<Option<Candidate>>> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let context = self.context(tools, &|_| {});
+        match self.find(provider)? {
+            Found::Apt => Ok(apt::resolve(tools, names)?.into_iter().map(apt::Resolution::candidate).collect()),
+            Found::Dnf => dnf::candidates(&context, names),
+            Found::Gem { binary, source } => gem::candidates(&context, binary, source, names),
+        }
+    }
+
+    /// Everything that carrying out `transaction` would change, dependencies included.
+    ///
+    /// # Errors
+    /// What the package manager would refuse.
+    pub fn simulate(&self, tools: &dyn Tools, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        let context = self.context(tools, &|_| {});
+        match self.find(&transaction.provider)? {
+            Found::Apt => apt::simulate(&context, transaction),
+            Found::Dnf => dnf::simulate(&context, transaction),
+            Found::Gem { binary, source } => {
+                gem::simulate(&mut self.gem.borrow_mut(), &context, binary, source, transaction)
+            }
+        }
+    }
+
+    /// Seconds since the package lists were refreshed; `None` when they should be: there are none, their age is not
+    /// known, or the sources have changed since. Gems have no lists; they are always fresh.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn lists_age(&self, provider: &Provider) -> Result<Option<Seconds>> {
+        match self.find(provider)? {
+            Found::Apt => lists::age(&apt::LISTS, &self.root, &self.state, SystemTime::now()),
+            Found::Dnf => lists::age(&dnf::LISTS, &self.root, &self.state, SystemTime::now()),
+            Found::Gem { .. } => Ok(Some(Seconds(0))),
+        }
+    }
+
+    /// Carries out a transaction, and forgets what was read before it.
+    ///
+    /// # Errors
+    /// Names that are not known, conflicts, failing scripts, a lock that is not released before the deadline.
+    pub fn perform(&self, tools: &dyn Tools, transaction: &Transaction, progress: &dyn Fn(&Progress)) -> Result<()> {
+        let context = self.context(tools, progress);
+        let outcome = match self.find(&transaction.provider)? {
+            Found::Apt => apt::perform(&context, transaction),
+            Found::Dnf => dnf::perform(&context, transaction),
+            Found::Gem { binary, source } => {
+                gem::perform(&mut self.gem.borrow_mut(), &context, binary, source, transaction)
+            }
+        };
+        self.forget();
+        outcome
+    }
+
+    /// Refreshes the package lists.
+    ///
+    /// # Errors
+    /// A source that cannot be reached or whose signature is bad, a lock that is not released in time.
+    pub fn update_lists(&self, tools: &dyn Tools, provider: &Provider, progress: &dyn Fn(&Progress)) -> Result<()> {
+        let context = self.context(tools, progress);
+        match self.find(provider)? {
+            Found::Apt => apt::update_lists(&context),
+            Found::Dnf => dnf::update_lists(&context),
+            Found::Gem { .. } => Ok(()),
+        }
+    }
+
+    fn context<'a>(&'a self, tools: &'a dyn Tools, progress: &'a dyn Fn(&Progress)) -> Context<'a> {
+        Context { root: &self.root, state: &self.state, repair: self.repair, tools, progress, changes: &self.changes }
+    }
+
+    fn database(&self, tools: &dyn Tools) -> Result<Rc<apt::Database>> {
+        if let Some(database) = self.dpkg.borrow().as_ref() {
+            return Ok(Rc::clone(database));
+        }
+        let database = Rc::new(apt::Database::read(&self.root, tools)?);
+        // A dpkg at work changes it from one moment to the next: such a reading is not worth keeping.
+        if !database.unmerged {
+            self.dpkg.replace(Some(Rc::clone(&database)));
+        }
+        Ok(database)
+    }
+
+    fn find<'a>(&self, provider: &'a Provider) -> Result<Found<'a>> {
+        let has = |program: &str| has_program(&self.root, program);
+        let dpkg = || self.root.join("var/lib/dpkg").is_dir();
+        match provider {
+            Provider::Gem { binary, source } => Ok(Found::Gem { binary: binary.as_deref(), source: source.as_deref() }),
+            Provider::Apt if dpkg() => Ok(Found::Apt),
+            Provider::Apt => Err(Error::Unsupported(
+                "this machine has no dpkg (`/var/lib/dpkg` does not exist): apt packages cannot be managed here"
+                    .to_owned(),
+            )),
+            Provider::Dnf if has("rpm") => Ok(Found::Dnf),
+            Provider::Dnf => {
+                Err(Error::Unsupported("this machine has no `rpm`: dnf packages cannot be managed here".to_owned()))
+            }
+            Provider::Platform if has("dpkg") && has("apt-get") => Ok(Found::Apt),
+            Provider::Platform if has("rpm") && dnf::PROGRAMS.iter().any(|program| has(program)) => Ok(Found::Dnf),
+            Provider::Platform if dpkg() => Ok(Found::Apt),
+            Provider::Platform => Err(Error::Unsupported(format!(
+                "no package manager that brasa knows is on this machine: neither `apt-get` with `dpkg`, nor {} with `rpm`",
+                dnf::PROGRAMS.map(|program| format!("`{program}`")).join(", ")
+            ))),
+        }
+    }
+}
+
+/// Compares the versions of two moments, by name.
+fn difference(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<PackageChange> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    names
+        .into_iter()
+        .map(|name| PackageChange { name: name.clone(), from: before.get(name).cloned(), to: after.get(name).cloned() })
+        .filter(|change| change.from != change.to)
+        .collect()
+}
+
+/// Whether a program is where distributions put programs.
+fn has_program(root: &Path, name: &str) -> bool {
+    ["usr/bin", "bin", "usr/sbin", "sbin"].iter().any(|directory| root.join(directory).join(name).exists())
+}

@@ -1,0 +1,240 @@
+//! Every stock kind in one table: data recipes, `brasa explain` and test cases are made from it.
+use serde_json::{Map, Value as Json};
+
+use super::declared::{Declare, Declared, Item};
+use crate::{
+    Fault,
+    resource::{Action, Described, PropertyInfo},
+    resources::prelude::{
+        AptPackage, AptUpdate, Bash, CookbookFile, CronD, Directory, Execute, File, GemPackage, Group, Link, Log,
+        Package, RemoteFile, Script, Service, Sh, SystemdUnit, Template, User,
+    },
+    suggest,
+};
+
+/// A kind of resource, as data.
+pub struct Kind {
+    /// The word before the brackets.
+    pub name: &'static str,
+    /// What it is, in a few sentences.
+    pub about: &'static str,
+    /// A recipe line in Rust.
+    pub example: &'static str,
+    /// What the name in brackets means.
+    pub named: &'static str,
+    /// Every property, in the order of the table.
+    pub properties: &'static [PropertyInfo],
+    actions: fn() -> Vec<ActionInfo>,
+    make: Make,
+}
+
+/// Declares one by its name, properties and actions; or tells everything wrong with them.
+type Make = fn(&str, &Map<String, Json>, &[String]) -> Result<Box<dyn Item>, Vec<String>>;
+
+/// An action of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActionInfo {
+    /// Its word.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+/// A resource made from data: declared, with its actions.
+pub struct Made(pub(crate) Box<dyn Item>);
+
+/// Every stock kind, sorted by name.
+#[must_use]
+pub fn kinds() -> &'static [Kind] {
+    KINDS
+}
+
+/// The kind of this name.
+///
+/// # Errors
+/// A sentence with the nearest name, or all of them.
+pub fn kind(name: &str) -> Result<&'static Kind, String> {
+    KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
+        format!("no kind of resource `{name}`; {}", suggest::hint(name, KINDS.iter().map(|kind| kind.name)))
+    })
+}
+
+static KINDS: &[Kind] = &[
+    Kind::of::<AptPackage>(),
+    Kind::of::<AptUpdate>(),
+    Kind::of::<Bash>(),
+    Kind::of::<CookbookFile>(),
+    Kind::of::<CronD>(),
+    Kind::of::<Directory>(),
+    Kind::of::<Execute>(),
+    Kind::of::<File>(),
+    Kind::of::<GemPackage>(),
+    Kind::of::<Group>(),
+    Kind::of::<Link>(),
+    Kind::of::<Log>(),
+    Kind::of::<Package>(),
+    Kind::of::<RemoteFile>(),
+    Kind::of::<Script>(),
+    Kind::of::<Service>(),
+    Kind::of::<Sh>(),
+    Kind::of::<SystemdUnit>(),
+    Kind::of::<Template>(),
+    Kind::of::<User>(),
+];
+
+impl Kind {
+    /// The kind of a Rust type.
+    #[must_use]
+    pub const fn of<R: Described>() -> Self {
+        Self {
+            name: R::KIND,
+            about: R::ABOUT,
+            example: R::EXAMPLE,
+            named: R::NAME,
+            properties: R::PROPERTIES,
+            actions: actions::<R>,
+            make: make::<R>,
+        }
+    }
+
+    /// Its actions; the first one is what happens when a recipe names none.
+    #[must_use]
+    pub fn actions(&self) -> Vec<ActionInfo> {
+        (self.actions)()
+    }
+
+    /// Declares one with these properties and actions. No action means the default one, `nothing` that it waits to be told.
+    ///
+    /// # Errors
+    /// Everything wrong with properties and actions, a sentence each. What is wrong with the declaration as a whole tells
+    /// [`Made::check`].
+    pub fn make(&self, name: &str, properties: &Map<String, Json>, actions: &[String]) -> Result<Made, Vec<String>> {
+        (self.make)(name, properties, actions).map(Made)
+    }
+}
+
+impl Made {
+    /// `kind[name]`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.0.id()
+    }
+
+    /// What is wrong with the declaration.
+    #[must_use]
+    pub fn check(&self) -> Vec<Fault> {
+        self.0.check()
+    }
+}
+
+fn actions<R: Described>() -> Vec<ActionInfo> {
+    R::Action::ALL.iter().map(|(name, _, about)| ActionInfo { name, about }).collect()
+}
+
+fn make<R: Described>(
+    name: &str,
+    properties: &Map<String, Json>,
+    words: &[String],
+) -> Result<Box<dyn Item>, Vec<String>> {
+    let mut faults = Vec::new();
+    let mut resource = R::with_name(name);
+    for (property, value) in properties {
+        if let Err(sentence) = resource.set(property, value) {
+            let of_value = R::PROPERTIES.iter().any(|known| known.name == property);
+            faults.push(if of_value { format!("`{property}`: {sentence}") } else { sentence });
+        }
+    }
+    let mut wanted = Vec::new();
+    for word in words.iter().filter(|word| *word != NOTHING) {
+        match R::Action::named(word) {
+            Some(action) => wanted.push(action),
+            None => {
+                let known = R::Action::ALL.iter().map(|(name, _, _)| *name);
+                let known: Vec<_> = known.filter(|name| *name != NOTHING).chain([NOTHING]).collect();
+                faults.push(format!("`{}` has no action `{word}`; {}", R::KIND, suggest::hint(word, known)));
+            }
+        }
+    }
+    if words.len() > 1 && words.iter().any(|word| word == NOTHING) {
+        faults.push(format!("action `{NOTHING}` stands alone"));
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let declared: Declared<R> = match words {
+        [] => resource.into(),
+        [only] if only == NOTHING => resource.nothing(),
+        _ => resource.action(wanted),
+    };
+    Ok(Box::new(declared))
+}
+
+/// The action that every kind has: it waits to be told.
+const NOTHING: &str = "nothing";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value as Json, json};
+
+    use super::{kind, kinds};
+
+    fn properties(value: Json) -> Map<String, Json> {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    fn made(name: &str, of: Json, actions: &[&str]) -> Result<(String, Vec<&'static str>), Vec<String>> {
+        let actions: Vec<_> = actions.iter().map(ToString::to_string).collect();
+        let made = kind(name).map_err(|sentence| vec![sentence])?.make("x", &properties(of), &actions)?;
+        Ok((made.id(), made.0.actions().iter().map(|action| action.name).collect()))
+    }
+
+    #[test]
+    fn kinds_are_sorted_and_each_is_explained() {
+        let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
+        assert!(names.is_sorted() && names.len() == 20, "{names:?}");
+        for kind in kinds() {
+            assert!(kind.about.trim().len() > 20, "{}", kind.name);
+            assert!(
+                kind.example.starts_with("r.add(") && kind.example.ends_with(");"),
+                "{}: {}",
+                kind.name,
+                kind.example
+            );
+            assert!(!kind.named.is_empty() && !kind.actions().is_empty(), "{}", kind.name);
+            for property in kind.properties {
+                assert!(property.about.trim().ends_with('.'), "{}.{}: {}", kind.name, property.name, property.about);
+            }
+            for action in kind.actions() {
+                assert!(action.about.ends_with('.'), "{}.{}", kind.name, action.name);
+            }
+        }
+    }
+
+    #[test]
+    fn resources_are_made_from_data() {
+        assert_eq!(
+            made("service", json!({}), &["enable", "start"]),
+            Ok(("service[x]".into(), vec!["enable", "start"]))
+        );
+        assert_eq!(made("package", json!({"version": "1"}), &[]), Ok(("package[x]".into(), vec!["install"])));
+        assert_eq!(made("execute", json!({"command": ["a", "b"]}), &["nothing"]), Ok(("execute[x]".into(), vec![])));
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let faults = made("user", json!({"shel": "/bin/sh", "uid": "seven"}), &["create", "nothing", "destroy"]);
+        assert_eq!(
+            faults.unwrap_err(),
+            [
+                "no property `shel`; did you mean `shell`?",
+                "`uid`: expected whole number, found the text `seven`",
+                "`user` has no action `destroy`; known are `create`, `remove`, `modify`, `manage`, `lock`, `unlock`, `nothing`",
+                "action `nothing` stands alone",
+            ]
+        );
+        assert_eq!(
+            made("serivce", json!({}), &[]).unwrap_err(),
+            ["no kind of resource `serivce`; did you mean `service`?"]
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! `apt_package[name]`
+use crate::{
+    Fault, Result,
+    host::{ConfigFiles, Op, Probe, Provider, Transaction},
+    properties,
+    resource::{Change, Goal, Resource},
+    resources::selection::{Presences, Selection},
+    values::{Seconds, Words},
+};
+
+properties! {
+    /// Packages of apt, whatever the platform's own package manager is: as `package`, with the settings that only apt has.
+    pub struct AptPackage("package name") {
+        names: Words;
+        /// The packages, when they differ from the resource's name.
+        package_name: Words,
+        /// The exact version: one for all names, or one for each (an empty one means any).
+        version: Words,
+        /// Further options for apt-get's command line, a word each.
+        options: Words,
+        /// The release to prefer, as `bookworm-backports`.
+        default_release: String,
+        /// Whether an older version than the installed one may be put in. False when not given.
+        allow_downgrade: bool,
+        /// Whether recommended packages come along. apt's configuration decides when not given.
+        install_recommends: bool,
+        /// Whether the package's configuration files replace those that were changed here. They are kept when not given.
+        overwrite_config_files: bool,
+        /// Deadline in seconds, waiting for locks included; 3600 when not given.
+        timeout: Seconds,
+    }
+    example r#"r.add(AptPackage::named("nginx").default_release("bookworm-backports"));"#
+}
+
+pub use crate::resources::package::Action::{self, *};
+
+impl AptPackage {
+    /// The package with this name.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self::bare(Words(vec![name.into()]))
+    }
+
+    /// Several packages in one transaction; the resource's name is theirs, joined by `, `.
+    #[must_use]
+    pub fn all<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self::bare(names.into_iter().collect())
+    }
+
+    fn selection(&self) -> Selection<'_> {
+        let mut settings = Transaction::new(Provider::Apt);
+        settings.allow_downgrade = self.allow_downgrade.unwrap_or(false);
+        settings.recommends = self.install_recommends;
+        if let Some(release) = &self.default_release {
+            settings.options.extend(["-o".to_owned(), format!("APT::Default-Release={release}")]);
+        }
+        settings.options.extend(self.options.clone().unwrap_or_default().0);
+        if self.overwrite_config_files == Some(true) {
+            settings.config_files = ConfigFiles::Replace;
+        }
+        settings.timeout = self.timeout.unwrap_or(settings.timeout);
+        Selection::new(self.package_name.as_ref().unwrap_or(&self.names), self.version.as_ref(), settings)
+    }
+}
+
+impl Resource for AptPackage {
+    const KIND: &'static str = "apt_package";
+    const BATCH: Option<&'static str> = Some("packages");
+    type Action = Action;
+    type State = Presences;
+
+    fn name(&self) -> String {
+        self.names.0.join(", ")
+    }
+
+    fn check(&self) -> Vec<Fault> {
+        let mut faults = self.selection().check(name_fault);
+        if let Some(release) = &self.default_release
+            && !release.chars().all(|c| c.is_ascii_alphanumeric() || "._+~/-".contains(c))
+        {
+            faults.push(Fault::new(format!("`{release}` is no release")));
+        }
+        faults
+    }
+
+    fn read(&self, probe: &dyn Probe) -> Result<Presences> {
+        self.selection().read(probe)
+    }
+
+    fn want(&self, action: Action, now: &Presences, probe: &dyn Probe) -> Result<Goal<Presences>> {
+        self.selection().want(action.into(), now, probe)
+    }
+
+    fn ops(&self, change: &Change<Presences>) -> Result<Vec<Op>> {
+        Ok(self.selection().ops(change))
+    }
+}
+
+/// What is wrong with the name of a Debian package: `NAME` or `NAME:ARCHITECTURE`.
+///
+/// Source: Debian policy 5.6.1; a trailing `-` is an order to remove for apt-get(8).
+fn name_fault(name: &str) -> Option<String> {
+    let (bare, architecture) = match name.split_once(':') {
+        Some((bare, architecture)) => (bare, Some(architecture)),
+        None => (name, None),
+    };
+    let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let sound = bare.len() > 1
+        && bare.starts_with(lower)
+        && bare.chars().all(|c| lower(c) || "+.-".contains(c))
+        && !bare.ends_with('-')
+        && architecture.is_none_or(|text| !text.is_empty() && text.chars().all(|c| lower(c) || c == '-'));
+    (!sound).then(|| {
+        format!("`{name}` is no name of a Debian package: lower case letters, digits and `+.-`, two at least, are")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_fault;
+
+    #[test]
+    fn names() {
+        for good in ["g++", "bind9-utils", "libc6:i386", "0ad", "linux-image-6.1.0-18-amd64"] {
+            assert_eq!(name_fault(good), None, "{good}");
+        }
+        for bad in ["", "a", "-y", "vim-", "Vim", "lab*", "a b", "libc6:", "libc6:I386", "perl(JSON)", "/x.deb"] {
+            assert!(name_fault(bad).is_some(), "{bad}");
+        }
+    }
+}

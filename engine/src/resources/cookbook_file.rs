@@ -1,0 +1,93 @@
+//! `cookbook_file[path]`
+use std::path::PathBuf;
+
+pub use super::file::{
+    Action,
+    Action::{Create, CreateIfMissing, Delete, Touch},
+};
+use super::file::{File, State, with_file_properties};
+use crate::{
+    Fault, Result,
+    host::{Op, Probe},
+    resource::{Change, Content, Goal, Resource},
+};
+
+with_file_properties! {
+    /// A file whose content comes with the cookbook: `include_bytes!` puts it into the program, so that nothing but the
+    /// program has to be brought to the machine. Otherwise as `file`.
+    pub struct CookbookFile("path") extends file: File {
+        /// The content, as `include_bytes!("../files/motd")`.
+        source: Content,
+    }
+    example r#"r.add(CookbookFile::at("/etc/motd").source(include_bytes!("../files/motd")));"#
+}
+
+impl CookbookFile {
+    /// The file at this absolute path.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self::bare(File::at(path))
+    }
+}
+
+impl Resource for CookbookFile {
+    const KIND: &'static str = "cookbook_file";
+    const BATCH: Option<&'static str> = File::BATCH;
+    type Action = Action;
+    type State = State;
+
+    fn name(&self) -> String {
+        self.file.name()
+    }
+
+    fn batch(&self) -> Option<&'static str> {
+        self.file.batch()
+    }
+
+    fn check(&self) -> Vec<Fault> {
+        self.file.check()
+    }
+
+    fn is_sensitive(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.secret)
+    }
+
+    fn read(&self, probe: &dyn Probe) -> Result<State> {
+        self.file.read(probe)
+    }
+
+    fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
+        self.file.goal(action, now, probe, || Ok(self.source.as_ref().map(|source| source.blob.clone())))
+    }
+
+    fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
+        self.file.ops(change)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CookbookFile, Create, CreateIfMissing, Delete};
+    use crate::{
+        host::Fake,
+        resource::Resource as _,
+        resources::trial::{done, faults},
+        values::Secret,
+    };
+
+    #[test]
+    fn it_is_a_file_with_the_content_that_comes_along() {
+        let file = || CookbookFile::at("/etc/motd").source(b"hello\n").mode(0o600).backup(0_u32);
+        let machine = Fake::new().with_directory("/etc");
+        assert_eq!(
+            done(&file(), Create, &mut machine.clone()),
+            ["write /etc/motd \"hello\\n\" 0600 root:root backup 0"]
+        );
+        let there = machine.with_file("/etc/motd", "hello\n");
+        assert_eq!(done(&file(), Create, &mut there.clone()), ["set /etc/motd 0600 root:root"]);
+        assert_eq!(done(&file(), CreateIfMissing, &mut there.clone()), Vec::<String>::new());
+        assert_eq!(done(&file(), Delete, &mut there.clone()), ["remove /etc/motd backup 0"]);
+        assert_eq!(faults(&CookbookFile::at("motd").source("x")).len(), 1);
+        assert!(!file().is_sensitive() && file().source(Secret::from("canary")).is_sensitive());
+    }
+}

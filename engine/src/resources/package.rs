@@ -1,0 +1,153 @@
+//! `package[name]`, or several names in one transaction.
+use crate::{
+    Fault, Result, actions,
+    host::{Op, Probe, Provider, Transaction},
+    properties,
+    resource::{Change, Goal, Resource},
+    resources::selection::{Aim, Presences, Selection},
+    values::{Seconds, Words},
+};
+
+properties! {
+    /// Packages of the platform's own package manager: apt on the Debian family, dnf or yum on the RHEL family.
+    /// Several names are one transaction, and so are neighbouring package resources. `install` never upgrades what is
+    /// installed; a package that another one provides counts as installed; one that is installed only in part is repaired.
+    pub struct Package("package name") {
+        names: Words;
+        /// The packages, when they differ from the resource's name.
+        package_name: Words,
+        /// The exact version: one for all names, or one for each (an empty one means any).
+        version: Words,
+        /// Further options for the package manager's command line, a word each.
+        options: Words,
+        /// Whether an older version than the installed one may be put in. False when not given.
+        allow_downgrade: bool,
+        /// Whether recommended packages come along. The system's configuration decides when not given.
+        install_recommends: bool,
+        /// Deadline in seconds, waiting for locks included; 3600 when not given.
+        timeout: Seconds,
+    }
+    example r#"r.add(Package::all(["bind9", "bind9-utils"]));"#
+}
+
+actions! {
+    /// What can be asked of packages.
+    pub enum Action {
+        Install = "install": "Installs what is not installed; with a version, brings it to that version.",
+        Upgrade = "upgrade": "Installs, or brings to the newest version on offer.",
+        Remove = "remove": "Removes; configuration files stay.",
+        Purge = "purge": "Removes, configuration files too.",
+    }
+}
+pub use Action::*;
+
+impl From<Action> for Aim {
+    fn from(action: Action) -> Self {
+        match action {
+            Install => Self::Install,
+            Upgrade => Self::Upgrade,
+            Remove => Self::Remove,
+            Purge => Self::Purge,
+        }
+    }
+}
+
+impl Package {
+    /// The package with this name.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self::bare(Words(vec![name.into()]))
+    }
+
+    /// Several packages in one transaction; the resource's name is theirs, joined by `, `.
+    #[must_use]
+    pub fn all<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+        Self::bare(names.into_iter().collect())
+    }
+
+    fn selection(&self) -> Selection<'_> {
+        let mut settings = Transaction::new(Provider::Platform);
+        settings.allow_downgrade = self.allow_downgrade.unwrap_or(false);
+        settings.recommends = self.install_recommends;
+        settings.options = self.options.clone().unwrap_or_default().0;
+        settings.timeout = self.timeout.unwrap_or(settings.timeout);
+        Selection::new(self.package_name.as_ref().unwrap_or(&self.names), self.version.as_ref(), settings)
+    }
+}
+
+impl Resource for Package {
+    const KIND: &'static str = "package";
+    const BATCH: Option<&'static str> = Some("packages");
+    type Action = Action;
+    type State = Presences;
+
+    fn name(&self) -> String {
+        self.names.0.join(", ")
+    }
+
+    fn check(&self) -> Vec<Fault> {
+        self.selection().check(name_fault)
+    }
+
+    fn read(&self, probe: &dyn Probe) -> Result<Presences> {
+        self.selection().read(probe)
+    }
+
+    fn want(&self, action: Action, now: &Presences, probe: &dyn Probe) -> Result<Goal<Presences>> {
+        self.selection().want(action.into(), now, probe)
+    }
+
+    fn ops(&self, change: &Change<Presences>) -> Result<Vec<Op>> {
+        Ok(self.selection().ops(change))
+    }
+}
+
+/// What is wrong with a name for whichever package manager is there. rpm has upper case, paths, groups (`@core`) and
+/// capabilities (`perl(JSON)`); none has an option, a pattern, or a trailing `-`, which apt takes for an order to remove.
+fn name_fault(name: &str) -> Option<String> {
+    let begins = name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric() || "/@_".contains(c));
+    let known = |c: char| c.is_ascii_alphanumeric() || "/@_.+:()~^=<> -".contains(c);
+    let sound = begins && name.chars().all(known) && !name.ends_with(['-', ' ']);
+    (!sound).then(|| format!("`{name}` is no package name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Package, name_fault};
+    use crate::resource::Resource;
+
+    #[test]
+    fn names() {
+        for good in
+            ["g++", "bind9-utils", "libc6:i386", "perl(JSON)", "@development-tools", "/usr/bin/env", "NetworkManager"]
+        {
+            assert_eq!(name_fault(good), None, "{good}");
+        }
+        for bad in ["", "-y", "vim-", "lab*", "a;b", "a\nb", " a", "lab-sm.ll?", "$x"] {
+            assert_eq!(name_fault(bad), Some(format!("`{bad}` is no package name")));
+        }
+    }
+
+    #[test]
+    fn faults_of_a_declaration() {
+        let faults = |package: &Package| package.check().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(faults(&Package::all(["a1", "b1"]).version(["1", ""]).options(["-o", "A=b"])).is_empty());
+        assert_eq!(faults(&Package::all(Vec::<String>::new())), ["no package is named"]);
+        assert_eq!(faults(&Package::all(["a1", "a1"])), ["package `a1` is named twice"]);
+        assert_eq!(
+            faults(&Package::all(["a1", "b1", "c1"]).version(["1", "2"])),
+            ["2 versions for 3 packages\nhint: give one version for all, or one for each name; an empty one means any"]
+        );
+        assert_eq!(faults(&Package::named("a1").version("1 || true")), ["`1 || true` is no package version"]);
+        assert_eq!(
+            faults(&Package::named("a1").options("b1")),
+            ["option `b1` would be taken for the name of a package\nhint: options begin with `-`"]
+        );
+        assert_eq!(
+            faults(&Package::named("a1").options("-o A=b")),
+            [
+                "option `-o A=b` holds a blank\nhint: options are words: give them as a list, as in `[\"-o\", \"Name=value\"]`"
+            ]
+        );
+    }
+}

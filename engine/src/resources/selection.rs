@@ -1,0 +1,419 @@
+//! Packages by name, as they are and as they should be: shared by `package`, `apt_package` and `gem_package`.
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    Error, Fault, Result,
+    host::{Candidate, Command, Op, PackageSpec, PackageState, Probe, Provider, Transaction},
+    resource::{Change, Goal},
+    values::Words,
+};
+
+/// State of packages, by the name that the recipe uses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Presences(pub IndexMap<String, Presence>);
+
+/// Whether a package is there.
+///
+/// [`Installed`](Self::Installed) and [`Removed`](Self::Removed) are wishes that several states fulfil, and equal each
+/// of them: which version comes, and whether configuration files stay behind, is up to the package.
+#[derive(Clone, Debug, Eq)]
+pub enum Presence {
+    /// Nothing of it is there.
+    Absent,
+    /// It is removed; configuration files are left.
+    ConfigFiles,
+    /// It is there only in part; what is wrong with it.
+    Broken(String),
+    /// This version is installed; of gems several, joined by `, `.
+    Version(String),
+    /// An installed package of another name provides it.
+    Provided(String),
+    /// Wish: installed in any version, or provided.
+    Installed,
+    /// Wish: not installed, with or without configuration files.
+    Removed,
+}
+
+impl PartialEq for Presence {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Installed, Self::Installed | Self::Version(_) | Self::Provided(_))
+            | (Self::Version(_) | Self::Provided(_), Self::Installed)
+            | (Self::Removed, Self::Removed | Self::Absent | Self::ConfigFiles)
+            | (Self::Absent | Self::ConfigFiles, Self::Removed)
+            | (Self::Absent, Self::Absent)
+            | (Self::ConfigFiles, Self::ConfigFiles) => true,
+            (Self::Broken(a), Self::Broken(b))
+            | (Self::Version(a), Self::Version(b))
+            | (Self::Provided(a), Self::Provided(b)) => a == b,
+            (
+                Self::Absent
+                | Self::ConfigFiles
+                | Self::Broken(_)
+                | Self::Version(_)
+                | Self::Provided(_)
+                | Self::Installed
+                | Self::Removed,
+                _,
+            ) => false,
+        }
+    }
+}
+
+const CONFIG_FILES: &str = "config files";
+const BROKEN: &str = "broken: ";
+const PROVIDED: &str = "provided by ";
+
+impl Serialize for Presence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Absent => serializer.serialize_str("absent"),
+            Self::ConfigFiles => serializer.serialize_str(CONFIG_FILES),
+            Self::Broken(why) => serializer.collect_str(&format_args!("{BROKEN}{why}")),
+            Self::Version(version) => serializer.serialize_str(version),
+            Self::Provided(by) => serializer.collect_str(&format_args!("{PROVIDED}{by}")),
+            Self::Installed => serializer.serialize_str("installed"),
+            Self::Removed => serializer.serialize_str("removed"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Presence {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(match text.as_str() {
+            "absent" => Self::Absent,
+            CONFIG_FILES => Self::ConfigFiles,
+            "installed" => Self::Installed,
+            "removed" => Self::Removed,
+            other => match (other.strip_prefix(BROKEN), other.strip_prefix(PROVIDED)) {
+                (Some(why), _) => Self::Broken(why.to_owned()),
+                (None, Some(by)) => Self::Provided(by.to_owned()),
+                (None, None) => Self::Version(text),
+            },
+        })
+    }
+}
+
+/// What to do with packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    Install,
+    Upgrade,
+    Remove,
+    Purge,
+}
+
+/// Names with their versions, and how to change them.
+pub(crate) struct Selection<'a> {
+    names: &'a [String],
+    versions: &'a [String],
+    /// The transaction without packages in it: provider and settings.
+    settings: Transaction,
+}
+
+impl<'a> Selection<'a> {
+    pub(crate) fn new(names: &'a Words, versions: Option<&'a Words>, settings: Transaction) -> Self {
+        Self { names: &names.0, versions: versions.map_or(&[], |versions| &versions.0), settings }
+    }
+
+    /// Several versions of a package lie side by side, as gems do.
+    fn side_by_side(&self) -> bool {
+        matches!(self.settings.provider, Provider::Gem { .. })
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+
+    /// The version asked for; an empty one means any.
+    fn pin(&self, name: &str) -> Option<&'a str> {
+        let index = if self.versions.len() == 1 { 0 } else { self.position(name)? };
+        self.versions.get(index).map(String::as_str).filter(|version| !version.is_empty())
+    }
+
+    /// What is wrong with names and versions; `invalid` tells what is wrong with one name.
+    pub(crate) fn check(&self, invalid: impl Fn(&str) -> Option<String>) -> Vec<Fault> {
+        let mut faults: Vec<Fault> = self.names.iter().filter_map(|name| invalid(name)).map(Fault::new).collect();
+        if self.names.is_empty() {
+            faults.push(Fault::new("no package is named"));
+        }
+        for (n, name) in self.names.iter().enumerate() {
+            if self.names[..n].contains(name) {
+                faults.push(Fault::new(format!("package `{name}` is named twice")));
+            }
+        }
+        let (names, versions) = (self.names.len(), self.versions.len());
+        if versions > 1 && versions != names {
+            faults.push(
+                Fault::new(format!("{versions} versions for {names} packages"))
+                    .hint("give one version for all, or one for each name; an empty one means any"),
+            );
+        }
+        for version in self.versions {
+            let known = |c: char| c.is_ascii_alphanumeric() || ".+:~^_-".contains(c);
+            if version.starts_with('-') || !version.chars().all(known) {
+                faults.push(Fault::new(format!("`{version}` is no package version")));
+            }
+        }
+        for option in &self.settings.options {
+            if !option.starts_with('-') && !self.settings.options.iter().any(|other| other.starts_with('-')) {
+                faults.push(
+                    Fault::new(format!("option `{option}` would be taken for the name of a package"))
+                        .hint("options begin with `-`"),
+                );
+            } else if option.split_once(' ').is_some_and(|(first, _)| first.starts_with('-')) {
+                faults.push(
+                    Fault::new(format!("option `{option}` holds a blank"))
+                        .hint("options are words: give them as a list, as in `[\"-o\", \"Name=value\"]`"),
+                );
+            }
+        }
+        faults
+    }
+
+    pub(crate) fn read(&self, probe: &dyn Probe) -> Result<Presences> {
+        let states = probe.packages(&self.settings.provider, self.names)?;
+        let presences = self.names.iter().zip(&states).map(|(name, state)| (name.clone(), self.presence(name, state)));
+        Ok(Presences(presences.collect()))
+    }
+
+    fn presence(&self, name: &str, state: &PackageState) -> Presence {
+        if let Some(why) = &state.broken {
+            return Presence::Broken(why.clone());
+        }
+        if self.side_by_side() && !state.versions.is_empty() {
+            return Presence::Version(match self.pin(name) {
+                Some(pin) if state.versions.iter().any(|version| version == pin) => pin.to_owned(),
+                Some(_) | None => state.versions.join(", "),
+            });
+        }
+        match (&state.version, &state.provided_by) {
+            (Some(version), _) => Presence::Version(match self.pin(name) {
+                Some(pin) if self.matches(pin, version) => pin.to_owned(),
+                Some(_) | None => version.clone(),
+            }),
+            (None, Some(by)) => Presence::Provided(by.clone()),
+            (None, None) if state.config_files => Presence::ConfigFiles,
+            (None, None) => Presence::Absent,
+        }
+    }
+
+    /// Whether an installed version is the one asked for. Of an rpm, epoch and release may be left out, as dnf allows.
+    fn matches(&self, pin: &str, installed: &str) -> bool {
+        match self.settings.provider {
+            Provider::Apt | Provider::Gem { .. } => pin == installed,
+            Provider::Dnf | Provider::Platform => {
+                let without_epoch = installed.split_once(':').map_or(installed, |(_, rest)| rest);
+                let upstream = |text: &'_ str| text.rsplit_once('-').map_or(text.len(), |(version, _)| version.len());
+                [installed, without_epoch].into_iter().any(|text| pin == text || pin == &text[..upstream(text)])
+            }
+        }
+    }
+
+    pub(crate) fn want(&self, aim: Aim, now: &Presences, probe: &dyn Probe) -> Result<Goal<Presences>> {
+        let mut to = now.clone();
+        match aim {
+            Aim::Install => {
+                for (name, presence) in &mut to.0 {
+                    *presence = match (self.pin(name), &presence) {
+                        (None, Presence::Version(_) | Presence::Provided(_) | Presence::Installed) => continue,
+                        (Some(pin), _) => Presence::Version(pin.to_owned()),
+                        (None, _) => Presence::Installed,
+                    };
+                }
+            }
+            Aim::Upgrade => self.upgrade(&mut to, probe)?,
+            Aim::Remove => {
+                for (name, presence) in &mut to.0 {
+                    if !self.lacks(name, presence) {
+                        *presence = Presence::Removed;
+                    }
+                }
+            }
+            Aim::Purge => {
+                for (name, presence) in &mut to.0 {
+                    if !self.lacks(name, presence) || *presence == Presence::ConfigFiles {
+                        *presence = Presence::Absent;
+                    }
+                }
+            }
+        }
+        self.refuse_held(now, &to, probe)?;
+        Ok(Goal::State(to))
+    }
+
+    /// Whether there is nothing to remove: it is not installed, or (of gems) not in the version named. A name that
+    /// another package provides stands for no package that could be removed.
+    fn lacks(&self, name: &str, presence: &Presence) -> bool {
+        match presence {
+            Presence::Absent | Presence::ConfigFiles | Presence::Provided(_) | Presence::Removed => true,
+            Presence::Version(version) if self.side_by_side() => self.pin(name).is_some_and(|pin| pin != version),
+            Presence::Version(_) | Presence::Broken(_) | Presence::Installed => false,
+        }
+    }
+
+    fn upgrade(&self, to: &mut Presences, probe: &dyn Probe) -> Result<()> {
+        let unpinned: Vec<String> = to.0.keys().filter(|name| self.pin(name).is_none()).cloned().collect();
+        let newest = if unpinned.is_empty() { Vec::new() } else { self.newest(&unpinned, probe)? };
+        for (name, presence) in &mut to.0 {
+            let newest = unpinned.iter().position(|known| known == name).and_then(|n| newest[n].as_deref());
+            *presence = match (self.pin(name), newest, &presence) {
+                (Some(pin), _, _) => Presence::Version(pin.to_owned()),
+                (None, Some(newest), Presence::Version(now)) if self.newest_of(now) != newest => {
+                    // A new gem lies beside the old ones.
+                    Presence::Version(if self.side_by_side() { format!("{now}, {newest}") } else { newest.to_owned() })
+                }
+                // No candidate: it came from elsewhere and there is nothing newer.
+                (None, _, Presence::Version(_) | Presence::Provided(_) | Presence::Installed) => continue,
+                (None, _, Presence::Absent | Presence::ConfigFiles | Presence::Broken(_) | Presence::Removed) => {
+                    Presence::Installed
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// What installing each name would lead to. Options may move the candidate (`-t backports`), so with any the
+    /// package manager is asked for its whole plan.
+    fn newest(&self, names: &[String], probe: &dyn Probe) -> Result<Vec<Option<String>>> {
+        if self.settings.options.is_empty() {
+            let candidates = probe.candidates(&self.settings.provider, names)?;
+            let version = |(name, candidate): (&String, Option<Candidate>)| {
+                candidate.filter(|candidate| candidate.name == *name).map(|candidate| candidate.version)
+            };
+            return Ok(names.iter().zip(candidates).map(version).collect());
+        }
+        let mut transaction = self.settings.clone();
+        transaction.install = names.iter().map(|name| PackageSpec { name: name.clone(), version: None }).collect();
+        let changes = probe.simulate(&transaction)?;
+        let version = |name: &String| changes.iter().find(|change| change.name == *name).and_then(|c| c.to.clone());
+        Ok(names.iter().map(version).collect())
+    }
+
+    fn newest_of<'v>(&self, installed: &'v str) -> &'v str {
+        if self.side_by_side() { installed.rsplit(", ").next().unwrap_or(installed) } else { installed }
+    }
+
+    fn refuse_held(&self, now: &Presences, to: &Presences, probe: &dyn Probe) -> Result<()> {
+        if now == to {
+            return Ok(());
+        }
+        for (name, state) in self.names.iter().zip(probe.packages(&self.settings.provider, self.names)?) {
+            let installed = state.version.as_deref().filter(|_| state.held && now.0[name] != to.0[name]);
+            if let Some(version) = installed {
+                return Err(Error::failed(format!(
+                    "package `{name}` is held at version `{version}`, so it cannot be changed"
+                ))
+                .hint("release it (`apt-mark unhold NAME`, `dnf versionlock delete NAME`), or leave it out"));
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction with the names that differ, and no others: `install` upgrades what is installed already.
+    pub(crate) fn ops(self, change: &Change<Presences>) -> Vec<Op> {
+        let mut transaction = self.settings.clone();
+        let mut operations = Vec::new();
+        for (name, to) in &change.to.0 {
+            if change.from.0.get(name) == Some(to) {
+                continue;
+            }
+            match to {
+                Presence::Installed | Presence::Version(_) | Presence::Provided(_) | Presence::Broken(_) => {
+                    let version = self.pin(name).map(str::to_owned);
+                    transaction.install.push(PackageSpec { name: name.clone(), version });
+                }
+                Presence::Removed | Presence::ConfigFiles => match (&self.settings.provider, self.pin(name)) {
+                    (Provider::Gem { binary, .. }, Some(version)) => {
+                        operations.push(self.uninstall(binary.as_ref(), name, version));
+                    }
+                    (Provider::Platform | Provider::Apt | Provider::Dnf | Provider::Gem { .. }, _) => {
+                        transaction.remove.push(name.clone());
+                    }
+                },
+                Presence::Absent => transaction.purge.push(name.clone()),
+            }
+        }
+        if !transaction.is_empty() {
+            operations.push(Op::Packages(transaction));
+        }
+        operations
+    }
+
+    /// One version of a gem goes, others stay: a transaction removes whole gems, so this is a command.
+    fn uninstall(&self, binary: Option<&PathBuf>, name: &str, version: &str) -> Op {
+        let program = binary.map_or_else(|| "gem".to_owned(), |binary| binary.display().to_string());
+        let flags = ["uninstall", "--executables", "--ignore-dependencies", "--version", version].map(str::to_owned);
+        let argv = [program].into_iter().chain(flags).chain(self.settings.options.iter().cloned());
+        let mut command = Command::new(argv.chain([name.to_owned()]));
+        command.timeout = self.settings.timeout;
+        Op::Run(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Presence, Presences, Selection};
+    use crate::{
+        host::{Op, Provider, Transaction},
+        resource::Change,
+        values::Words,
+    };
+
+    #[test]
+    fn a_wish_is_fulfilled_by_several_states() {
+        let version = || Presence::Version("1".to_owned());
+        let provided = || Presence::Provided("mawk".to_owned());
+        assert!(Presence::Installed == version() && provided() == Presence::Installed && version() != provided());
+        assert!(Presence::Removed == Presence::Absent && Presence::ConfigFiles == Presence::Removed);
+        assert!(Presence::Installed != Presence::Absent && Presence::Broken("x".to_owned()) != Presence::Installed);
+        assert!(Presence::Absent != Presence::ConfigFiles && Presence::Removed != version());
+    }
+
+    #[test]
+    fn presences_come_back_from_json() {
+        let all = [
+            Presence::Absent,
+            Presence::ConfigFiles,
+            Presence::Broken("unpacked".to_owned()),
+            Presence::Version("1:2.3-4".to_owned()),
+            Presence::Provided("mawk".to_owned()),
+        ];
+        for presence in all {
+            let json = serde_json::to_value(&presence).unwrap();
+            assert_eq!(serde_json::from_value::<Presence>(json).unwrap(), presence);
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_in_the_transaction() {
+        let names = Words::from(["a", "b", "c"]);
+        let versions = Words::from(["", "2", ""]);
+        let selection = Selection::new(&names, Some(&versions), Transaction::new(Provider::Platform));
+        let state = |states: [Presence; 3]| Presences(names.0.iter().cloned().zip(states).collect());
+        let from = state([Presence::Absent, Presence::Version("1".to_owned()), Presence::Version("7".to_owned())]);
+        let to = state([Presence::Installed, Presence::Version("2".to_owned()), Presence::Installed]);
+        let ops = selection.ops(&Change { from, to, event: None });
+        let [Op::Packages(transaction)] = ops.as_slice() else { panic!("{ops:?}") };
+        let specs: Vec<_> = transaction.install.iter().map(|s| (s.name.as_str(), s.version.as_deref())).collect();
+        assert_eq!(specs, [("a", None), ("b", Some("2"))]);
+        assert!(transaction.remove.is_empty() && transaction.purge.is_empty());
+    }
+
+    #[test]
+    fn an_rpm_is_known_without_epoch_and_release() {
+        let names = Words::from("a");
+        let dnf = Selection::new(&names, None, Transaction::new(Provider::Dnf));
+        for pin in ["1:2.3-4.el9", "2.3-4.el9", "2.3", "1:2.3"] {
+            assert!(dnf.matches(pin, "1:2.3-4.el9"), "{pin}");
+        }
+        assert!(!dnf.matches("2", "1:2.3-4.el9"));
+        let apt = Selection::new(&names, None, Transaction::new(Provider::Apt));
+        assert!(apt.matches("2.3-4", "2.3-4") && !apt.matches("2.3", "2.3-4"));
+    }
+}

@@ -1,0 +1,86 @@
+//! `service[name]`
+use crate::{
+    Fault, Result, actions,
+    host::{Op, Probe, ServiceVerb},
+    properties,
+    resource::{Change, Goal, Resource},
+    resources::unit::{self, UnitState},
+};
+
+properties! {
+    /// A service of the init system. By default it does nothing by itself and waits to be told: name the actions.
+    /// Enabling a unit that has no installation section (`static`) is nothing to do, for something else starts it.
+    /// Reloading a service that does not run is nothing to do: it reads its configuration when it is started.
+    /// Stopping or disabling a service that does not exist is nothing to do; anything else asked of it is an error.
+    pub struct Service("service name") {
+        name: String;
+        /// The unit, when it differs from the resource's name.
+        service_name: String,
+    }
+    example r#"r.add(Service::named("named").action([service::Enable, service::Start]));"#
+}
+
+actions! {
+    /// What can be asked of a service.
+    pub enum Action {
+        Nothing = "nothing": "Does nothing by itself: acts only when it is told to.",
+        Enable = "enable": "Has it start at boot.",
+        Disable = "disable": "Has it not start at boot.",
+        Start = "start": "Starts it, unless it runs. A oneshot unit needs `RemainAfterExit=yes` for this to hold.",
+        Stop = "stop": "Stops it, if it runs.",
+        Restart = "restart": "Stops and starts it, each time it is asked.",
+        Reload = "reload": "Has it read its configuration again, each time it is asked; restarts it where it cannot do that.",
+        Mask = "mask": "Makes it impossible to start.",
+        Unmask = "unmask": "Takes the mask away.",
+    }
+}
+pub use Action::*;
+
+impl Service {
+    /// The service with this name.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self::bare(name.into())
+    }
+
+    fn unit(&self) -> &str {
+        self.service_name.as_deref().unwrap_or(&self.name)
+    }
+}
+
+impl Resource for Service {
+    const KIND: &'static str = "service";
+    type Action = Action;
+    type State = UnitState;
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn check(&self) -> Vec<Fault> {
+        unit::fault(self.unit()).into_iter().map(Fault::new).collect()
+    }
+
+    fn read(&self, probe: &dyn Probe) -> Result<UnitState> {
+        unit::read(self.unit(), probe)
+    }
+
+    fn want(&self, action: Action, now: &UnitState, probe: &dyn Probe) -> Result<Goal<UnitState>> {
+        let verb = match action {
+            Nothing => return Ok(Goal::State(now.clone())),
+            Enable => ServiceVerb::Enable,
+            Disable => ServiceVerb::Disable,
+            Start => ServiceVerb::Start,
+            Stop => ServiceVerb::Stop,
+            Restart => ServiceVerb::Restart,
+            Reload => ServiceVerb::Reload,
+            Mask => ServiceVerb::Mask,
+            Unmask => ServiceVerb::Unmask,
+        };
+        unit::want(self.unit(), verb, now, probe)
+    }
+
+    fn ops(&self, change: &Change<UnitState>) -> Result<Vec<Op>> {
+        Ok(unit::ops(self.unit(), change))
+    }
+}

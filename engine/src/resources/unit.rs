@@ -1,0 +1,327 @@
+//! What a unit of the init system is and how actions change it: shared by `service` and `systemd_unit`.
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result,
+    host::{Active, Enabled, Init, Op, Probe, ServiceVerb},
+    resource::{Change, Goal},
+};
+
+/// A unit as it is, or as an action wants it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnitState {
+    /// At boot.
+    pub boot: Boot,
+    /// Now.
+    pub running: Running,
+    /// Whether the init system knows it. Never wanted, only looked at.
+    #[serde(skip)]
+    pub exists: bool,
+}
+
+/// What happens to a unit at boot.
+#[derive(Clone, Copy, Debug, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Boot {
+    /// It is started.
+    Enabled,
+    /// It is not started.
+    Disabled,
+    /// It has no installation section: something else starts it.
+    Static,
+    /// It cannot be started by anything.
+    Masked,
+    /// A wish that anything but `Masked` fulfils: what a mask hides shows only when it is gone.
+    Unmasked,
+}
+
+impl PartialEq for Boot {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unmasked, Self::Masked) | (Self::Masked, Self::Unmasked) => false,
+            (Self::Unmasked, Self::Enabled | Self::Disabled | Self::Static | Self::Unmasked)
+            | (Self::Enabled | Self::Disabled | Self::Static, Self::Unmasked) => true,
+            (
+                Self::Enabled | Self::Disabled | Self::Static | Self::Masked,
+                Self::Enabled | Self::Disabled | Self::Static | Self::Masked,
+            ) => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+/// Whether a unit runs.
+#[derive(Clone, Copy, Debug, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Running {
+    /// It runs.
+    Running,
+    /// It is on its way up.
+    Starting,
+    /// It does not run.
+    Stopped,
+    /// It does not run because it failed.
+    Failed,
+    /// A wish that anything but `Failed` fulfils: it was started, and a oneshot may have ended since.
+    Started,
+}
+
+impl PartialEq for Running {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Started, Self::Failed) | (Self::Failed, Self::Started) => false,
+            (Self::Started, Self::Running | Self::Starting | Self::Stopped | Self::Started)
+            | (Self::Running | Self::Starting | Self::Stopped, Self::Started) => true,
+            (
+                Self::Running | Self::Starting | Self::Stopped | Self::Failed,
+                Self::Running | Self::Starting | Self::Stopped | Self::Failed,
+            ) => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
+    }
+}
+
+/// Reads a unit.
+pub(crate) fn read(unit: &str, probe: &dyn Probe) -> Result<UnitState> {
+    let state = probe.service(unit)?;
+    Ok(UnitState {
+        boot: match state.enabled {
+            Enabled::Yes => Boot::Enabled,
+            Enabled::No => Boot::Disabled,
+            Enabled::Static => Boot::Static,
+            Enabled::Masked => Boot::Masked,
+        },
+        running: match state.active {
+            Active::Yes => Running::Running,
+            Active::Starting => Running::Starting,
+            Active::No => Running::Stopped,
+            Active::Failed => Running::Failed,
+        },
+        exists: state.exists,
+    })
+}
+
+/// Where `verb` leads from `now`.
+///
+/// A unit that does not exist is stopped, disabled and not masked; all else asked of it is an error. Enabling a unit
+/// without an installation section is nothing to do: something else starts it, `systemctl enable` succeeds on it
+/// without any effect, and recipes that say `[Enable, Start]` of every service hold for `dbus` too.
+pub(crate) fn want(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &dyn Probe) -> Result<Goal<UnitState>> {
+    let boot = |boot| Goal::State(UnitState { boot, ..now.clone() });
+    let running = |running| UnitState { running, ..now.clone() };
+    Ok(match verb {
+        ServiceVerb::Enable => {
+            refuse_unless_there(unit, verb, now, probe)?;
+            match now.boot {
+                Boot::Enabled | Boot::Static => Goal::State(now.clone()),
+                Boot::Disabled | Boot::Unmasked => boot(Boot::Enabled),
+                Boot::Masked => return Err(masked(unit, verb)),
+            }
+        }
+        ServiceVerb::Disable => match now.boot {
+            Boot::Enabled => boot(Boot::Disabled),
+            Boot::Disabled | Boot::Static | Boot::Masked | Boot::Unmasked => Goal::State(now.clone()),
+        },
+        ServiceVerb::Start => {
+            refuse_unless_there(unit, verb, now, probe)?;
+            match now.running {
+                Running::Running => Goal::State(now.clone()),
+                Running::Starting | Running::Stopped | Running::Failed | Running::Started => {
+                    refuse_unless_startable(unit, verb, now, probe)?;
+                    Goal::State(running(Running::Running))
+                }
+            }
+        }
+        ServiceVerb::Stop => match now.running {
+            Running::Stopped | Running::Failed => Goal::State(now.clone()),
+            Running::Running | Running::Starting | Running::Started => Goal::State(running(Running::Stopped)),
+        },
+        ServiceVerb::Restart => {
+            refuse_unless_there(unit, verb, now, probe)?;
+            refuse_unless_startable(unit, verb, now, probe)?;
+            // What ran must run again; what did not may be a oneshot that ends at once.
+            let after = match now.running {
+                Running::Running => Running::Running,
+                Running::Starting | Running::Stopped | Running::Failed | Running::Started => Running::Started,
+            };
+            Goal::Event("restart", running(after))
+        }
+        ServiceVerb::Reload => {
+            refuse_unless_there(unit, verb, now, probe)?;
+            match now.running {
+                Running::Running => Goal::Event("reload", now.clone()),
+                // It reads its configuration when it is started; a reload never starts anything.
+                Running::Starting | Running::Stopped | Running::Failed | Running::Started => Goal::State(now.clone()),
+            }
+        }
+        ServiceVerb::Mask => {
+            refuse_without_init(unit, verb, probe)?;
+            boot(Boot::Masked)
+        }
+        ServiceVerb::Unmask => match now.boot {
+            Boot::Masked => boot(Boot::Unmasked),
+            Boot::Enabled | Boot::Disabled | Boot::Static | Boot::Unmasked => Goal::State(now.clone()),
+        },
+    })
+}
+
+/// The operations of a change.
+pub(crate) fn ops(unit: &str, change: &Change<UnitState>) -> Vec<Op> {
+    let operation = |verb| Op::Service { unit: unit.to_owned(), verb };
+    let mut operations = Vec::new();
+    if change.from.boot != change.to.boot {
+        operations.push(operation(match change.to.boot {
+            Boot::Enabled => ServiceVerb::Enable,
+            Boot::Disabled | Boot::Static => ServiceVerb::Disable,
+            Boot::Masked => ServiceVerb::Mask,
+            Boot::Unmasked => ServiceVerb::Unmask,
+        }));
+    }
+    match change.event {
+        Some("restart") => operations.push(operation(ServiceVerb::Restart)),
+        Some("reload") => operations.push(operation(ServiceVerb::Reload)),
+        Some(_) | None if change.from.running != change.to.running => {
+            operations.push(operation(match change.to.running {
+                Running::Running | Running::Starting | Running::Started => ServiceVerb::Start,
+                Running::Stopped | Running::Failed => ServiceVerb::Stop,
+            }));
+        }
+        Some(_) | None => {}
+    }
+    operations
+}
+
+/// What is wrong with a unit's name, if anything.
+pub(crate) fn fault(unit: &str) -> Option<String> {
+    let known = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+    if unit.is_empty() || unit.starts_with('-') || !unit.chars().all(known) {
+        Some(format!("`{unit}` is no unit name: letters, digits and `:-_.\\@` are allowed, and no `-` in front"))
+    } else {
+        None
+    }
+}
+
+fn refuse_unless_there(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &dyn Probe) -> Result<()> {
+    refuse_without_init(unit, verb, probe)?;
+    // A mask may stand for a unit that is not installed.
+    if now.exists || now.boot == Boot::Masked {
+        return Ok(());
+    }
+    Err(Error::Missing {
+        kind: "unit",
+        name: unit.to_owned(),
+        why: Some(format!("the init system knows no such unit, so there is nothing to {}", verb.name())),
+    })
+}
+
+fn refuse_without_init(unit: &str, verb: ServiceVerb, probe: &dyn Probe) -> Result<()> {
+    match probe.init()? {
+        Init::Systemd | Init::SystemdOffline | Init::OpenRc | Init::SysV => Ok(()),
+        Init::None => Err(Refused { unit, verb }.because("there is no init system here that brasa knows")),
+    }
+}
+
+fn refuse_unless_startable(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &dyn Probe) -> Result<()> {
+    match probe.init()? {
+        Init::Systemd | Init::OpenRc | Init::SysV => {}
+        Init::None => return Err(Refused { unit, verb }.because("there is no init system here that brasa knows")),
+        Init::SystemdOffline => {
+            return Err(Refused { unit, verb }.because(
+                "systemd is installed but not running, as in a chroot, a container or an image that is being built; \
+                 units can be enabled and masked there, not started",
+            ));
+        }
+    }
+    if now.boot == Boot::Masked {
+        return Err(masked(unit, verb));
+    }
+    Ok(())
+}
+
+fn masked(unit: &str, verb: ServiceVerb) -> Error {
+    Error::failed(format!("unit `{unit}` is masked, so it cannot {}", Passive(verb)))
+        .hint("put the action `unmask` in front, as in `.action([service::Unmask, service::Enable])`")
+}
+
+struct Refused<'a> {
+    unit: &'a str,
+    verb: ServiceVerb,
+}
+
+impl Refused<'_> {
+    fn because(&self, reason: &str) -> Error {
+        Error::Unsupported(format!("unit `{}` cannot {}: {reason}", self.unit, Passive(self.verb)))
+    }
+}
+
+struct Passive(ServiceVerb);
+
+impl fmt::Display for Passive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            ServiceVerb::Enable => "be enabled",
+            ServiceVerb::Disable => "be disabled",
+            ServiceVerb::Start => "be started",
+            ServiceVerb::Stop => "be stopped",
+            ServiceVerb::Restart => "be restarted",
+            ServiceVerb::Reload => "be reloaded",
+            ServiceVerb::Mask => "be masked",
+            ServiceVerb::Unmask => "be unmasked",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Boot, Running, UnitState, fault, ops};
+    use crate::{
+        host::{Op, ServiceVerb},
+        resource::Change,
+    };
+
+    const STOPPED: UnitState = UnitState { boot: Boot::Disabled, running: Running::Stopped, exists: true };
+
+    fn verbs(from: UnitState, to: UnitState, event: Option<&'static str>) -> Vec<ServiceVerb> {
+        ops("x", &Change { from, to, event })
+            .into_iter()
+            .map(|op| match op {
+                Op::Service { verb, .. } => verb,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_wish_is_fulfilled_by_all_but_one() {
+        assert!(Boot::Unmasked == Boot::Enabled && Boot::Static == Boot::Unmasked && Boot::Unmasked != Boot::Masked);
+        assert!(Boot::Enabled != Boot::Disabled && Boot::Masked == Boot::Masked);
+        assert!(Running::Started == Running::Stopped && Running::Failed != Running::Started);
+        assert!(Running::Running != Running::Stopped);
+    }
+
+    #[test]
+    fn each_difference_is_one_verb() {
+        let enabled = UnitState { boot: Boot::Enabled, ..STOPPED };
+        let masked = UnitState { boot: Boot::Masked, ..STOPPED };
+        let unmasked = UnitState { boot: Boot::Unmasked, ..STOPPED };
+        let running = UnitState { running: Running::Running, ..STOPPED };
+        let started = UnitState { running: Running::Started, ..STOPPED };
+        assert_eq!(verbs(STOPPED, enabled.clone(), None), [ServiceVerb::Enable]);
+        assert_eq!(verbs(enabled.clone(), STOPPED, None), [ServiceVerb::Disable]);
+        assert_eq!(verbs(enabled, masked.clone(), None), [ServiceVerb::Mask]);
+        assert_eq!(verbs(masked, unmasked, None), [ServiceVerb::Unmask]);
+        assert_eq!(verbs(STOPPED, running.clone(), None), [ServiceVerb::Start]);
+        assert_eq!(verbs(running.clone(), STOPPED, None), [ServiceVerb::Stop]);
+        assert_eq!(verbs(STOPPED, started, Some("restart")), [ServiceVerb::Restart]);
+        assert_eq!(verbs(running.clone(), running, Some("reload")), [ServiceVerb::Reload]);
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(fault("getty@tty1.service"), None);
+        assert_eq!(fault("dev-disk-by\\x2duuid.swap"), None);
+        for bad in ["", "-f", "a b", "a/b", "x;y"] {
+            assert!(fault(bad).is_some(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! `user[name]`
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{
+    Error, Fault, Result, actions,
+    host::{self, AccountChange, Op, Probe},
+    properties,
+    resource::{Change, Goal, Property, Resource},
+    values::{Blob, Secret},
+};
+
+properties! {
+    /// A local account. Only the properties that are named are compared and changed.
+    pub struct User("login name") {
+        name: String;
+        /// Number of the account; `useradd` chooses one when not given.
+        uid: u32,
+        /// Primary group, by name or number. It must exist.
+        gid: GroupName,
+        /// The comment field (GECOS), as the full name.
+        comment: String,
+        /// Home directory, an absolute path.
+        home: PathBuf,
+        /// Whether the home directory itself is made, moved and removed with the account. False when not given.
+        manage_home: bool,
+        /// Login shell, an absolute path.
+        shell: PathBuf,
+        /// Password hash, as `/etc/shadow` has it (`$y$..`, `$6$..`); never the password itself.
+        password: Secret,
+        /// Whether its number comes from the range of system accounts when it is made. False when not given.
+        system: bool,
+    }
+    example r#"r.add(User::named("deploy").shell("/bin/bash").home("/srv/deploy").manage_home(true));"#
+}
+
+actions! {
+    /// What can be asked of an account.
+    pub enum Action {
+        Create = "create": "Makes it, or changes what differs.",
+        Remove = "remove": "Removes it.",
+        Modify = "modify": "Changes what differs; it is an error when there is no such account.",
+        Manage = "manage": "Changes what differs, when there is such an account.",
+        Lock = "lock": "Locks its password.",
+        Unlock = "unlock": "Unlocks its password.",
+    }
+}
+pub use Action::*;
+
+/// A group by its name, or by its number written as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupName(String);
+
+impl GroupName {
+    fn is_number(&self) -> bool {
+        !self.0.is_empty() && self.0.bytes().all(|b| b.is_ascii_digit())
+    }
+}
+
+impl From<&str> for GroupName {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+impl From<String> for GroupName {
+    fn from(name: String) -> Self {
+        Self(name)
+    }
+}
+
+impl From<u32> for GroupName {
+    fn from(number: u32) -> Self {
+        Self(number.to_string())
+    }
+}
+
+impl Property for GroupName {
+    const TYPE: &'static str = "name or number of a group";
+    fn from_json(value: &Json) -> Result<Self, String> {
+        match value {
+            Json::String(name) => Ok(Self(name.clone())),
+            Json::Number(_) => u32::from_json(value).map(Self::from),
+            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => {
+                Err(format!("expected {}, found `{value}`", Self::TYPE))
+            }
+        }
+    }
+}
+
+/// The account, as far as the resource names its properties.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// Whether there is such an account.
+    pub exists: bool,
+    /// Number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Primary group, by name or number as the recipe has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<String>,
+    /// Comment field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// Home directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<PathBuf>,
+    /// Login shell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shell: Option<PathBuf>,
+    /// Password hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Blob>,
+    /// Whether the password is locked; `None` where that is all the same: of an account yet to be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<bool>,
+    /// The whole account: what operations start from. Not compared, for most of it is nobody's business here.
+    #[serde(skip)]
+    pub account: Option<host::User>,
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        let compared = |state: &Self| {
+            (state.exists, state.uid, state.gid.clone(), state.comment.clone(), state.home.clone(), state.shell.clone())
+        };
+        let same_lock = match (self.locked, other.locked) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            (Some(_) | None, Some(_) | None) => true,
+        };
+        compared(self) == compared(other) && self.password == other.password && same_lock
+    }
+}
+
+impl State {
+    const ABSENT: Self = Self {
+        exists: false,
+        uid: None,
+        gid: None,
+        comment: None,
+        home: None,
+        shell: None,
+        password: None,
+        locked: None,
+        account: None,
+    };
+}
+
+impl User {
+    /// The account with this login name.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self::bare(name.into())
+    }
+
+    fn hash(&self) -> Option<Blob> {
+        self.password.as_ref().map(|hash| Blob::from(hash.expose()))
+    }
+
+    /// `now` with the named properties in place.
+    fn wanted(&self, now: &State, probe: &dyn Probe) -> Result<State> {
+        if let Some(group) = &self.gid
+            && now.gid.as_ref() != Some(&group.0)
+            && probe.group(&group.0)?.is_none()
+        {
+            return Err(Error::Missing {
+                kind: "group",
+                name: group.0.clone(),
+                why: Some(format!("it is to be the primary group of `{}`", self.name)),
+            });
+        }
+        if self.password.is_some() && now.exists && now.password.is_none() {
+            return Err(Error::failed(format!(
+                "the password of `{}` cannot be read, so it cannot be compared",
+                self.name
+            ))
+            .hint("run as root"));
+        }
+        Ok(State {
+            exists: true,
+            uid: self.uid,
+            gid: self.gid.as_ref().map(|group| group.0.clone()),
+            comment: self.comment.clone(),
+            home: self.home.clone(),
+            shell: self.shell.clone(),
+            password: self.hash(),
+            // A new hash is put in place of whatever locked the old one.
+            locked: if self.password.is_some() && now.password != self.hash() { Some(false) } else { now.locked },
+            account: now.account.clone(),
+        })
+    }
+
+    fn must_exist(&self, now: &State, action: &str) -> Result<()> {
+        if now.exists {
+            return Ok(());
+        }
+        Err(Error::Missing {
+            kind: "user",
+            name: self.name.clone(),
+            why: Some(format!("there is nothing to {action}; `create` makes it")),
+        })
+    }
+
+    /// The whole account after the change.
+    fn account(&self, to: &State) -> host::User {
+        let base = to.account.clone().unwrap_or_else(|| host::User {
+            name: self.name.clone(),
+            uid: None,
+            group: None,
+            comment: String::new(),
+            home: None,
+            shell: None,
+            password: None,
+            locked: false,
+        });
+        host::User {
+            uid: to.uid.or(base.uid),
+            group: to.gid.clone().or(base.group),
+            comment: to.comment.clone().unwrap_or(base.comment),
+            home: to.home.clone().or(base.home),
+            shell: to.shell.clone().or(base.shell),
+            password: to.password.clone().or(base.password),
+            locked: to.locked.unwrap_or(base.locked),
+            name: base.name,
+        }
+    }
+}
+
+impl Resource for User {
+    const KIND: &'static str = "user";
+    type Action = Action;
+    type State = State;
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn check(&self) -> Vec<Fault> {
+        let mut faults: Vec<Fault> = name_fault("user", &self.name).into_iter().map(Fault::new).collect();
+        if let Some(group) = self.gid.as_ref().filter(|group| !group.is_number()) {
+            faults.extend(name_fault("group", &group.0).map(Fault::new));
+        }
+        for (property, path) in [("home", &self.home), ("shell", &self.shell)] {
+            let Some(path) = path else { continue };
+            let text = path.to_string_lossy();
+            if !path.is_absolute() || text.contains([':', '\n']) {
+                faults.push(Fault::new(format!("`{property}` must be an absolute path, `{text}` is not")));
+            }
+        }
+        if let Some(comment) = self.comment.as_ref().filter(|comment| comment.contains([':', '\n'])) {
+            faults.push(Fault::new(format!(
+                "`comment` may hold no `:` and no line break, `{}` does",
+                comment.escape_debug()
+            )));
+        }
+        if let Some(hash) = &self.password {
+            faults.extend(hash_fault(hash.expose()));
+        }
+        faults
+    }
+
+    fn read(&self, probe: &dyn Probe) -> Result<State> {
+        let Some(account) = probe.user(&self.name)? else { return Ok(State::ABSENT) };
+        let gid = match (&self.gid, &account.group) {
+            (Some(wanted), Some(group)) if wanted.is_number() => {
+                let number = probe.group(group)?.and_then(|group| group.gid);
+                Some(number.map_or_else(|| group.clone(), |number| number.to_string()))
+            }
+            (Some(_), group) => group.clone(),
+            (None, _) => None,
+        };
+        Ok(State {
+            exists: true,
+            uid: self.uid.and(account.uid),
+            gid,
+            comment: self.comment.as_ref().map(|_| account.comment.clone()),
+            home: self.home.as_ref().and(account.home.clone()),
+            shell: self.shell.as_ref().and(account.shell.clone()),
+            password: self.hash().and_then(|hash| seen(&account, hash)),
+            locked: Some(account.locked),
+            account: Some(account),
+        })
+    }
+
+    fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
+        Ok(Goal::State(match action {
+            Create => self.wanted(now, probe)?,
+            Modify => {
+                self.must_exist(now, "modify")?;
+                self.wanted(now, probe)?
+            }
+            Manage if now.exists => self.wanted(now, probe)?,
+            Manage => now.clone(),
+            Remove => State::ABSENT,
+            Lock => {
+                self.must_exist(now, "lock")?;
+                State { locked: Some(true), ..now.clone() }
+            }
+            Unlock => {
+                self.must_exist(now, "unlock")?;
+                State { locked: Some(false), ..now.clone() }
+            }
+        }))
+    }
+
+    fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
+        let manage_home = self.manage_home.unwrap_or(false);
+        Ok(vec![Op::Account(match (&change.from.account, change.to.exists) {
+            (None, true) => AccountChange::CreateUser {
+                user: self.account(&change.to),
+                system: self.system.unwrap_or(false),
+                manage_home,
+            },
+            (Some(from), true) => {
+                AccountChange::ModifyUser { from: from.clone(), to: self.account(&change.to), manage_home }
+            }
+            (Some(user), false) => AccountChange::RemoveUser { user: user.clone(), manage_home },
+            (None, false) => return Ok(Vec::new()),
+        })])
+    }
+}
+
+/// What is wrong with the name of a user or group.
+///
+/// Source: useradd(8), groupadd(8): no `:` and no blank, no `-` in front, not digits alone, at most 32 bytes.
+pub(crate) fn name_fault(kind: &str, name: &str) -> Option<String> {
+    let known = |c: char| c.is_ascii_alphanumeric() || "._-$@".contains(c);
+    let sound = (1..=32).contains(&name.len())
+        && name.chars().all(known)
+        && !name.starts_with('-')
+        && !name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    (!sound).then(|| {
+        format!("`{}` is no {kind} name: letters, digits and `._-$@` are, not digits alone", name.escape_debug())
+    })
+}
+
+/// The password of an account as it compares with `hash`: of a locked one the hash behind the mark counts.
+fn seen(account: &host::User, hash: Blob) -> Option<Blob> {
+    let marked = hash.bytes().map(|bytes| Blob::from([b"!", bytes].concat()));
+    if account.locked && account.password == marked { Some(hash) } else { account.password.clone() }
+}
+
+/// What is wrong with a password hash. The hash itself must not be in the sentence.
+fn hash_fault(hash: &str) -> Option<Fault> {
+    if hash.contains([':', '\n']) {
+        return Some(Fault::new("`password` may hold no `:` and no line break"));
+    }
+    if hash.starts_with('!') && hash.len() > 1 {
+        return Some(
+            Fault::new("`password` begins with `!`, which locks it")
+                .hint("give the bare hash, and the action `lock` where it is to be locked"),
+        );
+    }
+    // DES hashes have 13 characters of a small alphabet; newer ones begin with `$`; `*` and `!` match no password.
+    let des = hash.len() == 13 && hash.bytes().all(|b| b.is_ascii_alphanumeric() || b"./".contains(&b));
+    let known = hash.starts_with('$') || hash.starts_with('_') || ["*", "!", "!!"].contains(&hash) || des;
+    (!known).then(|| {
+        Fault::new("`password` is no password hash")
+            .hint("`openssl passwd -6` and `mkpasswd` print one; the password itself is never stored")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{User, name_fault};
+    use crate::resource::Resource;
+
+    fn faults(user: &User) -> Vec<String> {
+        user.check().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn names() {
+        for good in ["root", "www-data", "_apt", "systemd-network", "a.b", "machine$"] {
+            assert_eq!(name_fault("user", good), None, "{good}");
+        }
+        for bad in ["", "-a", "a b", "a:b", "1000", "a\n", "x".repeat(33).as_str()] {
+            assert!(name_fault("user", bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn faults_of_a_declaration() {
+        assert!(faults(&User::named("deploy").gid(1000).shell("/bin/sh").password("$6$salt$hash")).is_empty());
+        assert_eq!(faults(&User::named("deploy").home("srv")), ["`home` must be an absolute path, `srv` is not"]);
+        assert_eq!(
+            faults(&User::named("deploy").gid("a b")),
+            ["`a b` is no group name: letters, digits and `._-$@` are, not digits alone"]
+        );
+        assert_eq!(
+            faults(&User::named("deploy").comment("a:b")),
+            ["`comment` may hold no `:` and no line break, `a:b` does"]
+        );
+        assert_eq!(
+            faults(&User::named("deploy").password("canary")),
+            ["`password` is no password hash\n\
+              hint: `openssl passwd -6` and `mkpasswd` print one; the password itself is never stored"]
+        );
+        assert_eq!(
+            faults(&User::named("deploy").password("!$6$salt$hash")),
+            ["`password` begins with `!`, which locks it\n\
+              hint: give the bare hash, and the action `lock` where it is to be locked"]
+        );
+    }
+}

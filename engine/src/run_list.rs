@@ -1,0 +1,182 @@
+//! Run-list items into the names of compiled-in recipes.
+use std::collections::HashMap;
+
+use crate::{
+    Error, Fault, Result,
+    node::{Named, RunListItem},
+    recipe::Cookbook,
+    suggest,
+};
+
+/// The recipes that a run-list asks for: `cookbook::recipe`, in order, each once.
+///
+/// # Errors
+/// [`Error::Faults`]: every cookbook, recipe and version that this binary does not have, each at its place.
+pub fn expand(items: &[RunListItem], cookbooks: &[Cookbook]) -> Result<Vec<String>> {
+    // Of two cookbooks with one name the first counts, as in compile().
+    let mut by_name: HashMap<&str, &Cookbook> = HashMap::new();
+    for cookbook in cookbooks {
+        by_name.entry(cookbook.name()).or_insert(cookbook);
+    }
+    let (mut recipes, mut faults) = (Vec::new(), Vec::new());
+    for item in items {
+        match recipe_of(&item.named, &by_name, cookbooks) {
+            Ok(recipe) if recipes.contains(&recipe) => {}
+            Ok(recipe) => recipes.push(recipe),
+            Err(fault) => faults.push(fault.at(item.place.clone())),
+        }
+    }
+    if faults.is_empty() { Ok(recipes) } else { Err(Error::Faults(faults)) }
+}
+
+fn recipe_of(named: &Named, by_name: &HashMap<&str, &Cookbook>, cookbooks: &[Cookbook]) -> Result<String, Fault> {
+    let (name, version) = match named {
+        Named::Recipe { name, version } => (name, version),
+        Named::Role { name } => {
+            return Err(Fault::new(format!("role `{name}` cannot be read: this version of brasa has no roles"))
+                .hint("put the role's recipes into the run-list, and its attributes into dna.json"));
+        }
+    };
+    let (cookbook_name, recipe) = name.split_once("::").unwrap_or((name, "default"));
+    let Some(cookbook) = by_name.get(cookbook_name) else {
+        return Err(unknown_cookbook(name, cookbook_name, cookbooks));
+    };
+    if !cookbook.recipe_names().any(|known| known == recipe) {
+        let fault = Fault::new(format!("cookbook `{cookbook_name}` has no recipe `{recipe}`"));
+        let fault = match suggest::nearest(recipe, cookbook.recipe_names()) {
+            Some(near) => fault.hint(format!("did you mean `{cookbook_name}::{near}`?")),
+            None => fault,
+        };
+        let all: Vec<_> = cookbook.recipe_names().map(|known| format!("`{cookbook_name}::{known}`")).collect();
+        return Err(fault.hint(format!("it has {}", all.join(", "))));
+    }
+    match version {
+        Some(pin) if !same_version(pin, cookbook.version()) => {
+            let has = cookbook.version();
+            Err(Fault::new(format!("version {pin} of cookbook `{cookbook_name}` is asked for; this binary has {has}"))
+                .hint(format!("ask for `@{has}` or for none, or build brasa with the other version of the cookbook")))
+        }
+        Some(_) | None => Ok(format!("{cookbook_name}::{recipe}")),
+    }
+}
+
+fn unknown_cookbook(name: &str, cookbook: &str, cookbooks: &[Cookbook]) -> Fault {
+    let mut fault = Fault::new(format!("cookbook `{cookbook}` is not in this binary"));
+    if name.contains([',', ' ']) {
+        fault = fault.hint("an item names one recipe; write several as `[\"one\", \"two\"]`");
+    }
+    if name.contains('@') {
+        fault = fault.hint("a version is two or three numbers, as in `@1.2.3`");
+    }
+    if let Some(near) = suggest::nearest(cookbook, cookbooks.iter().map(Cookbook::name)) {
+        let whole = name.replacen(cookbook, near, 1);
+        fault = fault.hint(format!("did you mean `{whole}`?"));
+    } else if let Some(owner) = cookbooks.iter().find(|owner| owner.recipe_names().any(|known| known == cookbook)) {
+        // A recipe's name without its cookbook, as in `dynamic_dns`.
+        fault = fault.hint(format!("did you mean `{}::{cookbook}`?", owner.name()));
+    }
+    let compiled_in: Vec<_> = cookbooks
+        .iter()
+        .flat_map(|cookbook| {
+            cookbook.recipe_names().map(|recipe| match recipe {
+                "default" => format!("`{}`", cookbook.name()),
+                recipe => format!("`{}::{recipe}`", cookbook.name()),
+            })
+        })
+        .collect();
+    match compiled_in.is_empty() {
+        true => fault.hint("no cookbook is compiled in"),
+        false => fault.hint(format!("compiled in are {}", compiled_in.join(", "))),
+    }
+}
+
+/// Whether a pin of two or three numbers names this version; `1.2` is `1.2.0`. A pre-release is no plain version.
+fn same_version(pin: &str, version: &str) -> bool {
+    let numbers = |version: &str| {
+        let mut numbers = [0_u64; 3];
+        let mut parts = version.split('.');
+        for number in &mut numbers {
+            match parts.next().map(str::parse) {
+                Some(Ok(part)) => *number = part,
+                Some(Err(_)) => return None,
+                None => {}
+            }
+        }
+        parts.next().is_none().then_some(numbers)
+    };
+    match (numbers(pin), numbers(version)) {
+        (Some(pin), Some(version)) => pin == version,
+        _ => pin == version,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{expand, same_version};
+    use crate::{Result, node::override_run_list, recipe::Cookbook};
+
+    fn cookbooks() -> [Cookbook; 3] {
+        [
+            Cookbook::new("bind", "1.2.0").recipe("default", |_| Ok(())).recipe("dynamic_dns", |_| Ok(())),
+            Cookbook::new("build-essential", "8.2.1").recipe("default", |_| Ok(())),
+            Cookbook::new("tools", "0.1.0").recipe("extra", |_| Ok(())),
+        ]
+    }
+
+    fn expanded(words: &str) -> Result<Vec<String>> {
+        expand(&override_run_list(words).expect("items"), &cookbooks())
+    }
+
+    #[test]
+    fn items_become_recipes_in_order_and_once() {
+        assert_eq!(
+            expanded("bind::dynamic_dns,build-essential,recipe[bind],bind::default,recipe[bind::dynamic_dns@1.2]")
+                .unwrap(),
+            ["bind::dynamic_dns", "build-essential::default", "bind::default"]
+        );
+        assert_eq!(expand(&[], &cookbooks()).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn everything_that_is_not_compiled_in_is_named_at_once() {
+        let error =
+            expanded("bnid::dynamic_dns, bind::dynamic_dn,postgresql,dynamic_dns,tools,bind@1.3.0,bind@1,role[web]")
+                .unwrap_err();
+        insta::assert_snapshot!(error, @"
+        -o:1:1: cookbook `bnid` is not in this binary
+        hint: did you mean `bind::dynamic_dns`?
+        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        -o:1:20: cookbook `bind` has no recipe `dynamic_dn`
+        hint: did you mean `bind::dynamic_dns`?
+        hint: it has `bind::default`, `bind::dynamic_dns`
+        -o:1:37: cookbook `postgresql` is not in this binary
+        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        -o:1:48: cookbook `dynamic_dns` is not in this binary
+        hint: did you mean `bind::dynamic_dns`?
+        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        -o:1:60: cookbook `tools` has no recipe `default`
+        hint: it has `tools::extra`
+        -o:1:66: version 1.3.0 of cookbook `bind` is asked for; this binary has 1.2.0
+        hint: ask for `@1.2.0` or for none, or build brasa with the other version of the cookbook
+        -o:1:77: cookbook `bind@1` is not in this binary
+        hint: a version is two or three numbers, as in `@1.2.3`
+        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        -o:1:84: role `web` cannot be read: this version of brasa has no roles
+        hint: put the role's recipes into the run-list, and its attributes into dna.json
+        ");
+        insta::assert_snapshot!(expand(&override_run_list("a").unwrap(), &[]).unwrap_err(), @"
+        -o:1:1: cookbook `a` is not in this binary
+        hint: no cookbook is compiled in
+        ");
+    }
+
+    #[test]
+    fn pins_compare_numbers() {
+        for (pin, version) in [("1.2", "1.2.0"), ("1.2.0", "1.2.0"), ("1.02", "1.2.0")] {
+            assert!(same_version(pin, version), "{pin} {version}");
+        }
+        for (pin, version) in [("1.2", "1.2.1"), ("1.2.0", "1.2.0-pre"), ("1.2", "1.2.0.0")] {
+            assert!(!same_version(pin, version), "{pin} {version}");
+        }
+    }
+}

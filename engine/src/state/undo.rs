@@ -1,0 +1,461 @@
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use serde::Serialize;
+
+use super::{Operation, Previous, Record, RunLock, State};
+use crate::{
+    Error, Result,
+    event::Summary,
+    host::{
+        AccountChange, Active, Enabled, Entry, EntryKind, Grade, Host, Journal, Op, Probe, Seen, ServiceVerb,
+        Transaction, Write,
+    },
+};
+
+/// What taking back a run means, said before it is done.
+#[derive(Clone, Debug, Serialize)]
+pub struct UndoPlan {
+    /// The run.
+    pub run: String,
+    /// Its operations that are not taken back yet, the latest first: the order in which they will be.
+    pub items: Vec<UndoItem>,
+    /// What was changed since by somebody else: taking it back would lose that.
+    pub conflicts: Vec<Conflict>,
+    /// Services that the run made read what is taken back: told again at the end if they run then.
+    pub services: Vec<(String, ServiceVerb)>,
+}
+
+/// An operation to take back.
+#[derive(Clone, Debug, Serialize)]
+pub struct UndoItem {
+    /// Its number within the run.
+    pub number: u64,
+    /// What was done.
+    pub does: Op,
+    /// How well it can be taken back.
+    pub grade: Grade,
+    /// What will be performed, where it is not so already.
+    pub operations: Vec<Op>,
+    /// What to know beforehand.
+    pub note: Option<String>,
+}
+
+/// Something that is not as the run left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Conflict {
+    /// What.
+    pub path: PathBuf,
+    /// How it differs.
+    pub why: String,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.path.display(), self.why)
+    }
+}
+
+/// What was taken back.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Undone {
+    /// The run that did it, which can be taken back in its turn; `None` when there was nothing to do.
+    pub run: Option<String>,
+    /// Numbers of the operations taken back.
+    pub taken_back: Vec<u64>,
+    /// What stays, and why: a sentence each.
+    pub stays: Vec<String>,
+}
+
+impl UndoPlan {
+    /// How many of its operations have this grade.
+    #[must_use]
+    pub fn count(&self, grade: Grade) -> usize {
+        self.items.iter().filter(|item| item.grade == grade).count()
+    }
+}
+
+impl State {
+    /// What taking back `run` (a name, a number, or `last`) means on the machine as it is now.
+    ///
+    /// # Errors
+    /// When there is no such run, its journal is damaged, or the machine cannot be read.
+    pub fn undo_plan(&self, run: &str, probe: &dyn Probe) -> Result<UndoPlan> {
+        let record = self.show(run)?;
+        if let Some(damage) = &record.damage {
+            let sentence = format!("run {} cannot be taken back as a whole: {damage}", record.name);
+            return Err(
+                Error::failed(sentence).hint("`brasa show` tells what can be read of it; put that back by hand")
+            );
+        }
+        let undone = self.undone(&record)?;
+        let left: Vec<&Operation> = record.operations.iter().filter(|op| !undone.contains(&op.number)).collect();
+        let mut plan =
+            UndoPlan { run: record.name.clone(), items: Vec::new(), conflicts: Vec::new(), services: Vec::new() };
+        let mut checked = BTreeSet::new();
+        let mut removed = BTreeSet::new();
+        for operation in left.into_iter().rev() {
+            if !self.happened(operation, probe)? {
+                continue;
+            }
+            for expected in expected(operation) {
+                if checked.insert(expected.path.clone()) {
+                    plan.conflicts.extend(conflict(&expected, operation, probe)?);
+                }
+            }
+            let way_back = operation.way_back();
+            for op in &way_back.operations {
+                if let Op::Remove { path, recursive: false, .. } = op {
+                    plan.conflicts.extend(foreign(path, &removed, probe)?);
+                    removed.insert(path.clone());
+                }
+            }
+            if let Op::Service { unit, verb: verb @ (ServiceVerb::Restart | ServiceVerb::Reload) } = &operation.does
+                && !plan.services.iter().any(|(known, _)| known == unit)
+            {
+                plan.services.push((unit.clone(), *verb));
+            }
+            let mut item = UndoItem {
+                number: operation.number,
+                does: operation.does.clone(),
+                grade: way_back.grade,
+                operations: way_back.operations.clone(),
+                note: way_back.note.clone(),
+            };
+            if self.lacks_content(&item)? {
+                item.grade = Grade::Impossible;
+                item.note = Some("the content it replaced is no longer kept".to_owned());
+                item.operations.clear();
+            }
+            plan.items.push(item);
+        }
+        Ok(plan)
+    }
+
+    /// Takes back a run's operations, the latest first, as a run of its own that can be taken back in its turn.
+    ///
+    /// # Errors
+    /// When something was changed since and `force` is not given: then nothing is done. When an operation fails: what was
+    /// taken back until then stays so and is written down as such.
+    pub fn undo(
+        &self,
+        plan: &UndoPlan,
+        host: &mut dyn Host,
+        lock: &RunLock,
+        command: &str,
+        previous: &Previous,
+        force: bool,
+    ) -> Result<Undone> {
+        if !force && !plan.conflicts.is_empty() {
+            let list: Vec<_> = plan.conflicts.iter().map(ToString::to_string).collect();
+            let sentence = format!(
+                "run {} is not taken back, for what was changed since would be lost:\n{}",
+                plan.run,
+                list.join("\n")
+            );
+            return Err(Error::failed(sentence).hint("take back the later changes first, or use `--force`"));
+        }
+        let _held: &RunLock = lock;
+        let now = host.now();
+        let mut recorder = self.open(command, previous, now, Some(plan.run.clone()))?;
+        let counter = recorder.clone();
+        let mut undone = Undone::default();
+        let mut summary = Summary::default();
+        let mut journal = Journal::new(host, &mut recorder);
+        let mut failure = None;
+        for item in &plan.items {
+            if item.operations.is_empty() {
+                if item.grade == Grade::Impossible {
+                    undone.stays.extend(item.note.clone());
+                }
+                continue;
+            }
+            counter.mark();
+            match self.take_back(item, &mut journal, &mut undone.stays) {
+                Ok(true) => {
+                    summary.changed += 1;
+                    counter.reverted(item.number)?;
+                    undone.taken_back.push(item.number);
+                }
+                Ok(false) => summary.up_to_date += 1,
+                // Packages may be unobtainable by now: that must not keep the files from being put back.
+                Err(error) if item.grade == Grade::BestEffort && !matches!(error, Error::Interrupted(_)) => {
+                    summary.failed += 1;
+                    undone.stays.push(format!("operation {} could not be taken back: {error}", item.number));
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        if failure.is_none() && summary.changed > 0 {
+            for (unit, verb) in &plan.services {
+                let state = journal.service(unit)?;
+                if state.exists && state.active == Active::Yes {
+                    let told = journal.perform(&Op::Service { unit: unit.clone(), verb: *verb });
+                    if let Err(error) = told {
+                        undone.stays.push(format!("`{unit}` could not be told to {}: {error}", verb.name()));
+                    }
+                }
+            }
+        }
+        let ended: SystemTime = journal.now();
+        let sentence = failure.as_ref().map(ToString::to_string);
+        undone.run = counter.finish(sentence.as_deref().map_or(Ok(&summary), Err), ended)?;
+        failure.map_or(Ok(undone), Err)
+    }
+
+    /// Performs what is not so already. Returns whether anything was done.
+    fn take_back(&self, item: &UndoItem, host: &mut dyn Host, stays: &mut Vec<String>) -> Result<bool> {
+        let mut done = false;
+        for operation in &item.operations {
+            let Some(operation) = still_needed(operation, host.as_probe())? else { continue };
+            if let Op::Remove { path, recursive: false, .. } = &operation
+                && !host.list(path)?.is_empty()
+            {
+                stays.push(format!("`{}` stays: there are things in it that brasa did not put there", path.display()));
+                continue;
+            }
+            host.perform(&self.with_contents(operation)?)?;
+            done = true;
+        }
+        Ok(done)
+    }
+
+    /// Operations of `record` that later runs took back (and that were not done again by taking back those).
+    fn undone(&self, record: &Record) -> Result<BTreeSet<u64>> {
+        let records: Vec<Record> = self.records()?.into_iter().filter_map(std::result::Result::ok).collect();
+        let mut memory = HashMap::new();
+        Ok(taken_back(&record.name, &records, &mut memory))
+    }
+
+    /// Whether an operation changed anything, as far as can be told: of one that failed or was cut off by what is there.
+    fn happened(&self, operation: &Operation, probe: &dyn Probe) -> Result<bool> {
+        if operation.succeeded() || operation.undo.before.is_empty() {
+            return Ok(true);
+        }
+        for before in &operation.undo.before {
+            if probe.entry(&before.path)? != before.entry {
+                return Ok(true);
+            }
+        }
+        // A directory that was to go with everything in it may have lost some of it.
+        Ok(matches!(operation.does, Op::Remove { recursive: true, .. }))
+    }
+
+    fn lacks_content(&self, item: &UndoItem) -> Result<bool> {
+        let mut contents = item.operations.iter().filter_map(Op::content).peekable();
+        if contents.peek().is_none() {
+            return Ok(false);
+        }
+        let store = self.store()?;
+        Ok(contents.any(|blob| !store.has(blob)))
+    }
+
+    /// The operation with its content fetched from the store.
+    fn with_contents(&self, mut operation: Op) -> Result<Op> {
+        if let Some(blob) = operation.content_mut()
+            && blob.bytes().is_none()
+            && blob.path().is_none()
+        {
+            *blob = self.store()?.fetch(blob)?;
+        }
+        Ok(operation)
+    }
+}
+
+fn taken_back(run: &str, records: &[Record], memory: &mut HashMap<String, BTreeSet<u64>>) -> BTreeSet<u64> {
+    if let Some(known) = memory.get(run) {
+        return known.clone();
+    }
+    let mut undone = BTreeSet::new();
+    for record in records.iter().filter(|record| record.header.undoes.as_deref() == Some(run)) {
+        let done_again = taken_back(&record.name, records, memory);
+        for (of, by) in &record.reverted {
+            if by.iter().any(|number| done_again.contains(number)) {
+                undone.remove(of);
+            } else {
+                undone.insert(*of);
+            }
+        }
+    }
+    memory.insert(run.to_owned(), undone.clone());
+    undone
+}
+
+/// What an operation left at its paths; of one whose end is not known, what it was to leave.
+fn expected(operation: &Operation) -> Vec<Seen> {
+    if let Some(ended) = &operation.ended
+        && ended.error.is_none()
+        && !ended.left.is_empty()
+    {
+        return ended.left.clone();
+    }
+    let before = operation.undo.before.first().and_then(|seen| seen.entry.clone());
+    let seen = |path: &Path, entry: Option<Entry>| vec![Seen { path: path.to_owned(), entry }];
+    match &operation.does {
+        Op::Write(Write { path, content, mode, owner, group, .. }) => {
+            let kind = EntryKind::File { content: content.clone() };
+            seen(path, Some(Entry { kind, mode: *mode, owner: owner.clone(), group: group.clone() }))
+        }
+        Op::SetMeta { path, mode, owner, group } => {
+            seen(path, before.map(|entry| Entry { mode: *mode, owner: owner.clone(), group: group.clone(), ..entry }))
+        }
+        Op::Mkdir { path, mode, owner, group } => {
+            let kind = EntryKind::Directory;
+            seen(path, Some(Entry { kind, mode: *mode, owner: owner.clone(), group: group.clone() }))
+        }
+        // A tree may have been removed in part: what is left of it is no work of others.
+        Op::Remove { recursive: true, .. } => Vec::new(),
+        Op::Remove { path, .. } => seen(path, None),
+        // A link's owner and a hard link's content are not in the operation.
+        Op::Link { .. }
+        | Op::Packages(_)
+        | Op::UpdatePackageLists { .. }
+        | Op::Service { .. }
+        | Op::Account(_)
+        | Op::Run(_)
+        | Op::Log { .. } => Vec::new(),
+    }
+}
+
+fn conflict(expected: &Seen, operation: &Operation, probe: &dyn Probe) -> Result<Option<Conflict>> {
+    let now = probe.entry(&expected.path)?;
+    // Somebody who put it back by hand did our work.
+    let was = operation.undo.before.iter().find(|seen| seen.path == expected.path).map(|seen| &seen.entry);
+    if now == expected.entry || was == Some(&now) {
+        return Ok(None);
+    }
+    let why = match (&expected.entry, &now) {
+        (_, None) => "was removed since".to_owned(),
+        (None, Some(now)) => format!("was removed by the run, and a {} is there now", now.kind.noun()),
+        (Some(left), Some(now)) if left.kind == now.kind => {
+            let mut changes = Vec::new();
+            if left.mode != now.mode {
+                changes.push(format!("mode {} -> {}", left.mode, now.mode));
+            }
+            if left.owner != now.owner {
+                changes.push(format!("owner {} -> {}", left.owner, now.owner));
+            }
+            if left.group != now.group {
+                changes.push(format!("group {} -> {}", left.group, now.group));
+            }
+            format!("was changed since: {}", changes.join(", "))
+        }
+        (Some(left), Some(now)) if left.kind.noun() == now.kind.noun() => {
+            let part = if matches!(now.kind, EntryKind::Link { .. }) { "target" } else { "content" };
+            format!("was changed since: its {part} is another")
+        }
+        (Some(left), Some(now)) => format!("was a {} and is a {} now", left.kind.noun(), now.kind.noun()),
+    };
+    Ok(Some(Conflict { path: expected.path.clone(), why }))
+}
+
+/// Whether a directory that is to be removed holds what this undo does not remove first.
+fn foreign(directory: &Path, removed: &BTreeSet<PathBuf>, probe: &dyn Probe) -> Result<Option<Conflict>> {
+    if probe.entry(directory)?.is_none_or(|entry| entry.kind != EntryKind::Directory) {
+        return Ok(None);
+    }
+    let names = probe.list(directory)?;
+    let others: Vec<_> = names
+        .iter()
+        .filter(|name| !removed.contains(&directory.join(name)))
+        .map(|name| format!("`{}`", name.to_string_lossy()))
+        .collect();
+    let why = match others.as_slice() {
+        [] => return Ok(None),
+        [one] => format!("holds {one}, which the run did not put there"),
+        [one, rest @ ..] => format!("holds {one} and {} more, which the run did not put there", rest.len()),
+    };
+    Ok(Some(Conflict { path: directory.to_owned(), why }))
+}
+
+/// The operation as it is needed now, or `None` when its result is there already.
+fn still_needed(operation: &Op, probe: &dyn Probe) -> Result<Option<Op>> {
+    let needed = |needed: bool| Ok(needed.then(|| operation.clone()));
+    match operation {
+        Op::Write(Write { path, content, mode, owner, group, .. }) => {
+            let kind = EntryKind::File { content: content.clone() };
+            let wanted = Entry { kind, mode: *mode, owner: owner.clone(), group: group.clone() };
+            needed(probe.entry(path)?.as_ref() != Some(&wanted))
+        }
+        Op::SetMeta { path, mode, owner, group } => needed(
+            probe.entry(path)?.is_some_and(|now| now.mode != *mode || now.owner != *owner || now.group != *group),
+        ),
+        Op::Mkdir { path, mode, owner, group } => match probe.entry(path)? {
+            Some(now) if now.kind == EntryKind::Directory => {
+                let (path, mode, owner, group) = (path.clone(), *mode, owner.clone(), group.clone());
+                let same = now.mode == mode && now.owner == owner && now.group == group;
+                Ok((!same).then_some(Op::SetMeta { path, mode, owner, group }))
+            }
+            Some(_) | None => needed(true),
+        },
+        Op::Link { path, target, hard: false } => {
+            let kind = EntryKind::Link { target: target.clone() };
+            needed(probe.entry(path)?.is_none_or(|now| now.kind != kind))
+        }
+        Op::Remove { path, .. } => needed(probe.entry(path)?.is_some()),
+        Op::Packages(transaction) => packages_needed(transaction, probe),
+        Op::Service { unit, verb } => {
+            let now = probe.service(unit)?;
+            needed(match verb {
+                ServiceVerb::Enable => now.enabled == Enabled::No,
+                ServiceVerb::Disable => now.exists && now.enabled == Enabled::Yes,
+                ServiceVerb::Start => now.active != Active::Yes,
+                ServiceVerb::Stop => matches!(now.active, Active::Yes | Active::Starting),
+                ServiceVerb::Mask => now.enabled != Enabled::Masked,
+                ServiceVerb::Unmask => now.enabled == Enabled::Masked,
+                ServiceVerb::Restart | ServiceVerb::Reload => true,
+            })
+        }
+        Op::Account(change) => account_needed(change, probe),
+        Op::Link { hard: true, .. } | Op::UpdatePackageLists { .. } | Op::Run(_) | Op::Log { .. } => needed(true),
+    }
+}
+
+fn packages_needed(transaction: &Transaction, probe: &dyn Probe) -> Result<Option<Op>> {
+    let mut left = transaction.clone();
+    let names: Vec<_> = transaction.install.iter().map(|spec| spec.name.clone()).collect();
+    let states: BTreeMap<_, _> = names.iter().cloned().zip(probe.packages(&transaction.provider, &names)?).collect();
+    left.install.retain(|spec| states.get(&spec.name).is_none_or(|state| state.version != spec.version));
+    let states = probe.packages(&transaction.provider, &transaction.remove)?;
+    let present: BTreeMap<_, _> = transaction.remove.iter().zip(states).collect();
+    left.remove.retain(|name| present.get(name).is_none_or(|state| state.version.is_some()));
+    let empty = left.install.is_empty() && left.remove.is_empty() && left.purge.is_empty();
+    Ok((!empty).then_some(Op::Packages(left)))
+}
+
+fn account_needed(change: &AccountChange, probe: &dyn Probe) -> Result<Option<Op>> {
+    let needed = match change.clone() {
+        AccountChange::CreateUser { user, system, manage_home } => match probe.user(&user.name)? {
+            None => Some(AccountChange::CreateUser { user, system, manage_home }),
+            Some(now) if now == user => None,
+            Some(now) => Some(AccountChange::ModifyUser { from: now, to: user, manage_home: false }),
+        },
+        AccountChange::ModifyUser { from, to, manage_home } => match probe.user(&from.name)? {
+            Some(now) if now != to => Some(AccountChange::ModifyUser { from: now, to, manage_home }),
+            Some(_) | None => None,
+        },
+        AccountChange::RemoveUser { user, manage_home } => {
+            probe.user(&user.name)?.map(|user| AccountChange::RemoveUser { user, manage_home })
+        }
+        AccountChange::CreateGroup { group, system } => match probe.group(&group.name)? {
+            None => Some(AccountChange::CreateGroup { group, system }),
+            Some(now) if now == group => None,
+            Some(now) => Some(AccountChange::ModifyGroup { from: now, to: group }),
+        },
+        AccountChange::ModifyGroup { from, to } => match probe.group(&from.name)? {
+            Some(now) if now != to => Some(AccountChange::ModifyGroup { from: now, to }),
+            Some(_) | None => None,
+        },
+        AccountChange::RemoveGroup { group } => {
+            probe.group(&group.name)?.map(|group| AccountChange::RemoveGroup { group })
+        }
+    };
+    Ok(needed.map(Op::Account))
+}
