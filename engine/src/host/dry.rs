@@ -710,13 +710,13 @@ impl Probe for Dry<'_> {
     }
 
     fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
-        let (one, other) =
-            (self.files.locate(self.below, one)?, self.files.locate(self.below, other)?);
+        let (one, other) = (self.files.locate(self.below, one)?, self.files.locate(self.below, other)?);
         if self.files.changed(&one).is_none() && self.files.changed(&other).is_none() {
             return self.below.same_file(&one, &other);
         }
         let joined = |(a, b): &(PathBuf, PathBuf)| (*a == one && *b == other) || (*a == other && *b == one);
-        Ok(self.hard_links.iter().any(joined) && self.files.at(self.below, &one)? == self.files.at(self.below, &other)?)
+        Ok(self.hard_links.iter().any(joined)
+            && self.files.at(self.below, &one)? == self.files.at(self.below, &other)?)
     }
 
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {

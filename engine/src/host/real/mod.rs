@@ -8,7 +8,7 @@ pub(super) mod packages;
 mod services;
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::RefCell,
     ffi::OsString,
     path::{Path, PathBuf},
     rc::Rc,
@@ -62,7 +62,6 @@ pub struct Real {
     accounts: RefCell<Option<Rc<Accounts>>>,
     packages: Packages,
     services: Services,
-    init: OnceCell<Init>,
 }
 
 impl Real {
@@ -74,7 +73,6 @@ impl Real {
             tell: Box::new(tell),
             accounts: RefCell::default(),
             services: Services::default(),
-            init: OnceCell::new(),
         }
     }
 
@@ -135,11 +133,11 @@ impl Probe for Real {
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {
-        self.services.service(unit, self.init()?)
+        self.services.service(unit)
     }
 
     fn init(&self) -> Result<Init> {
-        Ok(*self.init.get_or_init(services::detect))
+        Ok(self.services.init())
     }
 
     fn user(&self, name: &str) -> Result<Option<User>> {
@@ -204,7 +202,7 @@ impl Host for Real {
                 self.packages.forget();
                 done?;
             }
-            Op::Service { unit, verb } => self.services.perform(unit, *verb, self.init()?)?,
+            Op::Service { unit, verb } => self.services.perform(unit, *verb)?,
             Op::Account(change) => {
                 let done = accounts::perform(change);
                 self.accounts.take();

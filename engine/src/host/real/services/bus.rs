@@ -118,7 +118,9 @@ impl Connection {
         body.string(name);
         match self.manager("GetUnitFileState", "s", &body.0) {
             Ok(reply) => Ok(Some(Reader::new(&reply.body, reply.little).string()?)),
-            Err(Failure::Refused(error)) if error.ends_with(".FileNotFound") || error.ends_with(".NoSuchUnit") => Ok(None),
+            Err(Failure::Refused(error)) if error.ends_with(".FileNotFound") || error.ends_with(".NoSuchUnit") => {
+                Ok(None)
+            }
             Err(failure) => Err(failure),
         }
     }
@@ -410,7 +412,7 @@ mod tests {
     fn manager(answers: Vec<Vec<Vec<u8>>>) -> (UnixStream, thread::JoinHandle<String>) {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let serve = thread::spawn(move || {
-            let mut login = [0; 20];
+            let mut login = [0; 19];
             theirs.read_exact(&mut login).unwrap();
             theirs.write_all(b"OK 0123\r\n").unwrap();
             let mut begin = [0; 7];
@@ -461,7 +463,9 @@ mod tests {
         assert_eq!(connection.unit("bind9.service").unwrap(), Some(loaded));
         assert_eq!(connection.file_state("named.service").unwrap().as_deref(), Some("enabled"));
         assert_eq!(connection.file_state("nope.service").unwrap(), None);
-        assert!(matches!(connection.file_state("x.service"), Err(Failure::Refused(name)) if name.ends_with("AccessDenied")));
+        assert!(
+            matches!(connection.file_state("x.service"), Err(Failure::Refused(name)) if name.ends_with("AccessDenied"))
+        );
         assert_eq!(connection.unit("nope.service").unwrap(), None);
         assert_eq!(serve.join().unwrap(), "\0AUTH EXTERNAL 30\r\n");
         assert!(matches!(connection.unit("x.service"), Err(Failure::Broken(_))), "the manager has gone");

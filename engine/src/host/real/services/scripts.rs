@@ -40,8 +40,7 @@ pub(super) fn state(services: &Services, init: Init, name: &str) -> Result<Servi
         return Ok(ServiceState::ABSENT);
     }
     let open_rc = init == Init::OpenRc;
-    let enabled =
-        if open_rc { in_a_runlevel(&services.root, name)? } else { starts_at_boot(&services.root, name)? };
+    let enabled = if open_rc { in_a_runlevel(&services.root, name)? } else { starts_at_boot(&services.root, name)? };
     let active = if !services.is_live() {
         Active::No
     } else if open_rc {

@@ -127,7 +127,8 @@ fn is_linked(root: &Path, name: &str) -> Result<bool> {
             if pulls && is_link(&path.join(name)) {
                 return Ok(true);
             }
-            let alias = inside != name && is_link(&path) && unit_name::whole(&inside).is_ok_and(|whole| whole == inside);
+            let alias =
+                inside != name && is_link(&path) && unit_name::whole(&inside).is_ok_and(|whole| whole == inside);
             if alias && fs::read_link(&path).is_ok_and(|target| target.file_name().is_some_and(|file| file == name)) {
                 return Ok(true);
             }
