@@ -1,6 +1,8 @@
 //! Runs every case of `tests/cases/KIND/*.json`: a machine and a resource in, operations or an error out.
 //!
 //! `UPDATE_CASES=1 cargo test --test cases` writes what came out into the cases; look at the difference before you keep it.
+#![allow(clippy::disallowed_methods, reason = "tests may touch the machine")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

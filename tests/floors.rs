@@ -1,4 +1,6 @@
 //! Imports go down the floors only: a module of the engine may name modules of its own floor and of lower ones.
+#![allow(clippy::disallowed_methods, reason = "tests may touch the machine")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -96,6 +96,9 @@ impl Run {
         converge.take_over(owed);
         converge.declared();
         converge.delayed();
+        if let Err(error) = converge.host.finish() {
+            converge.failures.push(error);
+        }
         converge.finish()
     }
 }

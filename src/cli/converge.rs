@@ -96,7 +96,8 @@ impl Stage {
         let mut listen = self.listener();
         self.tell_of(&previous, &mut listen)?;
         // Only the human report can leave out what is up to date; the others list every action.
-        let terse = output.format == Format::Human && output.verbose == 0;
+        // After a run that was cut off units are read anew in any case.
+        let terse = output.format == Format::Human && output.verbose == 0 && previous.interrupted.is_none();
         let mut notes: Vec<(LogLevel, String)> = Vec::new();
         let ahead = preflight(&run, &self.real, &previous.owed, &mut |event| {
             if let Event::Noted { level, message, .. } = event {

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use brasa::host::environment;
+
 use super::printable;
 
 /// How often a line says that work goes on, where there is no terminal.
@@ -40,7 +42,7 @@ impl Progress {
     /// Starts watching. `enabled` false keeps silent, as `--quiet` wants it.
     #[must_use]
     pub fn start(enabled: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let terminal = std::io::stderr().is_terminal() && environment::var("TERM").is_none_or(|term| term != "dumb");
         let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), terminal });
         let thread = enabled.then(|| {
             let shared = Arc::clone(&shared);
@@ -149,7 +151,7 @@ impl Shared {
 }
 
 fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|columns| columns.parse::<usize>().ok()).unwrap_or(80).saturating_sub(1)
+    environment::var("COLUMNS").and_then(|columns| columns.parse::<usize>().ok()).unwrap_or(80).saturating_sub(1)
 }
 
 fn eprint_line(line: &str) {

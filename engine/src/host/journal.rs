@@ -131,6 +131,10 @@ impl Host for Journal<'_> {
         changes
     }
 
+    fn finish(&mut self) -> Result<()> {
+        self.below.finish()
+    }
+
     fn is_dry(&self) -> bool {
         self.below.is_dry()
     }

@@ -70,6 +70,14 @@ pub trait Host: Probe {
         Vec::new()
     }
 
+    /// Ends a run: does what was put off to be done once, as having the init system read changed unit files.
+    ///
+    /// # Errors
+    /// What the machine refused.
+    fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether nothing is really changed here.
     fn is_dry(&self) -> bool {
         false

@@ -8,7 +8,7 @@ pub(super) mod packages;
 mod services;
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::RefCell,
     ffi::OsString,
     path::{Path, PathBuf},
     rc::Rc,
@@ -62,7 +62,6 @@ pub struct Real {
     accounts: RefCell<Option<Rc<Accounts>>>,
     packages: Packages,
     services: Services,
-    init: OnceCell<Init>,
 }
 
 impl Real {
@@ -74,7 +73,6 @@ impl Real {
             tell: Box::new(tell),
             accounts: RefCell::default(),
             services: Services::default(),
-            init: OnceCell::new(),
         }
     }
 
@@ -96,7 +94,7 @@ impl Real {
 
     /// Units may differ from what the init system knows of them, as after a run that was cut off.
     pub fn units_may_be_stale(&self) {
-        self.services.mark_dirty();
+        self.services.units_changed();
     }
 
     fn write_all(&self, writes: &[&Write]) -> Result<()> {
@@ -140,11 +138,11 @@ impl Probe for Real {
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {
-        self.services.service(unit, self.init()?)
+        self.services.service(unit)
     }
 
     fn init(&self) -> Result<Init> {
-        Ok(*self.init.get_or_init(services::detect))
+        Ok(self.services.init())
     }
 
     fn user(&self, name: &str) -> Result<Option<User>> {
@@ -213,7 +211,7 @@ impl Host for Real {
                 self.packages.forget();
                 done?;
             }
-            Op::Service { unit, verb } => self.services.perform(unit, *verb, self.init()?)?,
+            Op::Service { unit, verb } => self.services.perform(unit, *verb)?,
             Op::Account(change) => {
                 let done = accounts::perform(change);
                 self.accounts.take();
@@ -244,6 +242,10 @@ impl Host for Real {
             self.perform(operation)?;
         }
         Ok(Performed::Done)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.services.finish()
     }
 
     fn take_package_changes(&mut self) -> Vec<PackageChange> {
