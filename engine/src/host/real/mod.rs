@@ -8,7 +8,7 @@ pub(super) mod packages;
 mod services;
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::RefCell,
     ffi::OsString,
     path::{Path, PathBuf},
     rc::Rc,
@@ -62,7 +62,6 @@ pub struct Real {
     accounts: RefCell<Option<Rc<Accounts>>>,
     packages: Packages,
     services: Services,
-    init: OnceCell<Init>,
 }
 
 impl Real {
@@ -74,7 +73,6 @@ impl Real {
             tell: Box::new(tell),
             accounts: RefCell::default(),
             services: Services::default(),
-            init: OnceCell::new(),
         }
     }
 
@@ -87,6 +85,14 @@ impl Real {
         Ok(accounts)
     }
 
+    /// Ends a run: the init system reads the unit files that were written last, when nothing asked it to before.
+    ///
+    /// # Errors
+    /// When it refuses to.
+    pub fn finish(&mut self) -> Result<()> {
+        self.services.finish()
+    }
+
     /// Forgets everything read: a command or a package may have changed anything.
     fn forget(&self) {
         self.accounts.take();
@@ -96,7 +102,7 @@ impl Real {
 
     /// Units may differ from what the init system knows of them, as after a run that was cut off.
     pub fn units_may_be_stale(&self) {
-        self.services.mark_dirty();
+        self.services.units_changed();
     }
 
     fn write_all(&self, writes: &[&Write]) -> Result<()> {
@@ -140,11 +146,11 @@ impl Probe for Real {
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {
-        self.services.service(unit, self.init()?)
+        self.services.service(unit)
     }
 
     fn init(&self) -> Result<Init> {
-        Ok(*self.init.get_or_init(services::detect))
+        Ok(self.services.init())
     }
 
     fn user(&self, name: &str) -> Result<Option<User>> {
@@ -213,7 +219,7 @@ impl Host for Real {
                 self.packages.forget();
                 done?;
             }
-            Op::Service { unit, verb } => self.services.perform(unit, *verb, self.init()?)?,
+            Op::Service { unit, verb } => self.services.perform(unit, *verb)?,
             Op::Account(change) => {
                 let done = accounts::perform(change);
                 self.accounts.take();

@@ -1,0 +1,205 @@
+//! Services, by whichever init system there is: state is read natively where that can be, changed by the system's tools.
+mod bus;
+mod scripts;
+mod systemd;
+mod unit_files;
+
+use std::{
+    cell::{Cell, RefCell},
+    path::{Path, PathBuf},
+};
+
+use super::command;
+use crate::{
+    Error, Result,
+    host::{Answer, Command, Init, ServiceState, ServiceVerb, unit_name},
+    values::Seconds,
+};
+
+/// How long a start or stop may take. A unit's own limit (`TimeoutStartSec`, 90 s by default) strikes first.
+const LIMIT: Seconds = Seconds(900);
+
+/// Directories whose files define units. A change in one of them is known to systemd only after a reload.
+const UNIT_PLACES: [&str; 11] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+    "/etc/systemd/system.control",
+    "/etc/systemd/system.conf.d",
+    "/run/systemd/transient",
+    // Generators make units of these.
+    "/etc/fstab",
+    "/etc/crypttab",
+    "/etc/init.d",
+];
+
+type Run = fn(&Command) -> Result<Answer>;
+
+/// The services of a machine.
+pub struct Services {
+    root: PathBuf,
+    run: Run,
+    init: Cell<Option<Init>>,
+    bus: RefCell<Option<bus::Connection>>,
+    /// systemd let a question on its socket pass unanswered.
+    silent: Cell<bool>,
+    /// Something of ours changed unit files since systemd last read them.
+    reload_due: Cell<bool>,
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self::below("/", command::run)
+    }
+}
+
+impl Services {
+    fn below(root: impl Into<PathBuf>, run: Run) -> Self {
+        Self {
+            root: root.into(),
+            run,
+            init: Cell::new(None),
+            bus: RefCell::default(),
+            silent: Cell::new(false),
+            reload_due: Cell::new(false),
+        }
+    }
+
+    /// The init system: found out once.
+    pub fn init(&self) -> Init {
+        let init = self.init.get().unwrap_or_else(|| self.detect());
+        self.init.set(Some(init));
+        init
+    }
+
+    /// Process 1 is never asked for its name: in a container it is anything.
+    fn detect(&self) -> Init {
+        let there = |path: &str| self.root.join(path).exists();
+        if self.is_live() && self.root.join("run/systemd/system").is_dir() {
+            Init::Systemd
+        } else if self.program("systemctl").is_some() && there("etc/systemd") {
+            Init::SystemdOffline
+        } else if there("run/openrc/softlevel") || there("sbin/openrc-run") || there("usr/sbin/openrc-run") {
+            Init::OpenRc
+        } else if there("etc/init.d") && (self.program("update-rc.d").is_some() || self.program("chkconfig").is_some())
+        {
+            Init::SysV
+        } else {
+            Init::None
+        }
+    }
+
+    /// State of a unit; a name without a unit's suffix means a service.
+    pub fn service(&self, unit: &str) -> Result<ServiceState> {
+        let whole = unit_name::whole(unit).map_err(Error::failed)?;
+        match self.init() {
+            Init::Systemd => {
+                if self.reload_due.get() {
+                    self.reload_units()?;
+                }
+                systemd::state(self, &whole)
+            }
+            Init::SystemdOffline => systemd::offline_state(&self.root, &whole),
+            init @ (Init::OpenRc | Init::SysV) => match whole.strip_suffix(".service") {
+                Some(name) => scripts::state(self, init, name),
+                None => Ok(ServiceState::ABSENT),
+            },
+            Init::None => Ok(ServiceState::ABSENT),
+        }
+    }
+
+    /// Changes a unit, and waits until that is done.
+    pub fn perform(&self, unit: &str, verb: ServiceVerb) -> Result<()> {
+        let whole = unit_name::whole(unit).map_err(Error::failed)?;
+        match self.init() {
+            Init::Systemd => systemd::perform(self, &whole, verb),
+            Init::SystemdOffline => systemd::perform_offline(self, &whole, verb),
+            init @ (Init::OpenRc | Init::SysV) => match whole.strip_suffix(".service") {
+                Some(name) if self.service(name)?.exists => scripts::perform(self, init, name, verb),
+                Some(_) | None => Err(Error::Missing { kind: "unit", name: unit.to_owned(), why: None }),
+            },
+            Init::None => Err(Error::Unsupported(format!(
+                "cannot {} `{unit}`: no init system is known here (neither systemd nor OpenRC nor System V scripts), \
+                 as in a container",
+                verb.name()
+            ))),
+        }
+    }
+
+    /// Unit files were changed: systemd reads them again before it is next asked or told anything. One reload serves all
+    /// changes until then.
+    pub fn units_changed(&self) {
+        self.reload_due.set(true);
+    }
+
+    /// Something at `path` was changed, which may define a unit.
+    pub fn path_changed(&self, path: &Path) {
+        if UNIT_PLACES.iter().any(|place| path.starts_with(place)) {
+            self.units_changed();
+        }
+    }
+
+    /// Ends the run: has systemd read the unit files that were changed last.
+    pub fn finish(&self) -> Result<()> {
+        if self.reload_due.get() && self.init() == Init::Systemd { self.reload_units() } else { Ok(()) }
+    }
+
+    /// Forgets what is remembered: a command or package may have changed anything, even brought an init system.
+    pub fn forget(&self) {
+        self.init.set(None);
+        self.silent.set(false);
+    }
+
+    /// Whether it is the running system that is managed, not an image below another root.
+    fn is_live(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// A program of the managed system, by the directories where such tools are.
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        let places = ["usr/sbin", "usr/bin", "sbin", "bin"];
+        places.iter().map(|place| self.root.join(place).join(name)).find(|path| path.is_file())
+    }
+
+    /// Runs a tool to its end, however that is.
+    fn ask<const N: usize>(&self, argv: [&str; N]) -> Result<Answer> {
+        (self.run)(&Command { timeout: LIMIT, ..Command::new(argv) })
+    }
+
+    /// Runs a tool that must succeed.
+    fn change<const N: usize>(&self, argv: [&str; N]) -> Result<()> {
+        let answer = self.ask(argv)?;
+        if !answer.success() {
+            return Err(self.failed(&argv, &answer));
+        }
+        // systemctl warns of what will undo the change, as a socket that starts the stopped service again.
+        for line in answer
+            .stderr
+            .lines()
+            .filter(|line| line.to_lowercase().contains("warning") || line.starts_with("Stopping "))
+        {
+            tracing::warn!("{line}");
+        }
+        Ok(())
+    }
+
+    fn failed(&self, argv: &[&str], answer: &Answer) -> Error {
+        let output = format!("{}\n{}", answer.stdout.trim(), answer.stderr.trim());
+        Error::Command {
+            command: Command::new(argv.iter().copied()).to_string(),
+            how: format!("exited with {}", answer.code),
+            output: command::last_lines(&output),
+        }
+    }
+
+    fn reload_units(&self) -> Result<()> {
+        self.change(["systemctl", "--no-ask-password", "daemon-reload"])?;
+        self.reload_due.set(false);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
