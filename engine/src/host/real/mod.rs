@@ -85,6 +85,14 @@ impl Real {
         Ok(accounts)
     }
 
+    /// Ends a run: the init system reads the unit files that were written last, when nothing asked it to before.
+    ///
+    /// # Errors
+    /// When it refuses to.
+    pub fn finish(&mut self) -> Result<()> {
+        self.services.finish()
+    }
+
     /// Forgets everything read: a command or a package may have changed anything.
     fn forget(&self) {
         self.accounts.take();

@@ -66,7 +66,8 @@ impl Connection {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let identity: String = effective_user.to_string().bytes().map(|digit| format!("{digit:02x}")).collect();
-        stream.write_all(format!("\0AUTH EXTERNAL {identity}\r\n").as_bytes())?;
+        // All at once: systemd leaves a message lying that comes in one piece with `BEGIN`.
+        stream.write_all(format!("\0AUTH EXTERNAL {identity}\r\nBEGIN\r\n").as_bytes())?;
         let mut line = Vec::new();
         // Byte by byte: what follows the line belongs to the messages.
         while !line.ends_with(b"\r\n") {
@@ -80,7 +81,6 @@ impl Connection {
         if !line.starts_with(b"OK ") {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "systemd does not accept this user"));
         }
-        stream.write_all(b"BEGIN\r\n")?;
         let mut connection = Self { stream, serial: 0, on_bus };
         if on_bus {
             let bus = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus");

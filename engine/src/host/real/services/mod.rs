@@ -43,6 +43,8 @@ pub struct Services {
     run: Run,
     init: Cell<Option<Init>>,
     bus: RefCell<Option<bus::Connection>>,
+    /// systemd let a question on its socket pass unanswered.
+    silent: Cell<bool>,
     /// Something of ours changed unit files since systemd last read them.
     reload_due: Cell<bool>,
 }
@@ -55,7 +57,14 @@ impl Default for Services {
 
 impl Services {
     fn below(root: impl Into<PathBuf>, run: Run) -> Self {
-        Self { root: root.into(), run, init: Cell::new(None), bus: RefCell::default(), reload_due: Cell::new(false) }
+        Self {
+            root: root.into(),
+            run,
+            init: Cell::new(None),
+            bus: RefCell::default(),
+            silent: Cell::new(false),
+            reload_due: Cell::new(false),
+        }
     }
 
     /// The init system: found out once.
@@ -140,6 +149,7 @@ impl Services {
     /// Forgets what is remembered: a command or package may have changed anything, even brought an init system.
     pub fn forget(&self) {
         self.init.set(None);
+        self.silent.set(false);
     }
 
     /// Whether it is the running system that is managed, not an image below another root.

@@ -1,6 +1,7 @@
 //! systemd: state by D-Bus, changes by systemctl. Source: systemctl(1), org.freedesktop.systemd1(5).
 use std::{
     collections::HashMap,
+    io::ErrorKind,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -90,6 +91,9 @@ fn read(services: &Services, whole: &str) -> Result<Unit> {
     let user = rustix::process::geteuid().as_raw();
     let mut kept = services.bus.borrow_mut();
     for _ in 0..2 {
+        if services.silent.get() {
+            break;
+        }
         let mut connection = match kept.take() {
             Some(connection) => connection,
             None => match Connection::open(user) {
@@ -110,6 +114,11 @@ fn read(services: &Services, whole: &str) -> Result<Unit> {
                 tracing::debug!("systemd refuses to tell of `{whole}`, systemctl is asked: {error}");
                 *kept = Some(connection);
                 break;
+            }
+            // A systemd that does not answer once is not waited for again and again.
+            Err(Failure::Broken(error)) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                tracing::warn!("systemd does not answer on its socket, systemctl is asked");
+                services.silent.set(true);
             }
             // It re-executed itself, perhaps: a new connection will do.
             Err(Failure::Broken(error)) => tracing::debug!("the connection to systemd broke: {error}"),
