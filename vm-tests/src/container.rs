@@ -57,7 +57,7 @@ impl ContainerOptions {
         self
     }
 
-    /// Keeps what the container writes on the host's disk instead of in memory, where fsync costs nothing.
+    /// Keeps what the container writes on the host's disk, if that can, instead of in memory, where fsync costs nothing.
     pub fn on_disk(mut self) -> Self {
         self.space = "disk".to_owned();
         self
@@ -111,7 +111,9 @@ impl ContainerOptions {
 
     fn arguments(&self, name: &str) -> Vec<String> {
         let mut arguments: Vec<String> =
-            ["--register=no", "--keep-unit", "--quiet", "--setenv=LAB=1"].map(str::to_owned).into();
+            ["--register=no", "--keep-unit", "--quiet", "--link-journal=no", "--setenv=LAB=1"]
+                .map(str::to_owned)
+                .into();
         arguments.push(format!("--machine={name}"));
         if self.network {
             arguments.push("--resolv-conf=replace-host".to_owned());
