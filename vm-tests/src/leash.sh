@@ -16,7 +16,7 @@ systemd-nspawn -D "$directory/root" "$@" </dev/null & nspawn=$!
 wait -n || :                                     # the test let go, or the container ended by itself
 # nspawn's children are the container's first process, which takes all others with it
 for child in $(cat "/proc/$nspawn/task/$nspawn/children" 2>/dev/null); do kill -KILL "$child" || :; done
-disown "$watch"; kill -KILL "$watch" 2>/dev/null || :
+{ kill -KILL "$watch" && wait "$watch"; } 2>/dev/null || :
 wait || :
 umount -l "$directory/root"
 if [ "$space" != disk ]; then umount -l "$directory"; fi
