@@ -352,7 +352,12 @@ impl Converge<'_> {
     }
 
     fn doubts(&mut self, why: Why) -> Vec<String> {
-        let mut doubts = self.host.take_doubts();
+        let mut doubts: Vec<String> = Vec::new();
+        for doubt in self.host.take_doubts() {
+            if !doubts.contains(&doubt) {
+                doubts.push(doubt);
+            }
+        }
         if let (true, Cause::Notified { by, .. } | Cause::Owed { by }) = (why.uncertain, why.cause) {
             doubts.insert(0, format!("only if {by} changes"));
         }

@@ -223,7 +223,10 @@ fn teller(report: Shared, progress: Rc<Progress>) -> impl Fn(&HostProgress) {
     move |heard: &HostProgress| {
         let line = ProgressLine::from(heard);
         match heard {
-            HostProgress::Step { .. } => progress.handle().detail(&line.text),
+            HostProgress::Step { text, percent } => match percent {
+                Some(percent) => progress.handle().detail(&format!("{percent:.0} %, {text}")),
+                None => progress.handle().detail(text),
+            },
             HostProgress::Waiting { what, holder, .. } => {
                 progress.handle().detail(&line.text);
                 let who = format!("{what} {holder}");

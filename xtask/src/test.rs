@@ -113,8 +113,9 @@ fn runs_alone(binary: &Path) -> Result<(), Failure> {
         fs::write(root.join("dna.json"), "{\"run_list\": []}\n")
     };
     prepare().map_err(|error| format!("cannot prepare `{}`: {error}", root.display()))?;
+    let chroot = lab::find("chroot").ok_or("there is no `chroot` on this machine")?;
     let inside = |words: &[&str]| {
-        let mut chroot = Command::new("chroot");
+        let mut chroot = Command::new(&chroot);
         chroot.arg(&root).args(words).env_clear();
         lab::call("run the program in an empty root", &mut chroot).map_err(|error| error.to_string())
     };

@@ -66,6 +66,15 @@ pub trait Resource: Send + Sync + 'static {
     /// When the state cannot be found out; never to say that the thing is absent.
     fn read(&self, probe: &dyn Probe) -> Result<Self::State>;
 
+    /// As [`Resource::read`], for one action. A kind of two halves leaves out what the action is not about: asking for it
+    /// could cost something, or be in doubt in a plan.
+    ///
+    /// # Errors
+    /// As [`Resource::read`].
+    fn read_for(&self, _: Self::Action, probe: &dyn Probe) -> Result<Self::State> {
+        self.read(probe)
+    }
+
     /// How it should be: `now` with the named properties replaced. No side effects.
     ///
     /// # Errors

@@ -48,6 +48,7 @@ pub trait Pending {
 
 struct Prepared<'r, R: Resource> {
     resource: &'r R,
+    action: R::Action,
     to: R::State,
     changed: Changed,
     operations: Vec<Op>,
@@ -59,7 +60,7 @@ impl<R: Resource> Pending for Prepared<'_, R> {
     }
 
     fn verify(&self, probe: &dyn Probe) -> Result<()> {
-        let now = self.resource.read(probe)?;
+        let now = self.resource.read_for(self.action, probe)?;
         if now == self.to {
             return Ok(());
         }
@@ -87,7 +88,7 @@ pub fn prepare<'r, R: Resource>(
     sensitive: bool,
     probe: &dyn Probe,
 ) -> Result<Option<Box<dyn Pending + 'r>>> {
-    let from = resource.read(probe)?;
+    let from = resource.read_for(action, probe)?;
     let (to, event) = match resource.want(action, &from, probe)? {
         Goal::State(to) => (to, None),
         Goal::Event(event, to) => (to, Some(event)),
@@ -126,7 +127,7 @@ pub fn prepare<'r, R: Resource>(
         }
     }
     let changed = Changed { event, fields, operations: operations.clone(), packages: Vec::new(), diffs };
-    Ok(Some(Box::new(Prepared { resource, to, changed, operations })))
+    Ok(Some(Box::new(Prepared { resource, action, to, changed, operations })))
 }
 
 fn content_diff(operation: &Op, probe: &dyn Probe) -> Result<Option<String>> {

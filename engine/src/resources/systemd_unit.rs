@@ -207,6 +207,16 @@ impl Resource for SystemdUnit {
         Ok(State { file: self.file().read(probe)?, unit: unit::read(&self.name, probe)?, about: About::Both })
     }
 
+    fn read_for(&self, action: Action, probe: &dyn Probe) -> Result<State> {
+        match action {
+            // The file alone: asking systemd would have it read all unit files again after each one that was written.
+            Create | Delete => {
+                Ok(State { file: self.file().read(probe)?, unit: UnitState::UNKNOWN, about: About::File })
+            }
+            Nothing | Enable | Disable | Start | Stop | Restart | TryRestart | Reload | Mask | Unmask => self.read(probe),
+        }
+    }
+
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         let verb = match action {
             Nothing => return Ok(Goal::State(now.clone())),

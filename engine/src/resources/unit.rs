@@ -81,6 +81,11 @@ impl PartialEq for Running {
     }
 }
 
+impl UnitState {
+    /// Of a unit that was not asked about.
+    pub(crate) const UNKNOWN: Self = Self { boot: Boot::Disabled, running: Running::Stopped, exists: false };
+}
+
 /// Reads a unit.
 pub(crate) fn read(unit: &str, probe: &dyn Probe) -> Result<UnitState> {
     let state = probe.service(unit)?;

@@ -127,16 +127,6 @@ impl Accounts {
     }
 }
 
-/// Home directory of a user, for the environment of a command that runs as this user.
-pub fn home_of(user: &str) -> Result<Option<PathBuf>> {
-    Ok(Accounts::read(Path::new("/"))?.user(user)?.and_then(|user| user.home))
-}
-
-/// Primary group of a user.
-pub fn primary_group_of(user: &str) -> Result<Option<String>> {
-    Ok(Accounts::read(Path::new("/"))?.user(user)?.and_then(|user| user.group))
-}
-
 fn text(path: &Path) -> Result<String> {
     match fs::read(path) {
         // Comment fields may hold any bytes.
