@@ -155,6 +155,16 @@ impl Session {
         Ok(compile(node, cookbooks, &recipes)?)
     }
 
+    /// Whether the settings turn this on.
+    pub fn flag(&self, name: &str) -> Result<bool, Failure> {
+        Ok(self.settings.flag(name).map_err(Error::from)?.unwrap_or_default())
+    }
+
+    /// Seconds to wait for another run, where the settings say how many.
+    pub fn run_lock_timeout(&self) -> Result<Option<u64>, Failure> {
+        Ok(self.settings.count("run_lock_timeout").map_err(Error::from)?)
+    }
+
     /// The log level that the settings ask for, when they do.
     pub fn log_level(&self) -> Result<Option<Level>, Failure> {
         let level = self.settings.log_level().map_err(Error::from)?;
