@@ -213,7 +213,9 @@ impl Resource for SystemdUnit {
             Create | Delete => {
                 Ok(State { file: self.file().read(probe)?, unit: UnitState::UNKNOWN, about: About::File })
             }
-            Nothing | Enable | Disable | Start | Stop | Restart | TryRestart | Reload | Mask | Unmask => self.read(probe),
+            Nothing | Enable | Disable | Start | Stop | Restart | TryRestart | Reload | Mask | Unmask => {
+                self.read(probe)
+            }
         }
     }
 
