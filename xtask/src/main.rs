@@ -7,6 +7,7 @@
 
 mod bench;
 mod container;
+mod docs;
 mod steps;
 mod test;
 
@@ -20,6 +21,7 @@ usage: cargo xtask COMMAND
                               FILTER    only the tests whose name contains it
   container [converge|plan]   converges the article's run-list in a throwaway container, with the static binary (as root)
   bench                       measures runs that find nothing to change, beside what was promised (as root)
+  docs [--check]              makes the reference pages in docs/reference, or only says which are out of date
 ";
 
 /// What a failed command says, for a person.
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Some((&"test", rest)) => test::run(rest),
         Some((&"container", rest)) => container::run(rest),
         Some((&"bench", rest)) => bench::run(rest),
+        Some((&"docs", rest)) => docs::run(rest),
         Some((&("help" | "--help" | "-h"), _)) => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

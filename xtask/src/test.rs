@@ -31,6 +31,7 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
     step("lints", || {
         show(&mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     })?;
+    step("reference pages", crate::docs::check)?;
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     if fast {
         tests.args(["--exclude", "vm-tests"]);
