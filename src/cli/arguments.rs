@@ -173,9 +173,9 @@ pub struct Converge {
     /// Exit with 2 when something was changed
     #[arg(long)]
     pub detailed_exitcode: bool,
-    /// Seconds to wait for another run to finish
-    #[arg(long, value_name = "SECONDS", default_value_t = RUN_LOCK_TIMEOUT)]
-    pub run_lock_timeout: u64,
+    /// Seconds to wait for another run to finish [default: 600]
+    #[arg(long, value_name = "SECONDS")]
+    pub run_lock_timeout: Option<u64>,
 }
 
 /// Options of `plan`

@@ -105,7 +105,7 @@ pub fn parse(arguments: &[std::ffi::OsString]) -> Result<(Cli, Vec<String>), cla
     let command = if chef.why_run {
         Command::Plan(arguments::Plan { input, detailed_exitcode: false })
     } else {
-        let run_lock_timeout = chef.run_lock_timeout.unwrap_or(arguments::RUN_LOCK_TIMEOUT);
+        let run_lock_timeout = chef.run_lock_timeout;
         Command::Converge(arguments::Converge { input, detailed_exitcode: false, run_lock_timeout })
     };
     let output = Output {

@@ -13,7 +13,7 @@ use brasa::{
 
 use super::{
     Code, Failure, Output, arguments,
-    arguments::{Format, Input},
+    arguments::{Colour, Format, Input},
     coloured, complain, logging,
     session::{Directories, Session, command_line},
 };
@@ -35,7 +35,11 @@ struct Stage {
 /// Brings this machine to the state that the run-list describes.
 pub fn converge(options: &arguments::Converge, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
     let mut stage = Stage::set("converge", &options.input, output)?;
-    let outcome = stage.converge(options, output, cookbooks);
+    let outcome = match stage.session.flag("why_run") {
+        Ok(true) => stage.plan(&options.input, cookbooks),
+        Ok(false) => stage.converge(options, output, cookbooks),
+        Err(failure) => Err(failure),
+    };
     stage.end(outcome, options.detailed_exitcode)
 }
 
@@ -55,7 +59,8 @@ impl Stage {
         logging::start(level, file.as_deref())?;
         let out = logging::report_to(file.as_deref())?;
         let terminal = file.is_none() && std::io::stdout().is_terminal();
-        let style = Style::new(coloured(output.color, terminal));
+        let plain = output.color == Colour::Auto && session.settings.flag("color").map_err(Error::from)? == Some(false);
+        let style = Style::new(!plain && coloured(output.color, terminal));
         let report: Box<dyn Report> = match output.format {
             Format::Human => Box::new(Human::new(out, style, output.verbose, output.quiet)),
             Format::Json => Box::new(Document::new(out, command)),
@@ -77,6 +82,7 @@ impl Stage {
         let run = self.session.compile(&self.session.node(&self.real)?, cookbooks)?;
         needs_root(&self.real, &self.session.places)?;
         let command = command_line();
+        let patience = options.run_lock_timeout.or(self.session.run_lock_timeout()?);
         let state = self.session.places.state();
         let progress = Rc::clone(&self.progress);
         let mut told = 0;
@@ -84,7 +90,7 @@ impl Stage {
             &self.session.places.lock,
             &command,
             self.real.now(),
-            Seconds(options.run_lock_timeout),
+            Seconds(patience.unwrap_or(arguments::RUN_LOCK_TIMEOUT)),
             &mut |holder, waited| {
                 if waited.0 >= told {
                     progress.handle().note(&format!("waiting for another run to finish: {holder} ({waited})"));
@@ -223,7 +229,10 @@ fn teller(report: Shared, progress: Rc<Progress>) -> impl Fn(&HostProgress) {
     move |heard: &HostProgress| {
         let line = ProgressLine::from(heard);
         match heard {
-            HostProgress::Step { .. } => progress.handle().detail(&line.text),
+            HostProgress::Step { text, percent } => match percent {
+                Some(percent) => progress.handle().detail(&format!("{percent:.0} %, {text}")),
+                None => progress.handle().detail(text),
+            },
             HostProgress::Waiting { what, holder, .. } => {
                 progress.handle().detail(&line.text);
                 let who = format!("{what} {holder}");

@@ -27,7 +27,7 @@ fn list(output: &Output) -> Result<(), Failure> {
     match output.format {
         Format::Human => {
             let width = kinds().iter().map(|kind| kind.name.len()).max().unwrap_or_default();
-            let lines = kinds().iter().map(|kind| format!("{:<width$}  {}\n", kind.name, first_line(kind.about)));
+            let lines = kinds().iter().map(|kind| format!("{:<width$}  {}\n", kind.name, first_sentence(kind.about)));
             print(&lines.collect::<String>());
             Ok(())
         }
@@ -35,8 +35,11 @@ fn list(output: &Output) -> Result<(), Failure> {
     }
 }
 
-fn first_line(about: &str) -> &str {
-    about.trim().lines().next().unwrap_or_default().trim()
+/// What a kind is, in its first sentence.
+fn first_sentence(about: &str) -> String {
+    let text = paragraph(about);
+    let end = text.find(". ").unwrap_or_else(|| text.trim_end_matches('.').len());
+    text[..end].to_owned()
 }
 
 /// Doc text as written in the source: one leading blank a line, and line breaks that mean nothing.

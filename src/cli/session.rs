@@ -58,12 +58,14 @@ impl Directories {
         // With a state directory of one's own everything of a run stays in it: two such runs do not know each other.
         let moved = places.state_dir.clone();
         let state = moved.clone().unwrap_or_else(|| STATE.into());
-        let cache = match (set("file_cache_path")?, &moved) {
+        let chef = set("cache_path")?;
+        let cache = match (set("file_cache_path")?.or(chef.as_ref().map(|path| path.join("cache"))), &moved) {
             (Some(cache), _) => cache,
             (None, Some(state)) => state.join("cache"),
             (None, None) => CACHE.into(),
         };
-        let backups = set("file_backup_path")?.unwrap_or_else(|| state.join("backups"));
+        let backups = set("file_backup_path")?.or(chef.map(|path| path.join("backup")));
+        let backups = backups.unwrap_or_else(|| state.join("backups"));
         let lock = match (set("lockfile")?, &moved) {
             (Some(lock), _) => lock,
             (None, Some(state)) => state.join("lock"),
@@ -140,7 +142,9 @@ impl Session {
         let set = self.settings.text("node_name").map_err(Error::from)?.map(str::to_owned);
         let found = || facts.fqdn().or(facts.machinename()).or(facts.hostname()).unwrap_or("localhost").to_owned();
         let name = self.node_name.clone().or(set).unwrap_or_else(found);
-        let environment = self.dna.as_ref().and_then(|dna| dna.environment.clone());
+        let set = self.settings.text("environment").map_err(Error::from)?.map(str::to_owned);
+        // As in Chef, what dna.json says counts more.
+        let environment = self.dna.as_ref().and_then(|dna| dna.environment.clone()).or(set);
         let attributes = self.dna.as_ref().map_or_else(Attributes::default, Attributes::from);
         Ok(Node::new(name, environment, attributes, facts))
     }
@@ -149,6 +153,16 @@ impl Session {
     pub fn compile(&self, node: &Node, cookbooks: &[Cookbook]) -> Result<Run, Failure> {
         let recipes = run_list::expand(self.run_list(), cookbooks)?;
         Ok(compile(node, cookbooks, &recipes)?)
+    }
+
+    /// Whether the settings turn this on.
+    pub fn flag(&self, name: &str) -> Result<bool, Failure> {
+        Ok(self.settings.flag(name).map_err(Error::from)?.unwrap_or_default())
+    }
+
+    /// Seconds to wait for another run, where the settings say how many.
+    pub fn run_lock_timeout(&self) -> Result<Option<u64>, Failure> {
+        Ok(self.settings.count("run_lock_timeout").map_err(Error::from)?)
     }
 
     /// The log level that the settings ask for, when they do.

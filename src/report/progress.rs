@@ -32,6 +32,8 @@ struct Shared {
 struct State {
     /// What is being done, and since when.
     step: Option<(String, Instant)>,
+    /// Further steps that are done together with it.
+    more: usize,
     detail: String,
     drawn: bool,
     beats: u32,
@@ -60,7 +62,13 @@ impl Progress {
     /// A step begins.
     pub fn begin(&self, step: &str) {
         let mut state = self.shared.lock();
+        if state.step.is_some() {
+            // Begun before the first has ended: they are carried out together.
+            state.more += 1;
+            return;
+        }
         state.step = Some((step.to_owned(), Instant::now()));
+        state.more = 0;
         state.detail.clear();
         state.beats = 0;
     }
@@ -124,7 +132,10 @@ impl Shared {
         while !state.stop {
             let wait = if self.terminal { FRAME } else { HEARTBEAT / 30 };
             state = self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
-            let Some((step, since)) = state.step.clone() else { continue };
+            let Some((mut step, since)) = state.step.clone() else { continue };
+            if state.more > 0 {
+                step += &format!(" and {} more", state.more);
+            }
             let elapsed = since.elapsed();
             if self.terminal {
                 if elapsed > PATIENCE {

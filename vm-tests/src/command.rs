@@ -117,7 +117,8 @@ impl<'a> Command<'a> {
         let nsenter = host::find("nsenter").expect("a started container found `nsenter`");
         let mut command = process::Command::new(nsenter);
         command.arg("--target").arg(self.container.leader().to_string());
-        command.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--"]).args(&self.words);
+        // The root too: that of the mount namespace is another one if the host is itself in a chroot.
+        command.args(["--root", "--wd", "--mount", "--uts", "--ipc", "--net", "--pid", "--"]).args(&self.words);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(match &self.stdin {
             None => Stdio::null(),

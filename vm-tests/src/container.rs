@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read as _;
-use std::os::unix::fs::{FileExt as _, FileTypeExt as _};
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Stdio};
@@ -57,7 +57,7 @@ impl ContainerOptions {
         self
     }
 
-    /// Keeps what the container writes on the host's disk instead of in memory, where fsync costs nothing.
+    /// Keeps what the container writes on the host's disk, if that can, instead of in memory, where fsync costs nothing.
     pub fn on_disk(mut self) -> Self {
         self.space = "disk".to_owned();
         self
@@ -111,7 +111,9 @@ impl ContainerOptions {
 
     fn arguments(&self, name: &str) -> Vec<String> {
         let mut arguments: Vec<String> =
-            ["--register=no", "--keep-unit", "--quiet", "--setenv=LAB=1"].map(str::to_owned).into();
+            ["--register=no", "--keep-unit", "--quiet", "--link-journal=no", "--setenv=LAB=1"]
+                .map(str::to_owned)
+                .into();
         arguments.push(format!("--machine={name}"));
         if self.network {
             arguments.push("--resolv-conf=replace-host".to_owned());
@@ -185,6 +187,7 @@ impl Container {
             _repositories: options.repositories.clone(),
         };
         container.await_leader(options.booted)?;
+        container.confirm_inside()?;
         if options.booted {
             // `degraded` is not for the lab to judge.
             container.run(["systemctl", "is-system-running", "--wait"]);
@@ -220,6 +223,19 @@ impl Container {
             }
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Makes sure that commands really run in the container, before one is run that could harm the host.
+    fn confirm_inside(&self) -> Result<()> {
+        let looking = || Error::io("look at the container's root");
+        let own = fs::metadata(format!("/proc/{}/root/", self.leader)).map_err(looking())?;
+        let host = fs::metadata("/").map_err(looking())?;
+        let expected = format!("{} {}\n", own.dev(), own.ino());
+        let seen = self.run(["stat", "-c", "%d %i", "/"]);
+        if (own.dev(), own.ino()) == (host.dev(), host.ino()) || seen.stdout != expected {
+            return Err(self.failure(&format!("commands would not run inside it: {seen}, expected {expected}")));
+        }
+        Ok(())
     }
 
     fn failure(&self, reason: &str) -> Error {

@@ -112,7 +112,7 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
 }
 
 /// Finds a command on `PATH` or among the administrator's commands, which a user's `PATH` may lack.
-pub(crate) fn find(tool: &str) -> Option<PathBuf> {
+pub fn find(tool: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);
     std::env::split_paths(&path).chain(system).map(|directory| directory.join(tool)).find(|file| file.is_file())

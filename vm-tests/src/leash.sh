@@ -5,6 +5,8 @@ set -eu
 directory=$1 root=$2 space=$3; shift 3
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs lab /run/systemd/nspawn          # its locks and sockets are not for the host to keep
+# a disk that is itself an overlay, as in many containers, cannot take the changes
+if [ "$space" = disk ] && [ "$(stat -f -c %T "$directory")" = overlayfs ]; then space=size=90%; fi
 if [ "$space" != disk ]; then mount -t tmpfs -o "mode=755,$space" lab "$directory"; fi
 mkdir "$directory/upper" "$directory/work" "$directory/root"
 mount -t overlay -o "lowerdir=$root,upperdir=$directory/upper,workdir=$directory/work" lab "$directory/root"
@@ -14,7 +16,7 @@ systemd-nspawn -D "$directory/root" "$@" </dev/null & nspawn=$!
 wait -n || :                                     # the test let go, or the container ended by itself
 # nspawn's children are the container's first process, which takes all others with it
 for child in $(cat "/proc/$nspawn/task/$nspawn/children" 2>/dev/null); do kill -KILL "$child" || :; done
-kill -KILL "$watch" 2>/dev/null || :
+{ kill -KILL "$watch" && wait "$watch"; } 2>/dev/null || :
 wait || :
 umount -l "$directory/root"
 if [ "$space" != disk ]; then umount -l "$directory"; fi

@@ -50,7 +50,7 @@ pub use container::{Container, ContainerOptions};
 pub use deb::deb_repo;
 pub use error::{Error, Result};
 pub use gems::gem_repo;
-pub use host::{announce, call, need, require_root};
+pub use host::{announce, call, find, need, require_root};
 pub use repository::Repository;
 pub use roots::{Base, DEBIAN, EL9, root};
 pub use rpm::rpm_repo;

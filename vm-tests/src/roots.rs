@@ -127,7 +127,15 @@ fn look_like_el(directory: &Path) -> Result<()> {
     let repository = rpm_repo()?;
     let at = mount_point(repository.artefact().name());
     let mut command = Command::new("systemd-nspawn");
-    command.args(["--quiet", "--register=no", "--keep-unit", "--as-pid2", "--console=pipe", "--private-network"]);
+    command.args([
+        "--quiet",
+        "--register=no",
+        "--keep-unit",
+        "--link-journal=no",
+        "--as-pid2",
+        "--console=pipe",
+        "--private-network",
+    ]);
     command.arg(format!("--bind-ro={}:{at}", repository.artefact().path().display()));
     command.arg("-D").arg(directory).args(["sh", "-c", EL_SETUP, "setup", &at]);
     call("make the base system look like EL 9", &mut command).map(drop)

@@ -132,6 +132,8 @@ impl Package {
         rpmbuild.args(["--quiet", "-bb"]);
         for define in [
             format!("_topdir {}", build.display()),
+            // Debian's default is in the home directory.
+            format!("_dbpath {}", build.join("db").display()),
             format!("_rpmdir {}", directory.display()),
             "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm".to_owned(),
             "_binary_payload w0.gzdio".to_owned(),

@@ -5,7 +5,9 @@
     reason = "chores drive cargo and containers from outside and are no part of the program"
 )]
 
+mod bench;
 mod container;
+mod docs;
 mod steps;
 mod test;
 
@@ -18,6 +20,8 @@ usage: cargo xtask COMMAND
                               --fast    without the static binary and the containers; needs no root
                               FILTER    only the tests whose name contains it
   container [converge|plan]   converges the article's run-list in a throwaway container, with the static binary (as root)
+  bench                       measures runs that find nothing to change, beside what was promised (as root)
+  docs [--check]              makes the reference pages in docs/reference, or only says which are out of date
 ";
 
 /// What a failed command says, for a person.
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
     let result = match words.split_first() {
         Some((&"test", rest)) => test::run(rest),
         Some((&"container", rest)) => container::run(rest),
+        Some((&"bench", rest)) => bench::run(rest),
+        Some((&"docs", rest)) => docs::run(rest),
         Some((&("help" | "--help" | "-h"), _)) => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

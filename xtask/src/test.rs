@@ -8,10 +8,10 @@ use crate::Failure;
 use crate::steps::{cargo, show, step};
 
 /// The target of the program as it is shipped.
-const TARGET: &str = "x86_64-unknown-linux-musl";
+pub const TARGET: &str = "x86_64-unknown-linux-musl";
 
 /// The most that the static binary may weigh, in bytes.
-const SIZE_LIMIT: u64 = 8 * 1024 * 1024;
+pub const SIZE_LIMIT: u64 = 8 * 1024 * 1024;
 
 pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
     let fast = arguments.contains(&"--fast");
@@ -31,6 +31,7 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
     step("lints", || {
         show(&mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
     })?;
+    step("reference pages", crate::docs::check)?;
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     if fast {
         tests.args(["--exclude", "vm-tests"]);
@@ -112,8 +113,9 @@ fn runs_alone(binary: &Path) -> Result<(), Failure> {
         fs::write(root.join("dna.json"), "{\"run_list\": []}\n")
     };
     prepare().map_err(|error| format!("cannot prepare `{}`: {error}", root.display()))?;
+    let chroot = lab::find("chroot").ok_or("there is no `chroot` on this machine")?;
     let inside = |words: &[&str]| {
-        let mut chroot = Command::new("chroot");
+        let mut chroot = Command::new(&chroot);
         chroot.arg(&root).args(words).env_clear();
         lab::call("run the program in an empty root", &mut chroot).map_err(|error| error.to_string())
     };

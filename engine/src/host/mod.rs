@@ -17,7 +17,6 @@ pub mod own;
 mod packages;
 mod probe;
 mod real;
-mod space;
 mod unit_name;
 
 pub use command::{Answer, Command};

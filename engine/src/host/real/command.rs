@@ -1,4 +1,7 @@
 //! Running commands: no terminal, a process group of their own, a deadline, bounded output.
+//!
+//! On `std::process` and not on duct: duct reads a command's output until the last holder of the pipe closes it, so a daemon
+//! that a command starts would hold us for ever, and it knows no process groups.
 use std::{
     fs::File,
     io::{BufRead, BufReader, Read, Write},
@@ -20,7 +23,7 @@ use nix::{
 
 use crate::{
     Error, Result,
-    host::{Answer, Command},
+    host::{Answer, Command, User},
 };
 
 /// Directories that every command can rely on, whatever this process was started with.
@@ -32,6 +35,10 @@ const TAIL: usize = 192 * 1024;
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a command may take to end after it was asked to.
 const MERCY: Duration = Duration::from_secs(5);
+/// Pieces of output on their way at most: a flood waits in the command's pipe, not in our memory.
+const QUEUE: usize = 64;
+/// Longest status line that is handed on.
+const LINE: usize = 64 * 1024;
 
 /// Runs a command to its end. A program that does not exist is the answer 127.
 ///
@@ -48,8 +55,8 @@ pub fn run(command: &Command) -> Result<Answer> {
 pub fn run_with_status(command: &Command, line: &mut dyn FnMut(&str)) -> Result<Answer> {
     let pipe = |error: rustix::io::Errno| Error::failed(format!("cannot make a pipe: {error}"));
     // The write end must outlive exec, the read end must not leak into the command.
-    let (reader, writer) = rustix::pipe::pipe().map_err(pipe)?;
-    rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::CLOEXEC).map_err(pipe)?;
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(pipe)?;
+    rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::empty()).map_err(pipe)?;
     // Safe code cannot choose the number that a child sees, but a shell can, and it goes away at once.
     let number = writer.as_raw_fd();
     let mut command = command.clone();
@@ -78,7 +85,7 @@ struct Running<'c> {
     command: &'c Command,
     group: Pid,
     heard: mpsc::Receiver<Heard>,
-    say: mpsc::Sender<Heard>,
+    say: mpsc::SyncSender<Heard>,
     started: Instant,
     missing: bool,
     /// Streams that may still say something.
@@ -87,7 +94,7 @@ struct Running<'c> {
 
 impl<'c> Running<'c> {
     fn start(command: &'c Command) -> Result<Self> {
-        let (say, heard) = mpsc::channel();
+        let (say, heard) = mpsc::sync_channel(QUEUE);
         let mut running =
             Self { command, group: Pid::from_raw(0), heard, say, started: Instant::now(), missing: false, open: 2 };
         let directory = command.cwd.as_deref().unwrap_or(Path::new("/"));
@@ -104,16 +111,25 @@ impl<'c> Running<'c> {
         process.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = match process.spawn() {
             Ok(child) => child,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                running.missing = true;
-                return Ok(running);
-            }
             Err(error) => {
-                return Err(Error::Command {
-                    command: command.to_string(),
-                    how: format!("could not be started: {error}"),
-                    output: String::new(),
-                });
+                let program = command.argv.first().map_or("", String::as_str);
+                let not_there = error.kind() == std::io::ErrorKind::NotFound;
+                if not_there && process.get_program() == SETPRIV {
+                    return Err(Error::Unsupported(format!(
+                        "`{command}` is to run as another user, and that takes `{SETPRIV}` (package util-linux), which is \
+                         not here"
+                    )));
+                }
+                if not_there && !(program.contains('/') && directory.join(program).exists()) {
+                    running.missing = true;
+                    return Ok(running);
+                }
+                let how = if not_there {
+                    "could not be started: the interpreter that its first line names does not exist".to_owned()
+                } else {
+                    format!("could not be started: {error}")
+                };
+                return Err(Error::Command { command: command.to_string(), how, output: String::new() });
             }
         };
         running.group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
@@ -156,8 +172,12 @@ impl<'c> Running<'c> {
         self.open += 1;
         let say = self.say.clone();
         thread::spawn(move || {
-            for line in BufReader::new(File::from(reader)).lines().map_while(|line| line.ok()) {
-                if say.send(Heard::Status(line)).is_err() {
+            let mut reader = BufReader::new(File::from(reader));
+            let mut line = Vec::new();
+            while let Ok(1..) = (&mut reader).take(LINE as u64).read_until(b'\n', &mut line) {
+                let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line)).into_owned();
+                line.clear();
+                if say.send(Heard::Status(text)).is_err() {
                     return;
                 }
             }
@@ -173,11 +193,13 @@ impl<'c> Running<'c> {
         let (mut out, mut error) = (Capped::default(), Capped::default());
         let mut open = self.open;
         let mut status = None;
-        let mut deadline = self.started + Duration::from(self.command.timeout);
+        let mut deadline = after(self.started, self.command.timeout.into());
         let mut asked = Asked::Nothing;
         while status.is_none() || open > 0 {
-            let wait = deadline.saturating_duration_since(Instant::now());
-            match self.heard.recv_timeout(wait) {
+            // Looked at before the queue: a command that never stops printing never leaves it empty.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let heard = if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.heard.recv_timeout(left) };
+            match heard {
                 Ok(Heard::Output(Stream::Out, bytes)) => out.push(&bytes),
                 Ok(Heard::Output(Stream::Error, bytes)) => error.push(&bytes),
                 Ok(Heard::Closed) => open -= 1,
@@ -193,6 +215,8 @@ impl<'c> Running<'c> {
                 // A daemon that the command started keeps its output open: the command itself has ended.
                 Err(RecvTimeoutError::Timeout) if status.is_some() => break,
                 Err(RecvTimeoutError::Disconnected) => break,
+                // Killed and still not gone: the kernel holds it (a dead network disk). Nothing is left to try.
+                Err(RecvTimeoutError::Timeout) if asked == Asked::Killed => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let signal = if asked == Asked::Nothing { Signal::SIGTERM } else { Signal::SIGKILL };
                     asked = if asked == Asked::Nothing { Asked::ToEnd } else { Asked::Killed };
@@ -224,23 +248,28 @@ enum Asked {
     Killed,
 }
 
+/// A point in time that no span of seconds, however long, makes overflow.
+fn after(start: Instant, span: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+    start.checked_add(span.min(CENTURY)).unwrap_or(start)
+}
+
+/// The program of util-linux that changes user and groups. Doing so here would take unsafe code between fork and exec.
+const SETPRIV: &str = "setpriv";
+
 /// The process to start: environment, and wrappers for user and umask.
 fn process(command: &Command) -> Result<process::Command> {
     let Some((program, arguments)) = command.argv.split_first() else {
         return Err(Error::failed("a command needs a program"));
     };
+    let user = command.user.as_deref().map(|name| user(name, command)).transpose()?;
     let mut argv: Vec<String> = Vec::new();
-    if let Some(user) = &command.user {
-        // setpriv (util-linux) knows network users too, and takes their supplementary groups along; setting them here would
-        // take unsafe code between fork and exec.
-        argv.extend(["setpriv".to_owned(), format!("--reuid={user}"), "--init-groups".to_owned()]);
-        argv.push(match &command.group {
-            Some(group) => format!("--regid={group}"),
-            None => format!("--regid={}", primary_group(user)?),
-        });
-        argv.push("--".to_owned());
+    if let Some(user) = &user {
+        let group = command.group.clone().or_else(|| user.group.clone()).unwrap_or_default();
+        argv.extend([SETPRIV.to_owned(), format!("--reuid={}", user.name), "--init-groups".to_owned()]);
+        argv.extend([format!("--regid={group}"), "--".to_owned()]);
     } else if let Some(group) = &command.group {
-        argv.extend(["setpriv".to_owned(), format!("--regid={group}"), "--keep-groups".to_owned(), "--".to_owned()]);
+        argv.extend([SETPRIV.to_owned(), format!("--regid={group}"), "--keep-groups".to_owned(), "--".to_owned()]);
     }
     if let Some(umask) = command.umask {
         let set = format!("umask {umask} && exec \"$@\"");
@@ -250,28 +279,32 @@ fn process(command: &Command) -> Result<process::Command> {
     argv.extend(arguments.iter().cloned());
     let mut process = process::Command::new(&argv[0]);
     process.args(&argv[1..]);
-    let inherited = std::env::var("PATH").unwrap_or_default();
-    let missing = PATH.split(':').filter(|directory| !inherited.split(':').any(|known| known == *directory));
-    let path: Vec<&str> = inherited.split(':').filter(|part| !part.is_empty()).chain(missing).collect();
-    process.env("PATH", path.join(":"));
+    process.env("PATH", path(&std::env::var("PATH").unwrap_or_default()));
     process.env("LC_ALL", "C.UTF-8").env_remove("LANG").env_remove("LANGUAGE");
-    if std::env::var_os("HOME").is_none() {
-        process.env("HOME", "/root");
+    if std::env::var_os("HOME").is_none_or(|home| home.is_empty()) {
+        process.env("HOME", if rustix::process::geteuid().is_root() { "/root" } else { "/" });
     }
-    if let Some(user) = &command.user
-        && let Some(home) = super::accounts::home_of(user)?
-    {
-        process.env("HOME", home).env("USER", user).env("LOGNAME", user);
+    if let Some(user) = &user {
+        let home = user.home.as_deref().unwrap_or(Path::new("/"));
+        process.env("HOME", home).env("USER", &user.name).env("LOGNAME", &user.name);
     }
     process.envs(&command.environment);
     Ok(process)
 }
 
-fn primary_group(user: &str) -> Result<String> {
-    super::accounts::primary_group_of(user)?.ok_or_else(|| Error::Missing {
+/// What was inherited, then the usual directories that it lacks. A relative part would be looked for wherever the command
+/// happens to run, so it goes.
+fn path(inherited: &str) -> String {
+    let inherited: Vec<&str> = inherited.split(':').filter(|part| part.starts_with('/')).collect();
+    let lacking = PATH.split(':').filter(|directory| !inherited.contains(directory));
+    inherited.iter().copied().chain(lacking).collect::<Vec<_>>().join(":")
+}
+
+fn user(name: &str, command: &Command) -> Result<User> {
+    super::accounts::Accounts::read(Path::new("/"))?.user(name)?.ok_or_else(|| Error::Missing {
         kind: "user",
-        name: user.to_owned(),
-        why: Some("a command is to run as this user".to_owned()),
+        name: name.to_owned(),
+        why: Some(format!("`{command}` is to run as this user")),
     })
 }
 
@@ -326,7 +359,8 @@ pub fn check(command: &Command, answer: Answer) -> Result<Answer> {
     }
     let how = match answer.code {
         127 if answer.stderr.ends_with("no such program") => "could not be started: no such program".to_owned(),
-        code if code > 128 => format!("was ended by signal {}", code - 128),
+        // No signal has a higher number; 255 is how perl, php and ssh say that they failed.
+        code @ 129..=192 => format!("was ended by signal {}", code - 128),
         code if command.returns == [0] => format!("exited with {code}"),
         code => format!("exited with {code}; expected is one of {:?}", command.returns),
     };
@@ -342,7 +376,7 @@ pub fn check(command: &Command, answer: Answer) -> Result<Answer> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{check, run, run_with_status};
+    use super::{check, path, run, run_with_status};
     use crate::{Error, host::Command, values::Seconds};
 
     #[test]
@@ -385,10 +419,90 @@ mod tests {
     #[test]
     fn a_daemon_that_keeps_the_output_open_does_not_hold_us() {
         let started = Instant::now();
-        let answer = run(&Command::shell("sleep 30 & echo started")).unwrap();
-        assert_eq!(answer.stdout, "started\n");
+        let answer = run(&Command::shell("sleep 30 & echo $!")).unwrap();
         assert!(started.elapsed() < Duration::from_secs(20), "it waited for the daemon");
-        run(&Command::shell("pkill -f '^sleep 30$' || true")).unwrap();
+        let daemon = answer.stdout.trim();
+        let ended = run(&Command::shell(format!("kill {daemon}"))).unwrap();
+        assert_eq!(ended.code, 0, "a daemon that a command started in time is left alone: {ended:?}");
+    }
+
+    #[test]
+    fn a_daemon_that_never_stops_printing_does_not_hold_us() {
+        let started = Instant::now();
+        let answer = run(&Command::shell("yes & echo $! >&2")).unwrap();
+        assert!(started.elapsed() < Duration::from_secs(20), "it listened to the daemon");
+        assert_eq!(answer.code, 0);
+        let daemon = answer.stderr.lines().next().unwrap().to_owned();
+        run(&Command::shell(format!("kill {daemon} 2>&1 || true"))).unwrap();
+    }
+
+    #[test]
+    fn a_flood_without_end_meets_the_deadline() {
+        let started = Instant::now();
+        let mut command = Command::new(["yes"]);
+        command.timeout = Seconds(1);
+        let error = run(&command).unwrap_err();
+        assert!(matches!(error, Error::Timeout { .. }), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(15), "the flood outran the deadline");
+    }
+
+    #[test]
+    fn no_deadline_is_too_far_away() {
+        let mut command = Command::new(["true"]);
+        command.timeout = Seconds(u64::MAX);
+        assert!(run(&command).unwrap().success());
+    }
+
+    #[test]
+    fn an_empty_environment_still_has_the_usual_directories() {
+        assert_eq!(path(""), super::PATH);
+        assert_eq!(path(".:bin::/opt/bin:/usr/bin"), {
+            "/opt/bin:/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin"
+        });
+    }
+
+    #[test]
+    fn how_it_ended_is_told_as_it_was() {
+        for (line, how) in [("exit 255", "exited with 255"), ("kill -9 $$", "was ended by signal 9")] {
+            let command = Command::shell(line);
+            let error = check(&command, run(&command).unwrap()).unwrap_err();
+            assert_eq!(error.to_string(), format!("command `{line}` {how}"));
+        }
+    }
+
+    #[test]
+    fn a_missing_interpreter_is_not_a_missing_program() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let script = directory.path().join("script");
+        std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let error = run(&Command::new([script.display().to_string()])).unwrap_err().to_string();
+        assert!(error.ends_with("could not be started: the interpreter that its first line names does not exist"));
+    }
+
+    #[test]
+    fn a_user_that_is_not_there_is_named() {
+        let mut command = Command::new(["true"]);
+        command.user = Some("no-such-user-here".into());
+        let error = run(&command).unwrap_err().to_string();
+        assert_eq!(error, "user `no-such-user-here` does not exist: `true` is to run as this user");
+    }
+
+    /// Only root may become somebody else; anybody else is refused, and told so.
+    #[test]
+    fn a_command_runs_as_the_user_asked_for() {
+        let mut command = Command::shell("id -un; echo $USER $LOGNAME $HOME; id -G");
+        command.user = Some("daemon".into());
+        let answer = run(&command).unwrap();
+        if rustix::process::geteuid().is_root() {
+            let lines: Vec<&str> = answer.stdout.lines().collect();
+            assert_eq!(lines[0], "daemon", "{answer:?}");
+            assert!(lines[1].starts_with("daemon daemon /"), "{answer:?}");
+            assert!(!lines[2].split(' ').any(|group| group == "0"), "root's groups are gone: {answer:?}");
+        } else {
+            assert_ne!(answer.code, 0);
+        }
     }
 
     #[test]

@@ -108,11 +108,11 @@ impl Real {
     fn write_all(&self, writes: &[&Write]) -> Result<()> {
         let accounts = self.accounts()?;
         let now = || time_stamp(SystemTime::now());
-        files::write_all(writes, &accounts, &self.settings.backups, &now, &*self.tell)?;
+        // Before, not after: when a later one fails, the earlier ones are in place.
         for write in writes {
             self.services.path_changed(&write.path);
         }
-        Ok(())
+        files::write_all(writes, &accounts, &self.settings.backups, &now, &*self.tell)
     }
 }
 
@@ -182,7 +182,7 @@ impl Probe for Real {
     }
 
     fn writable(&self, path: &Path, bytes: u64) -> Result<()> {
-        super::space::writable(path, bytes)
+        files::writable(path, bytes)
     }
 
     fn now(&self) -> SystemTime {
@@ -198,16 +198,16 @@ impl Host for Real {
                 files::set_meta(path, *mode, owner, group, &*self.accounts()?)?;
             }
             Op::Mkdir { path, mode, owner, group } => {
-                files::make_directory(path, *mode, owner, group, &*self.accounts()?)?;
                 self.services.path_changed(path);
+                files::make_directory(path, *mode, owner, group, &*self.accounts()?)?;
             }
             Op::Link { path, target, hard } => {
-                files::link(path, target, *hard)?;
                 self.services.path_changed(path);
+                files::link(path, target, *hard)?;
             }
             Op::Remove { path, recursive, backup } => {
-                files::remove(path, *recursive, *backup, &self.settings.backups)?;
                 self.services.path_changed(path);
+                files::remove(path, *recursive, *backup, &self.settings.backups)?;
             }
             Op::Packages(transaction) => {
                 let done = self.packages.perform(&Runner, transaction, &*self.tell);

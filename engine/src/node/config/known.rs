@@ -51,12 +51,18 @@ const fn ignored(name: &'static str, why: &'static str) -> Known {
     Known { name, shape: Shape::Any, fate: Fate::Ignored(why), default: "" }
 }
 
+/// Not used, but a value of another shape is a slip all the same.
+const fn unused(name: &'static str, shape: Shape, why: &'static str) -> Known {
+    Known { name, shape, fate: Fate::Ignored(why), default: "" }
+}
+
 const SERVER: &str = "there is no Chef server";
 const RUBY: &str = "there is no Ruby to set up";
 const ALWAYS: &str = "brasa always does what is safe here";
 const NOT_READ: &str = "this version reads no files of this kind";
 const OUTPUT: &str = "reports are chosen by `--format`";
 const DAEMON: &str = "use the systemd timer";
+const COMPILED: &str = "cookbooks are compiled in";
 const PROXY: &str = "set the environment variable of this name";
 
 /// Words of `log_level`.
@@ -64,21 +70,21 @@ pub(super) const LOG_LEVELS: &[&str] = &["auto", "trace", "debug", "info", "warn
 
 /// Every setting that is known, by name. Source: chef-solo 18, its documentation of client.rb and solo.rb.
 pub const KNOWN: &[Known] = &[
-    used("chef_repo_path", Shape::Paths, "the directory above `cookbook_path`"),
+    unused("chef_repo_path", Shape::Paths, COMPILED),
     used("color", Shape::Flag, "on a terminal"),
-    used("cookbook_path", Shape::Paths, "`cookbooks` in `chef_repo_path`"),
-    used("cache_path", Shape::Path, "`/var/cache/brasa`"),
-    used("diff_disabled", Shape::Flag, "false"),
-    used("encrypted_data_bag_secret", Shape::Path, "`/etc/chef/encrypted_data_bag_secret`, if it is there"),
+    unused("cookbook_path", Shape::Paths, COMPILED),
+    used("cache_path", Shape::Path, "none: see `file_cache_path` and `file_backup_path`"),
+    unused("diff_disabled", Shape::Flag, "a resource whose content must not be shown is declared `sensitive`"),
+    unused("encrypted_data_bag_secret", Shape::Path, NOT_READ),
     used("environment", Shape::Text, "`_default`"),
-    used("file_backup_path", Shape::Path, "`backup` in `cache_path`"),
-    used("file_cache_path", Shape::Path, "`cache` in `cache_path`"),
+    used("file_backup_path", Shape::Path, "`backup` in `cache_path`, else `/var/lib/brasa/backups`"),
+    used("file_cache_path", Shape::Path, "`cache` in `cache_path`, else `/var/cache/brasa`"),
     used("json_attribs", Shape::Text, "none"),
     used("lockfile", Shape::Path, "`/run/brasa/lock`"),
     used("log_level", Shape::OneOf(LOG_LEVELS), "`:auto`"),
-    used("log_location", Shape::LogLocations, "`STDERR`"),
+    used("log_location", Shape::LogLocations, "the report on standard output, the log on standard error"),
     used("node_name", Shape::Text, "the host's full name"),
-    used("run_lock_timeout", Shape::Count, "300 seconds"),
+    used("run_lock_timeout", Shape::Count, "600 seconds"),
     used("why_run", Shape::Flag, "false"),
     ignored("allowed_automatic_attributes", SERVER),
     ignored("allowed_default_attributes", SERVER),

@@ -1,9 +1,10 @@
 //! Opening the directory that holds a path, without being led astray by links that others planted.
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     ffi::{OsStr, OsString},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt},
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::{
@@ -19,7 +20,7 @@ const LINKS: usize = 40;
 
 /// The directory of a path, held open, and the last name.
 pub struct Parent {
-    pub fd: OwnedFd,
+    pub fd: Arc<OwnedFd>,
     pub name: OsString,
     pub path: PathBuf,
 }
@@ -28,16 +29,20 @@ impl Parent {
     /// Opens the directory that holds `path`. Links on the way are followed only where nobody but root (or this user)
     /// can have put them.
     pub fn open(path: &Path) -> Result<Self> {
-        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(Error::failed(format!("`{}` names no file", path.display())));
-        };
-        let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = match rustix::fs::openat2(CWD, directory, how, Bits::empty(), ResolveFlags::NO_SYMLINKS) {
-            Ok(fd) => fd,
-            // A link on the way, or a kernel or sandbox without this call: step by step then.
-            Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => walk(directory, path)?,
-            Err(Errno::NOENT | Errno::NOTDIR) => return Err(missing(directory, path)),
-            Err(error) => return Err(failed("open the directory", directory)(error)),
+        let (directory, name) = split(path)?;
+        Ok(Self { fd: Arc::new(open(directory, path)?), name: name.to_owned(), path: directory.to_owned() })
+    }
+
+    /// The same for the next of many paths: a directory opened before is used again.
+    pub fn open_once(path: &Path, opened: &mut HashMap<PathBuf, Arc<OwnedFd>>) -> Result<Self> {
+        let (directory, name) = split(path)?;
+        let fd = match opened.get(directory) {
+            Some(fd) => Arc::clone(fd),
+            None => {
+                let fd = Arc::new(open(directory, path)?);
+                opened.insert(directory.to_owned(), Arc::clone(&fd));
+                fd
+            }
         };
         Ok(Self { fd, name: name.to_owned(), path: directory.to_owned() })
     }
@@ -45,6 +50,32 @@ impl Parent {
     /// Makes what was done in this directory durable.
     pub fn sync(&self) -> Result<()> {
         rustix::fs::fsync(&self.fd).map_err(failed("sync the directory", &self.path))
+    }
+}
+
+fn split(path: &Path) -> Result<(&Path, &OsStr)> {
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.contains(&0) {
+        let shown = path.display().to_string().replace('\0', "\\0");
+        return Err(Error::failed(format!("the path `{shown}` holds a NUL byte, which no file name can")));
+    }
+    if !path.is_absolute() {
+        return Err(Error::failed(format!("the path `{}` is not absolute", path.display())));
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(directory), Some(name)) => Ok((directory, name)),
+        (Some(_) | None, Some(_) | None) => Err(Error::failed(format!("`{}` names no file", path.display()))),
+    }
+}
+
+fn open(directory: &Path, path: &Path) -> Result<OwnedFd> {
+    let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    match rustix::fs::openat2(CWD, directory, how, Bits::empty(), ResolveFlags::NO_SYMLINKS) {
+        Ok(fd) => Ok(fd),
+        // A link on the way, or a kernel or sandbox without this call: step by step then.
+        Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => walk(directory, path),
+        Err(Errno::NOENT) => Err(missing(directory, path)),
+        Err(error) => Err(failed("open the directory", directory)(error)),
     }
 }
 
@@ -121,10 +152,15 @@ fn follow(directory: &OwnedFd, name: &OsStr, path: &Path) -> Result<PathBuf> {
     Ok(bytes_path(target.into_bytes()))
 }
 
-/// A link is trusted when only root or this user can have made it.
+/// A link is trusted when only root or this user can have made it or put another in its place: whoever owns a directory can
+/// do that whatever its bits, and in a sticky one everybody can make links of their own.
 fn trusted(link: &Stat, holder: &Stat) -> bool {
-    let ours = |uid: u32| uid == 0 || uid == rustix::process::geteuid().as_raw();
     let others_write = holder.st_mode & 0o022 != 0;
     let sticky = holder.st_mode & 0o1000 != 0;
-    ours(link.st_uid) && (sticky || ours(holder.st_uid) && !others_write)
+    is_ours(holder.st_uid) && (!others_write || sticky && is_ours(link.st_uid))
+}
+
+/// Whether an owner is root or this user.
+pub fn is_ours(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
 }
