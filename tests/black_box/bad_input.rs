@@ -1,1 +1,219 @@
+//! Bad input, one table: the exit code, what is said, and that nothing was changed or made.
+use std::{os::unix::process::ExitStatusExt as _, process::Command, time::Instant};
 
+use serde_json::json;
+
+use crate::kitchen::{Kitchen, is_root, program};
+
+/// What is in dna.json, and the beginning of what standard error then says. `ROOT` is the place in both.
+const REFUSED: &[(&str, &[u8], &str)] = &[
+    (
+        "malformed",
+        b"{\n  \"run_list\": [\"kitchen::files\"],\n  \"kitchen\": {\"files\": [}\n}\n",
+        "error: ROOT/dna.json:3:25: expected a value, found `}`\n   3 |   \"kitchen\": {\"files\": [}\n     |                         ^\n",
+    ),
+    (
+        "a key given twice",
+        b"{\"run_list\": [],\n \"run_list\": [\"kitchen\"]}",
+        "error: ROOT/dna.json:2:2: key `run_list` is given twice; the first is at ROOT/dna.json:1:2\n   2 |  \"run_list\": [\"kitchen\"]}\n",
+    ),
+    ("not UTF-8", b"{\"run_list\": [\"\xff\"]}", "error: ROOT/dna.json:1:16: byte 0xff is not UTF-8\n"),
+    ("empty", b"", "error: ROOT/dna.json:1:1: the file is empty; a JSON value was expected\n"),
+    ("a number", b"3", "error: ROOT/dna.json:1:1: dna.json is an object, this is a number\n"),
+    ("cut off", b"{\"run_list\": [\"kitchen\"", "error: ROOT/dna.json:1:"),
+    (
+        "an unknown recipe",
+        b"{\"run_list\": [\"kitchen::fils\"]}",
+        "error: ROOT/dna.json:1:15: cookbook `kitchen` has no recipe `fils`\nhint: did you mean `kitchen::files`?\nhint: it has `kitchen::default`, ",
+    ),
+    (
+        "an unknown cookbook",
+        b"{\"run_list\": [\"kichen\"]}",
+        "error: ROOT/dna.json:1:15: cookbook `kichen` is not in this binary\nhint: did you mean `kitchen`?\nhint: compiled in are `kitchen`, ",
+    ),
+    (
+        "both run-lists",
+        b"{\"run_list\": [\"kitchen\"], \"recipes\": [\"kitchen\"]}",
+        "error: ROOT/dna.json:1:27: the run-list is given twice: `run_list` at ROOT/dna.json:1:2 means the same as this\n",
+    ),
+    (
+        "an unknown attribute",
+        b"{\"run_list\": [\"kitchen\"], \"kitchen\": {\"fiels\": []}}",
+        "error: ROOT/dna.json:1:39: unknown attribute `kitchen.fiels`\nhint: did you mean `files`?\n",
+    ),
+    (
+        "an attribute of another type",
+        b"{\"run_list\": [\"kitchen\"], \"kitchen\": {\"files\": 3}}",
+        "error: ROOT/dna.json:1:48: `kitchen.files`: expected a list, got ",
+    ),
+    (
+        "a template's variable that is not set, in a branch not taken",
+        b"{\"run_list\": [\"kitchen::unset\"]}",
+        "error: unset.tera:3:13: template `unset.tera` uses `surname`, which `Empty` does not have\n3 |   name = {{ surname }}\n",
+    ),
+    (
+        "a mode",
+        b"{\"run_list\": [\"kitchen::files\"], \"kitchen\": {\"files\": [{\"path\": \"ROOT/srv/x\", \"mode\": \"99999\"}]}}",
+        "error: ROOT/dna.json:1:56: `kitchen.files[0]`: `99999` is no file mode: octal digits from `0` to `7777` are\n",
+    ),
+    (
+        "a path that climbs",
+        b"{\"run_list\": [\"kitchen::files\"], \"kitchen\": {\"files\": [{\"path\": \"ROOT/srv/../x\"}]}}",
+        "error: examples/kitchen.rs:",
+    ),
+    (
+        "a NUL in a path",
+        b"{\"run_list\": [\"kitchen::files\"], \"kitchen\": {\"files\": [{\"path\": \"ROOT/srv/\\u0000x\"}]}}",
+        "error: examples/kitchen.rs:",
+    ),
+];
+
+#[test]
+fn what_cannot_be_read_or_compiled_is_refused() {
+    for (name, dna, said) in REFUSED {
+        let place = Kitchen::with(json!({}));
+        let text = dna.windows(4).any(|bytes| bytes == b"ROOT");
+        let dna =
+            if text { String::from_utf8_lossy(dna).replace("ROOT", &place.root()).into_bytes() } else { dna.to_vec() };
+        place.write("dna.json", dna);
+        let before = place.tree();
+        for command in ["converge", "plan", "check", "inspect"] {
+            let ran = place.here(&[command]);
+            // What is wrong in a line that names the place stands further right than in the table.
+            assert!(ran.stderr.starts_with(said), "{name}: {command}: {}", ran.whole());
+            assert_eq!((ran.code, ran.stdout.lines().count() <= 1), (Some(65), true), "{name}: {}", ran.whole());
+        }
+        assert_eq!(place.tree(), before, "{name}: nothing is made, not even a state directory");
+    }
+}
+
+#[test]
+fn faults_are_told_all_at_once() {
+    let place = Kitchen::with(json!({
+        "run_list": ["kitchen::files", "kitchen::directories"],
+        "kitchen": {
+            "files": [{"path": "srv/relative"}, {"path": "ROOT/srv/../up"}],
+            "directories": [{"path": "ROOT/srv/\0"}]
+        }
+    }));
+    let ran = place.converge().code(65);
+    assert_eq!(ran.stderr.matches("error: ").count() + ran.stderr.matches("\nexamples/").count(), 3, "{}", ran.whole());
+    for part in ["file[srv/relative]", "contains `..`", "contains a NUL byte"] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.whole());
+    }
+}
+
+#[test]
+fn good_input_of_unusual_form_is_taken() {
+    for dna in ["{}", "// comments\n{\"run_list\": [] /* are read over */}", "\u{feff}{\"recipes\": [\"kitchen\"]}"] {
+        let place = Kitchen::with(json!({}));
+        place.write("dna.json", dna);
+        place.converge().code(0);
+    }
+}
+
+#[test]
+fn deep_and_large_documents_are_refused_at_once() {
+    let place = Kitchen::with(json!({}));
+    for deep in ["[".repeat(100_000), "{\"a\":".repeat(100_000)] {
+        place.write("dna.json", deep);
+        let ran = place.converge().code(65);
+        assert!(ran.stderr.contains("lists and objects lie more than 128 deep in each other"), "{}", ran.whole());
+        assert!(ran.stderr.len() < 2000, "the line is shown in part");
+    }
+    std::fs::OpenOptions::new().write(true).open(place.path("dna.json")).unwrap().set_len(1 << 30).unwrap();
+    let words = Kitchen::arguments(&["converge"]);
+    let started = Instant::now();
+    // The limit of address space ends whoever reads it all.
+    let mut limited = place.command(std::path::Path::new("sh"), &["-c", "ulimit -v 500000; exec \"$@\"", "sh"]);
+    let all: Vec<_> = words.iter().map(|word| word.replace("ROOT", &place.root())).collect();
+    let output = limited.arg(program()).args(all).output().unwrap();
+    assert_eq!(output.status.signal(), None);
+    let ran = place.ran(&output).code(65);
+    assert!(ran.stderr.contains("is larger than 16 MiB"), "{}", ran.whole());
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}
+
+#[test]
+fn files_that_are_not_there_or_not_understood() {
+    let place = Kitchen::with(json!({}));
+    let missing = place.call(&["converge", "-c", "ROOT/none.rb"]).code(65);
+    assert!(missing.stderr.starts_with("error: the settings file `ROOT/none.rb` does not exist\nhint: "));
+    let missing = place.call(&["converge", "-c", "ROOT/solo.rb", "-j", "ROOT/none.json"]).code(65);
+    assert!(missing.stderr.starts_with("error: `ROOT/none.json` does not exist\nhint: "), "{}", missing.whole());
+    for (text, said) in [
+        ("cookbook_path [", "error: ROOT/solo.rb:1:15: this list does not end\n   1 | cookbook_path ["),
+        (
+            "log_level :info\nif true\n",
+            "error: ROOT/solo.rb:2:1: `if` is Ruby that brasa does not read\n   2 | if true\n",
+        ),
+    ] {
+        place.write("solo.rb", text);
+        let ran = place.converge().code(65);
+        assert!(ran.stderr.starts_with(said), "{}", ran.whole());
+    }
+    assert!(!place.path("state").exists());
+}
+
+#[test]
+fn a_user_that_is_missing_is_found_before_the_first_change() {
+    let place = Kitchen::with(json!({
+        "run_list": ["kitchen::files"],
+        "kitchen": {"files": [{"path": "ROOT/srv/x", "content": "x"}, {"path": "ROOT/srv/y", "owner": "nobody-here"}]}
+    }));
+    let ran = place.converge().code(1);
+    assert!(ran.stderr.contains("user `nobody-here` does not exist\nnothing was changed"), "{}", ran.whole());
+    assert_eq!(place.text("srv/x"), None);
+}
+
+/// A full disk and a file system that cannot be written, which only root can bring about, in a mount namespace of its own.
+#[test]
+fn a_disk_that_is_full_or_read_only_loses_nothing() {
+    let place = Kitchen::with(json!({
+        "run_list": ["kitchen::files"],
+        "kitchen": {"files": [{"path": "ROOT/srv/x", "content": "y".repeat(200_000)}]}
+    }));
+    let namespaces =
+        is_root(&place) && Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|status| status.success());
+    if !namespaces {
+        return;
+    }
+    let all: Vec<_> =
+        Kitchen::arguments(&["converge"]).iter().map(|word| word.replace("ROOT", &place.root())).collect();
+    let mounted = |options: &str| {
+        let script = format!(
+            "mount -t tmpfs -o size=64k tmpfs ROOT/srv && printf old > ROOT/srv/x && mount -o remount,{options} ROOT/srv\n\
+             \"$@\"; code=$?; printf 'has: '; cat ROOT/srv/x; ls -A ROOT/srv | tr '\\n' ' '; exit $code"
+        );
+        let mut command = place.command(std::path::Path::new("unshare"), &["-m", "sh", "-c", &script, "sh"]);
+        place.ran(&command.arg(program()).args(&all).output().unwrap()).code(1)
+    };
+    let full = mounted("size=64k");
+    assert!(full.stdout.ends_with("has: oldx "), "{}", full.whole());
+    assert!(full.stderr.contains("ROOT/srv") && full.stderr.to_lowercase().contains("space"), "{}", full.whole());
+    let read_only = mounted("ro");
+    assert!(read_only.stdout.ends_with("has: oldx "), "{}", read_only.whole());
+    assert!(read_only.stderr.to_lowercase().contains("read-only"), "{}", read_only.whole());
+}
+
+#[test]
+fn without_root_rights_nothing_is_begun() {
+    let place = Kitchen::with(json!({"run_list": ["kitchen::files"]}));
+    let setpriv = Command::new("setpriv").arg("--version").output().is_ok();
+    if !is_root(&place) || !setpriv {
+        return;
+    }
+    // Nobody can enter the directory that cargo builds in, so the program is brought along.
+    let copy = place.path("kitchen");
+    std::fs::copy(program(), &copy).unwrap();
+    let open = Command::new("chmod").args(["-R", "a+rX"]).arg(place.path("")).status().unwrap();
+    assert!(open.success());
+    let words = ["--reuid=65534", "--regid=65534", "--clear-groups", "ROOT/kitchen", "converge"];
+    let words = [&words[..], &["-c", "ROOT/solo.rb", "-j", "ROOT/dna.json"]].concat();
+    let ran = place.ran(&place.command(std::path::Path::new("setpriv"), &words).output().unwrap()).code(1);
+    assert!(
+        ran.stderr.starts_with("error: converging needs root rights; nothing was changed\nhint: "),
+        "{}",
+        ran.whole()
+    );
+}

@@ -35,13 +35,25 @@ use crate::{
     converge::{Context, NoLedger},
     facts::Facts,
     host::{EntryKind, Fake, Probe},
-    node::{Attributes, Node},
+    node::{Attributes, Node, override_run_list},
+    recipe::Cookbook,
+    run_list::expand,
 };
 
 /// A pretend node on a pretend machine, named `test`, with these attributes as dna.json would have them.
 #[must_use]
 pub fn node(machine: &Fake, attributes: Json) -> Node<'_> {
     Node::new("test", None, Attributes::from(attributes), Facts::new(machine))
+}
+
+/// A run-list compiled for a pretend node on a pretend machine, by `cookbook::recipe`, as the program would.
+///
+/// # Errors
+/// [`Error::Faults`]: everything that is wrong with run-list, attributes and declarations.
+pub fn compile(machine: &Fake, attributes: Json, cookbooks: &[Cookbook], recipes: &[&str]) -> Result<Run> {
+    let wanted: Result<Vec<_>, _> = recipes.iter().map(|item| override_run_list(item)).collect();
+    let items = wanted.map_err(Error::Faults)?.concat();
+    crate::compile(&node(machine, attributes), cookbooks, &expand(&items, cookbooks)?)
 }
 
 /// The machine as a run leaves it. A second run must find nothing to do.
