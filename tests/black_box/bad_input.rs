@@ -19,6 +19,11 @@ const REFUSED: &[(&str, &[u8], &str)] = &[
     ),
     ("not UTF-8", b"{\"run_list\": [\"\xff\"]}", "error: ROOT/dna.json:1:16: byte 0xff is not UTF-8\n"),
     ("empty", b"", "error: ROOT/dna.json:1:1: the file is empty; a JSON value was expected\n"),
+    (
+        "a byte order mark",
+        b"\xef\xbb\xbf{}",
+        "error: ROOT/dna.json:1:1: the file begins with a byte order mark, which JSON does not allow\n",
+    ),
     ("a number", b"3", "error: ROOT/dna.json:1:1: dna.json is an object, this is a number\n"),
     ("cut off", b"{\"run_list\": [\"kitchen\"", "error: ROOT/dna.json:1:"),
     (
@@ -34,7 +39,7 @@ const REFUSED: &[(&str, &[u8], &str)] = &[
     (
         "both run-lists",
         b"{\"run_list\": [\"kitchen\"], \"recipes\": [\"kitchen\"]}",
-        "error: ROOT/dna.json:1:27: the run-list is given twice: `run_list` at ROOT/dna.json:1:2 means the same as this\n",
+        "error: ROOT/dna.json:1:38: the run-list is given twice: `run_list` at ROOT/dna.json:1:2 means the same as this\n",
     ),
     (
         "an unknown attribute",
@@ -105,7 +110,7 @@ fn faults_are_told_all_at_once() {
 
 #[test]
 fn good_input_of_unusual_form_is_taken() {
-    for dna in ["{}", "// comments\n{\"run_list\": [] /* are read over */}", "\u{feff}{\"recipes\": [\"kitchen\"]}"] {
+    for dna in ["{}", "// comments\n{\"run_list\": [] /* are read over */}", "{\"recipes\": [\"kitchen\"]}"] {
         let place = Kitchen::with(json!({}));
         place.write("dna.json", dna);
         place.converge().code(0);
