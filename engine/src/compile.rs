@@ -30,6 +30,13 @@ pub(crate) struct Notice {
     pub timing: Timing,
 }
 
+impl Notice {
+    /// Whether it tells a composite that one of its parts has changed.
+    pub fn to_composite(&self) -> bool {
+        self.timing == Timing::Immediately && self.action.name == "changed"
+    }
+}
+
 /// A resource of a compiled run, as `inspect` shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outline {

@@ -324,6 +324,9 @@ impl Converge<'_> {
             if touched {
                 // Something may have changed: what was promised is delivered all the same.
                 self.promise(index, &debts, false);
+                for whole in self.wholes(index) {
+                    self.promise(whole, &debts, false);
+                }
             } else {
                 self.settle(&debts);
             }
@@ -368,15 +371,19 @@ impl Converge<'_> {
         self.run.notices[index].iter().filter(|notice| notice.timing == timing).cloned().collect()
     }
 
-    /// What changing entry `index` promises: its immediate and delayed notices.
+    /// What changing entry `index` promises: its immediate and delayed notices, and as a part of composites what those
+    /// promise. A composite hears of its parts without doing anything itself: that notice is nothing to remember, but
+    /// what follows from it is.
     fn debts(&self, index: usize) -> Vec<Debt> {
-        let promised = |notice: &&Notice| match notice.timing {
-            Timing::Before => false,
-            // A composite hears of its parts without doing anything itself: nothing to remember.
-            Timing::Immediately => notice.action.name != "changed",
-            Timing::Delayed => true,
-        };
-        self.run.notices[index].iter().filter(promised).map(|notice| self.debt(index, notice)).collect()
+        let mut debts = Vec::new();
+        for notice in &self.run.notices[index] {
+            match notice.timing {
+                Timing::Before => {}
+                Timing::Immediately if notice.to_composite() => debts.extend(self.debts(notice.to)),
+                Timing::Immediately | Timing::Delayed => debts.push(self.debt(index, notice)),
+            }
+        }
+        debts
     }
 
     fn debt(&self, by: usize, notice: &Notice) -> Debt {
@@ -397,6 +404,11 @@ impl Converge<'_> {
             flow = self.act(notice.to, &notice.action, Why { cause, uncertain, depth: depth + 1 });
             if flow.is_err() {
                 break;
+            }
+            if notice.to_composite() {
+                // It has promised the same in its own name now.
+                self.settle(&self.debts(notice.to));
+                continue;
             }
             let debt = self.debt(index, &notice);
             if debts.contains(&debt) && !self.delayed_too(index, &notice) {
@@ -421,6 +433,16 @@ impl Converge<'_> {
             let settles = debts.iter().filter(|owed| **owed == debt).cloned().collect();
             self.enqueue(notice, &run.entries[index].id, settles, false, uncertain);
         }
+    }
+
+    /// The composites that entry `index` is part of, inner ones first.
+    fn wholes(&self, index: usize) -> Vec<usize> {
+        let mut wholes = Vec::new();
+        for notice in self.run.notices[index].iter().filter(|notice| notice.to_composite()) {
+            wholes.push(notice.to);
+            wholes.extend(self.wholes(notice.to));
+        }
+        wholes
     }
 
     fn ended(&mut self, index: usize, action: &AnyAction, why: Why, started: Instant, outcome: Outcome) {

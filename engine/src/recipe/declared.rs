@@ -245,7 +245,13 @@ impl<R: Resource> Item for Declared<R> {
     }
 
     fn check(&self) -> Vec<Fault> {
-        self.resource.check()
+        let mut faults = self.resource.check();
+        for fault in self.actions.iter().flat_map(|action| self.resource.check_action(*action)) {
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+        }
+        faults
     }
 
     fn actions(&self) -> Vec<AnyAction> {

@@ -42,6 +42,11 @@ pub trait Resource: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What is wrong with asking this action of it, beside what [`Resource::check`] tells: it lacks what the action needs.
+    fn check_action(&self, _: Self::Action) -> Vec<Fault> {
+        Vec::new()
+    }
+
     /// The class of this very one: [`Resource::BATCH`], unless what it says makes it depend on its neighbours.
     fn batch(&self) -> Option<&'static str> {
         Self::BATCH

@@ -18,8 +18,8 @@ pub enum Step {
 /// A change: what differed and what was done about it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Changed {
-    /// What was done once, as `restart`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What was done once, as `restart`. Reports call it `did`: there `event` is what the report tells.
+    #[serde(rename = "did", skip_serializing_if = "Option::is_none")]
     pub event: Option<&'static str>,
     /// Properties that differed.
     pub fields: Vec<Field>,

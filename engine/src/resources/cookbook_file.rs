@@ -7,7 +7,7 @@ pub use super::file::{
 };
 use super::file::{File, State, with_file_properties};
 use crate::{
-    Fault, Result,
+    Error, Fault, Result,
     host::{Op, Probe},
     resource::{Change, Content, Goal, Resource},
 };
@@ -30,6 +30,11 @@ impl CookbookFile {
     }
 }
 
+fn no_source() -> Fault {
+    Fault::new("it has no source")
+        .hint("give the content as its property `source`: `include_bytes!(\"../files/NAME\")`")
+}
+
 impl Resource for CookbookFile {
     const KIND: &'static str = "cookbook_file";
     const BATCH: Option<&'static str> = File::BATCH;
@@ -48,6 +53,13 @@ impl Resource for CookbookFile {
         self.file.check()
     }
 
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        match action {
+            Create | CreateIfMissing | Touch if self.source.is_none() => vec![no_source()],
+            Create | CreateIfMissing | Touch | Delete => Vec::new(),
+        }
+    }
+
     fn is_sensitive(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.secret)
     }
@@ -57,7 +69,10 @@ impl Resource for CookbookFile {
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
-        self.file.goal(action, now, probe, || Ok(self.source.as_ref().map(|source| source.blob.clone())))
+        self.file.goal(action, now, probe, || match &self.source {
+            Some(source) => Ok(Some(source.blob.clone())),
+            None => Err(Error::Faults(vec![no_source()])),
+        })
     }
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
@@ -88,6 +103,9 @@ mod tests {
         assert_eq!(done(&file(), CreateIfMissing, &mut there.clone()), Vec::<String>::new());
         assert_eq!(done(&file(), Delete, &mut there.clone()), ["remove /etc/motd backup 0"]);
         assert_eq!(faults(&CookbookFile::at("motd").source("x")).len(), 1);
+        let bare = CookbookFile::at("/etc/motd");
+        assert_eq!(bare.check_action(Create)[0].message, "it has no source");
+        assert_eq!((bare.check_action(CreateIfMissing).len(), bare.check_action(Delete).len()), (1, 0));
         assert!(!file().is_sensitive() && file().source(Secret::from("canary")).is_sensitive());
     }
 }

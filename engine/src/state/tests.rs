@@ -338,6 +338,71 @@ fn a_notice_is_owed_until_it_is_settled_over_any_number_of_runs() {
     assert_eq!((previous.owed.len(), previous.stopped_at()), (0, None));
 }
 
+/// A composite of two files, whose change restarts a service at the end; and a file after it.
+fn site(r: &mut crate::recipe::Recipe) -> Result<()> {
+    use crate::{
+        recipe::{Composite, Declare as _, Recipe, Timing},
+        resources::prelude::{File, Service, service},
+    };
+    struct Site;
+    impl Composite for Site {
+        const KIND: &'static str = "site";
+        fn name(&self) -> String {
+            "x".to_owned()
+        }
+        fn declare(&self, r: &mut Recipe) -> Result<()> {
+            r.add(File::at("/etc/one").content("1"));
+            r.add(File::at("/etc/two").content("2"));
+            Ok(())
+        }
+    }
+    let site = r.compose(Site)?;
+    r.add(Service::named("named").subscribes(service::Restart, site, Timing::Delayed));
+    r.add(File::at("/etc/three").content("3"));
+    Ok(())
+}
+
+#[test]
+fn what_a_composite_promises_is_owed_from_its_first_part_on() {
+    use crate::{
+        compile_function,
+        converge::Context,
+        facts::Facts,
+        node::{Attributes, Node},
+    };
+    let place = Place::new();
+    let mut fake = machine();
+    let run = {
+        let pretend = fake.clone();
+        let node = Node::new("test", None, Attributes::default(), Facts::new(&pretend));
+        compile_function(&node, "test::site", site).unwrap()
+    };
+    let mut recorder = place.begin();
+    let mut ledger = recorder.clone();
+    let counter = recorder.clone();
+    let mut journal = Journal::new(&mut fake, &mut recorder);
+    let context = Context { ledger: &mut ledger, listen: &mut |_| {}, owed: Vec::new(), stop: &|| None };
+    let summary = run.converge(&mut journal, context).unwrap();
+    let name = counter.run().unwrap();
+    let bytes = std::fs::read(place.journal(&name)).unwrap();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let line_end = |needle: &str| {
+        let at = text.find(needle).unwrap();
+        at + text[at..].find('\n').unwrap() + 1
+    };
+    let first = line_end(r#"{"line":"op","number":1"#);
+    let settled = text.rfind(r#"{"line":"settle""#).unwrap();
+    let settled = settled + text[settled..].find('\n').unwrap() + 1;
+    for length in line_end("")..=bytes.len() {
+        let owed = Record::read(&name, &bytes[..length]).unwrap().owed;
+        let expected = length >= first && length < settled;
+        assert_eq!(owed.contains(&debt("site[x]")), expected, "cut at {length} of {}: {text}", bytes.len());
+        assert!(owed.len() <= 1, "{owed:?}");
+    }
+    counter.finish(Ok(&summary), machine().now()).unwrap();
+    assert_eq!(place.state.previous().unwrap().owed, []);
+}
+
 #[test]
 fn a_batch_that_fails_and_is_repeated_owes_no_more_than_it_settles() {
     let (place, mut fake) = (Place::new(), machine());

@@ -98,14 +98,20 @@ impl State {
             UndoPlan { run: record.name.clone(), items: Vec::new(), conflicts: Vec::new(), services: Vec::new() };
         let mut checked = BTreeSet::new();
         let mut removed = BTreeSet::new();
+        // Trees that the run itself removed later on: what is missing in them is no work of others.
+        let mut trees: Vec<&Path> = Vec::new();
         for operation in left.into_iter().rev() {
             if !Self::happened(operation, probe)? {
                 continue;
             }
             for expected in expected(operation) {
-                if checked.insert(expected.path.clone()) {
+                let gone = trees.iter().any(|tree| expected.path.starts_with(tree));
+                if checked.insert(expected.path.clone()) && !gone {
                     plan.conflicts.extend(conflict(&expected, operation, probe)?);
                 }
+            }
+            if let Op::Remove { path, recursive: true, .. } = &operation.does {
+                trees.push(path);
             }
             let way_back = operation.way_back();
             for op in &way_back.operations {

@@ -1,0 +1,215 @@
+//! converge, plan, check, inspect, facts, history, show, undo, explain, completions, man.
+use serde_json::json;
+
+use crate::kitchen::Kitchen;
+
+fn dinner() -> Kitchen {
+    let place = Kitchen::with(json!({
+        "run_list": ["kitchen"],
+        "kitchen": {
+            "directories": [{"path": "ROOT/srv/menu", "mode": "0750"}],
+            "files": [
+                {"path": "ROOT/srv/menu/today", "content": "soup\n", "mode": "0640", "notifies": [{"execute": "serve"}]},
+                {"path": "ROOT/srv/old", "content": "new\n"},
+                {"path": "ROOT/srv/stale", "action": ["delete"]}
+            ],
+            "links": [{"path": "ROOT/srv/link", "to": "menu/today"}],
+            "execute": [
+                {"name": "serve", "command": "echo served >> ROOT/srv/log", "action": ["nothing"]},
+                {"name": "wash", "command": "touch ROOT/srv/clean", "creates": "ROOT/srv/clean"}
+            ]
+        }
+    }));
+    place.write("srv/old", "old\n");
+    place.write("srv/stale", "stale\n");
+    place
+}
+
+#[test]
+fn a_plan_says_what_a_run_then_does_and_leaves_no_trace() {
+    let place = dinner();
+    let before = place.tree();
+    let plan = place.plan().code(0);
+    assert_eq!(place.tree(), before, "not even a state directory");
+    insta::assert_snapshot!("plan", plan.whole());
+    let done = place.converge().code(0);
+    insta::assert_snapshot!("converge", done.whole());
+    assert_eq!(place.text("srv/log").as_deref(), Some("served\n"));
+    assert_eq!(place.text("srv/link").as_deref(), Some("soup\n"));
+    assert_eq!(place.text("srv/old").as_deref(), Some("new\n"));
+    assert_eq!((place.text("srv/stale"), place.text("srv/clean").as_deref()), (None, Some("")));
+}
+
+#[test]
+fn the_second_run_changes_nothing() {
+    let place = dinner();
+    place.converge().code(0);
+    let before = place.tree();
+    let again = place.converge().code(0);
+    assert_eq!(again.whole(), "exit 0\n--- stdout\nconverged in TIME: 0 changed, 6 up to date, 0 skipped\n");
+    let mut after = place.tree();
+    assert!(after.remove(&place.path("state/history")).is_some());
+    assert_eq!(after, before, "but for a line of history");
+    let plan = place.plan().code(0);
+    assert_eq!(plan.stdout, "plan: 0 to add, 0 to change, 0 to remove; 6 up to date, 0 skipped\n");
+}
+
+#[test]
+fn drift_is_found_by_a_plan_and_repaired_alone() {
+    let place = dinner();
+    place.converge().code(0);
+    place.write("srv/menu/today", "burnt\n");
+    insta::assert_snapshot!("drift_plan", place.plan().code(0).whole());
+    insta::assert_snapshot!("drift_converge", place.converge().code(0).whole());
+    assert_eq!(place.text("srv/log").as_deref(), Some("served\nserved\n"));
+}
+
+#[test]
+fn detailed_exit_codes_tell_whether_there_is_something_to_do() {
+    let place = dinner();
+    place.here(&["plan", "--detailed-exitcode"]).code(2);
+    place.here(&["converge", "--detailed-exitcode"]).code(2);
+    place.here(&["plan", "--detailed-exitcode"]).code(0);
+    place.here(&["converge", "--detailed-exitcode"]).code(0);
+}
+
+#[test]
+fn a_failing_command_ends_the_run_and_owed_notices_still_run() {
+    let place = Kitchen::with(json!({
+        "run_list": ["kitchen::notices", "kitchen::fail", "kitchen::files"],
+        "kitchen": {
+            "notices": [{"file": "ROOT/srv/a", "content": "a\n", "run": "echo told > ROOT/srv/told"}],
+            "files": [{"path": "ROOT/srv/never", "content": "x"}],
+            "fail": "the soup is burnt"
+        }
+    }));
+    if !crate::kitchen::is_root(&place) {
+        return;
+    }
+    let ran = place.converge().code(1);
+    insta::assert_snapshot!("failure", ran.whole());
+    assert_eq!(place.text("srv/told").as_deref(), Some("told\n"));
+    assert_eq!(place.text("srv/never"), None);
+}
+
+#[test]
+fn check_compiles_and_inspect_shows_the_node() {
+    let place = dinner();
+    let before = place.tree();
+    let ran = place.here(&["check"]);
+    assert_eq!(ran.whole(), "exit 0\n--- stdout\nno fault found: 2 recipes, 7 resources\n");
+    let node = place.here(&["inspect", "--format", "json", "-N", "stove"]).code(0).json();
+    assert_eq!(node["schema_version"], 1);
+    assert_eq!(node["name"], "stove");
+    assert_eq!(node["recipes"], json!(["kitchen::default", "kitchen::dish"]));
+    assert_eq!(node["run_list"], json!(["recipe[kitchen]"]));
+    assert_eq!(node["attributes"]["kitchen"]["links"][0]["to"], "menu/today");
+    let ids: Vec<_> = node["resources"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let root = "ROOT";
+    assert_eq!(
+        ids,
+        [
+            format!("directory[{root}/srv/menu]"),
+            format!("file[{root}/srv/menu/today]"),
+            format!("file[{root}/srv/old]"),
+            format!("file[{root}/srv/stale]"),
+            format!("link[{root}/srv/link]"),
+            "execute[serve]".to_owned(),
+            "execute[wash]".to_owned(),
+        ]
+    );
+    assert_eq!(place.tree(), before);
+}
+
+#[test]
+fn runs_are_listed_shown_and_taken_back() {
+    let place = dinner();
+    let before = place.tree();
+    place.converge().code(0);
+    place.converge().code(0);
+    let state = ["--state-dir", "ROOT/state"];
+    let with = |words: &[&'static str]| -> Vec<&str> { words.iter().chain(&state).copied().collect() };
+    insta::assert_snapshot!("history", place.call(&with(&["history"])).code(0).whole());
+    insta::assert_snapshot!("show", place.call(&with(&["show", "1"])).code(0).whole().replace(&program(), "kitchen"));
+    insta::assert_snapshot!("undo_dry_run", place.call(&with(&["undo", "1", "--dry-run"])).code(0).whole());
+    place.call(&with(&["undo", "1"])).code(0);
+    let mut after = place.tree();
+    after.retain(|path, _| !path.starts_with(place.path("state")));
+    for made_by_commands in ["srv/log", "srv/clean"] {
+        assert!(after.remove(&place.path(made_by_commands)).is_some());
+    }
+    assert_eq!(after, before);
+    let unknown = place.call(&with(&["show", "77"]));
+    assert_eq!((unknown.code, unknown.stderr.starts_with("error: there is no run `77`")), (Some(1), true));
+}
+
+fn program() -> String {
+    crate::kitchen::program().display().to_string()
+}
+
+#[test]
+fn undo_refuses_what_was_changed_since_unless_forced() {
+    let place = dinner();
+    place.converge().code(0);
+    place.write("srv/old", "mine\n");
+    let state = ["--state-dir", "ROOT/state"];
+    let refused = place.call(&[&["undo", "last"], &state[..]].concat());
+    assert_ne!(refused.code, Some(0), "{}", refused.whole());
+    assert!(refused.stderr.contains("`ROOT/srv/old` was changed since"), "{}", refused.whole());
+    assert_eq!(place.text("srv/old").as_deref(), Some("mine\n"));
+    place.call(&[&["undo", "last", "--force"], &state[..]].concat()).code(0);
+    assert_eq!(place.text("srv/old").as_deref(), Some("old\n"));
+}
+
+#[test]
+fn facts_are_json_and_can_be_asked_one_by_one() {
+    let place = Kitchen::with(json!({}));
+    let all = place.call(&["facts"]).code(0).json();
+    for name in ["platform", "platform_family", "platform_version", "hostname", "kernel", "memory", "cpu"] {
+        assert!(!all[name].is_null(), "{name}: {all}");
+    }
+    let one = place.call(&["facts", "kernel.name"]).code(0);
+    assert_eq!(one.json(), json!({"kernel.name": "Linux"}));
+    let unknown = place.call(&["facts", "platfrom"]);
+    assert_ne!(unknown.code, Some(0));
+    assert!(unknown.stderr.contains("did you mean `platform`"), "{}", unknown.whole());
+}
+
+#[test]
+fn every_kind_is_explained() {
+    let place = Kitchen::with(json!({}));
+    insta::assert_snapshot!("explain_link", place.call(&["explain", "link"]).code(0).whole());
+    let all = place.call(&["explain"]).code(0);
+    for kind in brasa::recipe::kinds() {
+        assert!(all.stdout.contains(kind.name), "{}", kind.name);
+        let one = place.call(&["explain", kind.name]).code(0);
+        assert!(one.stdout.contains(kind.example), "{}", kind.name);
+    }
+    let unknown = place.call(&["explain", "serivce"]);
+    assert_ne!(unknown.code, Some(0));
+    assert!(unknown.stderr.contains("did you mean `service`?"), "{}", unknown.whole());
+}
+
+#[test]
+fn completions_and_manual_pages_are_printed() {
+    let place = Kitchen::with(json!({}));
+    for shell in ["bash", "zsh", "fish"] {
+        let script = place.call(&["completions", shell]).code(0).stdout;
+        assert!(script.contains("converge") && script.contains("brasa"), "{shell}");
+    }
+    assert!(place.call(&["man"]).code(0).stdout.contains(".TH brasa"));
+    place.call(&["man", "--out", "ROOT/man"]).code(0);
+    assert!(place.text("man/brasa-converge.1").unwrap().contains(".TH brasa-converge"));
+}
+
+#[test]
+fn a_wrong_command_line_is_64() {
+    let place = Kitchen::with(json!({}));
+    for words in [&["convrege"][..], &["converge", "--nonsense"], &["show"], &[], &["converge", "--format", "xml"]] {
+        let ran = place.call(words).code(64);
+        assert_eq!(ran.stdout, "", "{words:?}");
+    }
+    assert!(place.call(&["convrege"]).stderr.contains("converge"));
+    assert!(place.call(&["--help"]).code(0).stdout.contains("Exit codes:"));
+    assert!(place.call(&["--version"]).code(0).stdout.starts_with("brasa "));
+}

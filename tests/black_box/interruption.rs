@@ -1,0 +1,105 @@
+//! Locks, signals, and runs that are cut off.
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::kitchen::Kitchen;
+
+fn signal(name: &str, id: u32) {
+    assert!(Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status().unwrap().success());
+}
+
+/// A file that owes a restart, a command that takes its time, and a file behind it.
+fn slow(command: &str) -> Value {
+    json!({
+        "run_list": ["kitchen"],
+        "kitchen": {
+            "files": [{"path": "ROOT/srv/one", "content": "1\n", "notifies": [{"execute": "restart"}]}],
+            "execute": [
+                {"name": "restart", "command": "echo restarted >> ROOT/srv/log", "action": ["nothing"]},
+                {"name": "slow", "command": command, "creates": "ROOT/srv/done"}
+            ],
+            "dish": {"directory": "ROOT/srv", "content": "x", "run": "true"}
+        }
+    })
+}
+
+const WAITS: &str = "touch ROOT/srv/started; while [ ! -e ROOT/srv/go ]; do sleep 0.05; done; touch ROOT/srv/done";
+
+#[test]
+fn one_run_at_a_time() {
+    let place = Kitchen::with(slow(WAITS));
+    let first = place.start(&["converge"]);
+    place.await_file("srv/started");
+    let second = place.here(&["converge", "--run-lock-timeout", "0"]).code(75);
+    assert!(second.stderr.contains(&first.id().to_string()), "the holder is named: {}", second.whole());
+    place.plan().code(0);
+    place.write("srv/go", "");
+    place.wait(first).code(0);
+    place.here(&["converge", "--run-lock-timeout", "0"]).code(0);
+}
+
+#[test]
+fn a_signal_stops_before_the_next_resource_and_owed_notices_run() {
+    let place = Kitchen::with(slow(WAITS));
+    for (name, code) in [("TERM", 143), ("INT", 130)] {
+        let run = place.start(&["converge"]);
+        place.await_file("srv/started");
+        signal(name, run.id());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        place.write("srv/go", "");
+        let ran = place.wait(run).code(code);
+        assert_eq!(place.text("srv/main"), None, "{}", ran.whole());
+        assert_eq!(place.text("srv/log").as_deref(), Some("restarted\n"), "{}", ran.whole());
+        for made in ["srv/started", "srv/go", "srv/done", "srv/log", "srv/one"] {
+            std::fs::remove_file(place.path(made)).unwrap_or_default();
+        }
+    }
+    place.write("srv/go", "");
+    let ran = place.converge().code(0);
+    assert_eq!(place.text("srv/main").as_deref(), Some("x"), "{}", ran.whole());
+}
+
+#[test]
+fn after_a_kill_the_next_run_says_where_it_stopped_and_runs_what_is_owed() {
+    let place = Kitchen::with(slow(WAITS));
+    let run = place.start(&["converge"]);
+    place.await_file("srv/started");
+    signal("KILL", run.id());
+    assert_eq!(place.wait(run).code, None);
+    assert_eq!(place.text("srv/log"), None);
+    place.write("srv/go", "");
+    let plan = place.plan().code(0);
+    assert!(plan.whole().contains("run RUN was cut off at execute[slow] (run)"), "{}", plan.whole());
+    let next = place.converge().code(0);
+    assert!(next.whole().contains("was cut off at execute[slow] (run)"), "{}", next.whole());
+    assert!(next.stdout.contains("execute[restart] run"), "{}", next.whole());
+    assert_eq!(place.text("srv/log").as_deref(), Some("restarted\n"));
+    let last = place.converge().code(0);
+    assert_eq!(last.stdout, "converged in TIME: 0 changed, 4 up to date, 0 skipped\n", "{}", last.whole());
+    assert_eq!(last.stderr, "");
+    assert_eq!(place.text("srv/log").as_deref(), Some("restarted\n"));
+}
+
+#[test]
+fn what_a_custom_resource_owes_survives_a_kill_between_its_parts() {
+    let place = Kitchen::with(json!({
+        "run_list": ["kitchen::dish"],
+        "kitchen": {"dish": {
+            "directory": "ROOT/srv",
+            "content": "x",
+            "between": "touch ROOT/srv/started; [ -e ROOT/srv/go ] || sleep 60",
+            "run": "echo served >> ROOT/srv/log"
+        }}
+    }));
+    if !crate::kitchen::is_root(&place) {
+        return;
+    }
+    let run = place.start(&["converge"]);
+    place.await_file("srv/started");
+    signal("KILL", run.id());
+    assert_eq!(place.wait(run).code, None);
+    place.write("srv/go", "");
+    place.converge().code(0);
+    assert_eq!(place.text("srv/log").as_deref(), Some("served\n"));
+}

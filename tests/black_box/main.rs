@@ -1,0 +1,10 @@
+//! The program as its users meet it: whole runs of the binary in directories of its own, without a network.
+#![allow(clippy::disallowed_methods, reason = "tests may touch the machine")]
+
+mod bad_input;
+mod chef_solo;
+mod commands;
+mod formats;
+mod interruption;
+mod kitchen;
+mod secrets;
