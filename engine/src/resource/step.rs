@@ -18,8 +18,8 @@ pub enum Step {
 /// A change: what differed and what was done about it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Changed {
-    /// What was done once, as `restart`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What was done once, as `restart`. Serialized as `once`: an event is a line of the report.
+    #[serde(rename = "once", skip_serializing_if = "Option::is_none")]
     pub event: Option<&'static str>,
     /// Properties that differed.
     pub fields: Vec<Field>,
