@@ -32,8 +32,8 @@ impl AttributeSet for Greeting {
 }
 
 #[derive(Serialize)]
-struct Site<'a> {
-    name: &'a str,
+struct Site {
+    name: String,
     port: u16,
 }
 
@@ -47,9 +47,9 @@ fn default(r: &mut Recipe) -> Result<()> {
     r.add(Package::named("nginx"));
     r.add(Directory::at("/srv/site").mode(0o755));
     r.add(File::at("/srv/site/index.html").content(greeting.text).mode(0o644));
-    let site = Site { name: r.node().name(), port: greeting.port };
+    let site = Site { name: r.node().name().to_owned(), port: greeting.port };
     let site = Template::render("/etc/nginx/conf.d/site.conf", &SITE, site)?.mode(0o644);
-    let site = r.add(site.verify("nginx -t -c /etc/nginx/nginx.conf"));
+    let site = r.add(site);
     r.add(Service::named("nginx").action([service::Enable, service::Start]).subscribes(service::Reload, site, Delayed));
     Ok(())
 }
