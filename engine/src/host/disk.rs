@@ -99,11 +99,14 @@ pub fn create_private_dirs(path: &Path) -> Result<()> {
 /// # Errors
 /// What the system refused; the old file is untouched then.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let temporary = directory.join(format!(".{name}.{}", std::process::id()));
+    let directory = match path.parent() {
+        Some(directory) if directory == Path::new("") => Path::new("."),
+        directory => directory.unwrap_or(Path::new("/")),
+    };
+    // A name that nobody can have taken, so that nobody can have put a link there.
+    let temporary = directory.join(super::real::files::temporary_name(path.file_name().unwrap_or_default()));
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;

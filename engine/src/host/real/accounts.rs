@@ -1,7 +1,9 @@
 //! Accounts: read natively from the files of `/etc`, changed by shadow's own tools.
 use std::{
+    cell::RefCell,
     collections::HashMap,
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -22,6 +24,8 @@ pub struct Accounts {
     group_names: HashMap<u32, String>,
     /// Whether names may be known to somebody else than these files: LDAP, sssd, extrausers.
     network: bool,
+    /// What the name service answered, for each database and name: `None` where it knows none.
+    answers: RefCell<HashMap<(&'static str, String), Option<String>>>,
 }
 
 impl Accounts {
@@ -32,8 +36,11 @@ impl Accounts {
     pub fn read(root: &Path) -> Result<Self> {
         let passwd = text(&root.join("etc/passwd"))?;
         let group = text(&root.join("etc/group"))?;
-        let shadow = fs::read_to_string(root.join("etc/shadow")).unwrap_or_default();
-        let switch = fs::read_to_string(root.join("etc/nsswitch.conf")).unwrap_or_default();
+        let shadow = match text(&root.join("etc/shadow")) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => String::new(),
+            shadow => shadow?,
+        };
+        let switch = text(&root.join("etc/nsswitch.conf"))?;
         Ok(Self::parse(&passwd, &group, &shadow, &switch))
     }
 
@@ -50,7 +57,7 @@ impl Accounts {
             .collect();
         let users: Vec<User> = passwd.lines().filter_map(|line| parse_user(line, &group_names, &passwords)).collect();
         let user_names = users.iter().rev().filter_map(|user| Some((user.uid?, user.name.clone()))).collect();
-        Self { users, groups, user_names, group_names, network: network(switch) }
+        Self { users, groups, user_names, group_names, network: network(switch), answers: RefCell::default() }
     }
 
     /// An account by name, or by number as text.
@@ -58,13 +65,19 @@ impl Accounts {
     /// # Errors
     /// When `getent` has to be asked and cannot be.
     pub fn user(&self, name: &str) -> Result<Option<User>> {
-        let number: Option<u32> = name.parse().ok();
-        let known = |user: &&User| user.name == name || number.is_some() && user.uid == number;
-        if let Some(user) = self.users.iter().find(known) {
+        let named = self.users.iter().find(|user| user.name == name);
+        // Names of digits alone are names first, as for chown(1).
+        let number = || name.parse().ok().and_then(|uid| self.users.iter().find(|user| user.uid == Some(uid)));
+        if let Some(user) = named.or_else(number) {
             return Ok(Some(user.clone()));
         }
         let Some(line) = self.getent("passwd", name)? else { return Ok(None) };
-        Ok(parse_user(&line, &self.group_names, &HashMap::new()))
+        let Some(mut user) = parse_user(&line, &self.group_names, &HashMap::new()) else { return Ok(None) };
+        // The group may be as unknown to the files as the user.
+        if let Some(gid) = user.group.as_deref().and_then(|group| group.parse().ok()) {
+            user.group = Some(self.group_name(gid)?);
+        }
+        Ok(Some(user))
     }
 
     /// A group by name, or by number as text.
@@ -72,24 +85,40 @@ impl Accounts {
     /// # Errors
     /// When `getent` has to be asked and cannot be.
     pub fn group(&self, name: &str) -> Result<Option<Group>> {
-        let number: Option<u32> = name.parse().ok();
-        let known = |group: &&Group| group.name == name || number.is_some() && group.gid == number;
-        if let Some(group) = self.groups.iter().find(known) {
+        let named = self.groups.iter().find(|group| group.name == name);
+        let number = || name.parse().ok().and_then(|gid| self.groups.iter().find(|group| group.gid == Some(gid)));
+        if let Some(group) = named.or_else(number) {
             return Ok(Some(group.clone()));
         }
         Ok(self.getent("group", name)?.as_deref().and_then(parse_group))
     }
 
     /// The name of an owner's number, or the number itself where no account has it.
-    #[must_use]
-    pub fn user_name(&self, uid: u32) -> String {
-        self.user_names.get(&uid).cloned().unwrap_or_else(|| uid.to_string())
+    ///
+    /// # Errors
+    /// When `getent` has to be asked and cannot be.
+    pub fn user_name(&self, uid: u32) -> Result<String> {
+        match self.user_names.get(&uid) {
+            Some(name) => Ok(name.clone()),
+            None => self.name_of("passwd", uid),
+        }
     }
 
     /// The name of a group's number, or the number itself where no group has it.
-    #[must_use]
-    pub fn group_name(&self, gid: u32) -> String {
-        self.group_names.get(&gid).cloned().unwrap_or_else(|| gid.to_string())
+    ///
+    /// # Errors
+    /// When `getent` has to be asked and cannot be.
+    pub fn group_name(&self, gid: u32) -> Result<String> {
+        match self.group_names.get(&gid) {
+            Some(name) => Ok(name.clone()),
+            None => self.name_of("group", gid),
+        }
+    }
+
+    fn name_of(&self, database: &'static str, number: u32) -> Result<String> {
+        let line = self.getent(database, &number.to_string())?;
+        let name = line.as_deref().and_then(|line| line.split(':').next()).filter(|name| !name.is_empty());
+        Ok(name.map_or_else(|| number.to_string(), str::to_owned))
     }
 
     /// The number of an owner given by name or number.
@@ -115,15 +144,24 @@ impl Accounts {
     }
 
     /// Asks the name service for what the files do not have. A static binary has no name service of its own, so `getent`
-    /// is asked, and only where a source beside the files is configured.
-    fn getent(&self, database: &str, name: &str) -> Result<Option<String>> {
-        if !self.network {
+    /// is asked, once for each name, and only where a source beside the files is configured.
+    fn getent(&self, database: &'static str, name: &str) -> Result<Option<String>> {
+        // No account is named like an option.
+        if !self.network || name.starts_with('-') {
             return Ok(None);
+        }
+        let question = (database, name.to_owned());
+        if let Some(known) = self.answers.borrow().get(&question) {
+            return Ok(known.clone());
         }
         let mut command = Command::new(["getent", database, name]);
         command.timeout = Seconds(10);
-        let answer = run(&command)?;
-        Ok((answer.code == 0).then(|| answer.stdout.lines().next().unwrap_or_default().to_owned()))
+        // 2: the name is not known. Source: getent(1).
+        command.returns = vec![0, 2];
+        let answer = check(&command, run(&command)?)?;
+        let line = (answer.code == 0).then(|| answer.stdout.lines().next().unwrap_or_default().to_owned());
+        self.answers.borrow_mut().insert(question, line.clone());
+        Ok(line)
     }
 }
 
@@ -131,7 +169,7 @@ fn text(path: &Path) -> Result<String> {
     match fs::read(path) {
         // Comment fields may hold any bytes.
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::io("read", path)(error)),
     }
 }
@@ -185,19 +223,28 @@ fn network(switch: &str) -> bool {
 /// What the tools said; a lock of somebody else that is not let go.
 pub fn perform(change: &AccountChange) -> Result<()> {
     match change {
+        AccountChange::CreateUser { user, .. } => judge_password(user)?,
+        AccountChange::ModifyUser { from, to, .. } if password_differs(from, to) => judge_password(to)?,
+        AccountChange::ModifyUser { .. }
+        | AccountChange::RemoveUser { .. }
+        | AccountChange::CreateGroup { .. }
+        | AccountChange::ModifyGroup { .. }
+        | AccountChange::RemoveGroup { .. } => {}
+    }
+    match change {
         AccountChange::CreateUser { user, system, manage_home } => create_user(user, *system, *manage_home),
         AccountChange::ModifyUser { from, to, manage_home } => modify_user(from, to, *manage_home),
         AccountChange::RemoveUser { user, manage_home } => {
             let mut argv = vec!["userdel".to_owned()];
             argv.extend(manage_home.then(|| "--remove".to_owned()));
-            argv.push(user.name.clone());
+            argv.extend(["--".to_owned(), user.name.clone()]);
             tool(argv, None)
         }
         AccountChange::CreateGroup { group, system } => {
             let mut argv = vec!["groupadd".to_owned()];
             argv.extend(system.then(|| "--system".to_owned()));
             argv.extend(group.gid.iter().flat_map(|gid| ["--gid".to_owned(), gid.to_string()]));
-            argv.push(group.name.clone());
+            argv.extend(["--".to_owned(), group.name.clone()]);
             tool(argv, None)?;
             if group.members.is_empty() { Ok(()) } else { members(group) }
         }
@@ -205,16 +252,16 @@ pub fn perform(change: &AccountChange) -> Result<()> {
             if let Some(gid) = to.gid
                 && to.gid != from.gid
             {
-                tool(vec!["groupmod".to_owned(), "--gid".to_owned(), gid.to_string(), to.name.clone()], None)?;
+                tool(["groupmod", "--gid", &gid.to_string(), "--", &to.name].map(str::to_owned).to_vec(), None)?;
             }
             if from.members == to.members { Ok(()) } else { members(to) }
         }
-        AccountChange::RemoveGroup { group } => tool(vec!["groupdel".to_owned(), group.name.clone()], None),
+        AccountChange::RemoveGroup { group } => tool(["groupdel", "--", &group.name].map(str::to_owned).to_vec(), None),
     }
 }
 
 fn members(group: &Group) -> Result<()> {
-    tool(vec!["gpasswd".to_owned(), "-M".to_owned(), group.members.join(","), group.name.clone()], None)
+    tool(["gpasswd", "-M", &group.members.join(","), "--", &group.name].map(str::to_owned).to_vec(), None)
 }
 
 fn create_user(user: &User, system: bool, manage_home: bool) -> Result<()> {
@@ -236,7 +283,7 @@ fn create_user(user: &User, system: bool, manage_home: bool) -> Result<()> {
     if let Some(shell) = &user.shell {
         argv.extend(["--shell".to_owned(), shell.display().to_string()]);
     }
-    argv.push(user.name.clone());
+    argv.extend(["--".to_owned(), user.name.clone()]);
     tool(argv, None)?;
     password(user)
 }
@@ -268,17 +315,38 @@ fn modify_user(from: &User, to: &User, manage_home: bool) -> Result<()> {
         argv.extend(["--shell".to_owned(), shell.display().to_string()]);
     }
     if argv.len() > 1 {
-        argv.push(to.name.clone());
+        argv.extend(["--".to_owned(), to.name.clone()]);
         tool(argv, None)?;
     }
-    if to.password != from.password || to.locked != from.locked { password(to) } else { Ok(()) }
+    if password_differs(from, to) { password(to) } else { Ok(()) }
+}
+
+fn password_differs(from: &User, to: &User) -> bool {
+    to.password != from.password || to.locked != from.locked
+}
+
+/// Refuses, before anything is done, what would open an account to everybody or change another one.
+fn judge_password(user: &User) -> Result<()> {
+    let Some(hash) = &user.password else { return Ok(()) };
+    if hash.size() == 0 && !user.locked {
+        return Err(Error::failed(format!(
+            "`{}` has no password: unlocked, anybody could log in as this user",
+            user.name
+        ))
+        .hint("give it a `password` (a hash); keys for ssh work while the password is locked"));
+    }
+    // chpasswd reads a line for each account.
+    if hash.bytes().is_some_and(|hash| hash.iter().any(|byte| matches!(byte, b':' | b'\n' | 0))) {
+        return Err(Error::failed(format!("the password hash of `{}` holds a `:` or a line break", user.name)));
+    }
+    Ok(())
 }
 
 /// Sets the hash, with its lock mark; by standard input, where no `ps` shows it.
 fn password(user: &User) -> Result<()> {
     let Some(hash) = &user.password else {
         return if user.locked {
-            tool(vec!["usermod".into(), "--lock".into(), user.name.clone()], None)
+            tool(["usermod", "--lock", "--", &user.name].map(str::to_owned).to_vec(), None)
         } else {
             Ok(())
         };
@@ -312,8 +380,11 @@ fn tool(argv: Vec<String>, stdin: Option<Vec<u8>>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Accounts, network};
-    use crate::values::Blob;
+    use super::{Accounts, network, perform};
+    use crate::{
+        host::{AccountChange, User},
+        values::Blob,
+    };
 
     const PASSWD: &str =
         "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000:Alice \u{e9},,,:/home/alice:/bin/sh\n+::::::\nbroken\n";
@@ -329,7 +400,7 @@ mod tests {
         assert_eq!(accounts.user("1000").unwrap(), Some(alice));
         assert_eq!(accounts.user("nobody-here").unwrap(), None);
         assert_eq!(accounts.group("adm").unwrap().unwrap().members, ["alice", "zoe"]);
-        assert_eq!((accounts.user_name(0), accounts.user_name(77)), ("root".to_owned(), "77".to_owned()));
+        assert_eq!((accounts.user_name(0).unwrap(), accounts.user_name(77).unwrap()), ("root".into(), "77".into()));
         assert!(accounts.uid("ghost").unwrap_err().to_string().contains("user `ghost` does not exist"));
         assert_eq!(accounts.uid("77").unwrap(), 77);
     }
@@ -339,5 +410,49 @@ mod tests {
         assert!(!network("passwd: files systemd\ngroup: files [SUCCESS=merge] systemd\nhosts: files dns\n"));
         assert!(network("passwd: files sss\n"));
         assert!(network("group: files ldap # comment\n"));
+    }
+
+    #[test]
+    fn the_name_service_is_asked_once_and_for_numbers_too() {
+        // The files know nobody here, so that the machine's own `getent` has to answer; it knows root everywhere.
+        let accounts = Accounts::parse("", "", "", "passwd: files sss\n");
+        assert_eq!(accounts.user_name(0).unwrap(), "root");
+        assert_eq!(accounts.user("root").unwrap().unwrap().group.as_deref(), Some("root"));
+        assert_eq!(accounts.user("no-such-user-here").unwrap(), None);
+        assert_eq!(accounts.group_name(4_000_000_000).unwrap(), "4000000000");
+        let known = accounts.answers.borrow();
+        assert_eq!(known[&("passwd", "no-such-user-here".to_owned())], None);
+        assert_eq!(known.len(), 5, "{known:?}");
+    }
+
+    #[test]
+    fn a_name_of_digits_is_a_name_first() {
+        let passwd = "one:x:1000:0::/:/bin/sh\n1000:x:7:0::/:/bin/sh\n";
+        let accounts = Accounts::parse(passwd, "", "", "");
+        assert_eq!(accounts.uid("1000").unwrap(), 7);
+    }
+
+    #[test]
+    fn what_would_open_an_account_is_refused_before_anything_is_done() {
+        let user = |hash: &str, locked| User {
+            name: "no-such-user-here".to_owned(),
+            uid: None,
+            group: None,
+            comment: String::new(),
+            home: None,
+            shell: None,
+            password: Some(Blob::from(hash)),
+            locked,
+        };
+        let from = user("", true);
+        for (hash, why) in [
+            ("", "`no-such-user-here` has no password: unlocked, anybody could log in as this user"),
+            ("x\nroot:", "the password hash of `no-such-user-here` holds a `:` or a line break"),
+        ] {
+            let change = AccountChange::ModifyUser { from: from.clone(), to: user(hash, false), manage_home: false };
+            assert_eq!(perform(&change).unwrap_err().to_string(), why);
+            let change = AccountChange::CreateUser { user: user(hash, false), system: false, manage_home: false };
+            assert_eq!(perform(&change).unwrap_err().to_string(), why);
+        }
     }
 }

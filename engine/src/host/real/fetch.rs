@@ -1,7 +1,9 @@
 //! Downloads: streamed into brasa's cache, asked for again only when the server says that they changed.
 use std::{
+    ffi::OsString,
     fs::{self, File},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, Write},
+    os::unix::{ffi::OsStringExt, fs::OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -44,30 +46,60 @@ struct Memory {
 /// # Errors
 /// An address of another kind, a server that cannot be reached or refuses, another checksum than the one asked for.
 pub fn fetch(request: &Request, cache: &Path) -> Result<Fetched> {
+    let shown = shown(&request.url);
     let (scheme, rest) = request.url.split_once(':').unwrap_or_default();
     let fetched = match scheme {
-        "http" | "https" => over_http(request, cache)?,
-        "file" => from_file(Path::new(rest.strip_prefix("//").unwrap_or(rest)))?,
-        _ => {
-            return Err(Error::failed(format!(
-                "cannot download `{}`: it is no http, https or file address",
-                request.url
-            )));
-        }
+        "http" | "https" => over_http(request, &shown, cache)?,
+        "file" => from_file(&file_path(rest))?,
+        _ => return Err(Error::failed(format!("cannot download `{shown}`: it is no http, https or file address"))),
     };
     match request.checksum {
-        Some(wanted) if fetched.content.digest() != wanted => Err(Error::failed(format!(
-            "what `{}` gave has another checksum: expected {wanted}, got {}",
-            request.url,
-            fetched.content.digest()
-        ))
-        .hint("the file at that address has changed, or somebody changed it on the way; nothing was put in place")),
+        Some(wanted) if fetched.content.digest() != wanted => {
+            // It may have been damaged on the way: to be told "not modified" next time would keep the damage.
+            disk::remove(&place_of(request, cache).with_extension("json"))?;
+            Err(Error::failed(format!(
+                "what `{shown}` gave has another checksum: expected {wanted}, got {}",
+                fetched.content.digest()
+            ))
+            .hint("the file at that address has changed, or somebody changed it on the way; nothing was put in place"))
+        }
         Some(_) | None => Ok(fetched),
     }
 }
 
+/// An address as it may be shown and kept: without the password that it may hold.
+fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rfind('@') {
+        Some(at) => format!("{scheme}://(sensitive){}", &rest[at..]),
+        None => url.to_owned(),
+    }
+}
+
+/// The path of a file address. Source: RFC 8089.
+fn file_path(rest: &str) -> PathBuf {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let path = path.strip_prefix("localhost").filter(|path| path.starts_with('/')).unwrap_or(path).as_bytes();
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut at = 0;
+    while let Some(byte) = path.get(at) {
+        let digits =
+            path.get(at + 1..at + 3).filter(|digits| *byte == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let escaped = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(escaped.unwrap_or(*byte));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    OsString::from_vec(bytes).into()
+}
+
 fn from_file(path: &Path) -> Result<Fetched> {
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    // A named pipe would be waited for, and a device like /dev/zero has no end.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut file = File::options().read(true).custom_flags(flags).open(path).map_err(Error::io("read", path))?;
+    if !file.metadata().map_err(Error::io("look at", path))?.is_file() {
+        return Err(Error::failed(format!("`{}` is not a regular file", path.display())));
+    }
     Ok(Fetched { content: blob(&mut file, path)?, not_modified: false })
 }
 
@@ -76,18 +108,36 @@ fn blob(file: &mut File, path: &Path) -> Result<Blob> {
     let size = file.metadata().map_err(Error::io("look at", path))?.len();
     if size <= IN_MEMORY {
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(Error::io("read", path))?;
-        return Ok(Blob::from(bytes));
+        file.take(IN_MEMORY + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+        if bytes.len() as u64 <= IN_MEMORY {
+            return Ok(Blob::from(bytes));
+        }
+        file.rewind().map_err(Error::io("read", path))?; // it has grown meanwhile
     }
     let (digest, size) = hash(file).map_err(Error::io("read", path))?;
     Ok(Blob::in_file(path, size, digest))
 }
 
-fn over_http(request: &Request, cache: &Path) -> Result<Fetched> {
+/// Where the download of an address is kept.
+fn place_of(request: &Request, cache: &Path) -> PathBuf {
+    cache.join("fetch").join(Digest::of(request.url.as_bytes()).to_string())
+}
+
+fn over_http(request: &Request, shown: &str, cache: &Path) -> Result<Fetched> {
     let directory = cache.join("fetch");
     disk::create_private_dirs(&directory)?;
-    let place = directory.join(Digest::of(request.url.as_bytes()).to_string());
-    let mut memory = recall(&place, request);
+    let place = place_of(request, cache);
+    clean(&directory)?;
+    let mut memory = recall(&place);
+    if memory.sha256.is_some() && memory.sha256 == request.checksum {
+        // What was asked for is at hand, whatever is at that address now: no network is needed.
+        let mut file = File::open(&place).map_err(Error::io("read", &place))?;
+        return Ok(Fetched { content: blob(&mut file, &place)?, not_modified: true });
+    }
+    if !request.conditional {
+        memory = Memory::default();
+    }
+    let quoted = |why: String| why.replace(&request.url, shown);
     let deadline = Instant::now() + Duration::from(request.timeout);
     let mut wait = Duration::from_secs(1);
     let mut attempt = 1;
@@ -111,11 +161,11 @@ fn over_http(request: &Request, cache: &Path) -> Result<Fetched> {
             }
             Err(Trouble::Passing(why)) => {
                 let tries = if attempt > 1 { format!(" after {attempt} attempts") } else { String::new() };
-                return Err(Error::failed(format!("cannot download `{}`{tries}: {why}", request.url))
+                return Err(Error::failed(format!("cannot download `{shown}`{tries}: {}", quoted(why)))
                     .hint("is the network up, and the address right?"));
             }
             Err(Trouble::Final(why, hint)) => {
-                let error = Error::failed(format!("cannot download `{}`: {why}", request.url));
+                let error = Error::failed(format!("cannot download `{shown}`: {}", quoted(why)));
                 return Err(match hint {
                     Some(hint) => error.hint(hint),
                     None => error,
@@ -134,17 +184,25 @@ enum Trouble {
     Cache,
 }
 
-/// What an earlier download of this address left, when it is whole.
-fn recall(place: &Path, request: &Request) -> Memory {
-    if !request.conditional {
-        return Memory::default();
+/// Removes what downloads that were cut off have left; each is named after its process.
+fn clean(directory: &Path) -> Result<()> {
+    for name in disk::list(directory)? {
+        let process = name.to_str().and_then(|name| name.split_once(".partial-")?.1.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists()) {
+            disk::remove(&directory.join(name))?;
+        }
     }
+    Ok(())
+}
+
+/// What an earlier download of this address left, when it is whole.
+fn recall(place: &Path) -> Memory {
     let memory = fs::read(place.with_extension("json")).ok().and_then(|json| serde_json::from_slice(&json).ok());
     let memory: Memory = memory.unwrap_or_default();
     let whole = || {
         let mut file = File::open(place).ok()?;
         let (digest, size) = hash(&mut file).ok()?;
-        Some(memory.sha256 == Some(digest) && memory.size == size && memory.url == request.url)
+        Some(memory.sha256 == Some(digest) && memory.size == size)
     };
     if whole() == Some(true) { memory } else { Memory::default() }
 }
@@ -156,6 +214,8 @@ fn once(request: &Request, memory: &Memory, place: &Path, deadline: Instant) -> 
         .timeout_global(Some(left))
         .timeout_connect(Some(Duration::from_secs(30)))
         .http_status_as_error(false)
+        // The file itself is wanted: one that is packed on the way would be unpacked, and its checksum another.
+        .accept_encoding("identity")
         .user_agent(concat!("brasa/", env!("CARGO_PKG_VERSION")))
         .tls_config(TlsConfig::builder().root_certs(roots()).build())
         .build()
@@ -183,7 +243,7 @@ fn once(request: &Request, memory: &Memory, place: &Path, deadline: Instant) -> 
     let (etag, last_modified) = (header("etag"), header("last-modified"));
     let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();
     let (sha256, size) = store(&mut body, place)?;
-    Ok(Some(Memory { url: request.url.clone(), etag, last_modified, sha256: Some(sha256), size }))
+    Ok(Some(Memory { url: shown(&request.url), etag, last_modified, sha256: Some(sha256), size }))
 }
 
 fn store(body: &mut impl Read, place: &Path) -> Result<(Digest, u64), Trouble> {
@@ -262,10 +322,14 @@ fn certificate(why: String) -> Trouble {
     /// 2026-01-01: this program is not older than its release.
     const RELEASED: u64 = 1_767_225_600;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let about_time = why.contains("Expired") || why.contains("NotValidYet") || why.contains("expired");
-    let hint = (now < RELEASED || about_time).then(|| {
-        "the clock of this machine looks wrong; set it (`date`, chrony, systemd-timesyncd) and run again".to_owned()
-    });
+    let about_time = ["Expired", "NotValidYet", "expired", "not valid yet"].iter().any(|word| why.contains(word));
+    let stamp = super::time_stamp(SystemTime::now());
+    let says = format!("it says {}-{}-{}", &stamp[..4], &stamp[4..6], &stamp[6..8]);
+    let hint = if now < RELEASED {
+        Some(format!("the clock of this machine is wrong, {says}; set it (`date`, chrony, systemd-timesyncd)"))
+    } else {
+        about_time.then(|| format!("the certificate is out of date, or the clock of this machine is wrong: {says}"))
+    };
     Trouble::Final(why, hint)
 }
 
@@ -334,6 +398,54 @@ mod tests {
         let error = fetch(&Request { checksum: Some(wanted), ..request(url) }, cache.path()).unwrap_err();
         assert!(error.to_string().contains("another checksum"), "{error}");
         server.join().unwrap();
+    }
+
+    #[test]
+    fn a_damaged_download_is_not_remembered_and_a_known_one_takes_no_network() {
+        let cache = tempfile::tempdir().unwrap();
+        let (url, server) = serve(2);
+        let wanted = |text: &str| Request { checksum: Some(Digest::of(text.as_bytes())), ..request(url.clone()) };
+        assert!(fetch(&wanted("other"), cache.path()).is_err());
+        assert!(!fetch(&wanted("hello"), cache.path()).unwrap().not_modified);
+        assert_eq!(server.join().unwrap(), [200, 200], "the server was not asked whether it changed");
+        let third = fetch(&wanted("hello"), cache.path()).unwrap();
+        assert_eq!((third.content.bytes(), third.not_modified), (Some(b"hello".as_slice()), true));
+    }
+
+    #[test]
+    fn what_a_killed_download_left_goes() {
+        let cache = tempfile::tempdir().unwrap();
+        let directory = cache.path().join("fetch");
+        crate::host::disk::create_private_dirs(&directory).unwrap();
+        // No process has a number above 2^22: proc_sys_kernel(5).
+        let ours = format!("a.partial-{}", std::process::id());
+        for name in ["a.partial-4194305", &ours, "b.json"] {
+            std::fs::write(directory.join(name), "x").unwrap();
+        }
+        super::clean(&directory).unwrap();
+        assert_eq!(crate::host::disk::list(&directory).unwrap(), [ours.as_str(), "b.json"]);
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        let cache = tempfile::tempdir().unwrap();
+        for url in ["http://me:canary@127.0.0.1:1/x@y", "gopher://me:c@nary@h/", "https://me:canary@[bad/x"] {
+            let error = fetch(&Request { timeout: Seconds(1), ..request(url.into()) }, cache.path()).unwrap_err();
+            let error = error.to_string();
+            assert!(!error.contains("nary") && error.contains("://(sensitive)@"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_read() {
+        let cache = tempfile::tempdir().unwrap();
+        let pipe = cache.path().join("a pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        let pipe = pipe.display().to_string().replace(' ', "%20");
+        for url in ["file:///dev/zero".to_owned(), format!("file://{pipe}"), format!("file://localhost{pipe}")] {
+            let error = fetch(&request(url), cache.path()).unwrap_err().to_string();
+            assert!(error.ends_with("is not a regular file"), "{error}");
+        }
     }
 
     #[test]

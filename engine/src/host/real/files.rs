@@ -71,8 +71,8 @@ pub fn entry(path: &Path, accounts: &Accounts) -> Result<Option<Entry>> {
     Ok(Some(Entry {
         kind,
         mode: Mode::from(stat.st_mode & 0o7777),
-        owner: accounts.user_name(stat.st_uid),
-        group: accounts.group_name(stat.st_gid),
+        owner: accounts.user_name(stat.st_uid)?,
+        group: accounts.group_name(stat.st_gid)?,
     }))
 }
 

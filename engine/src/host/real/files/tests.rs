@@ -23,7 +23,7 @@ struct Lab {
 impl Lab {
     fn new() -> Self {
         let accounts = Accounts::read(Path::new("/")).unwrap();
-        let me = accounts.user_name(rustix::process::geteuid().as_raw());
+        let me = accounts.user_name(rustix::process::geteuid().as_raw()).unwrap();
         Self { directory: tempfile::tempdir().unwrap(), accounts, me }
     }
 
@@ -32,7 +32,7 @@ impl Lab {
     }
 
     fn group(&self) -> String {
-        self.accounts.group_name(rustix::process::getegid().as_raw())
+        self.accounts.group_name(rustix::process::getegid().as_raw()).unwrap()
     }
 
     fn writing(&self, name: &str, text: &str, mode: u32) -> Write {
