@@ -405,7 +405,7 @@ fn what_was_left_unconfigured_is_finished_in_a_plan_too() {
         broken: Some("unpacked but not configured".to_owned()),
         ..PackageState::default()
     };
-    let machine = Fake::debian("12").with_package("half", broken);
+    let machine = Fake::debian("12").with_package("half", broken).with_candidate("half", "1.0");
     let mut dry = Dry::new(&machine);
     let mut transaction = Transaction::new(Provider::Platform);
     transaction.install.push(PackageSpec { name: "half".to_owned(), version: None });
