@@ -1,5 +1,8 @@
 //! The loop: resources in order, each brought to its state, with notices, guards, retries and failures.
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use crate::{
     Error, Result,
@@ -495,7 +498,8 @@ impl Converge<'_> {
     /// Where the run of neighbours that may be carried out together with `index` ends; `index + 1` when it stands alone.
     fn batch_end(&self, index: usize) -> usize {
         let class = self.run.entries[index].item.batch();
-        let joins = |at: usize| {
+        let mut met = HashSet::new();
+        let mut joins = |at: usize| {
             let entry = &self.run.entries[at];
             let common = entry.item.common();
             class.is_some()
@@ -505,7 +509,7 @@ impl Converge<'_> {
                 && !common.ignore_failure
                 && common.retries == 0
                 && self.run.notices[at].iter().all(|notice| notice.timing == Timing::Delayed)
-                && !self.run.entries[index..at].iter().any(|earlier| earlier.id == entry.id)
+                && met.insert(entry.id.as_str())
         };
         let mut end = index;
         while end < self.run.entries.len() && joins(end) {
@@ -539,7 +543,7 @@ impl Converge<'_> {
         // Doubts are told per resource: a batch in a plan that has any is carried out one by one.
         let doubtful = !self.host.take_doubts().is_empty();
         let changing = members.iter().filter(|(_, _, attempt)| matches!(attempt, Attempt::Pending(_))).count();
-        if changing < 2 || doubtful {
+        if doubtful || members.is_empty() {
             let next = start + members.len().max(1);
             for index in start..next {
                 let action = run.entries[index].actions().remove(0);
@@ -549,7 +553,33 @@ impl Converge<'_> {
             }
             return next;
         }
+        if changing < 2 {
+            return self.batch_alone(members, started);
+        }
         self.batch_together(members, &joined, started)
+    }
+
+    /// Neighbours of which at most one has anything to do: that one is carried out as it would be alone.
+    fn batch_alone(&mut self, members: Vec<(usize, AnyAction, Attempt)>, started: Instant) -> usize {
+        let next = members.last().map_or(self.run.entries.len(), |(index, _, _)| index + 1);
+        for (index, action, attempt) in members {
+            match attempt {
+                Attempt::Skipped(reason) => {
+                    let outcome = Outcome::Skipped { reason: &reason, doubts: &[] };
+                    self.ended(index, &action, Why::DECLARED, started, outcome);
+                }
+                Attempt::UpToDate => {
+                    self.ended(index, &action, Why::DECLARED, started, Outcome::UpToDate { doubts: &[] });
+                }
+                Attempt::Pending(pending) => {
+                    drop(pending);
+                    if self.act(index, &action, Why::DECLARED).is_err() && !self.dry {
+                        return self.run.entries.len();
+                    }
+                }
+            }
+        }
+        next
     }
 
     fn batch_together(&mut self, members: Vec<(usize, AnyAction, Attempt)>, joined: &[Op], started: Instant) -> usize {

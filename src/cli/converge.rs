@@ -153,8 +153,14 @@ impl Stage {
     fn plan(&mut self, input: &Input, cookbooks: &[Cookbook]) -> Result<Summary, Failure> {
         self.session.read_dna(input, &self.real)?;
         let run = self.session.compile(&self.session.node(&self.real)?, cookbooks)?;
-        let previous = self.session.places.state().previous()?;
         let mut listen = self.listener();
+        let previous = if may_keep_state(&self.real, &self.session.places) {
+            self.session.places.state().previous()?
+        } else {
+            let message = "only root can tell what earlier runs still owe; this plan leaves it out";
+            listen(&Event::Noted { resource: "", level: LogLevel::Info, message });
+            Previous::default()
+        };
         if let Some(stopped) = previous.stopped_at() {
             listen(&Event::Noted { resource: "", level: LogLevel::Warn, message: &stopped });
         }
@@ -250,9 +256,13 @@ fn teller(report: Shared, progress: Rc<Progress>) -> impl Fn(&HostProgress) {
     }
 }
 
-/// Only root can write where brasa keeps its state by default.
+/// Only root can read and write where brasa keeps its state by default.
+fn may_keep_state(real: &Real, places: &Directories) -> bool {
+    real.effective_user() == 0 || places.state.as_os_str() != "/var/lib/brasa"
+}
+
 fn needs_root(real: &Real, places: &Directories) -> Result<(), Failure> {
-    if real.effective_user() == 0 || places.state.as_os_str() != "/var/lib/brasa" {
+    if may_keep_state(real, places) {
         return Ok(());
     }
     Err(Failure::failed("converging needs root rights; nothing was changed")

@@ -1,4 +1,5 @@
 use std::{
+    cell::RefCell,
     io::{IsTerminal, Write},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread::JoinHandle,
@@ -19,7 +20,9 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Progress of long steps on standard error: one live line on a terminal, a line every 30 s elsewhere.
 pub struct Progress {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    enabled: bool,
+    /// Started by the first step: a run that finds nothing to do has none.
+    thread: RefCell<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -41,16 +44,12 @@ struct State {
 }
 
 impl Progress {
-    /// Starts watching. `enabled` false keeps silent, as `--quiet` wants it.
+    /// Watches steps from the first one on. `enabled` false keeps silent, as `--quiet` wants it.
     #[must_use]
     pub fn start(enabled: bool) -> Self {
         let terminal = std::io::stderr().is_terminal() && environment::var("TERM").is_none_or(|term| term != "dumb");
         let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), terminal });
-        let thread = enabled.then(|| {
-            let shared = Arc::clone(&shared);
-            std::thread::spawn(move || shared.watch())
-        });
-        Self { shared, thread }
+        Self { shared, enabled, thread: RefCell::default() }
     }
 
     /// A handle for whoever reports progress from inside a step.
@@ -61,6 +60,12 @@ impl Progress {
 
     /// A step begins.
     pub fn begin(&self, step: &str) {
+        if self.enabled {
+            self.thread.borrow_mut().get_or_insert_with(|| {
+                let shared = Arc::clone(&self.shared);
+                std::thread::spawn(move || shared.watch())
+            });
+        }
         let mut state = self.shared.lock();
         if state.step.is_some() {
             // Begun before the first has ended: they are carried out together.
@@ -92,7 +97,7 @@ impl Progress {
             self.shared.clear(&mut state);
         }
         self.shared.wake.notify_all();
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.get_mut().take() {
             thread.join().unwrap_or_default();
         }
     }

@@ -56,6 +56,29 @@ pub fn binary() -> Result<PathBuf> {
     Ok(BUILT.get_or_init(|| built).clone())
 }
 
+/// The example program `kitchen`, static too: a cookbook whose recipes do what the node's attributes say. `$BRASA_KITCHEN`
+/// names one that is built already. It is not optimised, which its scenarios do not need.
+///
+/// # Errors
+/// [`Error::Call`] with the compiler's words if it does not build.
+pub fn kitchen() -> Result<PathBuf> {
+    if let Some(given) = std::env::var_os("BRASA_KITCHEN") {
+        let given = PathBuf::from(given);
+        return given.canonicalize().map_err(Error::io(format!("use `{}` (BRASA_KITCHEN)", given.display())));
+    }
+    let _one_at_a_time = cache::lock("kitchen")?;
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(built) = BUILT.get() {
+        return Ok(built.clone());
+    }
+    announce("building the example program `kitchen` (set BRASA_KITCHEN to use another)");
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--target", TARGET, "--package", "brasa-cli", "--example", "kitchen"]);
+    call("build the example program", &mut build)?;
+    let built = target_directory()?.join(TARGET).join("debug/examples/kitchen");
+    Ok(BUILT.get_or_init(|| built).clone())
+}
+
 fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace());

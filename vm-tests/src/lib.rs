@@ -43,7 +43,7 @@ mod signing;
 mod snapshot;
 
 pub use article::{ARTICLE_PACKAGES, article_repo};
-pub use binary::{binary, target_directory, workspace};
+pub use binary::{binary, kitchen, target_directory, workspace};
 pub use cache::Artefact;
 pub use command::{Command, Output, Running};
 pub use container::{Container, ContainerOptions};

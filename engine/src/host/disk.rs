@@ -164,6 +164,14 @@ impl Log {
         self.file.sync_data().map_err(Error::io("sync", &self.path))
     }
 
+    /// Its size in bytes.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn size(&self) -> Result<u64> {
+        Ok(self.file.metadata().map_err(Error::io("look at", &self.path))?.len())
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -446,6 +446,17 @@ impl Dry<'_> {
             }
         }
         changes.extend(extra);
+        // What was unpacked and left unconfigured is finished without being installed anew: no simulation names it.
+        let names: Vec<String> = transaction.install.iter().map(|spec| spec.name.clone()).collect();
+        // Gems are whole or not there.
+        let gems = Registry::of(provider) != Registry::Platform;
+        let states = if gems { Vec::new() } else { self.below.packages(provider, &names)? };
+        let finished: Vec<(String, String)> = names
+            .into_iter()
+            .zip(states)
+            .filter(|(name, state)| state.broken.is_some() && !changes.iter().any(|change| change.name == *name))
+            .filter_map(|(name, state)| Some((name, state.version?)))
+            .collect();
         let mut provides = Vec::new();
         for spec in &transaction.install {
             let plain = spec.name.split(':').next().unwrap_or(&spec.name);
@@ -477,6 +488,9 @@ impl Dry<'_> {
             let purged = transaction.purge.contains(&change.name);
             pending.changed.insert(change.name.clone(), Shadow { version: change.to.clone(), purged });
             self.changes.push((provider.clone(), change));
+        }
+        for (name, version) in finished {
+            pending.changed.entry(name).or_insert(Shadow { version: Some(version), purged: false });
         }
         for name in &transaction.purge {
             pending.changed.entry(name.clone()).or_insert(Shadow { version: None, purged: true }).purged = true;

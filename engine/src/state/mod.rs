@@ -45,7 +45,7 @@ const JOURNAL: &str = "journal.ndjson";
 const HISTORY: &str = "history";
 
 /// Size beyond which the older half of the history of idle runs is dropped, in bytes.
-const HISTORY_LIMIT: usize = 256 << 10;
+const HISTORY_LIMIT: u64 = 256 << 10;
 
 /// The end of a journal in which its last line is looked for before all of it is read, in bytes.
 const TAIL: u64 = 16 << 10;
@@ -367,8 +367,11 @@ impl State {
         let directory = Directory::private(&self.path)?;
         let mut line = Vec::new();
         recorder::push(&mut line, idle);
-        Log::open(&self.path.join(HISTORY))?.append(&line)?;
-        if let Some((bytes, false)) = directory.read_end(HISTORY, HISTORY_LIMIT as u64)? {
+        let mut log = Log::open(&self.path.join(HISTORY))?;
+        log.append(&line)?;
+        if log.size()? > HISTORY_LIMIT
+            && let Some((bytes, false)) = directory.read_end(HISTORY, HISTORY_LIMIT)?
+        {
             let half = &bytes[bytes.len() / 2..];
             let start = half.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             disk::write_atomic(&self.path.join(HISTORY), &half[start..])?;

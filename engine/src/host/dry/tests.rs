@@ -7,7 +7,8 @@ use crate::{
     Result,
     host::{
         AccountChange, Active, Brings, Command, Enabled, Entry, EntryKind, Fake, Group, Host, Op, PackageChange,
-        PackageSpec, Performed, Probe, Provider, Request, ServiceState, ServiceVerb, Transaction, User, Write,
+        PackageSpec, PackageState, Performed, Probe, Provider, Request, ServiceState, ServiceVerb, Transaction, User,
+        Write,
     },
     values::{Blob, Mode, Seconds},
 };
@@ -394,4 +395,21 @@ proptest! {
         }
         prop_assert_eq!(below, machine());
     }
+}
+
+#[test]
+fn what_was_left_unconfigured_is_finished_in_a_plan_too() {
+    let broken = PackageState {
+        version: Some("1.0".to_owned()),
+        versions: vec!["1.0".to_owned()],
+        broken: Some("unpacked but not configured".to_owned()),
+        ..PackageState::default()
+    };
+    let machine = Fake::debian("12").with_package("half", broken).with_candidate("half", "1.0");
+    let mut dry = Dry::new(&machine);
+    let mut transaction = Transaction::new(Provider::Platform);
+    transaction.install.push(PackageSpec { name: "half".to_owned(), version: None });
+    assert_eq!(dry.perform(&Op::Packages(transaction)).unwrap(), Performed::Done);
+    let state = dry.packages(&Provider::Platform, &["half".to_owned()]).unwrap().remove(0);
+    assert_eq!((state.version.as_deref(), state.broken), (Some("1.0"), None));
 }

@@ -95,7 +95,11 @@ impl Packages {
         };
         let name = candidate.name;
         let mut state = self.installed.get(&name).cloned().unwrap_or_default();
-        if state.versions.contains(&version) && state.broken.is_none() {
+        if state.versions.contains(&version) {
+            // One that was left unconfigured is finished, which no package manager calls an installation.
+            if state.broken.take().is_some() {
+                self.installed.insert(name, state);
+            }
             return Ok(());
         }
         if state.held {

@@ -4,7 +4,7 @@
 //! Ruby is a fault with its place and what to write instead.
 mod construct;
 mod evaluator;
-mod known;
+pub mod known;
 mod lexer;
 mod parser;
 mod value;
