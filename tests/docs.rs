@@ -1,4 +1,6 @@
 //! What the pages in `docs/` show and promise is so.
+#![allow(clippy::disallowed_methods, reason = "tests may touch the machine")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

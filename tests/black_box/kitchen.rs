@@ -88,7 +88,7 @@ impl Kitchen {
                 }
             }
         }
-        self.write("dna.json", &dna.to_string().replace("ROOT", &self.root()));
+        self.write("dna.json", dna.to_string().replace("ROOT", &self.root()));
     }
 
     pub fn root(&self) -> String {

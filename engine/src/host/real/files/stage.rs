@@ -145,7 +145,9 @@ impl<'w> Staged<'w> {
         let path = &self.write.path;
         let Some(parent) = &self.parent else { return Err(Error::failed("a staged file was put in place twice")) };
         for line in &self.write.verify {
-            judge(line, &parent.path.join(&self.temporary), path)?;
+            // What a file that only its owner may read holds must not come out by way of an error.
+            let private = self.write.mode.bits() & 0o077 == 0;
+            judge(line, &parent.path.join(&self.temporary), path, private)?;
         }
         let stamp = if self.write.backup > 0 { now() } else { String::new() };
         let kept = backup(parent, path, self.write.backup, backups, &stamp)?;
@@ -351,7 +353,7 @@ fn attribute_names(file: impl AsFd) -> rustix::io::Result<Vec<u8>> {
 }
 
 /// Runs a command on the new content; `%{path}` in it is where that lies.
-fn judge(line: &str, temporary: &Path, path: &Path) -> Result<()> {
+fn judge(line: &str, temporary: &Path, path: &Path, private: bool) -> Result<()> {
     let quoted = format!("'{}'", temporary.display().to_string().replace('\'', r"'\''"));
     let mut command = Command::shell(line.replace("%{path}", &quoted));
     command.timeout = Seconds(300);
@@ -359,7 +361,11 @@ fn judge(line: &str, temporary: &Path, path: &Path) -> Result<()> {
     if answer.success() {
         return Ok(());
     }
-    let said = command::last_lines(&format!("{}\n{}", answer.stdout, answer.stderr));
+    let said = if private {
+        "(not shown: only the file's owner may read it)".to_owned()
+    } else {
+        command::last_lines(&format!("{}\n{}", answer.stdout, answer.stderr))
+    };
     let name = temporary.display().to_string();
     Err(Error::failed(format!(
         "the new content of `{}` was not accepted by `{line}` (exit code {}); the old one is untouched{}{}",

@@ -472,3 +472,13 @@ fn what_cannot_be_written_is_known_beforehand() {
     let error = super::writable(&path, u64::MAX).unwrap_err().to_string();
     assert!(error.contains("the disk is full"), "{error}");
 }
+
+#[test]
+fn what_a_judge_says_of_a_private_file_is_not_shown() {
+    let lab = Lab::new();
+    let verify = vec!["cat %{path}; false".to_owned()];
+    let shown = lab.write(&Write { verify: verify.clone(), ..lab.writing("conf", "canary", 0o644) }).unwrap_err();
+    assert!(shown.to_string().contains("canary"), "{shown}");
+    let hidden = lab.write(&Write { verify, ..lab.writing("key", "canary", 0o600) }).unwrap_err();
+    assert!(!hidden.to_string().contains("canary"), "{hidden}");
+}
