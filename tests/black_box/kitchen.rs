@@ -32,7 +32,7 @@ pub struct Kitchen {
     directory: TempDir,
 }
 
-/// How a run ended, with the place called `ROOT`, times `TIME`, runs `RUN`.
+/// How a run ended, with the place called `ROOT`, times `TIME`, runs `RUN`, lines of the example `PLACE`.
 #[derive(Debug, PartialEq)]
 pub struct Ran {
     pub code: Option<i32>,
@@ -189,21 +189,25 @@ pub fn is_root(place: &Kitchen) -> bool {
     fs::metadata(place.directory.path()).unwrap().uid() == 0
 }
 
-/// `85 ms` and `1.2 s` become `TIME`, dates `DATE`, and the owner of new things `me:mine`.
+/// `in 85 ms` and `after 1.2 s` become `in TIME` and `after TIME`, dates `DATE`.
 fn redacted(text: &str) -> String {
     let mut lines = Vec::new();
     for line in text.split('\n') {
         let mut line = line.to_owned();
-        if let Some(at) = line.find(" in ") {
-            let rest = &line[at + 4..];
+        for word in [" in ", " after "] {
+            let Some(at) = line.find(word).map(|at| at + word.len()) else { continue };
+            let rest = &line[at..];
             let number = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
-            let unit = ["ms", "s", "µs"].into_iter().find(|unit| {
-                number > 0 && rest[number..].trim_start().strip_prefix(unit).is_some_and(|rest| !rest.starts_with('a'))
-            });
-            if let Some(unit) = unit {
-                let after = rest[number..].trim_start().strip_prefix(unit).unwrap_or_default();
-                line = format!("{} in TIME{after}", &line[..at]);
+            let unit = rest[number..].trim_start();
+            let after = ["ms", "s"].into_iter().find_map(|name| unit.strip_prefix(name));
+            if let Some(after) = after.filter(|after| number > 0 && after.starts_with([':', ' ', ')'])) {
+                line = format!("{}TIME{after}", &line[..at]);
             }
+        }
+        if let Some(at) = line.find(SOURCE).map(|at| at + SOURCE.len()) {
+            let place =
+                line[at..].len() - line[at..].trim_start_matches(|c: char| c.is_ascii_digit() || c == ':').len();
+            line.replace_range(at..at + place, "PLACE:");
         }
         for (like, name) in [(DATE, "DATE"), (RUN, "RUN")] {
             while let Some(at) = find(&line, like) {
@@ -215,6 +219,8 @@ fn redacted(text: &str) -> String {
     lines.join("\n")
 }
 
+/// A slip of a line in the example is no other output.
+const SOURCE: &str = "examples/kitchen.rs:";
 const DATE: &str = "0000-00-00 00:00:00";
 const RUN: &str = "000000-00000000000000";
 
