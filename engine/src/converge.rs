@@ -323,19 +323,19 @@ impl Converge<'_> {
         let debts = self.debts(index);
         self.ledger.begin(&entry.id, action.name, &debts)?;
         if let Err((error, touched)) = self.carry_out(&*pending) {
-            self.ledger.end(&entry.id, action.name, touched)?;
             if touched {
-                // Something may have changed: what was promised is delivered all the same.
-                self.promise(index, &debts, false);
-                for whole in self.wholes(index) {
-                    self.promise(whole, &debts, false);
-                }
-            } else {
+                self.keep_promises(index, &debts);
+            }
+            self.ledger.end(&entry.id, action.name, touched)?;
+            if !touched {
                 self.settle(&debts);
             }
             return Err(error);
         }
-        self.ledger.end(&entry.id, action.name, true)?;
+        if let Err(error) = self.ledger.end(&entry.id, action.name, true) {
+            self.keep_promises(index, &debts);
+            return Err(error);
+        }
         doubts.extend(self.host.take_doubts());
         let mut changed = pending.into_changed();
         changed.packages = self.host.take_package_changes();
@@ -427,6 +427,23 @@ impl Converge<'_> {
         self.run.notices[index].iter().any(|other| {
             other.timing == Timing::Delayed && other.to == notice.to && other.action.name == notice.action.name
         })
+    }
+
+    /// After a failure that may have changed something: what was promised is delivered all the same, at the end of the run
+    /// also what was to be told at once.
+    fn keep_promises(&mut self, index: usize, debts: &[Debt]) {
+        let run = self.run;
+        let mut tellers = vec![index];
+        tellers.extend(self.wholes(index));
+        for teller in tellers {
+            let immediate = self.notices(teller, Timing::Immediately).into_iter();
+            for notice in immediate.filter(|notice| !notice.to_composite()) {
+                let debt = self.debt(teller, &notice);
+                let settles = debts.iter().filter(|owed| **owed == debt).cloned().collect();
+                self.enqueue(notice, &run.entries[teller].id, settles, false, false);
+            }
+            self.promise(teller, debts, false);
+        }
     }
 
     fn promise(&mut self, index: usize, debts: &[Debt], uncertain: bool) {
@@ -613,8 +630,16 @@ impl Converge<'_> {
                     self.ended(index, &action, Why::DECLARED, started, Outcome::UpToDate { doubts: &[] });
                     Ok(())
                 }
-                // Together it failed: one by one tells whose fault it is, and does what can be done.
-                (Attempt::Pending(_), Err(_)) => self.act(index, &action, Why::DECLARED),
+                // Together it failed: what is done all the same has changed, and the others one by one tell whose fault it is.
+                (Attempt::Pending(pending), Err(_)) => {
+                    if !self.dry && pending.verify(self.host.as_probe()).is_ok() {
+                        let done = crate::host::Performed::Done;
+                        self.batch_member(index, &action, pending, done, &doubts, started)
+                    } else {
+                        drop(pending);
+                        self.act(index, &action, Why::DECLARED)
+                    }
+                }
                 (Attempt::Pending(pending), Ok(performed)) => {
                     self.batch_member(index, &action, pending, *performed, &doubts, started)
                 }
@@ -640,8 +665,10 @@ impl Converge<'_> {
             crate::host::Performed::Done => pending.verify(self.host.as_probe()),
             crate::host::Performed::Assumed => Ok(()),
         };
-        let verified = verified.and_then(|()| self.ledger.end(id, action.name, true));
-        if let Err(error) = verified {
+        let ended = self.ledger.end(id, action.name, true);
+        if let Err(error) = verified.and(ended) {
+            let debts = self.debts(index);
+            self.keep_promises(index, &debts);
             return self.failed(index, action, Why::DECLARED, started, error);
         }
         let mut changed = pending.into_changed();

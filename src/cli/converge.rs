@@ -261,7 +261,7 @@ fn may_keep_state(real: &Real, places: &Directories) -> bool {
     real.effective_user() == 0 || places.state.as_os_str() != "/var/lib/brasa"
 }
 
-fn needs_root(real: &Real, places: &Directories) -> Result<(), Failure> {
+pub fn needs_root(real: &Real, places: &Directories) -> Result<(), Failure> {
     if may_keep_state(real, places) {
         return Ok(());
     }

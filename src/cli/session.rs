@@ -191,7 +191,8 @@ impl Session {
     }
 }
 
-fn settings(given: Option<&Path>) -> Result<config::Settings, Failure> {
+/// The settings file named, or the usual one; none is no settings.
+pub fn settings(given: Option<&Path>) -> Result<config::Settings, Failure> {
     let path = match given {
         Some(path) => path.to_owned(),
         None => match HOMES.iter().map(|home| Path::new(home).join("solo.rb")).find(|path| disk::exists(path)) {
@@ -234,7 +235,7 @@ fn dna_bytes(given: Option<&str>, probe: &dyn Probe) -> Result<Option<(String, V
                 fetched.content.size()
             )));
         };
-        return Ok(Some((name, bytes.to_vec())));
+        return Ok(Some((without_secrets(&name), bytes.to_vec())));
     }
     match disk::read_limited(Path::new(&name), limit)? {
         Some(bytes) => Ok(Some((name, bytes))),
@@ -245,5 +246,26 @@ fn dna_bytes(given: Option<&str>, probe: &dyn Probe) -> Result<Option<(String, V
 
 /// The command line as the history shows it. Attributes never stand in it, so it holds no secret.
 pub fn command_line() -> String {
-    environment::arguments().iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    environment::arguments().iter().map(|word| without_secrets(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
+/// An address without what may be secret in it: user and password, and what follows the question mark.
+fn without_secrets(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?..."));
+    let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn addresses_lose_their_secrets_and_other_words_stay() {
+        assert_eq!(without_secrets("http://me:pw@h.example/dna.json?token=x"), "http://h.example/dna.json?...");
+        assert_eq!(without_secrets("https://h.example"), "https://h.example");
+        assert_eq!(without_secrets("/etc/chef/dna.json"), "/etc/chef/dna.json");
+    }
 }

@@ -9,29 +9,49 @@ use serde_json::json;
 use super::{
     Code, Failure, Output,
     arguments::{self, Format},
+    complain,
+    converge::needs_root,
     logging, print, print_json,
-    session::{Directories, command_line},
+    session::{Directories, command_line, settings},
 };
 use crate::report::{describe, printable};
 
 /// Takes back what a run did; says beforehand what can be taken back, and how well.
 pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure> {
     logging::start(output.log_level, output.log_file.as_deref())?;
-    let places = Directories::new(&options.places, &Default::default())?;
+    let places = Directories::new(&options.places, &settings(None)?)?;
     let state = places.state();
     let mut real = Real::new(places.host_settings(), |_| {});
+    let command = command_line();
+    // Nothing may change between the plan and its execution: the lock comes first.
+    let lock = if options.dry_run {
+        None
+    } else {
+        needs_root(&real, &places)?;
+        let mut told = 0;
+        Some(state.lock(
+            &places.lock,
+            &command,
+            real.now(),
+            Seconds(options.run_lock_timeout),
+            &mut |holder, waited| {
+                if waited.0 >= told {
+                    complain(&format!("waiting for another run to finish: {holder} ({waited})"));
+                    told = waited.0 + 30;
+                }
+            },
+        )?)
+    };
     let plan = state.undo_plan(&options.run, &real)?;
     if output.format == Format::Human && !output.quiet {
         print(&text(&plan));
     }
-    if options.dry_run {
+    let Some(lock) = lock else {
         if output.format != Format::Human {
             print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "plan": plan}))?;
         }
         return Ok(Code::Success);
-    }
-    let command = command_line();
-    let lock = state.lock(&places.lock, &command, real.now(), Seconds(options.run_lock_timeout), &mut |_, _| {})?;
+    };
     let previous = state.previous()?;
     let undone = state.undo(&plan, &mut real, &lock, &command, &previous, options.force)?;
     match output.format {
@@ -52,7 +72,7 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
             print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "plan": plan, "undone": undone}))?;
         }
     }
-    Ok(Code::Success)
+    Ok(if undone.failed == 0 { Code::Success } else { Code::Failed })
 }
 
 fn text(plan: &UndoPlan) -> String {

@@ -22,12 +22,12 @@ pub struct Document<W> {
 
 impl<W: Write> Document<W> {
     /// A report to `out` of a run of this command.
-    pub const fn new(out: W, command: &'static str) -> Self {
+    pub fn new(out: W, command: &'static str) -> Self {
         Self {
             out,
             command,
             recipes: Value::Null,
-            dry: false,
+            dry: command == "plan",
             owed: Vec::new(),
             notes: Vec::new(),
             actions: Vec::new(),

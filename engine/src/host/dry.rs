@@ -345,7 +345,10 @@ impl<'a> Dry<'a> {
             return self.unless_doubtful(before, error);
         };
         self.writable(path, 0)?;
-        let mode = if matches!(now.kind, EntryKind::Link { .. }) { now.mode } else { mode };
+        if matches!(now.kind, EntryKind::Link { .. }) {
+            let sentence = format!("`{}` is a symbolic link, and a link has no mode of its own", path.display());
+            return Err(Error::failed(sentence).hint("name the file that it leads to"));
+        }
         self.put(path, Entry { kind: now.kind, mode, owner: owner.to_owned(), group: group.to_owned() })?;
         Ok(performed)
     }

@@ -101,7 +101,11 @@ impl<'a> Journal<'a> {
                 ended.undo = Some(of_packages(&transaction.provider, &packages));
                 ended.packages.clone_from(&packages);
             }
-            self.sink.end(number, &ended)?;
+            // The change is made whether or not its end can be written down: it must not count as one that was not made.
+            // What the journal lacks is what a run cut off here would lack, and is read as such.
+            if let Err(error) = self.sink.end(number, &ended) {
+                tracing::warn!("the end of an operation could not be recorded: {error}");
+            }
         }
         self.packages.extend(packages);
         performed

@@ -69,6 +69,8 @@ pub struct Undone {
     pub taken_back: Vec<u64>,
     /// What stays, and why: a sentence each.
     pub stays: Vec<String>,
+    /// How many things were tried and failed.
+    pub failed: usize,
 }
 
 impl UndoPlan {
@@ -195,6 +197,7 @@ impl State {
                 // Packages may be unobtainable by now: that must not keep the files from being put back.
                 Err(error) if item.grade == Grade::BestEffort && !matches!(error, Error::Interrupted(_)) => {
                     summary.failed += 1;
+                    undone.failed += 1;
                     undone.stays.push(format!("operation {} could not be taken back: {error}", item.number));
                 }
                 Err(error) => {
@@ -205,12 +208,15 @@ impl State {
         }
         if failure.is_none() && summary.changed > 0 {
             for (unit, verb) in &plan.services {
-                let state = journal.service(unit)?;
-                if state.exists && state.active == Active::Yes {
-                    let told = journal.perform(&Op::Service { unit: unit.clone(), verb: *verb });
-                    if let Err(error) = told {
-                        undone.stays.push(format!("`{unit}` could not be told to {}: {error}", verb.name()));
+                let told = journal.service(unit).and_then(|state| {
+                    if state.exists && state.active == Active::Yes {
+                        journal.perform(&Op::Service { unit: unit.clone(), verb: *verb })?;
                     }
+                    Ok(())
+                });
+                if let Err(error) = told {
+                    undone.failed += 1;
+                    undone.stays.push(format!("`{unit}` could not be told to {}: {error}", verb.name()));
                 }
             }
         }

@@ -36,6 +36,13 @@ impl Fake {
             Op::Write(write) => self.write(write),
             Op::SetMeta { path, mode, owner, group } => {
                 self.check_writable("set mode and owner of", path)?;
+                if matches!(self.entry(path)?.map(|entry| entry.kind), Some(EntryKind::Link { .. })) {
+                    return Err(Error::failed(format!(
+                        "`{}` is a symbolic link, and a link has no mode of its own",
+                        path.display()
+                    ))
+                    .hint("name the file that it leads to"));
+                }
                 let (owner, group) = (self.owner(owner)?, self.owning_group(group)?);
                 self.state.entries.set_meta(path, *mode, &owner, &group)
             }
