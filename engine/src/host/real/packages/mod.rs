@@ -225,7 +225,11 @@ impl Packages {
             Provider::Dnf => {
                 Err(Error::Unsupported("this machine has no `rpm`: dnf packages cannot be managed here".to_owned()))
             }
-            Provider::Platform if has("dpkg") && has("apt-get") => Ok(Found::Apt),
+            // Some have both: a Debian to build RPMs on, an EL with dpkg to unpack. The distribution's own name decides.
+            Provider::Platform if has("dpkg") && has("apt-get") => {
+                let rpm = has("rpm") && dnf::PROGRAMS.iter().any(|program| has(program));
+                Ok(if rpm && names_itself_rpm(&self.root) { Found::Dnf } else { Found::Apt })
+            }
             Provider::Platform if has("rpm") && dnf::PROGRAMS.iter().any(|program| has(program)) => Ok(Found::Dnf),
             Provider::Platform if dpkg() => Ok(Found::Apt),
             Provider::Platform => Err(Error::Unsupported(format!(
@@ -246,7 +250,36 @@ fn difference(before: &BTreeMap<String, String>, after: &BTreeMap<String, String
         .collect()
 }
 
+/// Whether the distribution calls itself one of those that are made of RPMs.
+fn names_itself_rpm(root: &Path) -> bool {
+    let text = std::fs::read_to_string(root.join("etc/os-release")).unwrap_or_default();
+    let names = text.lines().filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
+    let mut words = names.flat_map(|names| names.trim_matches(['"', '\'']).split_ascii_whitespace());
+    words.any(|word| matches!(word, "rhel" | "fedora" | "centos" | "amzn" | "ol" | "rocky" | "almalinux"))
+}
+
 /// Whether a program is where distributions put programs.
 fn has_program(root: &Path, name: &str) -> bool {
     ["usr/bin", "bin", "usr/sbin", "sbin"].iter().any(|directory| root.join(directory).join(name).exists())
+}
+
+#[cfg(test)]
+mod platform_tests {
+    use super::names_itself_rpm;
+
+    #[test]
+    fn the_distribution_says_what_it_is_made_of() {
+        for (text, rpm) in [
+            ("NAME=x\nID=\"rhel\"\nID_LIKE=\"fedora\"\n", true),
+            ("ID=nobara\nID_LIKE='rhel fedora'\n", true),
+            ("ID=debian\n", false),
+            ("ID=ubuntu\nID_LIKE=debian\n", false),
+            ("", false),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            std::fs::create_dir(root.path().join("etc")).unwrap();
+            std::fs::write(root.path().join("etc/os-release"), text).unwrap();
+            assert_eq!(names_itself_rpm(root.path()), rpm, "{text}");
+        }
+    }
 }
