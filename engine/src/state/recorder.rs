@@ -102,11 +102,13 @@ impl Recorder {
         self.0.borrow_mut().since.clear();
     }
 
-    /// Writes that operation `of` of the run being taken back is taken back by those performed since the mark.
-    pub(super) fn reverted(&self, of: u64) -> Result<()> {
+    /// Writes that operation `of` of the run being taken back, and others with it, are taken back by those performed since the
+    /// mark.
+    pub(super) fn reverted(&self, of: u64, with: &[u64]) -> Result<()> {
         let mut recording = self.0.borrow_mut();
         let by = std::mem::take(&mut recording.since);
-        recording.write(&[Line::Reverted { of, by }], false)
+        let lines: Vec<_> = std::iter::once(&of).chain(with).map(|&of| Line::Reverted { of, by: by.clone() }).collect();
+        recording.write(&lines, false)
     }
 }
 

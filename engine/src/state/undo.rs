@@ -43,6 +43,9 @@ pub struct UndoItem {
     pub operations: Vec<Op>,
     /// What to know beforehand.
     pub note: Option<String>,
+    /// Numbers of the run's operations that are taken back together with this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<u64>,
 }
 
 /// Something that is not as the run left it.
@@ -133,6 +136,7 @@ impl State {
                 grade: way_back.grade,
                 operations: way_back.operations.clone(),
                 note: way_back.note.clone(),
+                with: Vec::new(),
             };
             if self.lacks_content(&item)? {
                 item.grade = Grade::Impossible;
@@ -141,6 +145,7 @@ impl State {
             }
             plan.items.push(item);
         }
+        settle_services(&mut plan.items);
         Ok(plan)
     }
 
@@ -186,13 +191,14 @@ impl State {
             match self.take_back(item, &mut journal, &mut undone.stays) {
                 Ok(true) => {
                     summary.changed += 1;
-                    counter.reverted(item.number)?;
+                    counter.reverted(item.number, &item.with)?;
                     undone.taken_back.push(item.number);
+                    undone.taken_back.extend(&item.with);
                 }
                 // Somebody put it back by hand.
                 Ok(false) => {
                     summary.up_to_date += 1;
-                    counter.reverted(item.number)?;
+                    counter.reverted(item.number, &item.with)?;
                 }
                 // Packages may be unobtainable by now: that must not keep the files from being put back.
                 Err(error) if item.grade == Grade::BestEffort && !matches!(error, Error::Interrupted(_)) => {
@@ -295,6 +301,38 @@ impl State {
             *blob = self.store()?.fetch(blob)?;
         }
         Ok(operation)
+    }
+}
+
+/// Starts and stops each service once, when it is as enabled as it was: one that was masked and then stopped cannot be
+/// started before it is unmasked, whatever the order in which that was done.
+fn settle_services(items: &mut [UndoItem]) {
+    fn service(operation: &Op) -> Option<(&str, ServiceVerb)> {
+        if let Op::Service { unit, verb } = operation { Some((unit, *verb)) } else { None }
+    }
+    let starts_or_stops = |verb| matches!(verb, ServiceVerb::Start | ServiceVerb::Stop);
+    for at in 0..items.len() {
+        let (earlier, later) = items.split_at_mut(at + 1);
+        let item = &mut earlier[at];
+        // What takes back a start or a stop is one operation.
+        let [operation] = item.operations.as_slice() else { continue };
+        let Some((unit, verb)) = service(operation).filter(|(_, verb)| starts_or_stops(*verb)) else { continue };
+        let of_unit = |other: &UndoItem| other.operations.iter().filter_map(service).any(|(of, _)| of == unit);
+        let again = later
+            .iter()
+            .flat_map(|other| &other.operations)
+            .filter_map(service)
+            .any(|(of, verb)| of == unit && starts_or_stops(verb));
+        let Some(last) = later.iter_mut().rev().find(|other| of_unit(other)) else { continue };
+        if !again {
+            let masks = |op: &Op| service(op) == Some((unit, ServiceVerb::Mask));
+            let masked = last.operations.iter().position(masks).filter(|_| verb == ServiceVerb::Start);
+            last.operations.insert(masked.unwrap_or(last.operations.len()), operation.clone());
+        }
+        last.with.push(item.number);
+        last.with.append(&mut item.with);
+        item.note = Some(format!("together with operation {}", last.number));
+        item.operations.clear();
     }
 }
 
