@@ -55,6 +55,14 @@ fn gems_are_installed_after_ruby_with_their_versions() {
         compiled(&Fake::debian("12"), attributes.clone(), "gems").outline(),
         "package[ruby, ruby-dev] install\ngem_package[rake] install\ngem_package[thor] install\n"
     );
+    let versions = json!({"gems": [
+        {"name": "thor", "version": "1.3.0"}, {"name": "thor", "version": "1.2.0"}, {"name": "thor"},
+        {"name": "thor", "version": "1.3.0"},
+    ]});
+    assert_eq!(
+        compiled(&Fake::debian("12"), versions, "gems").outline(),
+        "package[ruby, ruby-dev] install\ngem_package[thor] install\ngem_package[thor-1.2.0] install\n"
+    );
     let run = compiled(&Fake::rhel("9"), attributes, "gems");
     assert!(run.outline().starts_with("package[ruby, rubygems, ruby-devel] install\n"), "{}", run.outline());
     for (wrong, said) in [

@@ -2,6 +2,7 @@
 use std::{
     cell::RefCell,
     io::{self, Write},
+    path::Path,
     rc::Rc,
 };
 
@@ -12,8 +13,9 @@ use brasa::{
     host::{Active, Dry, Enabled, Fake, Host},
     prelude::*,
     spec,
+    values::Place,
 };
-use brasa_cli::report::{Document, Lines, Report, Verdict};
+use brasa_cli::report::{Document, Lines, Report, ReportedFailure, Verdict};
 use serde_json::{Value, json};
 
 const SCHEMA: &str = include_str!("../docs/report.schema.json");
@@ -82,7 +84,12 @@ fn reports(run: &Run, host: &mut dyn Host, command: &'static str, retried: bool)
     }
     let owed = vec![debt("service[web]"), debt("service[gone]")];
     let outcome = run.converge(host, Context { ledger: &mut NoLedger, listen: &mut listen, owed, stop: &|| None });
-    let failure = outcome.err().map(|error| (error.to_string(), error.hints()));
+    let place = Place::File { path: Path::new("dna.json").into(), line: 1, column: 2 };
+    let failure = outcome.err().map(|error| ReportedFailure {
+        message: error.to_string(),
+        hints: error.hints(),
+        faults: vec![Fault::new("no such key").at(place.clone()), Fault::new("no place").hint("x")],
+    });
     let exit_code = u8::from(failure.is_some());
     let verdict = Verdict { summary, exit_code, failure, seconds: 0.5 };
     document.end(&verdict);

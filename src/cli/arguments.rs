@@ -44,14 +44,14 @@ pub enum Command {
     /// List the runs that changed something, newest last
     History {
         #[command(flatten)]
-        places: Places,
+        kept: Kept,
     },
     /// Show what a run did
     Show {
         /// The run's number, or `last`
         run: String,
         #[command(flatten)]
-        places: Places,
+        kept: Kept,
     },
     /// Take back what a run did
     Undo(Undo),
@@ -165,6 +165,16 @@ pub struct Places {
     pub state_dir: Option<PathBuf>,
 }
 
+/// Where to find what earlier runs left
+#[derive(Args, Clone, Debug, Default)]
+pub struct Kept {
+    /// Settings [default: /etc/brasa/solo.rb, else /etc/chef/solo.rb]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub places: Places,
+}
+
 /// Options of `converge`
 #[derive(Args, Clone, Debug, Default)]
 pub struct Converge {
@@ -203,5 +213,5 @@ pub struct Undo {
     #[arg(long, value_name = "SECONDS", default_value_t = RUN_LOCK_TIMEOUT)]
     pub run_lock_timeout: u64,
     #[command(flatten)]
-    pub places: Places,
+    pub kept: Kept,
 }

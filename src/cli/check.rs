@@ -17,7 +17,7 @@ pub fn check(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result<C
     let (recipes, resources) = (run.recipes().len(), run.len());
     match output.format {
         Format::Human if output.quiet => {}
-        Format::Human => print(&format!("no fault found: {recipes} recipes, {resources} resources\n")),
+        Format::Human => print(&format!("no fault found: {recipes} recipes, {resources} resources\n"))?,
         Format::Json | Format::Ndjson => {
             print_json(&json!({
                 "schema_version": crate::report::SCHEMA_VERSION,

@@ -4,6 +4,6 @@ use super::{Code, Failure, print, table};
 pub fn completions(shell: clap_complete::Shell) -> Result<Code, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut table(), "brasa", &mut script);
-    print(&String::from_utf8_lossy(&script));
+    print(&String::from_utf8_lossy(&script))?;
     Ok(Code::Success)
 }

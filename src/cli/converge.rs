@@ -17,7 +17,7 @@ use super::{
     coloured, complain, logging,
     session::{Directories, Session, command_line},
 };
-use crate::report::{Document, Human, Lines, Progress, Report, Style, Verdict};
+use crate::report::{Careful, Document, Human, Lines, Progress, Report, ReportedFailure, Style, Unwritten, Verdict};
 
 type Shared = Rc<RefCell<Box<dyn Report>>>;
 
@@ -25,6 +25,7 @@ type Shared = Rc<RefCell<Box<dyn Report>>>;
 struct Stage {
     session: Session,
     report: Shared,
+    unwritten: Unwritten,
     progress: Rc<Progress>,
     real: Real,
     started: Instant,
@@ -61,6 +62,7 @@ impl Stage {
         let terminal = file.is_none() && std::io::stdout().is_terminal();
         let plain = output.color == Colour::Auto && session.settings.flag("color").map_err(Error::from)? == Some(false);
         let style = Style::new(!plain && coloured(output.color, terminal));
+        let (out, unwritten) = Careful::new(out);
         let report: Box<dyn Report> = match output.format {
             Format::Human => Box::new(Human::new(out, style, output.verbose, output.quiet)),
             Format::Json => Box::new(Document::new(out, command)),
@@ -69,7 +71,8 @@ impl Stage {
         let report = Rc::new(RefCell::new(report));
         let progress = Rc::new(Progress::start(!output.quiet));
         let real = Real::new(session.places.host_settings(), teller(Rc::clone(&report), Rc::clone(&progress)));
-        Ok(Self { session, report, progress, real, started, summary: Rc::default(), quiet: output.quiet })
+        let (summary, quiet) = (Rc::default(), output.quiet);
+        Ok(Self { session, report, unwritten, progress, real, started, summary, quiet })
     }
 
     fn converge(
@@ -218,41 +221,50 @@ impl Stage {
         let verdict = Verdict {
             summary: *self.summary.borrow(),
             exit_code: code.number(),
-            failure: outcome.as_ref().err().map(|failure| (failure.message.clone(), failure.hints.clone())),
+            failure: outcome.as_ref().err().map(|failure| ReportedFailure {
+                message: failure.message.clone(),
+                hints: failure.hints.clone(),
+                faults: failure.faults.clone(),
+            }),
             seconds: self.started.elapsed().as_secs_f64(),
         };
         self.report.borrow_mut().end(&verdict);
         if !self.quiet && self.summary.borrow().is_none() && code == Code::Success {
             complain("nothing was converged");
         }
-        outcome.map(|_| code)
+        match (outcome, self.unwritten.take()) {
+            (Ok(_), Some(error)) => {
+                let done = if self.summary.borrow().is_some() { "the run itself ended well, but " } else { "" };
+                Err(Failure::failed(format!("{done}its report could not be written: {error}"))
+                    .hint("`brasa history` and `brasa show last` tell what was done"))
+            }
+            (outcome, _) => outcome.map(|_| code),
+        }
     }
 }
 
 /// Hears of progress inside a step.
 fn teller(report: Shared, progress: Rc<Progress>) -> impl Fn(&HostProgress) {
-    let waiting: RefCell<String> = RefCell::default();
-    move |heard: &HostProgress| {
-        let line = ProgressLine::from(heard);
-        match heard {
-            HostProgress::Step { text, percent } => match percent {
-                Some(percent) => progress.handle().detail(&format!("{percent:.0} %, {text}")),
-                None => progress.handle().detail(text),
-            },
-            HostProgress::Waiting { what, holder, .. } => {
-                progress.handle().detail(&line.text);
-                let who = format!("{what} {holder}");
-                if *waiting.borrow() != who {
-                    progress.handle().note(&line.text);
-                    *waiting.borrow_mut() = who;
-                }
-            }
-            HostProgress::Note { level, message } => {
-                progress.end();
-                logging::line(*level, message);
-            }
+    move |told: &HostProgress| {
+        heard(&progress, told);
+        report.borrow_mut().event(&Event::Progress(ProgressLine::from(told)));
+    }
+}
+
+/// Shows what the host says while it works.
+pub fn heard(progress: &Progress, told: &HostProgress) {
+    match told {
+        HostProgress::Step { text, percent } => match percent {
+            Some(percent) => progress.handle().detail(&format!("{percent:.0} %, {text}")),
+            None => progress.handle().detail(text),
+        },
+        HostProgress::Waiting { what, holder, .. } => {
+            progress.handle().waiting(&format!("{what} {holder}"), &ProgressLine::from(told).text);
         }
-        report.borrow_mut().event(&Event::Progress(line));
+        HostProgress::Note { level, message } => {
+            progress.end();
+            logging::line(*level, message);
+        }
     }
 }
 

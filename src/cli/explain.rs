@@ -17,7 +17,7 @@ pub fn explain(kind: Option<&str>, output: &Output) -> Result<Code, Failure> {
         return Err(Failure::usage(format!("there is no kind `{wanted}`")).hint(hint));
     };
     match output.format {
-        Format::Human => print(&text(kind)),
+        Format::Human => print(&text(kind))?,
         Format::Json | Format::Ndjson => print_json(&document(kind))?,
     }
     Ok(Code::Success)
@@ -28,8 +28,7 @@ fn list(output: &Output) -> Result<(), Failure> {
         Format::Human => {
             let width = kinds().iter().map(|kind| kind.name.len()).max().unwrap_or_default();
             let lines = kinds().iter().map(|kind| format!("{:<width$}  {}\n", kind.name, first_sentence(kind.about)));
-            print(&lines.collect::<String>());
-            Ok(())
+            print(&lines.collect::<String>())
         }
         Format::Json | Format::Ndjson => print_json(&kinds().iter().map(document).collect::<Vec<_>>()),
     }

@@ -1,4 +1,6 @@
-use brasa::{Error, Kind};
+use std::io;
+
+use brasa::{Error, Fault, Kind};
 
 /// Why the program ends without having done what was asked, and the exit code that says so.
 #[derive(Debug)]
@@ -9,6 +11,8 @@ pub struct Failure {
     pub message: String,
     /// What to do about it, a sentence each.
     pub hints: Vec<String>,
+    /// What is wrong with the input, one by one; the message holds them all.
+    pub faults: Vec<Fault>,
 }
 
 /// The program's exit codes. They are an interface: scripts rely on them.
@@ -50,19 +54,25 @@ impl Failure {
     /// A wrong command line.
     #[must_use]
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { code: Code::Usage, message: message.into(), hints: Vec::new() }
+        Self { code: Code::Usage, message: message.into(), hints: Vec::new(), faults: Vec::new() }
     }
 
     /// Wrong input.
     #[must_use]
     pub fn input(message: impl Into<String>) -> Self {
-        Self { code: Code::Input, message: message.into(), hints: Vec::new() }
+        Self { code: Code::Input, message: message.into(), hints: Vec::new(), faults: Vec::new() }
     }
 
     /// Anything else that failed.
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { code: Code::Failed, message: message.into(), hints: Vec::new() }
+        Self { code: Code::Failed, message: message.into(), hints: Vec::new(), faults: Vec::new() }
+    }
+
+    /// What was to be printed could not be.
+    #[must_use]
+    pub fn unwritten(error: &io::Error) -> Self {
+        Self::failed(format!("cannot write to standard output: {error}"))
     }
 
     /// Adds a hint.
@@ -83,6 +93,8 @@ impl From<Error> for Failure {
         };
         let mut hints = error.hints();
         hints.dedup();
-        Self { code, message: error.to_string(), hints }
+        let message = error.to_string();
+        let faults = if let Error::Faults(faults) = error { faults } else { Vec::new() };
+        Self { code, message, hints, faults }
     }
 }

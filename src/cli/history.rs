@@ -9,23 +9,23 @@ use serde_json::json;
 
 use super::{
     Code, Failure, Output,
-    arguments::{Format, Places},
+    arguments::{Format, Kept},
     print, print_json,
     session::Directories,
 };
 use crate::report::{describe, printable};
 
 /// Lists the runs, newest last.
-pub fn history(places: &Places, output: &Output) -> Result<Code, Failure> {
-    let state = Directories::new(places, &Default::default())?.state();
+pub fn history(kept: &Kept, output: &Output) -> Result<Code, Failure> {
+    let state = Directories::of(kept)?.state();
     let runs = state.history()?;
     match output.format {
-        Format::Human if runs.is_empty() => print("no run yet\n"),
-        Format::Human => print(&runs.iter().map(line).collect::<String>()),
+        Format::Human if runs.is_empty() => print("no run yet\n")?,
+        Format::Human => print(&runs.iter().map(line).collect::<String>())?,
         Format::Json => print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "runs": runs}))?,
         Format::Ndjson => {
             for run in &runs {
-                print(&format!("{}\n", json!(run)));
+                print(&format!("{}\n", json!(run)))?;
             }
         }
     }
@@ -65,11 +65,11 @@ pub fn moment(seconds: u64) -> String {
 }
 
 /// Shows what a run did.
-pub fn show(run: &str, places: &Places, output: &Output) -> Result<Code, Failure> {
-    let state = Directories::new(places, &Default::default())?.state();
+pub fn show(run: &str, kept: &Kept, output: &Output) -> Result<Code, Failure> {
+    let state = Directories::of(kept)?.state();
     let record = state.show(run)?;
     match output.format {
-        Format::Human => print(&text(&record)),
+        Format::Human => print(&text(&record))?,
         Format::Json | Format::Ndjson => {
             print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "run": record}))?;
         }

@@ -21,7 +21,7 @@ pub fn inspect(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result
             let mut text = format!("node        {}\nenvironment {}\n", node.name(), node.environment());
             text += &format!("run-list    {}\nrecipes     {}\n\n", items.join(", "), run.recipes().join(", "));
             text += &run.outline();
-            print(&text);
+            print(&text)?;
         }
         Format::Json | Format::Ndjson => print_json(&json!({
             "schema_version": crate::report::SCHEMA_VERSION,

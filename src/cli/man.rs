@@ -8,7 +8,7 @@ use super::{Code, Failure, print, table};
 pub fn man(out: Option<&Path>) -> Result<Code, Failure> {
     let command = table();
     let Some(directory) = out else {
-        print(&String::from_utf8_lossy(&page(command)?));
+        print(&String::from_utf8_lossy(&page(command)?))?;
         return Ok(Code::Success);
     };
     disk::create_dirs(directory)?;

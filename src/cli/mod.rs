@@ -85,8 +85,8 @@ fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
         Command::Check(input) => check::check(&input, &output, cookbooks),
         Command::Inspect(input) => inspect::inspect(&input, &output, cookbooks),
         Command::Facts { names } => facts::facts(&names, &output),
-        Command::History { places } => history::history(&places, &output),
-        Command::Show { run, places } => history::show(&run, &places, &output),
+        Command::History { kept } => history::history(&kept, &output),
+        Command::Show { run, kept } => history::show(&run, &kept, &output),
         Command::Undo(options) => undo::undo(&options, &output),
         Command::Explain { kind } => explain::explain(kind.as_deref(), &output),
         Command::Completions { shell } => completions::completions(shell),
@@ -111,10 +111,13 @@ fn coloured(wish: Colour, terminal: bool) -> bool {
     }
 }
 
-/// Prints to standard output; a reader that went away is no failure.
-fn print(text: &str) {
+/// Prints to standard output; a reader that went away is no failure, a full disk is.
+fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_or_default();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::unwritten(&error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Prints a line to standard error.
@@ -125,6 +128,5 @@ fn complain(line: &str) {
 /// Prints a JSON document to standard output.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?;
-    print(&(text + "\n"));
-    Ok(())
+    print(&(text + "\n"))
 }

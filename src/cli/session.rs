@@ -7,7 +7,7 @@ use std::{
 use brasa::{
     Error, Run, compile,
     facts::Facts,
-    host::{Probe, Repair, Request, disk, environment},
+    host::{Probe, Repair, Request, disk, environment, shown_address},
     node::{
         Attributes, Dna, Node, RunListItem,
         config::{self, LogLocation, Verbosity},
@@ -22,7 +22,7 @@ use brasa::{
 
 use super::{
     Failure,
-    arguments::{Input, Level, Places},
+    arguments::{Input, Kept, Level, Places},
     complain,
 };
 
@@ -56,7 +56,7 @@ impl Directories {
     pub fn new(places: &Places, settings: &config::Settings) -> Result<Self, Failure> {
         let set = |name: &str| settings.path(name).map_err(|fault| Failure::from(Error::from(fault)));
         // With a state directory of one's own everything of a run stays in it: two such runs do not know each other.
-        let moved = places.state_dir.clone();
+        let moved = places.state_dir.clone().or(set("state_dir")?);
         let state = moved.clone().unwrap_or_else(|| STATE.into());
         let chef = set("cache_path")?;
         let cache = match (set("file_cache_path")?.or(chef.as_ref().map(|path| path.join("cache"))), &moved) {
@@ -72,6 +72,11 @@ impl Directories {
             (None, None) => LOCK.into(),
         };
         Ok(Self { state, cache, backups, lock })
+    }
+
+    /// Those that the settings name, for commands that need nothing else of them.
+    pub fn of(kept: &Kept) -> Result<Self, Failure> {
+        Self::new(&kept.places, &settings(kept.config.as_deref())?)
     }
 
     /// The state directory's content.
@@ -235,7 +240,11 @@ fn dna_bytes(given: Option<&str>, probe: &dyn Probe) -> Result<Option<(String, V
                 fetched.content.size()
             )));
         };
-        return Ok(Some((without_secrets(&name), bytes.to_vec())));
+        return Ok(Some((shown_address(&name), bytes.to_vec())));
+    }
+    if disk::is_directory(Path::new(&name)) {
+        return Err(Failure::input(format!("`{name}` is a directory, not a file with a run-list"))
+            .hint("name the file in it, as in `-j DIR/dna.json`"));
     }
     match disk::read_limited(Path::new(&name), limit)? {
         Some(bytes) => Ok(Some((name, bytes))),
@@ -246,26 +255,5 @@ fn dna_bytes(given: Option<&str>, probe: &dyn Probe) -> Result<Option<(String, V
 
 /// The command line as the history shows it. Attributes never stand in it, so it holds no secret.
 pub fn command_line() -> String {
-    environment::arguments().iter().map(|word| without_secrets(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
-}
-
-/// An address without what may be secret in it: user and password, and what follows the question mark.
-fn without_secrets(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?..."));
-    let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, format!("/{path}")));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}{path}{query}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_secrets;
-
-    #[test]
-    fn addresses_lose_their_secrets_and_other_words_stay() {
-        assert_eq!(without_secrets("http://me:pw@h.example/dna.json?token=x"), "http://h.example/dna.json?...");
-        assert_eq!(without_secrets("https://h.example"), "https://h.example");
-        assert_eq!(without_secrets("/etc/chef/dna.json"), "/etc/chef/dna.json");
-    }
+    environment::arguments().iter().map(|word| shown_address(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,9 @@
 //! `brasa undo`.
+use std::rc::Rc;
+
 use brasa::{
-    host::{Grade, Probe, Real},
-    state::{UndoItem, UndoPlan},
+    host::{Grade, Probe, Real, environment},
+    state::{UndoItem, UndoPlan, Undoing},
     values::Seconds,
 };
 use serde_json::json;
@@ -10,18 +12,20 @@ use super::{
     Code, Failure, Output,
     arguments::{self, Format},
     complain,
-    converge::needs_root,
+    converge::{heard, needs_root},
     logging, print, print_json,
-    session::{Directories, command_line, settings},
+    session::{Directories, command_line},
 };
-use crate::report::{describe, printable};
+use crate::report::{Progress, describe, printable};
 
 /// Takes back what a run did; says beforehand what can be taken back, and how well.
 pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure> {
     logging::start(output.log_level, output.log_file.as_deref())?;
-    let places = Directories::new(&options.places, &settings(None)?)?;
+    let places = Directories::of(&options.kept)?;
     let state = places.state();
-    let mut real = Real::new(places.host_settings(), |_| {});
+    let progress = Rc::new(Progress::start(!output.quiet));
+    let handle = Rc::clone(&progress);
+    let mut real = Real::new(places.host_settings(), move |told| heard(&handle, told));
     let command = command_line();
     // Nothing may change between the plan and its execution: the lock comes first.
     let lock = if options.dry_run {
@@ -44,7 +48,7 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
     };
     let plan = state.undo_plan(&options.run, &real)?;
     if output.format == Format::Human && !output.quiet {
-        print(&text(&plan));
+        print(&text(&plan))?;
     }
     let Some(lock) = lock else {
         if output.format != Format::Human {
@@ -53,7 +57,20 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
         return Ok(Code::Success);
     };
     let previous = state.previous()?;
-    let undone = state.undo(&plan, &mut real, &lock, &command, &previous, options.force)?;
+    let mut begin = |item: &UndoItem| {
+        progress.end();
+        progress.begin(&format!("taking back operation {}: {}", item.number, describe(&item.does)));
+    };
+    let undoing = Undoing {
+        command: &command,
+        previous: &previous,
+        force: options.force,
+        begin: &mut begin,
+        stop: &environment::stop_signal,
+    };
+    let undone = state.undo(&plan, &mut real, &lock, undoing);
+    progress.end();
+    let undone = undone?;
     match output.format {
         Format::Human => {
             let mut said = format!("took back {} of {} operations", undone.taken_back.len(), plan.items.len());
@@ -66,7 +83,7 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
             for stays in &undone.stays {
                 said += &format!("\n  stays: {}", printable(stays));
             }
-            print(&(said + "\n"));
+            print(&(said + "\n"))?;
         }
         Format::Json | Format::Ndjson => {
             print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "plan": plan, "undone": undone}))?;

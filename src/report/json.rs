@@ -81,8 +81,8 @@ impl<W: Write> Report for Document<W> {
         if !self.owed.is_empty() {
             document["owed"] = json!(self.owed);
         }
-        if let Some((error, hints)) = &verdict.failure {
-            document["error"] = json!({"message": error, "hints": hints});
+        if let Some(failure) = &verdict.failure {
+            document["error"] = failure.to_json();
         }
         writeln!(self.out, "{document:#}").and_then(|()| self.out.flush()).unwrap_or_default();
     }
@@ -129,8 +129,8 @@ impl<W: Write> Report for Lines<W> {
             "seconds": verdict.seconds,
             "summary": verdict.summary,
         });
-        if let Some((error, hints)) = &verdict.failure {
-            line["error"] = json!({"message": error, "hints": hints});
+        if let Some(failure) = &verdict.failure {
+            line["error"] = failure.to_json();
         }
         self.line(&line);
     }

@@ -38,6 +38,8 @@ struct State {
     /// Further steps that are done together with it.
     more: usize,
     detail: String,
+    /// What is waited for, once people were told.
+    waiting: String,
     drawn: bool,
     beats: u32,
     stop: bool,
@@ -124,6 +126,19 @@ impl ProgressHandle {
         let mut state = self.0.lock();
         self.0.clear(&mut state);
         eprint_line(line);
+    }
+}
+
+impl ProgressHandle {
+    /// `line` is going on inside the step; said once for each `what` that is waited for, since it may take long.
+    pub fn waiting(&self, what: &str, line: &str) {
+        let mut state = self.0.lock();
+        line.clone_into(&mut state.detail);
+        if state.waiting != what {
+            what.clone_into(&mut state.waiting);
+            self.0.clear(&mut state);
+            eprint_line(line);
+        }
     }
 }
 

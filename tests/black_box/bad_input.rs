@@ -1,5 +1,5 @@
 //! Bad input, one table: the exit code, what is said, and that nothing was changed or made.
-use std::{os::unix::process::ExitStatusExt as _, process::Command, time::Instant};
+use std::{os::unix::process::ExitStatusExt as _, process::Command};
 
 use serde_json::json;
 
@@ -128,7 +128,6 @@ fn deep_and_large_documents_are_refused_at_once() {
     }
     std::fs::OpenOptions::new().write(true).open(place.path("dna.json")).unwrap().set_len(1 << 30).unwrap();
     let words = Kitchen::arguments(&["converge"]);
-    let started = Instant::now();
     // The limit of address space ends whoever reads it all.
     let mut limited = place.command(std::path::Path::new("sh"), &["-c", "ulimit -v 500000; exec \"$@\"", "sh"]);
     let all: Vec<_> = words.iter().map(|word| word.replace("ROOT", &place.root())).collect();
@@ -136,7 +135,6 @@ fn deep_and_large_documents_are_refused_at_once() {
     assert_eq!(output.status.signal(), None);
     let ran = place.ran(&output).code(65);
     assert!(ran.stderr.contains("is larger than 16 MiB"), "{}", ran.whole());
-    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
 }
 
 #[test]
@@ -146,6 +144,8 @@ fn files_that_are_not_there_or_not_understood() {
     assert!(missing.stderr.starts_with("error: the settings file `ROOT/none.rb` does not exist\nhint: "));
     let missing = place.call(&["converge", "-c", "ROOT/solo.rb", "-j", "ROOT/none.json"]).code(65);
     assert!(missing.stderr.starts_with("error: `ROOT/none.json` does not exist\nhint: "), "{}", missing.whole());
+    let directory = place.call(&["converge", "-c", "ROOT/solo.rb", "-j", "ROOT/srv"]).code(65);
+    assert!(directory.stderr.starts_with("error: `ROOT/srv` is a directory"), "{}", directory.whole());
     for (text, said) in [
         ("cookbook_path [", "error: ROOT/solo.rb:1:15: this list does not end\n   1 | cookbook_path ["),
         (

@@ -65,6 +65,20 @@ fn drift_is_found_by_a_plan_and_repaired_alone() {
 }
 
 #[test]
+fn history_and_undo_find_the_state_directory_in_the_settings() {
+    let place = dinner();
+    place.write("solo.rb", format!("state_dir '{}/kept'\n", place.root()));
+    let before = place.text("srv/old");
+    place.call(&["converge", "-c", "ROOT/solo.rb", "-j", "ROOT/dna.json"]).code(0);
+    assert!(place.path("kept/runs").is_dir());
+    let history = place.call(&["history", "-c", "ROOT/solo.rb"]).code(0);
+    assert!(history.stdout.contains("changed"), "{}", history.whole());
+    place.call(&["show", "last", "-c", "ROOT/solo.rb"]).code(0);
+    place.call(&["undo", "last", "-c", "ROOT/solo.rb"]).code(0);
+    assert_eq!(place.text("srv/old"), before);
+}
+
+#[test]
 fn detailed_exit_codes_tell_whether_there_is_something_to_do() {
     let place = dinner();
     place.here(&["plan", "--detailed-exitcode"]).code(2);

@@ -39,6 +39,12 @@ fn a_failed_run_is_a_document_too() {
     let report = place.here(&["converge", "--format", "json"]).code(1).json();
     assert_eq!((&report["success"], &report["exit_code"]), (&json!(false), &json!(1)));
     assert!(report["error"]["message"].as_str().unwrap().contains("the kitchen is on fire"), "{report}");
+    place.write("dna.json", "{\"run_list\": [\"kitchen::fils\", \"kitchen::linx\"]}");
+    let report = place.here(&["converge", "--format", "json"]).code(65).json();
+    let faults = report["error"]["faults"].as_array().unwrap();
+    let places: Vec<_> = faults.iter().map(|fault| fault["place"].as_str().unwrap()).collect();
+    assert_eq!(places, ["ROOT/dna.json:1:15", "ROOT/dna.json:1:32"]);
+    assert_eq!(faults[1]["hints"][0], "did you mean `kitchen::links`?");
     place.write("dna.json", "{");
     let report = place.here(&["converge", "--format", "json"]).code(65).json();
     assert_eq!((&report["success"], &report["exit_code"]), (&json!(false), &json!(65)));
@@ -53,6 +59,27 @@ fn events_are_json_lines() {
     let mut events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     events.retain(|event| *event != "progress");
     assert_eq!(events, ["report", "started", "begun", "ended", "begun", "ended", "finished", "ended_run"]);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_a_failure_of_its_own() {
+    for format in ["human", "json", "ndjson"] {
+        let place = place();
+        let words = Kitchen::arguments(&["converge", "-v", "--format", format]);
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = place.command(program(), &words).stdout(full).output().unwrap();
+        let ran = place.ran(&output).code(1);
+        assert!(
+            ran.stderr.contains("the run itself ended well, but its report could not be written"),
+            "{}",
+            ran.whole()
+        );
+        assert_eq!(place.text("srv/motd").as_deref(), Some("hello\n"));
+        place.here(&["converge"]).code(0);
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = place().command(program(), &["facts"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

@@ -44,8 +44,19 @@ pub fn default(r: &mut Recipe) -> Result<()> {
         Family::Suse | Family::Arch | Family::Alpine | Family::Other => return Err(r.node().unsupported("gems")),
     };
     r.add(Package::all(packages.iter().copied()));
+    let mut seen: Vec<Gem> = Vec::new();
     for gem in gems.0 {
-        let mut package = GemPackage::named(gem.name);
+        if seen.contains(&gem) {
+            continue;
+        }
+        // Several versions of a gem may be there side by side: each is a resource of its own.
+        let again = seen.iter().any(|other| other.name == gem.name);
+        seen.push(gem.clone());
+        let mut package = match &gem.version {
+            Some(version) if again => GemPackage::named(format!("{}-{version}", gem.name)).package_name(gem.name),
+            Some(_) | None if again => continue, // any version will do, and one is asked for already
+            Some(_) | None => GemPackage::named(gem.name),
+        };
         if let Some(version) = gem.version {
             package = package.version(version);
         }

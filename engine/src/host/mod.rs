@@ -29,7 +29,7 @@ pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageSt
 pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
 };
-pub use real::{Real, Repair, Settings, clean_leftovers, time_stamp};
+pub use real::{Real, Repair, Settings, clean_leftovers, shown_address, time_stamp};
 
 use crate::Result;
 

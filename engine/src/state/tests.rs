@@ -4,7 +4,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{Record, Recorder, RunLock, State, UndoPlan, Undone, record::Unreadable};
+use super::{Previous, Record, Recorder, RunLock, State, UndoPlan, Undoing, Undone, record::Unreadable};
 use crate::{
     Error, Kind, Result,
     converge::Ledger,
@@ -63,7 +63,19 @@ impl Place {
 
     fn carry_out(&self, plan: &UndoPlan, fake: &mut Fake, force: bool) -> Result<Undone> {
         let previous = self.state.previous()?;
-        self.state.undo(plan, fake, &self.lock(), "brasa undo", &previous, force)
+        self.carry_out_until(plan, fake, &previous, force, &|| None)
+    }
+
+    fn carry_out_until(
+        &self,
+        plan: &UndoPlan,
+        fake: &mut Fake,
+        previous: &Previous,
+        force: bool,
+        stop: &dyn Fn() -> Option<i32>,
+    ) -> Result<Undone> {
+        let undoing = Undoing { command: "brasa undo", previous, force, begin: &mut |_| {}, stop };
+        self.state.undo(plan, fake, &self.lock(), undoing)
     }
 
     fn journal(&self, run: &str) -> std::path::PathBuf {
@@ -227,6 +239,25 @@ fn a_service_is_started_again_after_it_is_unmasked() {
         let undone = there_and_back(&before, &operations);
         assert_eq!(undone.failed, 0, "{operations:?}");
     }
+}
+
+#[test]
+fn a_signal_stops_between_two_operations_and_the_rest_can_be_taken_back_later() {
+    let (place, mut fake) = (Place::new(), machine());
+    let run = place.run(&mut fake, &[write("/etc/a", "a", 0o644), write("/etc/b", "b", 0o644)]).unwrap();
+    let plan = place.state.undo_plan(&run, &fake).unwrap();
+    let asked = std::cell::Cell::new(0);
+    let stop = || {
+        asked.set(asked.get() + 1);
+        (asked.get() > 1).then_some(15)
+    };
+    let previous = place.state.previous().unwrap();
+    let error = place.carry_out_until(&plan, &mut fake, &previous, false, &stop).unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted(15));
+    assert!(fake.entry(Path::new("/etc/b")).unwrap().is_none());
+    assert!(fake.entry(Path::new("/etc/a")).unwrap().is_some());
+    assert_eq!(place.undo(&mut fake, &run, false).unwrap().taken_back, [1]);
+    assert_eq!(fake.differences(&machine()), [""; 0]);
 }
 
 fn some_operation() -> impl Strategy<Value = Op> {

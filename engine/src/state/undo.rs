@@ -63,6 +63,20 @@ impl fmt::Display for Conflict {
     }
 }
 
+/// How a run is taken back.
+pub struct Undoing<'u> {
+    /// The command line, for the history.
+    pub command: &'u str,
+    /// What earlier runs left.
+    pub previous: &'u Previous,
+    /// Also what was changed since by others.
+    pub force: bool,
+    /// Hears of each operation before it is taken back.
+    pub begin: &'u mut dyn FnMut(&UndoItem),
+    /// The signal that asked the run to stop, when one did: it stops before the next operation.
+    pub stop: &'u dyn Fn() -> Option<i32>,
+}
+
 /// What was taken back.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Undone {
@@ -154,15 +168,8 @@ impl State {
     /// # Errors
     /// When something was changed since and `force` is not given: then nothing is done. When an operation fails: what was
     /// taken back until then stays so and is written down as such.
-    pub fn undo(
-        &self,
-        plan: &UndoPlan,
-        host: &mut dyn Host,
-        lock: &RunLock,
-        command: &str,
-        previous: &Previous,
-        force: bool,
-    ) -> Result<Undone> {
+    pub fn undo(&self, plan: &UndoPlan, host: &mut dyn Host, lock: &RunLock, undoing: Undoing<'_>) -> Result<Undone> {
+        let Undoing { command, previous, force, begin, stop } = undoing;
         if !force && !plan.conflicts.is_empty() {
             let list: Vec<_> = plan.conflicts.iter().map(ToString::to_string).collect();
             let sentence = format!(
@@ -187,6 +194,11 @@ impl State {
                 }
                 continue;
             }
+            if let Some(signal) = stop() {
+                failure = Some(Error::Interrupted(signal));
+                break;
+            }
+            begin(item);
             counter.mark();
             match self.take_back(item, &mut journal, &mut undone.stays) {
                 Ok(true) => {

@@ -67,13 +67,18 @@ pub fn fetch(request: &Request, cache: &Path) -> Result<Fetched> {
     }
 }
 
-/// An address as it may be shown and kept: without the password that it may hold.
-fn shown(url: &str) -> String {
+/// An address as it may be shown and kept: without the password and the query, which may be secret.
+#[must_use]
+pub fn shown(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    match authority.rfind('@') {
-        Some(at) => format!("{scheme}://(sensitive){}", &rest[at..]),
-        None => url.to_owned(),
+    let (user, rest) = match authority.rfind('@') {
+        Some(at) => ("(sensitive)", &rest[at..]),
+        None => ("", rest),
+    };
+    match rest.split_once('?') {
+        Some((rest, _)) => format!("{scheme}://{user}{rest}?(sensitive)"),
+        None => format!("{scheme}://{user}{rest}"),
     }
 }
 
@@ -424,6 +429,15 @@ mod tests {
         }
         super::clean(&directory).unwrap();
         assert_eq!(crate::host::disk::list(&directory).unwrap(), [ours.as_str(), "b.json"]);
+    }
+
+    #[test]
+    fn a_query_in_an_address_is_not_shown() {
+        use super::shown;
+        assert_eq!(shown("http://h.example/a?token=x#part"), "http://h.example/a?(sensitive)");
+        assert_eq!(shown("https://me:pw@h.example/a"), "https://(sensitive)@h.example/a");
+        assert_eq!(shown("https://h.example"), "https://h.example");
+        assert_eq!(shown("/etc/chef/dna.json"), "/etc/chef/dna.json");
     }
 
     #[test]

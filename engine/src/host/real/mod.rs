@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{Result, values::Seconds};
 
+pub use fetch::shown as shown_address;
 pub use files::clean_leftovers;
 pub use packages::Repair;
 

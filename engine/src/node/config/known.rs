@@ -85,6 +85,7 @@ pub const KNOWN: &[Known] = &[
     used("log_location", Shape::LogLocations, "the report on standard output, the log on standard error"),
     used("node_name", Shape::Text, "the host's full name"),
     used("run_lock_timeout", Shape::Count, "600 seconds"),
+    used("state_dir", Shape::Path, "`/var/lib/brasa`"),
     used("why_run", Shape::Flag, "false"),
     ignored("allowed_automatic_attributes", SERVER),
     ignored("allowed_default_attributes", SERVER),
