@@ -9,3 +9,9 @@ mod cli;
 pub mod report;
 
 pub use cli::run;
+
+/// musl's own allocator asks the system for memory and gives it back at nearly every step: half of what a run costs that
+/// finds nothing to do.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;

@@ -123,6 +123,9 @@ fn the_articles_files_converge_and_a_plan_told_the_truth() -> Result<()> {
         closure.into_iter().filter(|package| !package.starts_with("\"rake\" \"(")).collect();
     let new: BTreeSet<String> = installed().difference(&there).cloned().collect();
     assert_eq!(new, planned_packages, "every package, its dependencies included, and no other");
+    let gem = actions(&planned).iter().find(|action| action["resource"] == "gem_package[rake]").expect("it is planned");
+    let doubt = gem["doubts"][0].as_str().unwrap_or_default();
+    assert!(doubt.contains("ruby") || doubt.contains("gem"), "the reason is said: {gem}");
     assert_eq!(
         uncertain(&planned).iter().filter(|step| !step.starts_with("template[/etc/")).cloned().collect::<Vec<_>>(),
         ["gem_package[rake] install"],
@@ -220,6 +223,54 @@ fn a_fresh_server_without_package_lists_converges() -> Result<()> {
     machine.run_bare_env(["/usr/local/bin/chef-solo"].iter().chain(&run[1..])).success();
     machine.run(["nsupdate", "-V"]).success();
     machine.run(["brasa", "converge", "-j", "/etc/chef/small.json", "--detailed-exitcode"]).success();
+    Ok(())
+}
+
+#[test]
+fn packages_of_a_run_are_taken_back_and_that_is_said_beforehand() -> Result<()> {
+    let machine = machine()?;
+    machine.run(["apt-get", "-qq", "update"]).success();
+    machine.write("/etc/chef/small.json", r#"{"run_list": ["dnsutils"]}"#);
+    let packages =
+        || machine.sh("dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n' | grep ^ii").success().stdout;
+    let before = packages();
+    machine.run(["brasa", "converge", "-j", "/etc/chef/small.json"]).success();
+    assert_ne!(packages(), before);
+    let said = machine.run(["brasa", "undo", "last", "--dry-run"]).success();
+    assert!(said.stdout.contains("best effort") && said.stdout.contains("bind9-dnsutils"), "{said}");
+    assert_ne!(packages(), before, "that was a dry run");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(packages(), before, "with everything that had come along");
+    machine.run(["brasa", "plan", "-j", "/etc/chef/small.json", "--detailed-exitcode"]).exits(2);
+    Ok(())
+}
+
+/// Moments that nobody chose: spread over the time of a run by a generator with a fixed seed.
+#[test]
+fn runs_killed_at_moments_that_nobody_chose_are_taken_up_again() -> Result<()> {
+    let machine = machine()?;
+    machine.run(["apt-get", "-qq", "update"]).success();
+    let mut seed = 20_101_123_u64;
+    let mut killed = 0;
+    for _ in 0..8 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let moment = Duration::from_millis(40 + (seed >> 33) % 2500);
+        let mut run = machine.spawn(CHEF_SOLO);
+        std::thread::sleep(moment);
+        killed += usize::from(run.is_running());
+        run.kill();
+        machine.sh("pkill -9 -x apt-get; pkill -9 -x dpkg; sleep 0.1; true").success();
+        // Whatever was cut off: history and plan can be read.
+        machine.run(["brasa", "history"]).success();
+        machine.run(["brasa", "plan"]).success();
+    }
+    assert!(killed > 2, "most were cut off, not {killed}");
+    machine.command(CHEF_SOLO).bare_env().limit(Duration::from_secs(900)).run().success();
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    assert_eq!(machine.sh("dpkg --audit").success().stdout, "", "dpkg is whole");
+    assert_eq!(machine.sh("find /etc /usr/local -name '.brasa-*'").success().stdout, "", "no temporary file is left");
+    let timer = machine.run(["systemctl", "is-active", "dyndns-update.timer"]).success().stdout;
+    assert_eq!(timer, "active\n");
     Ok(())
 }
 

@@ -37,6 +37,72 @@ fn a_held_lock_is_waited_for_and_its_holder_named() -> Result<()> {
 }
 
 #[test]
+fn an_interrupted_dpkg_is_named_and_finished_before_anything_else() -> Result<()> {
+    let machine = Container::of(lab::root(DEBIAN)?).repository(&lab::deb_repo()?).brasa(lab::kitchen()?).start()?;
+    machine.run(["apt-get", "-qq", "update"]).success();
+    order(&machine, r#"{"run_list": ["kitchen::packages"], "kitchen": {"packages": [{"names": ["lab-small-01"]}]}}"#);
+    let mut other = machine.spawn(["sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lab-slow"]);
+    for _ in 0..1000 {
+        if !other.is_running() || machine.sh("grep -q 'half-configured lab-slow' /var/log/dpkg.log").code == 0 {
+            break;
+        }
+    }
+    machine.sh("pkill -9 -x apt-get; pkill -9 -x dpkg; sleep 0.2; true").success();
+    assert_ne!(machine.sh("dpkg --audit").success().stdout, "", "dpkg is in the middle of something");
+    let run = machine.run(["brasa", "converge"]).success();
+    let said = "an earlier run of dpkg was not finished";
+    assert!(run.stderr.contains(said) || run.stdout.contains(said), "{run}");
+    assert!(format!("{run}").contains("lab-slow"), "it says at which package: {run}");
+    assert_eq!(machine.sh("dpkg --audit").success().stdout, "", "dpkg is whole again");
+    machine.run(["dpkg", "-s", "lab-slow", "lab-small-01"]).success();
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    Ok(())
+}
+
+#[test]
+fn a_restart_that_a_killed_run_owed_is_done_by_the_next_one() -> Result<()> {
+    let machine = Container::of(lab::root(DEBIAN)?).brasa(lab::kitchen()?).start()?;
+    let dna = |pause: &str| {
+        format!(
+            r#"{{"run_list": ["kitchen::units", "kitchen::services", "kitchen::files", "kitchen::execute"], "kitchen": {{
+            "units": [{{"name": "bell.service", "content": "[Service]\nExecStart=/bin/sleep infinity\n", "action": ["create"]}}],
+            "services": [{{"name": "bell.service", "action": ["start"]}}],
+            "files": [{{"path": "/etc/bell.conf", "content": "loud\n", "notifies": [{{"service": "bell.service"}}]}}],
+            "execute": [{{"name": "pause", "command": "{pause}", "creates": "/srv/rested"}}]}}}}"#
+        )
+    };
+    order(&machine, &dna("touch /srv/resting; sleep 600"));
+    let run = machine.spawn(["brasa", "converge"]);
+    for _ in 0..1000 {
+        if machine.exists("/srv/resting") {
+            break;
+        }
+    }
+    assert_eq!(machine.read("/etc/bell.conf"), "loud\n", "the change is made, its restart is owed");
+    let process = || machine.sh("systemctl show -p MainPID --value bell.service").success().stdout;
+    let first = process();
+    assert_ne!(first, "0\n", "it runs");
+    run.kill();
+    machine.sh("pkill -9 -f '[s]leep 600'; true").success();
+    assert_eq!(process(), first);
+
+    order(&machine, &dna("touch /srv/rested"));
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains("service[bell.service] restart"), "the plan knows of it: {plan}");
+    let next = machine.run(["brasa", "converge"]).success();
+    assert!(next.stdout.contains("the last run did not end: run "), "{next}");
+    assert!(
+        next.stdout.contains("service[bell.service] restart, still owed because of file[/etc/bell.conf]"),
+        "{next}"
+    );
+    let second = process();
+    assert!(second != first && second != "0\n", "it was restarted: {next}");
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    assert_eq!(process(), second, "once");
+    Ok(())
+}
+
+#[test]
 fn dnf_installs_once_and_then_leaves_things_alone() -> Result<()> {
     let machine = Container::of(lab::root(EL9)?).repository(&lab::rpm_repo()?).brasa(lab::kitchen()?).start()?;
     let dna = r#"{"run_list": ["kitchen::packages", "kitchen::services"], "kitchen": {
