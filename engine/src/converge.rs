@@ -336,7 +336,8 @@ impl Converge<'_> {
             self.keep_promises(index, &debts);
             return Err(error);
         }
-        doubts.extend(self.host.take_doubts());
+        let more = self.host.take_doubts();
+        doubts.extend(more.into_iter().filter(|doubt| !doubts.contains(doubt)).collect::<Vec<_>>());
         let mut changed = pending.into_changed();
         changed.packages = self.host.take_package_changes();
         self.ended(index, action, why, started, Outcome::Changed { changed: &changed, doubts: &doubts });
