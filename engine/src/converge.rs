@@ -94,7 +94,12 @@ impl Run {
             summary: Summary::default(),
             failures: Vec::new(),
         };
-        let event = Event::Started { recipes: self.recipes(), resources: self.entries.len(), dry: converge.dry };
+        let event = Event::Started {
+            recipes: self.recipes(),
+            resources: self.entries.len(),
+            cookbooks: self.origins(),
+            dry: converge.dry,
+        };
         (converge.listen)(&event);
         converge.take_over(owed);
         converge.declared();
