@@ -8,12 +8,12 @@ mod kinds;
 mod recipe;
 mod reference;
 
-pub use composite::{Action as CompositeAction, Composed, Composite};
+pub use composite::{Action as CompositeAction, Composed, Composite, IntoComposed};
 pub use cookbook::Cookbook;
 pub use declared::{Declare, Declared, IntoActions, Timing};
 pub use guard::{Guard, exists, shell, when};
 pub use kinds::{ActionInfo, Kind, Made, kind, kinds};
 pub use recipe::Recipe;
-pub(crate) use recipe::{Compiling, Entry};
+pub(crate) use recipe::{Acts, Compiling, Entry};
 pub(crate) use reference::Address;
 pub use reference::{Id, Ref, Target};
