@@ -7,7 +7,7 @@ use crate::{
     Error, Fault, Result,
     node::Node,
     recipe::{
-        Acts, Address, Compiling, Cookbook, Declared, Entry, Recipe, Timing,
+        Acts, Address, Compiling, Cookbook, Declared, Entry, Origin, Recipe, Timing,
         declared::{AnyAction, Item},
     },
     resource::Resource,
@@ -20,6 +20,7 @@ pub struct Run {
     pub(crate) entries: Vec<Entry>,
     pub(crate) notices: Vec<Vec<Notice>>,
     recipes: Vec<String>,
+    origins: Vec<Origin>,
 }
 
 /// "Entry number `to` does `action`, at this time."
@@ -66,21 +67,17 @@ pub struct OutlineNotice {
 /// Another error of a recipe function becomes a fault too, so that one failing recipe hides nothing of the others.
 pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Result<Run> {
     let mut compiling = Compiling::default();
+    compiling.cookbooks = cookbooks.to_vec();
     for cookbook in cookbooks {
         for recipe in &cookbook.recipes {
             let name = format!("{}::{}", cookbook.name, recipe.name);
-            compiling.names.entry(recipe.function).or_insert(name);
+            if let Some(function) = recipe.function {
+                compiling.names.entry(function).or_insert(name);
+            }
         }
     }
     for wanted in recipes {
-        let found = cookbooks.iter().find_map(|cookbook| {
-            let (name, recipe) = wanted.split_once("::").unwrap_or((wanted, "default"));
-            if cookbook.name != name {
-                return None;
-            }
-            cookbook.recipes.iter().find(|entry| entry.name == recipe)
-        });
-        match found {
+        match compiling.find(wanted) {
             Some(recipe) => compile_one(node, &mut compiling, wanted, &*recipe.run),
             None => compiling.faults.push(Fault::new(format!("recipe `{wanted}` is not in this binary"))),
         }
@@ -127,7 +124,14 @@ fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn 
 
 fn finish(mut compiling: Compiling) -> Result<Run> {
     let mut faults = std::mem::take(&mut compiling.faults);
-    let Compiling { entries, by_id, recipes, .. } = compiling;
+    let Compiling { entries, by_id, recipes, cookbooks, .. } = compiling;
+    let mut origins: Vec<Origin> = Vec::new();
+    for recipe in &recipes {
+        let name = recipe.split_once("::").map_or(recipe.as_str(), |(name, _)| name);
+        let origin =
+            cookbooks.iter().find(|cookbook| cookbook.name == name).and_then(|cookbook| cookbook.origin.as_ref());
+        origins.extend(origin.filter(|origin| !origins.contains(origin)).cloned());
+    }
     let names = Names { entries: &entries, by_id: &by_id };
     // As in Chef resources of one name share their notices: whichever of them changes, all that were asked for are sent.
     let mut first: HashMap<(Option<usize>, &str), usize> = HashMap::new();
@@ -157,7 +161,7 @@ fn finish(mut compiling: Compiling) -> Result<Run> {
         }
     }
     let notices = firsts.iter().map(|first| shared[*first].clone()).collect();
-    if faults.is_empty() { Ok(Run { entries, notices, recipes }) } else { Err(Error::Faults(faults)) }
+    if faults.is_empty() { Ok(Run { entries, notices, recipes, origins }) } else { Err(Error::Faults(faults)) }
 }
 
 /// Everything declared, to look up what notices point at.
@@ -228,6 +232,12 @@ impl Run {
     #[must_use]
     pub fn recipes(&self) -> &[String] {
         &self.recipes
+    }
+
+    /// Where the cookbooks of those recipes were found that are not compiled in.
+    #[must_use]
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
     }
 
     /// How many resources there are.

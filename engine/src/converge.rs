@@ -62,7 +62,12 @@ impl Run {
             summary: Summary::default(),
             failures: Vec::new(),
         };
-        let event = Event::Started { recipes: self.recipes(), resources: self.entries.len(), dry: converge.dry };
+        let event = Event::Started {
+            recipes: self.recipes(),
+            resources: self.entries.len(),
+            cookbooks: self.origins(),
+            dry: converge.dry,
+        };
         (converge.listen)(&event);
         converge.take_over(owed);
         converge.queue_delayed_actions(None);
@@ -238,7 +243,8 @@ impl Converge<'_> {
             self.keep_promises(index, 1);
             return Err(error);
         }
-        doubts.extend(self.host.take_doubts());
+        let more = self.host.take_doubts();
+        doubts.extend(more.into_iter().filter(|doubt| !doubts.contains(doubt)).collect::<Vec<_>>());
         let mut changed = pending.into_changed();
         changed.packages = self.host.take_package_changes();
         self.ended(index, action, why, started, Outcome::Changed { changed: &changed, doubts: &doubts });

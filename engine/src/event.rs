@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     host::{LogLevel, Progress},
-    recipe::Timing,
+    recipe::{Origin, Timing},
     resource::Changed,
     values::Place,
 };
@@ -18,6 +18,9 @@ pub enum Event<'a> {
         recipes: &'a [String],
         /// How many resources they declare.
         resources: usize,
+        /// Where the cookbooks that are not compiled in were found, and which others they hide.
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        cookbooks: &'a [Origin],
         /// Whether this is a plan: nothing is changed.
         dry: bool,
     },

@@ -120,7 +120,8 @@ impl Stage {
                 return Err(refused(error));
             }
             Preflight::UpToDate(summary) if terse => {
-                listen(&Event::Started { recipes: run.recipes(), resources: run.len(), dry: false });
+                let (recipes, cookbooks) = (run.recipes(), run.origins());
+                listen(&Event::Started { recipes, resources: run.len(), cookbooks, dry: false });
                 for (level, message) in &notes {
                     listen(&Event::Noted { resource: "", level: *level, message });
                 }

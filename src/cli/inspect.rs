@@ -20,18 +20,27 @@ pub fn inspect(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result
         Format::Human => {
             let mut text = format!("node        {}\nenvironment {}\n", node.name(), node.environment());
             text += &format!("run-list    {}\nrecipes     {}\n\n", items.join(", "), run.recipes().join(", "));
+            for origin in run.origins() {
+                text += &format!("cookbook    {} from {}\n", origin.name, origin.path);
+            }
             text += &run.outline();
             print(&text)?;
         }
-        Format::Json | Format::Ndjson => print_json(&json!({
-            "schema_version": crate::report::SCHEMA_VERSION,
-            "name": node.name(),
-            "environment": node.environment(),
-            "run_list": items,
-            "recipes": run.recipes(),
-            "attributes": node.attributes().tree(),
-            "resources": run.outlines(),
-        }))?,
+        Format::Json | Format::Ndjson => {
+            let mut document = json!({
+                "schema_version": crate::report::SCHEMA_VERSION,
+                "name": node.name(),
+                "environment": node.environment(),
+                "run_list": items,
+                "recipes": run.recipes(),
+                "attributes": node.attributes().tree(),
+                "resources": run.outlines(),
+            });
+            if !run.origins().is_empty() {
+                document["cookbooks"] = json!(run.origins());
+            }
+            print_json(&document)?;
+        }
     }
     Ok(Code::Success)
 }

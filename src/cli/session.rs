@@ -15,6 +15,7 @@ use brasa::{
         override_run_list,
     },
     prelude::Cookbook,
+    recipe::data::{self, Found},
     run_list,
     state::State,
     values::Seconds,
@@ -156,8 +157,33 @@ impl Session {
 
     /// The run: names to recipes to resources. Every fault is found here.
     pub fn compile(&self, node: &Node, cookbooks: &[Cookbook]) -> Result<Run, Failure> {
-        let recipes = run_list::expand(self.run_list(), cookbooks)?;
-        Ok(compile(node, cookbooks, &recipes)?)
+        let Found { cookbooks, notes } = data::load(&self.cookbook_path()?, cookbooks);
+        let compiled =
+            run_list::expand(self.run_list(), &cookbooks).and_then(|recipes| compile(node, &cookbooks, &recipes));
+        for note in notes {
+            // What is not used may be as it likes, unless something is missing.
+            let concerns = match (&compiled, &note.cookbook) {
+                (Ok(run), Some(name)) => {
+                    run.recipes().iter().any(|recipe| recipe.split_once("::").is_some_and(|(of, _)| of == name))
+                }
+                (Ok(_), None) => false,
+                (Err(_), _) => true,
+            };
+            if concerns {
+                complain(&format!("warning: {}", note.sentence));
+            }
+        }
+        Ok(compiled?)
+    }
+
+    /// The directories that hold cookbooks as data, later ones counting more.
+    fn cookbook_path(&self) -> Result<Vec<PathBuf>, Failure> {
+        let set = |name: &str| self.settings.paths(name).map_err(Error::from);
+        match (set("cookbook_path")?, set("chef_repo_path")?) {
+            (Some(paths), _) => Ok(paths),
+            (None, Some(repositories)) => Ok(repositories.iter().map(|path| path.join("cookbooks")).collect()),
+            (None, None) => Ok(Vec::new()),
+        }
     }
 
     /// Whether the settings turn this on.

@@ -3,6 +3,7 @@ use std::io::{self, Write};
 use brasa::{
     event::{Cause, Event, Outcome, Summary},
     host::LogLevel,
+    recipe::Origin,
     resource::Changed,
 };
 
@@ -23,6 +24,13 @@ pub struct Human<W> {
     recipe: String,
 }
 
+/// That a cookbook hides others of its name, when it does.
+fn hidden(origin: &Origin) -> Option<String> {
+    let shadows: Vec<_> = origin.shadows.iter().map(|other| format!("`{other}`")).collect();
+    let (name, path) = (&origin.name, &origin.path);
+    (!shadows.is_empty()).then(|| format!("cookbook `{name}` is that of `{path}`, which hides {}", shadows.join(", ")))
+}
+
 impl<W: Write> Human<W> {
     /// A report to `out`.
     pub fn new(out: W, style: Style, verbosity: u8, quiet: bool) -> Self {
@@ -31,8 +39,13 @@ impl<W: Write> Human<W> {
 
     fn write(&mut self, event: &Event) -> io::Result<()> {
         match event {
-            Event::Started { dry, .. } => {
+            Event::Started { dry, cookbooks, .. } => {
                 self.dry = *dry;
+                for line in cookbooks.iter().filter_map(hidden) {
+                    if !self.quiet {
+                        writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
+                    }
+                }
                 Ok(())
             }
             Event::Owed { debts, dropped } => {

@@ -13,6 +13,7 @@ pub struct Document<W> {
     out: W,
     command: &'static str,
     recipes: Value,
+    cookbooks: Value,
     dry: bool,
     owed: Vec<Value>,
     notes: Vec<Value>,
@@ -27,6 +28,7 @@ impl<W: Write> Document<W> {
             out,
             command,
             recipes: Value::Null,
+            cookbooks: Value::Null,
             dry: command == "plan",
             owed: Vec::new(),
             notes: Vec::new(),
@@ -43,8 +45,11 @@ fn value(event: &Event) -> Value {
 impl<W: Write> Report for Document<W> {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Started { recipes, dry, .. } => {
+            Event::Started { recipes, cookbooks, dry, .. } => {
                 self.recipes = json!(recipes);
+                if !cookbooks.is_empty() {
+                    self.cookbooks = json!(cookbooks);
+                }
                 self.dry = *dry;
             }
             Event::Owed { .. } => self.owed.push(value(event)),
@@ -75,6 +80,9 @@ impl<W: Write> Report for Document<W> {
             "actions": self.actions,
             "failures": self.failures,
         });
+        if !self.cookbooks.is_null() {
+            document["cookbooks"] = self.cookbooks.clone();
+        }
         if !self.notes.is_empty() {
             document["notes"] = json!(self.notes);
         }

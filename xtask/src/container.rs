@@ -23,7 +23,9 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
         let start = || Container::of(lab::root(lab::DEBIAN)?).repository(&lab::article_repo()?).brasa(&binary).start();
         let machine = start().map_err(|error| error.to_string())?;
         machine.copy_in(lab::workspace().join("nodes/article"), "/etc/chef");
-        Ok(machine)
+        // With package lists, as an image of a cloud has them, a plan can name every package.
+        let lists = machine.run(["apt-get", "-qq", "update"]);
+        if lists.code == 0 { Ok(machine) } else { Err(lists.to_string()) }
     })?;
     let words = command.iter().chain(&["-c", "/etc/chef/solo.rb", "-j", "/etc/chef/dna.json"]);
     let line: Vec<&str> = words.copied().collect();

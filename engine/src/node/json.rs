@@ -50,12 +50,12 @@ pub struct Document {
 
 /// Where a value was written. Its children follow it, so the next sibling is `size` further on.
 #[derive(Clone, Copy, Debug)]
-struct Spot {
-    at: u32,
+pub(super) struct Spot {
+    pub at: u32,
     /// Of its key, when it has one.
-    key: u32,
+    pub key: u32,
     /// Values in it, itself included.
-    size: u32,
+    pub size: u32,
 }
 
 impl Document {
@@ -85,6 +85,11 @@ impl Document {
             Ok(value) if faults.is_empty() => Ok(Self { value, spots, source }),
             Ok(_) | Err(Stop) => Err(faults),
         }
+    }
+
+    /// A document of what another reader read.
+    pub(super) const fn assemble(value: Value, source: Source, spots: Vec<Spot>) -> Self {
+        Self { value, source, spots }
     }
 
     /// `{}`, written nowhere.
@@ -219,7 +224,7 @@ pub const fn kind(value: &Value) -> &'static str {
 
 const COMMENTS: &str = "comments are written `// ...` or `/* ... */`";
 
-const NO_KEY: u32 = u32::MAX;
+pub(super) const NO_KEY: u32 = u32::MAX;
 
 /// A fault was recorded after which the structure of the rest cannot be known.
 struct Stop;
@@ -646,7 +651,7 @@ impl<'s> Reader<'s> {
 }
 
 /// Offsets fit because [`Limits`] keeps documents below 4 GiB.
-fn short(offset: usize) -> u32 {
+pub(super) fn short(offset: usize) -> u32 {
     u32::try_from(offset).expect("documents are smaller than 4 GiB")
 }
 

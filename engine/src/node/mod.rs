@@ -6,7 +6,9 @@ pub mod json;
 #[allow(clippy::module_inception, reason = "the type gives the module its name")]
 mod node;
 mod source;
+mod yaml;
 
 pub use attributes::{AttributeSet, Attributes};
 pub use dna::{Dna, Named, RunListItem, override_run_list};
 pub use node::Node;
+pub(crate) use source::position;

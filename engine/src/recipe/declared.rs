@@ -43,7 +43,7 @@ pub(crate) struct AnyAction {
 }
 
 impl AnyAction {
-    fn of<A: Action>(action: A) -> Self {
+    pub fn of<A: Action>(action: A) -> Self {
         Self { name: action.name(), value: Arc::new(action) }
     }
 }
@@ -238,6 +238,7 @@ pub(crate) trait Item: Send + Sync + Any {
     fn actions(&self) -> Vec<AnyAction>;
     fn action_named(&self, word: &str) -> Option<AnyAction>;
     fn common(&self) -> &Common;
+    fn common_mut(&mut self) -> &mut Common;
     /// Guards, then the first half of the step.
     fn attempt(&self, action: &AnyAction, probe: &dyn Probe) -> Result<Attempt<'_>>;
     /// What it has to say when it acts.
@@ -274,6 +275,10 @@ impl<R: Resource> Item for Declared<R> {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
     }
 
     fn attempt(&self, action: &AnyAction, probe: &dyn Probe) -> Result<Attempt<'_>> {

@@ -1,14 +1,17 @@
 //! Every stock kind in one table: data recipes, `brasa explain` and test cases are made from it.
+use std::any::Any;
+
 use serde_json::{Map, Value as Json};
 
-use super::declared::{Declare, Declared, Item};
+use super::declared::{AnyAction, Declare, Declared, Item};
 use crate::{
     Fault,
-    resource::{Action, Described, PropertyInfo},
+    resource::{Action, Content, Described, PropertyInfo, Resource},
     resources::prelude::{
-        AptPackage, AptUpdate, Bash, CookbookFile, CronD, Directory, Execute, File, GemPackage, Group, Link, Log,
-        Package, RemoteFile, Script, Service, Sh, SystemdUnit, Template, User,
+        AptPackage, AptUpdate, Bash, Block, CookbookFile, CronD, Directory, Execute, File, GemPackage, Group, Line,
+        Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, SystemdUnit, Template, User,
     },
+    resources::template::Text,
     suggest,
 };
 
@@ -25,11 +28,37 @@ pub struct Kind {
     /// Every property, in the order of the table.
     pub properties: &'static [PropertyInfo],
     actions: fn() -> Vec<ActionInfo>,
+    action_named: fn(&str) -> Option<AnyAction>,
     make: Make,
 }
 
 /// Declares one by its name, properties and actions; or tells everything wrong with them.
-type Make = fn(&str, &Map<String, Json>, &[String]) -> Result<Box<dyn Item>, Vec<String>>;
+type Make = fn(&str, &Map<String, Json>, &[String], Option<Brought>) -> Result<Box<dyn Item>, Vec<Wrong>>;
+
+/// A file that a cookbook brings along, for the kinds whose `source` names one.
+pub(crate) struct Brought {
+    /// As faults show it.
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+/// What is wrong with an order.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Wrong {
+    pub part: Part,
+    pub sentence: String,
+}
+
+/// The part of an order that is wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Part {
+    /// The value of this property.
+    Property(String),
+    /// The file brought along.
+    Source,
+    /// The n-th action.
+    Action(usize),
+}
 
 /// An action of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +92,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<AptPackage>(),
     Kind::of::<AptUpdate>(),
     Kind::of::<Bash>(),
+    Kind::of::<Block>(),
     Kind::of::<CookbookFile>(),
     Kind::of::<CronD>(),
     Kind::of::<Directory>(),
@@ -70,12 +100,14 @@ static KINDS: &[Kind] = &[
     Kind::of::<File>(),
     Kind::of::<GemPackage>(),
     Kind::of::<Group>(),
+    Kind::of::<Line>(),
     Kind::of::<Link>(),
     Kind::of::<Log>(),
     Kind::of::<Package>(),
     Kind::of::<RemoteFile>(),
     Kind::of::<Script>(),
     Kind::of::<Service>(),
+    Kind::of::<Setting>(),
     Kind::of::<Sh>(),
     Kind::of::<SystemdUnit>(),
     Kind::of::<Template>(),
@@ -93,6 +125,7 @@ impl Kind {
             named: R::NAME,
             properties: R::PROPERTIES,
             actions: actions::<R>,
+            action_named: |word| R::Action::named(word).map(AnyAction::of),
             make: make::<R>,
         }
     }
@@ -109,7 +142,37 @@ impl Kind {
     /// Everything wrong with properties and actions, a sentence each. What is wrong with the declaration as a whole tells
     /// [`Made::check`].
     pub fn make(&self, name: &str, properties: &Map<String, Json>, actions: &[String]) -> Result<Made, Vec<String>> {
-        (self.make)(name, properties, actions).map(Made)
+        let made = self.order(name, properties, actions, None);
+        made.map(Made).map_err(|wrong| wrong.into_iter().map(|wrong| wrong.sentence).collect())
+    }
+
+    /// As [`Kind::make`], with the file that the cookbook brings along, and the part that each fault is about.
+    pub(crate) fn order(
+        &self,
+        name: &str,
+        properties: &Map<String, Json>,
+        actions: &[String],
+        brought: Option<Brought>,
+    ) -> Result<Box<dyn Item>, Vec<Wrong>> {
+        (self.make)(name, properties, actions, brought)
+    }
+
+    /// The action of this word, for a notice; or a sentence.
+    pub(crate) fn action_named(&self, word: &str) -> Result<AnyAction, String> {
+        (self.action_named)(word).ok_or_else(|| {
+            let known = self.actions();
+            let known: Vec<_> = known.iter().map(|action| action.name).filter(|name| *name != NOTHING).collect();
+            format!("`{}` has no action `{word}`; {}", self.name, suggest::hint(word, known))
+        })
+    }
+
+    /// The folder of a cookbook in which this kind's `source` is found, when it is a name in one.
+    pub(crate) fn source_folder(&self) -> Option<&'static str> {
+        match self.name {
+            Template::KIND => Some("templates"),
+            CookbookFile::KIND => Some("files"),
+            _ => None,
+        }
     }
 }
 
@@ -135,28 +198,37 @@ fn make<R: Described>(
     name: &str,
     properties: &Map<String, Json>,
     words: &[String],
-) -> Result<Box<dyn Item>, Vec<String>> {
+    brought: Option<Brought>,
+) -> Result<Box<dyn Item>, Vec<Wrong>> {
     let mut faults = Vec::new();
     let mut resource = R::with_name(name);
     for (property, value) in properties {
         if let Err(sentence) = resource.set(property, value) {
             let of_value = R::PROPERTIES.iter().any(|known| known.name == property);
-            faults.push(if of_value { format!("`{property}`: {sentence}") } else { sentence });
+            let sentence = if of_value { format!("`{property}`: {sentence}") } else { sentence };
+            faults.push(Wrong { part: Part::Property(property.clone()), sentence });
         }
     }
+    if let Some(brought) = brought
+        && let Err(sentence) = bring(&mut resource, brought)
+    {
+        faults.push(Wrong { part: Part::Source, sentence });
+    }
     let mut wanted = Vec::new();
-    for word in words.iter().filter(|word| *word != NOTHING) {
+    for (index, word) in words.iter().enumerate().filter(|(_, word)| *word != NOTHING) {
         match R::Action::named(word) {
             Some(action) => wanted.push(action),
             None => {
                 let known = R::Action::ALL.iter().map(|(name, _, _)| *name);
                 let known: Vec<_> = known.filter(|name| *name != NOTHING).chain([NOTHING]).collect();
-                faults.push(format!("`{}` has no action `{word}`; {}", R::KIND, suggest::hint(word, known)));
+                let sentence = format!("`{}` has no action `{word}`; {}", R::KIND, suggest::hint(word, known));
+                faults.push(Wrong { part: Part::Action(index), sentence });
             }
         }
     }
-    if words.len() > 1 && words.iter().any(|word| word == NOTHING) {
-        faults.push(format!("action `{NOTHING}` stands alone"));
+    let nothing = words.iter().position(|word| word == NOTHING);
+    if let Some(index) = nothing.filter(|_| words.len() > 1) {
+        faults.push(Wrong { part: Part::Action(index), sentence: format!("action `{NOTHING}` stands alone") });
     }
     if !faults.is_empty() {
         return Err(faults);
@@ -167,6 +239,19 @@ fn make<R: Described>(
         _ => resource.action(wanted),
     };
     Ok(Box::new(declared))
+}
+
+/// Gives a resource the content that came with its cookbook.
+fn bring(resource: &mut dyn Any, Brought { name, bytes }: Brought) -> Result<(), String> {
+    if let Some(file) = resource.downcast_mut::<CookbookFile>() {
+        file.source = Some(Content::from(bytes));
+    } else if let Some(template) = resource.downcast_mut::<Template>() {
+        let text = String::from_utf8(bytes).map_err(|_| format!("template `{name}` is not UTF-8"))?;
+        template.source = Some(Text::named(name, text));
+    } else {
+        return Err("this kind takes no file of a cookbook".to_owned());
+    }
+    Ok(())
 }
 
 /// The action that every kind has: it waits to be told.

@@ -1,6 +1,7 @@
 //! What a cookbook author sees: recipes, declarations, references, guards, cookbooks.
 mod composite;
 mod cookbook;
+pub mod data;
 pub(crate) mod declared;
 mod guard;
 mod kinds;
@@ -9,7 +10,8 @@ mod recipe;
 mod reference;
 
 pub use composite::{Action as CompositeAction, Composed, Composite, IntoComposed};
-pub use cookbook::Cookbook;
+pub(crate) use cookbook::RecipeEntry;
+pub use cookbook::{Cookbook, Origin};
 pub use declared::{Declare, Declared, IntoActions, Timing};
 pub use guard::{Guard, exists, shell, when};
 pub use kinds::{ActionInfo, Kind, Made, kind, kinds};

@@ -1,7 +1,7 @@
 use std::{any::TypeId, collections::HashMap, panic::Location};
 
 use super::{
-    Composed, Composite, Declared, IntoComposed,
+    Composed, Composite, Cookbook, Declared, IntoComposed, RecipeEntry,
     declared::{AnyAction, Item},
     reference::Ref,
 };
@@ -9,6 +9,7 @@ use crate::{
     Error, Fault, Result,
     node::{AttributeSet, Node},
     resource::Resource,
+    suggest,
     values::Place,
 };
 
@@ -36,6 +37,22 @@ pub(crate) struct Compiling {
     /// `cookbook::recipe` in the order in which they were compiled.
     pub recipes: Vec<String>,
     pub faults: Vec<Fault>,
+    /// Every cookbook that recipes may be included from.
+    pub cookbooks: Vec<Cookbook>,
+    /// How many recipes are being compiled inside each other.
+    depth: usize,
+}
+
+/// Recipes may include each other so deep.
+const MOST_DEPTH: usize = 128;
+
+impl Compiling {
+    /// A recipe by its name; of two cookbooks with one name the first counts.
+    pub fn find(&self, wanted: &str) -> Option<RecipeEntry> {
+        let (name, recipe) = wanted.split_once("::").unwrap_or((wanted, "default"));
+        let cookbook = self.cookbooks.iter().find(|cookbook| cookbook.name == name)?;
+        cookbook.recipes.iter().find(|entry| entry.name == recipe).cloned()
+    }
 }
 
 pub(crate) struct Entry {
@@ -85,12 +102,17 @@ impl<'a> Recipe<'a> {
     /// Declares a resource; resources are converged in the order of their declaration.
     #[track_caller]
     pub fn add<R: Resource>(&mut self, declared: impl Into<Declared<R>>) -> Ref<R> {
-        Ref::new(self.declare(declared.into(), Location::caller().into(), Acts::Itself))
+        Ref::new(self.declare(Box::new(declared.into()), Place::from(Location::caller())))
     }
 
-    fn declare<R: Resource>(&mut self, declared: Declared<R>, place: Place, acts: Acts) -> usize {
-        let id = Item::id(&declared);
-        for fault in Item::check(&declared) {
+    /// Declares a resource of whatever kind; returns its number.
+    pub(crate) fn declare(&mut self, item: Box<dyn Item>, place: Place) -> usize {
+        self.declare_as(item, place, Acts::Itself)
+    }
+
+    fn declare_as(&mut self, item: Box<dyn Item>, place: Place, acts: Acts) -> usize {
+        let id = item.id();
+        for fault in item.check() {
             let fault = Fault { message: format!("{id}: {}", fault.message), ..fault };
             let place = fault.place.clone().unwrap_or_else(|| place.clone());
             self.compiling.faults.push(fault.at(place));
@@ -106,7 +128,7 @@ impl<'a> Recipe<'a> {
             self.compiling.faults.push(fault);
         }
         let (recipe, whole) = (self.name.clone(), self.group);
-        self.compiling.entries.push(Entry { id, item: Box::new(declared), recipe, place, whole, acts });
+        self.compiling.entries.push(Entry { id, item, recipe, place, whole, acts });
         index
     }
 
@@ -121,7 +143,7 @@ impl<'a> Recipe<'a> {
         let mut declared = composite.into_composed();
         let composite = declared.resource.take_up();
         let acts = Acts::ByParts { unified: C::UNIFIED };
-        let whole = self.declare(declared, Location::caller().into(), acts);
+        let whole = self.declare_as(Box::new(declared), Location::caller().into(), acts);
         let outer = self.group.replace(whole);
         let done = composite.declare(self);
         self.group = outer;
@@ -140,11 +162,60 @@ impl<'a> Recipe<'a> {
         self.compiling.included.push(function);
         let name = self.compiling.names.get(&function).cloned();
         let name = name.unwrap_or_else(|| std::any::type_name::<F>().to_owned());
+        self.named(name, recipe)
+    }
+
+    /// Chef's `include_recipe`, by name: `COOKBOOK::RECIPE`, or `COOKBOOK` for its `default`. For recipes that only a run
+    /// knows; what is known when a cookbook is built is better included by its function.
+    ///
+    /// # Errors
+    /// That there is none of this name; what the recipe returned.
+    pub fn include_recipe(&mut self, name: &str) -> Result<()> {
+        if let Some(recipe) = self.compiling.find(name) {
+            return (recipe.run)(self);
+        }
+        let (cookbook, recipe) = name.split_once("::").unwrap_or((name, "default"));
+        let cookbooks = &self.compiling.cookbooks;
+        let fault = match cookbooks.iter().find(|known| known.name == cookbook) {
+            Some(known) => {
+                let recipes: Vec<&str> = known.recipe_names().collect();
+                Fault::new(format!("cookbook `{cookbook}` has no recipe `{recipe}`"))
+                    .hint(suggest::hint(recipe, recipes))
+            }
+            None => {
+                let names: Vec<&str> = cookbooks.iter().map(Cookbook::name).collect();
+                let fault = Fault::new(format!("no cookbook `{cookbook}` is on `cookbook_path` or compiled in"));
+                fault.hint(suggest::hint(cookbook, names))
+            }
+        };
+        Err(fault.into())
+    }
+
+    /// Compiles a recipe that is included by its name, once.
+    pub(crate) fn enter(&mut self, name: &str, recipe: &dyn Fn(&mut Recipe) -> Result<()>) -> Result<()> {
+        if self.compiling.recipes.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        self.named(name.to_owned(), recipe)
+    }
+
+    fn named(&mut self, name: String, recipe: impl Fn(&mut Recipe) -> Result<()>) -> Result<()> {
+        if self.compiling.depth == MOST_DEPTH {
+            let fault = Fault::new(format!("recipes include each other more than {MOST_DEPTH} deep at `{name}`"));
+            return Err(fault.hint("name some of them in the run-list instead").into());
+        }
         self.compiling.recipes.push(name.clone());
         let outer = std::mem::replace(&mut self.name, name);
+        self.compiling.depth += 1;
         let done = recipe(self);
+        self.compiling.depth -= 1;
         self.name = outer;
         done
+    }
+
+    /// The merged attributes as they are now.
+    pub(crate) fn merged(&self) -> serde_json::Value {
+        self.node.attributes().tree().clone()
     }
 
     /// Records a fault of the input that only this recipe can see, and goes on compiling. Nothing will be changed.

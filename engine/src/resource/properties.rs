@@ -210,18 +210,54 @@ macro_rules! properties {
             $($(#[doc = $doc:literal])+ $property:ident: $type:ty),* $(,)?
         }
         example $example:literal
+        shared { $($shared:tt)* }
+    ) => {
+        $crate::properties! {
+            @kind
+            $(#[doc = $about])+
+            $name($named) $base: $base_type = <$base_type as $crate::resource::Described>::with_name;
+            { $($(#[doc = $doc])+ $property: $type,)* }
+            example $example
+            shared { $($shared)* }
+        }
+    };
+    (
+        $(#[doc = $about:literal])+
+        pub struct $name:ident($named:literal) {
+            $key:ident: $key_type:ty;
+            $($(#[doc = $doc:literal])+ $property:ident: $type:ty),* $(,)?
+        }
+        example $example:literal
+        $(shared { $($shared:tt)* })?
+    ) => {
+        $crate::properties! {
+            @kind
+            $(#[doc = $about])+
+            $name($named) $key: $key_type = <$key_type as ::core::convert::From<&str>>::from;
+            { $($(#[doc = $doc])+ $property: $type,)* $($($shared)*)? }
+            example $example
+            shared {}
+        }
+    };
+    // A struct of a key (the name, or the kind that it extends) and properties, with the properties that the key has, too.
+    (
+        @kind
+        $(#[doc = $about:literal])+
+        $name:ident($named:literal) $key:ident: $key_type:ty = $from_name:expr;
+        { $($(#[doc = $doc:literal])+ $property:ident: $type:ty),* $(,)? }
+        example $example:literal
         shared { $($(#[doc = $shared_doc:literal])+ $shared:ident: $shared_type:ty),* $(,)? }
     ) => {
         $(#[doc = $about])+
         #[derive(Debug)]
         pub struct $name {
-            pub(crate) $base: $base_type,
+            pub(crate) $key: $key_type,
             $($(#[doc = $doc])+ pub(crate) $property: Option<$type>,)*
         }
 
         impl $name {
-            fn bare($base: $base_type) -> Self {
-                Self { $base, $($property: None,)* }
+            fn bare($key: $key_type) -> Self {
+                Self { $key, $($property: None,)* }
             }
 
             $(
@@ -237,7 +273,7 @@ macro_rules! properties {
                 $(#[doc = $shared_doc])+
                 #[must_use]
                 pub fn $shared(mut self, value: impl Into<$shared_type>) -> Self {
-                    self.$base = self.$base.$shared(value);
+                    self.$key = self.$key.$shared(value);
                     self
                 }
             )*
@@ -261,7 +297,7 @@ macro_rules! properties {
             ];
 
             fn with_name(name: &str) -> Self {
-                Self::bare(<$base_type as $crate::resource::Described>::with_name(name))
+                Self::bare(($from_name)(name))
             }
 
             fn set(&mut self, property: &str, value: &$crate::__serde_json::Value) -> Result<(), String> {
@@ -269,89 +305,7 @@ macro_rules! properties {
                     $(stringify!($property) => {
                         self.$property = Some(<$type as $crate::resource::Property>::from_json(value)?);
                     })*
-                    $(stringify!($shared))|* => $crate::resource::Described::set(&mut self.$base, property, value)?,
-                    unknown => {
-                        let known = Self::PROPERTIES.iter().map(|p| p.name);
-                        return Err(format!(
-                            "no property `{unknown}`; {}",
-                            $crate::suggest::hint(unknown, known)
-                        ));
-                    }
-                }
-                Ok(())
-            }
-        }
-    };
-    (
-        $(#[doc = $about:literal])+
-        pub struct $name:ident($named:literal) {
-            $key:ident: $key_type:ty;
-            $($(#[doc = $doc:literal])+ $property:ident: $type:ty),* $(,)?
-        }
-        example $example:literal
-        shared { $($shared:tt)* }
-    ) => {
-        $crate::properties! {
-            $(#[doc = $about])+
-            pub struct $name($named) {
-                $key: $key_type;
-                $($(#[doc = $doc])+ $property: $type,)*
-                $($shared)*
-            }
-            example $example
-        }
-    };
-    (
-        $(#[doc = $about:literal])+
-        pub struct $name:ident($named:literal) {
-            $key:ident: $key_type:ty;
-            $($(#[doc = $doc:literal])+ $property:ident: $type:ty),* $(,)?
-        }
-        example $example:literal
-    ) => {
-        $(#[doc = $about])+
-        #[derive(Debug)]
-        pub struct $name {
-            pub(crate) $key: $key_type,
-            $($(#[doc = $doc])+ pub(crate) $property: Option<$type>,)*
-        }
-
-        impl $name {
-            fn bare($key: $key_type) -> Self {
-                Self { $key, $($property: None,)* }
-            }
-
-            $(
-                $(#[doc = $doc])+
-                #[must_use]
-                pub fn $property(mut self, value: impl Into<$type>) -> Self {
-                    self.$property = Some(value.into());
-                    self
-                }
-            )*
-        }
-
-        impl $crate::resource::Described for $name {
-            const ABOUT: &'static str = concat!($($about, "\n"),+);
-            const EXAMPLE: &'static str = $example;
-            const NAME: &'static str = $named;
-            const PROPERTIES: &'static [$crate::resource::PropertyInfo] = &[
-                $($crate::resource::PropertyInfo {
-                    name: stringify!($property),
-                    kind: <$type as $crate::resource::Property>::TYPE,
-                    about: concat!($($doc, "\n"),+),
-                },)*
-            ];
-
-            fn with_name(name: &str) -> Self {
-                Self::bare(name.into())
-            }
-
-            fn set(&mut self, property: &str, value: &$crate::__serde_json::Value) -> Result<(), String> {
-                match property {
-                    $(stringify!($property) => {
-                        self.$property = Some(<$type as $crate::resource::Property>::from_json(value)?);
-                    })*
+                    $(stringify!($shared) => $crate::resource::Described::set(&mut self.$key, property, value)?,)*
                     unknown => {
                         let known = Self::PROPERTIES.iter().map(|p| p.name);
                         return Err(format!(

@@ -1,10 +1,9 @@
 //! `apt_package[name]`
 use crate::{
-    Fault, Result,
-    host::{ConfigFiles, Op, Probe, Provider, Transaction},
+    Fault,
+    host::{ConfigFiles, Provider, Transaction},
     properties,
-    resource::{Change, Goal, Resource},
-    resources::selection::{Presences, Selection},
+    resources::selection::packages,
     values::{Seconds, Words},
 };
 
@@ -35,19 +34,7 @@ properties! {
 pub use crate::resources::package::Action::{self, *};
 
 impl AptPackage {
-    /// The package with this name.
-    #[must_use]
-    pub fn named(name: impl Into<String>) -> Self {
-        Self::bare(Words(vec![name.into()]))
-    }
-
-    /// Several packages in one transaction; the resource's name is theirs, joined by `, `.
-    #[must_use]
-    pub fn all<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self::bare(names.into_iter().collect())
-    }
-
-    fn selection(&self) -> Selection<'_> {
+    fn settings(&self) -> Transaction {
         let mut settings = Transaction::new(Provider::Apt);
         settings.allow_downgrade = self.allow_downgrade.unwrap_or(false);
         settings.recommends = self.install_recommends;
@@ -58,43 +45,17 @@ impl AptPackage {
         if self.overwrite_config_files == Some(true) {
             settings.config_files = ConfigFiles::Replace;
         }
-        settings.timeout = self.timeout.unwrap_or(settings.timeout);
-        Selection::new(self.package_name.as_ref().unwrap_or(&self.names), self.version.as_ref(), settings)
+        settings
+    }
+
+    fn own_faults(&self) -> Vec<Fault> {
+        let sound = |release: &&String| release.chars().all(|c| c.is_ascii_alphanumeric() || "._+~/-".contains(c));
+        let release = self.default_release.as_ref().filter(|release| !sound(release));
+        release.map(|release| Fault::new(format!("`{release}` is no release"))).into_iter().collect()
     }
 }
 
-impl Resource for AptPackage {
-    const KIND: &'static str = "apt_package";
-    const BATCH: Option<&'static str> = Some("packages");
-    type Action = Action;
-    type State = Presences;
-
-    fn name(&self) -> String {
-        self.names.0.join(", ")
-    }
-
-    fn check(&self) -> Vec<Fault> {
-        let mut faults = self.selection().check(name_fault);
-        if let Some(release) = &self.default_release
-            && !release.chars().all(|c| c.is_ascii_alphanumeric() || "._+~/-".contains(c))
-        {
-            faults.push(Fault::new(format!("`{release}` is no release")));
-        }
-        faults
-    }
-
-    fn read(&self, probe: &dyn Probe) -> Result<Presences> {
-        self.selection().read(probe)
-    }
-
-    fn want(&self, action: Action, now: &Presences, probe: &dyn Probe) -> Result<Goal<Presences>> {
-        self.selection().want(action.into(), now, probe)
-    }
-
-    fn ops(&self, change: &Change<Presences>) -> Result<Vec<Op>> {
-        Ok(self.selection().ops(change))
-    }
-}
+packages!(AptPackage, "apt_package", batch "packages");
 
 /// What is wrong with the name of a Debian package: `NAME` or `NAME:ARCHITECTURE`.
 ///

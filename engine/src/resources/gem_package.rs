@@ -2,11 +2,10 @@
 use std::path::PathBuf;
 
 use crate::{
-    Fault, Result, actions,
-    host::{Op, Probe, Provider, Transaction},
+    Fault, actions,
+    host::{Provider, Transaction},
     properties,
-    resource::{Change, Goal, Resource},
-    resources::selection::{Aim, Presences, Selection},
+    resources::selection::{Aim, packages},
     values::{Seconds, Words},
 };
 
@@ -41,66 +40,35 @@ actions! {
 }
 pub use Action::*;
 
+impl From<Action> for Aim {
+    fn from(action: Action) -> Self {
+        match action {
+            Install => Self::Install,
+            Upgrade => Self::Upgrade,
+            Remove => Self::Remove,
+        }
+    }
+}
+
 impl GemPackage {
-    /// The gem with this name.
-    #[must_use]
-    pub fn named(name: impl Into<String>) -> Self {
-        Self::bare(Words(vec![name.into()]))
-    }
-
-    /// Several gems in one transaction; the resource's name is theirs, joined by `, `.
-    #[must_use]
-    pub fn all<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self::bare(names.into_iter().collect())
-    }
-
-    fn selection(&self) -> Selection<'_> {
+    fn settings(&self) -> Transaction {
         let provider = Provider::Gem { binary: self.gem_binary.clone(), source: self.source.clone() };
         let mut settings = Transaction::new(provider);
         settings.options = self.options.clone().unwrap_or_default().0;
-        settings.timeout = self.timeout.unwrap_or(settings.timeout);
-        Selection::new(self.package_name.as_ref().unwrap_or(&self.names), self.version.as_ref(), settings)
-    }
-}
-
-impl Resource for GemPackage {
-    const KIND: &'static str = "gem_package";
-    /// Not joined with the platform's packages: those may bring the very Ruby that gems are looked up in.
-    const BATCH: Option<&'static str> = Some("gems");
-    type Action = Action;
-    type State = Presences;
-
-    fn name(&self) -> String {
-        self.names.0.join(", ")
+        settings
     }
 
-    fn check(&self) -> Vec<Fault> {
-        let mut faults = self.selection().check(name_fault);
-        if let Some(binary) = &self.gem_binary
-            && !binary.is_absolute()
-        {
-            faults.push(Fault::new(format!("`gem_binary` must be an absolute path, `{}` is not", binary.display())));
-        }
-        faults
-    }
-
-    fn read(&self, probe: &dyn Probe) -> Result<Presences> {
-        self.selection().read(probe)
-    }
-
-    fn want(&self, action: Action, now: &Presences, probe: &dyn Probe) -> Result<Goal<Presences>> {
-        let aim = match action {
-            Install => Aim::Install,
-            Upgrade => Aim::Upgrade,
-            Remove => Aim::Remove,
+    fn own_faults(&self) -> Vec<Fault> {
+        let relative = self.gem_binary.as_ref().filter(|binary| !binary.is_absolute());
+        let fault = |binary: &PathBuf| {
+            Fault::new(format!("`gem_binary` must be an absolute path, `{}` is not", binary.display()))
         };
-        self.selection().want(aim, now, probe)
-    }
-
-    fn ops(&self, change: &Change<Presences>) -> Result<Vec<Op>> {
-        Ok(self.selection().ops(change))
+        relative.map(fault).into_iter().collect()
     }
 }
+
+// Not joined with the platform's packages: those may bring the very Ruby that gems are looked up in.
+packages!(GemPackage, "gem_package", batch "gems");
 
 /// What is wrong with the name of a gem.
 ///

@@ -1,15 +1,18 @@
 //! The stock kinds, one file each.
 pub mod apt_package;
 pub mod apt_update;
+pub mod block;
 pub mod command;
 pub mod cookbook_file;
 pub mod cron_d;
 pub mod directory;
+mod edit;
 mod entry;
 pub mod execute;
 pub mod file;
 pub mod gem_package;
 pub mod group;
+pub mod line;
 pub mod link;
 pub mod log;
 pub mod package;
@@ -17,6 +20,7 @@ pub mod remote_file;
 pub mod script;
 pub mod selection;
 pub mod service;
+pub mod setting;
 pub mod systemd_unit;
 pub mod template;
 #[cfg(test)]
@@ -29,6 +33,7 @@ pub mod prelude {
     pub use super::{
         apt_package::{self, AptPackage},
         apt_update::{self, AptUpdate},
+        block::{self, Block},
         cookbook_file::{self, CookbookFile},
         cron_d::{self, CronD},
         directory::{self, Directory},
@@ -36,12 +41,14 @@ pub mod prelude {
         file::{self, File},
         gem_package::{self, GemPackage},
         group::{self, Group},
+        line::{self, Line},
         link::{self, Link, LinkType},
         log::{self, Log},
         package::{self, Package},
         remote_file::{self, RemoteFile},
         script::{self, Bash, Script, Sh},
         service::{self, Service},
+        setting::{self, Setting},
         systemd_unit::{self, SystemdUnit},
         template::{self, Template},
         user::{self, User},

@@ -1,10 +1,9 @@
 //! `package[name]`, or several names in one transaction.
 use crate::{
-    Fault, Result, actions,
-    host::{Op, Probe, Provider, Transaction},
+    Fault, actions,
+    host::{Provider, Transaction},
     properties,
-    resource::{Change, Goal, Resource},
-    resources::selection::{Aim, Presences, Selection},
+    resources::selection::{Aim, packages},
     values::{Seconds, Words},
 };
 
@@ -53,54 +52,20 @@ impl From<Action> for Aim {
 }
 
 impl Package {
-    /// The package with this name.
-    #[must_use]
-    pub fn named(name: impl Into<String>) -> Self {
-        Self::bare(Words(vec![name.into()]))
-    }
-
-    /// Several packages in one transaction; the resource's name is theirs, joined by `, `.
-    #[must_use]
-    pub fn all<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
-        Self::bare(names.into_iter().collect())
-    }
-
-    fn selection(&self) -> Selection<'_> {
+    fn settings(&self) -> Transaction {
         let mut settings = Transaction::new(Provider::Platform);
         settings.allow_downgrade = self.allow_downgrade.unwrap_or(false);
         settings.recommends = self.install_recommends;
         settings.options = self.options.clone().unwrap_or_default().0;
-        settings.timeout = self.timeout.unwrap_or(settings.timeout);
-        Selection::new(self.package_name.as_ref().unwrap_or(&self.names), self.version.as_ref(), settings)
+        settings
+    }
+
+    const fn own_faults(&self) -> Vec<Fault> {
+        Vec::new()
     }
 }
 
-impl Resource for Package {
-    const KIND: &'static str = "package";
-    const BATCH: Option<&'static str> = Some("packages");
-    type Action = Action;
-    type State = Presences;
-
-    fn name(&self) -> String {
-        self.names.0.join(", ")
-    }
-
-    fn check(&self) -> Vec<Fault> {
-        self.selection().check(name_fault)
-    }
-
-    fn read(&self, probe: &dyn Probe) -> Result<Presences> {
-        self.selection().read(probe)
-    }
-
-    fn want(&self, action: Action, now: &Presences, probe: &dyn Probe) -> Result<Goal<Presences>> {
-        self.selection().want(action.into(), now, probe)
-    }
-
-    fn ops(&self, change: &Change<Presences>) -> Result<Vec<Op>> {
-        Ok(self.selection().ops(change))
-    }
-}
+packages!(Package, "package", batch "packages");
 
 /// What is wrong with a name for whichever package manager is there. rpm has upper case, paths, groups (`@core`) and
 /// capabilities (`perl(JSON)`); none has an option, a pattern, or a trailing `-`, which apt takes for an order to remove.

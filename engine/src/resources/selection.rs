@@ -356,6 +356,68 @@ impl<'a> Selection<'a> {
     }
 }
 
+/// Makes a kind of packages out of its property table, `settings()`, `own_faults()` and `name_fault()`.
+macro_rules! packages {
+    ($name:ident, $kind:literal, batch $batch:literal) => {
+        impl $name {
+            /// The one with this name.
+            #[must_use]
+            pub fn named(name: impl Into<String>) -> Self {
+                Self::bare(crate::values::Words(vec![name.into()]))
+            }
+
+            /// Several in one transaction; the resource's name is theirs, joined by `, `.
+            #[must_use]
+            pub fn all<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
+                Self::bare(names.into_iter().collect())
+            }
+
+            /// What is asked for, with the transaction's settings.
+            fn selection(&self) -> $crate::resources::selection::Selection<'_> {
+                let names = self.package_name.as_ref().unwrap_or(&self.names);
+                let mut settings = self.settings();
+                settings.timeout = self.timeout.unwrap_or(settings.timeout);
+                $crate::resources::selection::Selection::new(names, self.version.as_ref(), settings)
+            }
+        }
+
+        impl $crate::resource::Resource for $name {
+            const KIND: &'static str = $kind;
+            const BATCH: Option<&'static str> = Some($batch);
+            type Action = Action;
+            type State = $crate::resources::selection::Presences;
+
+            fn name(&self) -> String {
+                self.names.0.join(", ")
+            }
+
+            fn check(&self) -> Vec<$crate::Fault> {
+                let mut faults = self.selection().check(name_fault);
+                faults.extend(self.own_faults());
+                faults
+            }
+
+            fn read(&self, probe: &dyn $crate::host::Probe) -> $crate::Result<Self::State> {
+                self.selection().read(probe)
+            }
+
+            fn want(
+                &self,
+                action: Action,
+                now: &Self::State,
+                probe: &dyn $crate::host::Probe,
+            ) -> $crate::Result<$crate::resource::Goal<Self::State>> {
+                self.selection().want(action.into(), now, probe)
+            }
+
+            fn ops(&self, change: &$crate::resource::Change<Self::State>) -> $crate::Result<Vec<$crate::host::Op>> {
+                Ok(self.selection().ops(change))
+            }
+        }
+    };
+}
+pub(crate) use packages;
+
 #[cfg(test)]
 mod tests {
     use super::{Presence, Presences, Selection};

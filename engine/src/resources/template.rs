@@ -169,18 +169,17 @@ impl Text {
         Self { name, text, parsed: OnceLock::new() }
     }
 
+    /// A text by the name that faults show.
+    pub(crate) const fn named(name: String, text: String) -> Self {
+        Self::new(Cow::Owned(name), Cow::Owned(text))
+    }
+
     fn parsed(&self) -> Result<&Parsed, Vec<Fault>> {
         self.parsed.get_or_init(|| self.parse()).as_ref().map_err(|fault| vec![fault.clone()])
     }
 
     fn parse(&self) -> Result<Parsed, Fault> {
-        let mut tera = Tera::new();
-        // These are configuration files: there is no HTML to be made safe.
-        tera.autoescape_on(Vec::<&str>::new());
-        tera.register_filter("sh", |value: &tera::Value, _: Kwargs, _: &tera::State| shell_words(value));
-        tera.register_filter("json", |value: &tera::Value, _: Kwargs, _: &tera::State| {
-            serde_json::to_string(value).map_err(|error| tera::Error::message(format!("cannot be JSON: {error}")))
-        });
+        let mut tera = engine();
         tera.add_raw_template(&self.name, &self.text).map_err(|error| self.fault(&error))?;
         let variables = tera.get_template_variables(&self.name).map_err(|error| self.fault(&error))?;
         let mut variables: Vec<String> = variables.into_iter().map(str::to_owned).collect();
@@ -219,28 +218,55 @@ impl Text {
 
     /// What tera found wrong, with the line of the template.
     fn fault(&self, error: &tera::Error) -> Fault {
-        match error.kind() {
-            ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
-                let message = format!("template `{}`: {}", self.name, lower_first(report.message()));
-                self.fault_at(message, Some(report.span().range.start))
-            }
-            // Tera's list may grow: what it adds is shown as it is.
-            _ => Fault::new(format!("template `{}`: {}", self.name, lower_first(&error.to_string()))),
-        }
+        let (sentence, offset) = wrong(error);
+        self.fault_at(format!("template `{}`: {sentence}", self.name), offset)
     }
 
     fn fault_at(&self, message: String, offset: Option<usize>) -> Fault {
         let mut fault = Fault::new(message);
-        if let Some(before) = offset.and_then(|offset| self.text.get(..offset)) {
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            let shown = self.text.lines().nth(line - 1).unwrap_or_default();
-            let margin = " ".repeat(line.to_string().len());
-            let indent: String = shown.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-            fault.excerpt = Some(format!("{line} | {shown}\n{margin} | {indent}^"));
+        if let Some((line, column, excerpt)) = offset.and_then(|offset| excerpt(&self.text, offset)) {
+            fault.excerpt = Some(excerpt);
             fault.place = Some(Place::File { path: Path::new(&*self.name).into(), line, column });
         }
         fault
+    }
+}
+
+/// Tera as templates and expressions have it.
+pub(crate) fn engine() -> Tera {
+    let mut tera = Tera::new();
+    // These are configuration files: there is no HTML to be made safe.
+    tera.autoescape_on(Vec::<&str>::new());
+    tera.register_filter("sh", |value: &tera::Value, _: Kwargs, _: &tera::State| shell_words(value));
+    tera.register_filter("json", |value: &tera::Value, _: Kwargs, _: &tera::State| {
+        serde_json::to_string(value).map_err(|error| tera::Error::message(format!("cannot be JSON: {error}")))
+    });
+    tera
+}
+
+/// Line and column of an offset in a text, and the line with a caret below it.
+pub(crate) fn excerpt(text: &str, offset: usize) -> Option<(usize, usize, String)> {
+    let before = text.get(..offset)?;
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    let shown = text.lines().nth(line - 1).unwrap_or_default();
+    let margin = " ".repeat(line.to_string().len());
+    let indent: String = shown.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    Some((line, column, format!("{line} | {shown}\n{margin} | {indent}^")))
+}
+
+/// What tera found wrong: the sentence, and where in the text when that is known.
+pub(crate) fn wrong(error: &tera::Error) -> (String, Option<usize>) {
+    match error.kind() {
+        ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
+            (lower_first(report.message()), Some(report.span().range.start))
+        }
+        // Tera's list may grow: of what it adds the first line is shown, the others draw the place.
+        _ => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            (lower_first(line.strip_prefix("error: ").unwrap_or(line)), None)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! For the tests of kinds: one action on a pretended machine, and everything that must hold of it whatever the kind.
 use crate::{
     Error,
-    host::{Dry, Fake, Op},
+    host::{Dry, EntryKind, Fake, Op, Probe as _},
     resource::{Resource, Step, step},
 };
 
@@ -44,6 +44,13 @@ pub fn refused<R: Resource>(resource: &R, action: R::Action, machine: &mut Fake)
     let error = step(resource, action, machine).expect_err("it is refused");
     assert_eq!(machine.differences(&before), Vec::<String>::new(), "an action that is refused changes nothing");
     with_hints(&error)
+}
+
+/// What a file of the machine says.
+pub fn text(machine: &Fake, path: &str) -> String {
+    let entry = machine.entry(std::path::Path::new(path)).expect("it can be read").expect("it is there");
+    let EntryKind::File { content } = entry.kind else { panic!("`{path}` is no file") };
+    String::from_utf8(content.bytes().expect("a small file").to_vec()).expect("text")
 }
 
 /// The sentence of an error and its hints.

@@ -62,7 +62,6 @@ const ALWAYS: &str = "brasa always does what is safe here";
 const NOT_READ: &str = "this version reads no files of this kind";
 const OUTPUT: &str = "reports are chosen by `--format`";
 const DAEMON: &str = "use the systemd timer";
-const COMPILED: &str = "cookbooks are compiled in";
 const PROXY: &str = "set the environment variable of this name";
 
 /// Words of `log_level`.
@@ -70,9 +69,9 @@ pub(super) const LOG_LEVELS: &[&str] = &["auto", "trace", "debug", "info", "warn
 
 /// Every setting that is known, by name. Source: chef-solo 18, its documentation of client.rb and solo.rb.
 pub const KNOWN: &[Known] = &[
-    unused("chef_repo_path", Shape::Paths, COMPILED),
+    used("chef_repo_path", Shape::Paths, "none: see `cookbook_path`"),
     used("color", Shape::Flag, "on a terminal"),
-    unused("cookbook_path", Shape::Paths, COMPILED),
+    used("cookbook_path", Shape::Paths, "`cookbooks` in `chef_repo_path`, else none"),
     used("cache_path", Shape::Path, "none: see `file_cache_path` and `file_backup_path`"),
     unused("diff_disabled", Shape::Flag, "a resource whose content must not be shown is declared `sensitive`"),
     unused("encrypted_data_bag_secret", Shape::Path, NOT_READ),

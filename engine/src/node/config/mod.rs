@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(settings.log_locations().unwrap(), Some(vec![LogLocation::Stdout]));
         assert_eq!(settings.get("log_level").unwrap().place.to_string(), "solo.rb:3:11");
         assert!(settings.warnings().is_empty());
-        assert_eq!(settings.ignored().map(|(name, ..)| name).collect::<Vec<_>>(), ["cookbook_path", "ssl_verify_mode"]);
+        assert_eq!(settings.ignored().map(|(name, ..)| name).collect::<Vec<_>>(), ["ssl_verify_mode"]);
         assert_eq!(
             serde_json::to_value(&settings).unwrap(),
             json!({

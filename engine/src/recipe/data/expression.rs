@@ -1,0 +1,244 @@
+//! `{{ node.name }}` in the text of a data recipe: tera's expressions over the node.
+use std::cell::{OnceCell, RefCell};
+
+use serde_json::{Map, Value as Json};
+use tera::{Context, Kwargs, Tera};
+
+use crate::{
+    Fault,
+    facts::Facts,
+    node::{Node, json::Located},
+    resources::template,
+    suggest,
+};
+
+/// What expressions see: `node`, and what `for_each` gives.
+pub(super) struct Scope<'n> {
+    tera: Tera,
+    node: &'n Node<'n>,
+    /// The merged attributes as they are when the scope is made.
+    attributes: Json,
+    /// Names of facts that were asked for, and the node with them.
+    known: RefCell<Vec<&'static str>>,
+    context: RefCell<Context>,
+    described: OnceCell<()>,
+}
+
+impl<'n> Scope<'n> {
+    /// The node with these merged attributes.
+    pub fn new(node: &'n Node<'n>, attributes: Json) -> Self {
+        let mut tera = template::engine();
+        // By way of JSON a number stays a number, and a list a list.
+        tera.register_filter("typed", |value: &tera::Value, _: Kwargs, _: &tera::State| {
+            if value.is_undefined() {
+                return Err(tera::Error::message("not defined"));
+            }
+            serde_json::to_string(value).map_err(|error| tera::Error::message(error.to_string()))
+        });
+        Self {
+            tera,
+            node,
+            attributes,
+            known: RefCell::default(),
+            context: RefCell::new(Context::new()),
+            described: OnceCell::new(),
+        }
+    }
+
+    /// Gives a word a value until it is taken back.
+    pub fn set(&self, word: &str, value: &Json) {
+        self.context.borrow_mut().insert(word.to_owned(), value);
+    }
+
+    /// Takes a word back.
+    pub fn unset(&self, word: &str) {
+        self.context.borrow_mut().remove(word);
+    }
+
+    /// The node for a template with this text. Facts cost time to read, so only those are there that the text mentions.
+    pub fn node_for(&self, text: &str) -> Json {
+        self.mention(text);
+        self.node_with(&self.known.borrow())
+    }
+
+    /// A value with every expression in it worked out. Faults are added; the value is then of no use.
+    pub fn value(&self, located: Located<'_>, faults: &mut Vec<Fault>) -> Json {
+        match located.value() {
+            Json::String(text) => match self.text(text) {
+                Ok(value) => value,
+                Err(fault) => {
+                    faults.push(fault.at(located.place()));
+                    Json::Null
+                }
+            },
+            Json::Array(_) => located.items().map(|item| self.value(item, faults)).collect(),
+            Json::Object(_) => {
+                let mut object = Map::new();
+                for (key, value) in located.entries() {
+                    let value = self.value(value, faults);
+                    match self.key(key) {
+                        Ok(key) => {
+                            object.insert(key, value);
+                        }
+                        Err(fault) => faults.push(fault.at(located.place())),
+                    }
+                }
+                Json::Object(object)
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) => located.value().clone(),
+        }
+    }
+
+    fn key(&self, key: &str) -> Result<String, Fault> {
+        match self.text(key)? {
+            Json::String(key) => Ok(key),
+            other => Ok(other.to_string()),
+        }
+    }
+
+    /// A text worked out: of any type when it is one expression and nothing else, else text.
+    fn text(&self, text: &str) -> Result<Json, Fault> {
+        if !["{{", "{%", "{#"].iter().any(|open| text.contains(open)) {
+            return Ok(Json::String(text.to_owned()));
+        }
+        self.mention(text);
+        let Some(expression) = alone(text) else { return self.render(text).map(Json::String) };
+        let typed = format!("{{% set value_of_expression = {expression} %}}{{{{ value_of_expression | typed }}}}");
+        let rendered = self.tera.render_str(&typed, &self.context.borrow(), false);
+        match rendered.ok().and_then(|json| serde_json::from_str(&json).ok()) {
+            Some(value) => Ok(value),
+            // Rendered as it was written, the fault points into what was written.
+            None => self.render(text).map(Json::String),
+        }
+    }
+
+    fn render(&self, text: &str) -> Result<String, Fault> {
+        self.tera.render_str(text, &self.context.borrow(), false).map_err(|error| {
+            let (sentence, offset) = template::wrong(&error);
+            let (sentence, known) = sentence.split_once(". Available ").unwrap_or((&sentence, ""));
+            let mut fault = Fault::new(format!("in an expression: {sentence}"));
+            fault.excerpt = offset.and_then(|offset| template::excerpt(text, offset)).map(|(_, _, shown)| shown);
+            let known = known.split_once(": ").map_or("", |(_, known)| known).split(", ");
+            match (sentence.split('`').nth(1), sentence.ends_with("is not defined")) {
+                (Some(name), true) => match suggest::nearest(name, known) {
+                    Some(near) => fault.hint(format!("did you mean `{near}`?")),
+                    None => fault
+                        .hint("`brasa inspect --format json` shows the attributes, `brasa facts` the facts")
+                        .hint(format!("of what may be absent write `{{{{ {name} or \"something else\" }}}}`")),
+                },
+                _ => fault,
+            }
+        })
+    }
+
+    /// Makes `node` hold the facts that a text names.
+    fn mention(&self, text: &str) {
+        let mut known = self.known.borrow_mut();
+        let before = known.len();
+        let new: Vec<_> = Facts::names().filter(|name| text.contains(name) && !known.contains(name)).collect();
+        known.extend(new);
+        if known.len() > before || self.described.set(()).is_ok() {
+            self.context.borrow_mut().insert("node", &self.node_with(&known));
+        }
+    }
+
+    /// What is known by itself counts more than what was written, as in Chef.
+    fn node_with(&self, facts: &[&'static str]) -> Json {
+        let mut node = self.attributes.as_object().cloned().unwrap_or_default();
+        for name in facts {
+            if let Some(value) = self.node.facts().get(name) {
+                node.insert((*name).to_owned(), value);
+            }
+        }
+        node.insert("name".to_owned(), self.node.name().into());
+        node.insert("chef_environment".to_owned(), self.node.environment().into());
+        node.insert("environment".to_owned(), self.node.environment().into());
+        Json::Object(node)
+    }
+}
+
+/// The expression in a text that is one expression and nothing else.
+fn alone(text: &str) -> Option<&str> {
+    let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let mut quote = None;
+    let mut last = ' ';
+    for c in inner.chars() {
+        match quote {
+            Some(open) if open == c => quote = None,
+            Some(_) => {}
+            None if "\"'`".contains(c) => quote = Some(c),
+            None if (c == '{' || c == '}') && last == c => return None,
+            None => {}
+        }
+        last = c;
+    }
+    let inner = inner.strip_prefix('-').unwrap_or(inner);
+    Some(inner.strip_suffix('-').unwrap_or(inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::{Scope, alone};
+    use crate::{host::Fake, node::json::Document, spec};
+
+    #[test]
+    fn expressions_keep_their_type_and_text_stays_text() {
+        let machine = Fake::debian("12");
+        let attributes = json!({"app": {"port": 80, "hosts": ["a", "b"], "on": true, "none": null}});
+        let node = spec::node(&machine, attributes.clone());
+        let scope = Scope::new(&node, attributes);
+        scope.set("item", &json!({"name": "x"}));
+        for (written, wanted) in [
+            ("plain", json!("plain")),
+            ("{{ node.app.port }}", json!(80)),
+            (" {{- node.app.port + 1 -}} ", json!(81)),
+            ("{{ node[\"app\"].hosts }}", json!(["a", "b"])),
+            ("{{ node.app.on }}", json!(true)),
+            ("{{ node.app.none }}", json!(null)),
+            ("{{ node.app.port }}{{ node.app.port }}", json!("8080")),
+            ("port {{ node.app.port }}", json!("port 80")),
+            ("{{ node.name }}", json!("test")),
+            ("{{ node.platform_family }}", json!("debian")),
+            ("{{ node.platform_family == \"debian\" }}", json!(true)),
+            ("{{ item.name }}", json!("x")),
+            ("{{ \"}}\" }}", json!("}}")),
+            ("{{ node.app.hosts | join(sep=\",\") }}", json!("a,b")),
+            ("{{ node.app.absent or 7 }}", json!(7)),
+            ("{% raw %}{{ x }}{% endraw %}", json!("{{ x }}")),
+            ("{% if node.app.on %}on{% endif %}", json!("on")),
+        ] {
+            let text = json!(written).to_string();
+            let document = Document::parse(Path::new("f"), text.into_bytes()).unwrap();
+            let mut faults = Vec::new();
+            assert_eq!(scope.value(document.root(), &mut faults), wanted, "{written}: {faults:?}");
+            assert!(faults.is_empty(), "{written}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_worked_out_has_a_place_and_shows_the_expression() {
+        let machine = Fake::debian("12");
+        let node = spec::node(&machine, json!({"app": {"port": 80}}));
+        let scope = Scope::new(&node, json!({"app": {"port": 80}}));
+        let text =
+            "a: '{{ node.app.prot }}'\nb: ['{{ node.app.port', '{{ nod.app }}']\nc: '{{ node.app | nofilter }}'\n";
+        let document = Document::parse_yaml(Path::new("f.yml"), text.into()).unwrap();
+        let mut faults = Vec::new();
+        scope.value(document.root(), &mut faults);
+        let said: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn an_expression_alone_is_told_from_text() {
+        assert_eq!(alone("{{ a }}"), Some(" a "));
+        assert_eq!(alone("{{ a }} "), Some(" a "));
+        assert_eq!(alone("{{ a }}{{ b }}"), None);
+        assert_eq!(alone("x {{ a }}"), None);
+        assert_eq!(alone("{{ '}}{{' }}"), Some(" '}}{{' "));
+    }
+}

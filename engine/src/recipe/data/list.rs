@@ -1,0 +1,204 @@
+//! A recipe as data: its `resources`, one after the other.
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use super::{
+    expression::Scope,
+    file, order,
+    order::Workshop,
+    shelf::{Shelf, Shelves},
+};
+use crate::{
+    Error, Fault, Result,
+    node::{
+        json::{self, Located},
+        position,
+    },
+    recipe::{Recipe, kinds::Kind},
+    suggest,
+    values::Place,
+};
+
+/// A `for_each` takes so many rounds at most: more is a slip.
+const MOST_ROUNDS: usize = 100_000;
+
+/// What an entry of `resources` is.
+enum Entry {
+    Resource(&'static Kind),
+    Include,
+    Attribute,
+}
+
+/// Declares what the file says.
+pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &Shelves) -> Result<()> {
+    let document = file::read(path).map_err(Error::Faults)?;
+    let first = r.compiling.faults.len();
+    let mut faults = Vec::new();
+    let entries = entries(document.root(), &mut faults);
+    let checked: Vec<_> = entries.into_iter().filter_map(|entry| Some((entry, kind_of(entry, &mut faults)?))).collect();
+    let node = r.node;
+    let mut scope = None;
+    for (entry, of) in checked {
+        let scope_now = scope.get_or_insert_with(|| Scope::new(node, r.merged()));
+        let before = faults.len();
+        let rounds = rounds(entry, scope_now, &mut faults);
+        let word = entry.get("as").and_then(|at| at.value().as_str()).unwrap_or("item");
+        let mut stale = false;
+        for (index, round) in rounds.into_iter().enumerate() {
+            if let Some(item) = &round {
+                scope_now.set(word, item);
+                scope_now.set("index", &json!(index));
+            }
+            match of {
+                Entry::Resource(kind) => {
+                    let workshop = Workshop { scope: scope_now, node, shelf, shelves };
+                    if let Some(item) = order::make(&workshop, entry, kind, &mut faults) {
+                        r.declare(item, entry.place());
+                    }
+                }
+                Entry::Include => {
+                    stale = true;
+                    include(r, entry, scope_now, &shelf.name, &mut faults);
+                }
+                Entry::Attribute => {
+                    stale = true;
+                }
+            }
+        }
+        scope_now.unset(word);
+        scope_now.unset("index");
+        // Each round may have met the same fault.
+        let mut new: Vec<Fault> = Vec::new();
+        for fault in faults.drain(before..) {
+            if !new.contains(&fault) {
+                new.push(fault);
+            }
+        }
+        faults.extend(new);
+        if stale {
+            scope = None;
+        }
+    }
+    // What declaring found is among them already, what was included came before; this file's are told from top to bottom.
+    let mut all = r.compiling.faults.split_off(first);
+    all.extend(faults);
+    let (mut mine, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|fault| matches!(&fault.place, Some(Place::File { path: of, .. }) if **of == *path));
+    mine.sort_by_key(|fault| position(fault.place.as_ref()));
+    r.compiling.faults.extend(others.into_iter().chain(mine));
+    Ok(())
+}
+
+/// The entries of the top-level `resources`.
+fn entries<'d>(root: Located<'d>, faults: &mut Vec<Fault>) -> Vec<Located<'d>> {
+    const FORM: &str = "a recipe is `resources:`, and below it a list of `- type: KIND`, `name: NAME` and properties";
+    if !root.value().is_object() {
+        faults.push(root.fault(format!("a recipe is an object, not {}", json::kind(root.value()))).hint(FORM));
+        return Vec::new();
+    }
+    for (key, value) in root.entries().filter(|(key, _)| *key != "resources") {
+        let fault = Fault::new(format!("a recipe has no `{key}`"));
+        let fault = fault.at(value.key_place().unwrap_or_else(|| value.place()));
+        faults.push(match suggest::nearest(key, ["resources"]) {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault.hint(FORM),
+        });
+    }
+    match root.get("resources") {
+        Some(list) if list.value().is_array() => list.items().collect(),
+        // `resources:` with nothing below it.
+        Some(list) if list.value().is_null() => Vec::new(),
+        Some(list) => {
+            faults.push(list.fault(format!("`resources` is a list, not {}", json::kind(list.value()))).hint(FORM));
+            Vec::new()
+        }
+        None => {
+            if root.entries().next().is_none() {
+                faults.push(root.fault("the recipe has no `resources`").hint(FORM));
+            }
+            Vec::new()
+        }
+    }
+}
+
+/// What an entry is, checked as far as that needs no node.
+fn kind_of(entry: Located<'_>, faults: &mut Vec<Fault>) -> Option<Entry> {
+    if !entry.value().is_object() {
+        let fault = entry.fault(format!("a resource is an object, not {}", json::kind(entry.value())));
+        faults.push(fault.hint("write `- type: KIND` and below it, indented as far, its properties"));
+        return None;
+    }
+    if let Some(at) = entry.get("as")
+        && !at.value().as_str().is_some_and(is_word)
+    {
+        let fault = at.fault("`as` is a word of letters, digits and `_` that expressions then use");
+        faults.push(fault.hint("as in `as: site`, used as `{{ site.name }}`"));
+        return None;
+    }
+    for (key, of) in [("include_recipe", Entry::Include), ("attribute", Entry::Attribute)] {
+        if entry.get(key).is_some() {
+            for (other, value) in entry.entries().filter(|(other, _)| ![key, "for_each", "as"].contains(other)) {
+                let fault = Fault::new(format!("`{key}` takes no `{other}` beside it"));
+                let fault = fault.at(value.key_place().unwrap_or_else(|| value.place()));
+                faults.push(fault.hint("begin another entry with `-`"));
+            }
+            return Some(of);
+        }
+    }
+    order::check(entry, faults).map(Entry::Resource)
+}
+
+fn is_word(text: &str) -> bool {
+    let first = text.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    first && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !["node", "index"].contains(&text)
+}
+
+/// What each round of an entry is about: once and nothing without `for_each`.
+fn rounds(entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec<Option<Json>> {
+    let Some(at) = entry.get("for_each") else { return vec![None] };
+    let before = faults.len();
+    let rounds: Vec<Option<Json>> = match scope.value(at, faults) {
+        Json::Array(items) => items.into_iter().map(Some).collect(),
+        Json::Object(entries) => {
+            entries.into_iter().map(|(key, value)| Some(json!({"key": key, "value": value}))).collect()
+        }
+        _ if faults.len() > before => Vec::new(),
+        other @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => {
+            let fault = at.fault(format!("`for_each` takes a list or an object, not {}", json::kind(&other)));
+            faults.push(
+                fault.hint("as in `for_each: \"{{ node.sites }}\"`; of what may be absent, `{{ node.sites or [] }}`"),
+            );
+            Vec::new()
+        }
+    };
+    if rounds.len() > MOST_ROUNDS {
+        faults.push(at.fault(format!("`for_each` has {} rounds; more than {MOST_ROUNDS} are a slip", rounds.len())));
+        return Vec::new();
+    }
+    rounds
+}
+
+fn include(r: &mut Recipe<'_>, entry: Located<'_>, scope: &Scope<'_>, cookbook: &str, faults: &mut Vec<Fault>) {
+    let Some(at) = entry.get("include_recipe") else { return };
+    let value = scope.value(at, faults);
+    let names = order::words(at, &value, "`include_recipe`", faults);
+    for name in names {
+        // `::name` is a recipe of the same cookbook, as in Chef.
+        let name = if name.starts_with("::") { format!("{cookbook}{name}") } else { name };
+        match r.include_recipe(&name) {
+            Ok(()) => {}
+            Err(Error::Faults(more)) => {
+                let place = at.place();
+                faults.extend(
+                    more.into_iter().map(|fault| if fault.place.is_some() { fault } else { fault.at(place.clone()) }),
+                );
+            }
+            Err(error) => {
+                let mut fault = at.fault(error.to_string());
+                fault.hints = error.hints();
+                faults.push(fault);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The cookbooks in a directory of `cookbook_path`: what each is made of, found without reading any recipe.
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{file, metadata, metadata::Metadata};
+use crate::{Fault, host::disk, suggest};
+
+/// A cookbook's folder.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    pub name: String,
+    pub directory: PathBuf,
+    pub metadata: Metadata,
+    /// Recipes by their names.
+    pub recipes: BTreeMap<String, Written>,
+    /// Attribute files by their names, in the order in which Chef loads them: `default` first.
+    pub attributes: Vec<(String, Written)>,
+    /// What is wrong with the folder itself: told when the cookbook is used.
+    pub faults: Vec<Fault>,
+}
+
+/// Where a recipe or a file of attributes is written.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Written {
+    /// As data.
+    Data(PathBuf),
+    /// In Ruby, which is not read.
+    Ruby(PathBuf),
+    /// As data twice.
+    Twice(PathBuf, PathBuf),
+}
+
+/// Every cookbook's folder by name: where one's resources find the files of another.
+#[derive(Debug, Default)]
+pub(super) struct Shelves(BTreeMap<String, Arc<Shelf>>);
+
+impl Shelf {
+    /// Looks at a folder; `None` when nothing of a cookbook is in it.
+    pub fn open(directory: &Path, folder: &str) -> Option<Self> {
+        let mut shelf = Self { name: folder.to_owned(), directory: directory.to_owned(), ..Self::default() };
+        let there: Vec<_> =
+            metadata::NAMES.iter().map(|name| directory.join(name)).filter(|path| file::is_there(path)).collect();
+        let ruby = ["metadata.rb", "recipe.rb"].iter().any(|name| file::is_there(&directory.join(name)));
+        match there.as_slice() {
+            [] => {}
+            [one] => match Metadata::read(one) {
+                Ok(metadata) => shelf.metadata = metadata,
+                Err(faults) => shelf.faults = faults,
+            },
+            [one, other, ..] => shelf.faults.push(twice("the metadata", one, other)),
+        }
+        if let Some(name) = &shelf.metadata.name {
+            shelf.name.clone_from(name);
+        }
+        shelf.recipes = written(&directory.join("recipes"), &mut shelf.faults);
+        let mut attributes: Vec<_> = written(&directory.join("attributes"), &mut shelf.faults).into_iter().collect();
+        attributes.sort_by_key(|(name, _)| name != "default");
+        shelf.attributes = attributes;
+        let is_cookbook = ruby || !there.is_empty() || !shelf.recipes.is_empty() || !shelf.attributes.is_empty();
+        is_cookbook.then_some(shelf)
+    }
+
+    /// Whether nothing of it but Ruby says what it does.
+    pub fn is_ruby(&self) -> bool {
+        let files = || self.recipes.values().chain(self.attributes.iter().map(|(_, written)| written));
+        let any = files().any(|written| matches!(written, Written::Ruby(_)));
+        let metadata = metadata::NAMES.iter().any(|name| file::is_there(&self.directory.join(name)));
+        (any || !metadata) && files().all(|written| matches!(written, Written::Ruby(_)))
+    }
+}
+
+impl Shelves {
+    pub fn insert(&mut self, shelf: Arc<Shelf>) {
+        self.0.insert(shelf.name.clone(), shelf);
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Shelf> {
+        self.0.get(name).map(|shelf| &**shelf)
+    }
+
+    pub fn names(&self) -> Vec<&str> {
+        self.0.keys().map(String::as_str).collect()
+    }
+}
+
+impl Written {
+    /// The path of the data, or why there is none.
+    pub fn data(&self, what: &str, cookbook: &str, compiled_in: &[String]) -> Result<&Path, Fault> {
+        match self {
+            Self::Data(path) => Ok(path),
+            Self::Twice(one, other) => Err(twice(what, one, other)),
+            Self::Ruby(path) => Err(ruby(path, cookbook, compiled_in)),
+        }
+    }
+}
+
+fn twice(what: &str, one: &Path, other: &Path) -> Fault {
+    let fault = Fault::new(format!("{what} is written twice: `{}` and `{}`", one.display(), other.display()));
+    fault.hint("keep the one that is meant")
+}
+
+/// What is said of a Ruby file that a run needs.
+fn ruby(path: &Path, cookbook: &str, compiled_in: &[String]) -> Fault {
+    let fault = Fault::new(format!("`{}` is written in Ruby, which brasa does not run", path.display()));
+    let names = compiled_in.iter().map(String::as_str);
+    let fault = match suggest::nearest(cookbook, names) {
+        Some(near) => fault.hint(format!("cookbook `{near}` is compiled in: name it in the run-list")),
+        None => fault,
+    };
+    fault.hint(format!(
+        "write it anew: `brasa new cookbook {cookbook} --data` makes a start in YAML, `--rust` one in Rust"
+    ))
+}
+
+/// Files of recipes or attributes in a folder, by their names without ending. Data counts more than Ruby beside it.
+fn written(directory: &Path, faults: &mut Vec<Fault>) -> BTreeMap<String, Written> {
+    let mut found: BTreeMap<String, Written> = BTreeMap::new();
+    if !disk::is_directory(directory) {
+        return found;
+    }
+    for name in file::names(directory, faults) {
+        let path = directory.join(&name);
+        let Some((stem, ending)) = name.rsplit_once('.') else { continue };
+        let new = match ending {
+            "rb" => Written::Ruby(path),
+            ending if file::DATA.contains(&ending) => Written::Data(path),
+            _ => continue,
+        };
+        let entry = match (found.remove(stem), new) {
+            (None | Some(Written::Ruby(_)), new @ Written::Data(_)) => new,
+            (Some(Written::Data(one)), Written::Data(other)) => Written::Twice(one, other),
+            (Some(old), _) => old,
+            (None, new) => new,
+        };
+        found.insert(stem.to_owned(), entry);
+    }
+    found
+}
