@@ -1,5 +1,5 @@
 //! Recipes into a [`Run`]: every check that needs no machine is made here, and all faults are collected.
-use std::any::TypeId;
+use std::{any::TypeId, collections::HashMap};
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::{
     Error, Fault, Result,
     node::{Attributes, Node},
     recipe::{
-        Address, Compiling, Cookbook, Declared, Entry, Loader, Origin, Recipe, Timing,
+        Acts, Address, Compiling, Cookbook, Declared, Entry, Loader, Origin, Recipe, Timing,
         declared::{AnyAction, Item},
     },
     resource::Resource,
@@ -34,13 +34,6 @@ pub(crate) struct Notice {
     pub timing: Timing,
 }
 
-impl Notice {
-    /// Whether it tells a composite that one of its parts has changed.
-    pub fn to_composite(&self) -> bool {
-        self.timing == Timing::Immediately && self.action.name == "changed"
-    }
-}
-
 /// A resource of a compiled run, as `inspect` shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outline {
@@ -52,6 +45,9 @@ pub struct Outline {
     pub recipe: String,
     /// Where.
     pub place: Place,
+    /// The composite it is a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<String>,
     /// Whom it tells.
     pub notifies: Vec<OutlineNotice>,
 }
@@ -140,7 +136,7 @@ fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn 
 
 fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
     let mut faults = std::mem::take(&mut compiling.faults);
-    let Compiling { entries, by_id, parts, recipes, cookbooks, attributes, attribute_files, .. } = compiling;
+    let Compiling { entries, by_id, recipes, cookbooks, attributes, attribute_files, .. } = compiling;
     let mut origins: Vec<Origin> = Vec::new();
     for recipe in &recipes {
         let name = recipe.split_once("::").map_or(recipe.as_str(), |(name, _)| name);
@@ -148,52 +144,102 @@ fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
             cookbooks.iter().find(|cookbook| cookbook.name == name).and_then(|cookbook| cookbook.origin.as_ref());
         origins.extend(origin.filter(|origin| !origins.contains(origin)).cloned());
     }
-    let resolve = |address: &Address, place: &Place, sentence: String, faults: &mut Vec<Fault>| {
-        let name = match address {
-            Address::Index(index) => return Some(*index),
-            Address::Name(name) => name,
-        };
-        let found = by_id.get(name).copied();
-        if found.is_none() {
-            let mut fault = Fault::new(sentence).at(place.clone());
-            let mut known: Vec<_> = by_id.keys().map(String::as_str).collect();
-            known.sort_unstable();
-            if let Some(near) = suggest::nearest(name, known) {
-                let entry = &entries[by_id[near]];
-                fault = fault.hint(format!("did you mean `{near}` ({}, {})?", entry.recipe, entry.place));
-            }
-            faults.push(fault);
-        }
-        found
-    };
-    let mut notices: Vec<Vec<Notice>> = entries.iter().map(|_| Vec::new()).collect();
+    let names = Names { entries: &entries, by_id: &by_id };
+    // As in Chef resources of one name share their notices: whichever of them changes, all that were asked for are sent.
+    let mut first: HashMap<(Option<usize>, &str), usize> = HashMap::new();
+    let firsts: Vec<usize> = entries
+        .iter()
+        .enumerate()
+        .map(|(index, entry)| *first.entry((entry.whole, entry.id.as_str())).or_insert(index))
+        .collect();
+    let mut shared: Vec<Vec<Notice>> = entries.iter().map(|_| Vec::new()).collect();
     for (index, entry) in entries.iter().enumerate() {
         for tell in &entry.item.common().notifies {
-            let to = if let Address::Name(name) = &tell.to { name.as_str() } else { "" };
-            let sentence = format!("{} notifies `{to}`, which no recipe in this run declares", entry.id);
-            if let Some(to) = resolve(&tell.to, &tell.place, sentence, &mut faults) {
-                notices[index].push(Notice { to, action: tell.action.clone(), timing: tell.timing });
+            if let Some(to) = names.resolve(&tell.to, entry, "notifies", &tell.place, &mut faults) {
+                if tell.timing == Timing::Before {
+                    faults.extend(names.too_late(index, to, &tell.place));
+                }
+                shared[firsts[index]].push(Notice { to, action: tell.action.clone(), timing: tell.timing });
             }
         }
-    }
-    for (part, whole) in parts {
-        if let Some(action) = entries[whole].item.action_named("changed") {
-            notices[part].push(Notice { to: whole, action, timing: Timing::Immediately });
-        }
-    }
-    for (index, entry) in entries.iter().enumerate() {
         for listen in &entry.item.common().subscribes {
-            let from = if let Address::Name(name) = &listen.from { name.as_str() } else { "" };
-            let sentence = format!("{} subscribes to `{from}`, which no recipe in this run declares", entry.id);
-            if let Some(from) = resolve(&listen.from, &listen.place, sentence, &mut faults) {
-                notices[from].push(Notice { to: index, action: listen.action.clone(), timing: listen.timing });
+            if let Some(from) = names.resolve(&listen.from, entry, "subscribes to", &listen.place, &mut faults) {
+                if listen.timing == Timing::Before {
+                    faults.extend(names.too_late(from, index, &listen.place));
+                }
+                let notice = Notice { to: index, action: listen.action.clone(), timing: listen.timing };
+                shared[firsts[from]].push(notice);
             }
         }
     }
+    let notices = firsts.iter().map(|first| shared[*first].clone()).collect();
     if faults.is_empty() {
         Ok(Run { entries, notices, wanted, recipes, origins, attributes, attribute_files })
     } else {
         Err(Error::Faults(faults))
+    }
+}
+
+/// Everything declared, to look up what notices point at.
+struct Names<'a> {
+    entries: &'a [Entry],
+    by_id: &'a HashMap<(Option<usize>, String), usize>,
+}
+
+impl Names<'_> {
+    /// The entry that an address means for `asking`: among the parts of its composite first, then further out.
+    fn resolve(
+        &self,
+        address: &Address,
+        asking: &Entry,
+        verb: &str,
+        place: &Place,
+        faults: &mut Vec<Fault>,
+    ) -> Option<usize> {
+        let name = match address {
+            Address::Index(index) => return Some(*index),
+            Address::Name(name) => name,
+        };
+        let mut scope = asking.whole;
+        loop {
+            if let Some(found) = self.by_id.get(&(scope, name.clone())) {
+                return Some(*found);
+            }
+            match scope {
+                Some(whole) => scope = self.entries[whole].whole,
+                None => break,
+            }
+        }
+        let sentence = format!("{} {verb} `{name}`, which no recipe in this run declares", asking.id);
+        faults.push(self.hint(name, Fault::new(sentence).at(place.clone())));
+        None
+    }
+
+    fn hint(&self, name: &str, fault: Fault) -> Fault {
+        let hidden = self.entries.iter().find(|entry| entry.id == name).and_then(|entry| entry.whole);
+        if let Some(whole) = hidden.map(|whole| &self.entries[whole]) {
+            return fault.hint(format!("it is a part of {0}, which only that can name: name `{0}`", whole.id));
+        }
+        let mut known: Vec<_> =
+            self.entries.iter().filter(|entry| entry.whole.is_none()).map(|entry| entry.id.as_str()).collect();
+        known.sort_unstable();
+        let near = suggest::nearest(name, known).and_then(|near| self.by_id.get(&(None, near.to_owned())));
+        match near.map(|near| &self.entries[*near]) {
+            Some(near) => fault.hint(format!("did you mean `{}` ({}, {})?", near.id, near.recipe, near.place)),
+            None => fault,
+        }
+    }
+
+    /// A part told `before` by a later part of a unified composite has acted already.
+    fn too_late(&self, from: usize, to: usize, place: &Place) -> Option<Fault> {
+        let whole = self.entries[from].whole.filter(|whole| self.entries[to].whole == Some(*whole) && to < from)?;
+        if self.entries[whole].acts != (Acts::ByParts { unified: true }) {
+            return None;
+        }
+        let (from, to, whole) = (&self.entries[from].id, &self.entries[to].id, &self.entries[whole].id);
+        let sentence = format!("{from} tells {to} `before` it acts, but {to} is an earlier part of {whole}");
+        let hint = format!("declare {to} after {from}, or make {whole} not unified (`const UNIFIED: bool = false`)");
+        Some(Fault::new(sentence).at(place.clone()).hint(hint))
     }
 }
 
@@ -265,6 +311,7 @@ impl Run {
                 actions: entry.actions().iter().map(|action| action.name).collect(),
                 recipe: entry.recipe.clone(),
                 place: entry.place.clone(),
+                part_of: entry.whole.map(|whole| self.entries[whole].id.clone()),
                 notifies: notices.iter().map(notice).collect(),
             })
             .collect()

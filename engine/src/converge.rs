@@ -2,18 +2,21 @@
 mod batch;
 mod ledger;
 mod notices;
+#[cfg(test)]
+mod tests;
+mod whole;
 
 use std::time::{Duration, Instant};
 
 pub use self::ledger::{Ledger, NoLedger};
-use self::notices::Queued;
+use self::whole::Frame;
 use crate::{
     Error, Result,
     compile::Run,
     event::{Cause, Debt, Event, Outcome, Summary},
     host::{Host, Op},
     recipe::{
-        Timing,
+        Acts, Timing,
         declared::{AnyAction, Attempt},
     },
     resource::Pending,
@@ -55,7 +58,7 @@ impl Run {
             ledger,
             listen,
             stop,
-            queue: Vec::new(),
+            frames: vec![Frame::default()],
             summary: Summary::default(),
             failures: Vec::new(),
         };
@@ -67,6 +70,7 @@ impl Run {
         };
         (converge.listen)(&event);
         converge.take_over(owed);
+        converge.queue_delayed_actions(None);
         converge.declared();
         converge.delayed();
         if let Err(error) = converge.host.finish() {
@@ -83,8 +87,8 @@ struct Converge<'a> {
     ledger: &'a mut dyn Ledger,
     listen: &'a mut dyn FnMut(&Event),
     stop: &'a dyn Fn() -> Option<i32>,
-    /// Delayed notices in the order in which they were first queued; delivered ones stay, so that none is queued twice.
-    queue: Vec<Queued>,
+    /// The run, and the composites inside each other whose parts are being converged. Never empty.
+    frames: Vec<Frame>,
     summary: Summary,
     failures: Vec<Error>,
 }
@@ -112,6 +116,10 @@ impl Converge<'_> {
     fn declared(&mut self) {
         let mut index = 0;
         while index < self.run.entries.len() && self.failures.is_empty() {
+            if self.run.entries[index].whole.is_some() {
+                index += 1; // a part acts where its composite does
+                continue;
+            }
             let end = self.batch_end(index);
             if end - index > 1 {
                 index = self.batch(index, end);
@@ -158,7 +166,11 @@ impl Converge<'_> {
         let common = entry.item.common();
         let mut left = if common.ignore_failure || self.dry { 0 } else { common.retries };
         loop {
-            match self.attempt(index, action, why, started) {
+            let attempt = match entry.acts {
+                Acts::Itself => self.attempt(index, action, why, started),
+                Acts::ByParts { .. } => self.attempt_whole(index, action, why, started),
+            };
+            match attempt {
                 Ok(done) => return done,
                 Err(error) if left > 0 && !matches!(error, Error::Interrupted(_)) => {
                     left -= 1;
@@ -189,14 +201,9 @@ impl Converge<'_> {
         let run = self.run;
         let entry = &run.entries[index];
         let mut attempt = entry.item.attempt(action, self.host.as_probe())?;
-        let before: Vec<_> = self.notices(index, Timing::Before);
-        if matches!(attempt, Attempt::Pending(_)) && !before.is_empty() {
-            for notice in before {
-                let cause = Cause::Notified { by: &entry.id, timing: Timing::Before };
-                let why = Why { cause, uncertain: why.uncertain, depth: why.depth + 1 };
-                if self.act(notice.to, &notice.action, why).is_err() {
-                    return Ok(Err(Stopped));
-                }
+        if matches!(attempt, Attempt::Pending(_)) && !self.notices(index, Timing::Before).is_empty() {
+            if self.tell_before(index, why).is_err() {
+                return Ok(Err(Stopped));
             }
             // What was told may have changed what the guards or the resource see.
             attempt = entry.item.attempt(action, self.host.as_probe())?;
@@ -222,7 +229,8 @@ impl Converge<'_> {
         self.ledger.begin(&entry.id, action.name, &debts)?;
         if let Err((error, touched)) = self.carry_out(&*pending) {
             if touched {
-                self.keep_promises(index, &debts);
+                self.touch(index, None);
+                self.keep_promises(index, 1);
             }
             self.ledger.end(&entry.id, action.name, touched)?;
             if !touched {
@@ -231,7 +239,8 @@ impl Converge<'_> {
             return Err(error);
         }
         if let Err(error) = self.ledger.end(&entry.id, action.name, true) {
-            self.keep_promises(index, &debts);
+            self.touch(index, None);
+            self.keep_promises(index, 1);
             return Err(error);
         }
         let more = self.host.take_doubts();
@@ -239,7 +248,7 @@ impl Converge<'_> {
         let mut changed = pending.into_changed();
         changed.packages = self.host.take_package_changes();
         self.ended(index, action, why, started, Outcome::Changed { changed: &changed, doubts: &doubts });
-        Ok(self.tell(index, &debts, !doubts.is_empty(), why.depth))
+        Ok(self.tell(index, 1, !doubts.is_empty(), why.depth))
     }
 
     /// Performs and reads back; on failure says whether anything may have been changed.
@@ -266,6 +275,11 @@ impl Converge<'_> {
         if let (true, Cause::Notified { by, .. } | Cause::Owed { by }) = (why.uncertain, why.cause) {
             doubts.insert(0, format!("only if {by} changes"));
         }
+        for doubt in self.frame_doubts() {
+            if !doubts.contains(doubt) {
+                doubts.push(doubt.clone());
+            }
+        }
         doubts
     }
 
@@ -279,7 +293,13 @@ impl Converge<'_> {
             }
             Outcome::Failed { .. } => self.summary.failed += 1,
         }
-        let entry = &self.run.entries[index];
+        let run = self.run;
+        let entry = &run.entries[index];
+        match &outcome {
+            Outcome::Changed { doubts: [], .. } => self.touch(index, None),
+            Outcome::Changed { .. } | Outcome::Unknown { .. } => self.touch(index, Some(&entry.id)),
+            Outcome::Skipped { .. } | Outcome::UpToDate { .. } | Outcome::Failed { .. } => {}
+        }
         (self.listen)(&Event::Ended {
             resource: &entry.id,
             action: action.name,
@@ -298,8 +318,7 @@ impl Converge<'_> {
             doubts.insert(0, error.to_string());
             self.ended(index, action, why, started, Outcome::Unknown { doubts: &doubts });
             // Whether it changes is unknown, so whether it tells anybody is, too.
-            let debts = self.debts(index);
-            return self.tell(index, &debts, true, why.depth);
+            return self.tell(index, 1, true, why.depth);
         }
         let ignored = entry.item.common().ignore_failure && !matches!(error, Error::Interrupted(_));
         let (sentence, hints) = (error.to_string(), error.hints());

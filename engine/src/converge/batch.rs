@@ -21,6 +21,7 @@ impl Converge<'_> {
             let entry = &self.run.entries[at];
             let common = entry.item.common();
             class.is_some()
+                && entry.whole.is_none()
                 && entry.item.batch() == class
                 && entry.actions().len() == 1
                 && common.guards.is_empty()
@@ -173,16 +174,15 @@ impl Converge<'_> {
         };
         let ended = self.ledger.end(id, action.name, true);
         if let Err(error) = verified.and(ended) {
-            let debts = self.debts(index);
-            self.keep_promises(index, &debts);
+            self.touch(index, None);
+            self.keep_promises(index, 1);
             return self.failed(index, action, Why::DECLARED, started, error);
         }
         let mut changed = pending.into_changed();
         // The first member carries the package changes of the whole transaction.
         changed.packages = self.host.take_package_changes();
         self.ended(index, action, Why::DECLARED, started, Outcome::Changed { changed: &changed, doubts });
-        let debts = self.debts(index);
-        self.tell(index, &debts, !doubts.is_empty(), 0)
+        self.tell(index, 1, !doubts.is_empty(), 0)
     }
 }
 

@@ -42,10 +42,22 @@ impl Converge<'_> {
         }
     }
 
-    /// The delayed notices, also those that are queued meanwhile. A failing one does not stop the others.
+    /// Queues what acts at the end in any case: of the run itself, or of a composite's parts.
+    pub(super) fn queue_delayed_actions(&mut self, whole: Option<usize>) {
+        let run = self.run;
+        for (index, entry) in run.entries.iter().enumerate().filter(|(_, entry)| entry.whole == whole) {
+            for action in &entry.item.common().delayed {
+                let notice = Notice { to: index, action: action.clone(), timing: Timing::Delayed };
+                self.enqueue(notice, &entry.id, Vec::new(), false, false);
+            }
+        }
+    }
+
+    /// The delayed notices of what is being converged, also those that are queued meanwhile. A failing one does not stop
+    /// the others.
     pub(super) fn delayed(&mut self) {
         let mut next = 0;
-        while let Some(queued) = self.queue.get(next) {
+        while let Some(queued) = self.frames.last().and_then(|frame| frame.queue.get(next)) {
             next += 1;
             let (notice, by, debts) = (queued.notice.clone(), queued.by.clone(), queued.debts.clone());
             let cause = if queued.owed {
@@ -53,13 +65,24 @@ impl Converge<'_> {
             } else {
                 Cause::Notified { by: &by, timing: Timing::Delayed }
             };
-            let why = Why { cause, uncertain: queued.uncertain, depth: 0 };
+            let why = Why { cause, uncertain: queued.uncertain, depth: self.frames.len() - 1 };
             if self.act(notice.to, &notice.action, why).is_ok() {
                 self.settle(&debts);
             }
         }
     }
 
+    /// Tells those that are to act before an entry does.
+    pub(super) fn tell_before(&mut self, index: usize, why: Why) -> Flow<()> {
+        let run = self.run;
+        for notice in self.notices(index, Timing::Before) {
+            let cause = Cause::Notified { by: &run.entries[index].id, timing: Timing::Before };
+            self.act(notice.to, &notice.action, Why { cause, uncertain: why.uncertain, depth: why.depth + 1 })?;
+        }
+        Ok(())
+    }
+
+    /// The notices were delivered.
     pub(super) fn settle(&mut self, debts: &[Debt]) {
         for debt in debts {
             if let Err(error) = self.ledger.settle(debt) {
@@ -71,11 +94,12 @@ impl Converge<'_> {
     pub(super) fn enqueue(&mut self, notice: Notice, by: &str, debts: Vec<Debt>, owed: bool, uncertain: bool) {
         let same =
             |queued: &&mut Queued| queued.notice.to == notice.to && queued.notice.action.name == notice.action.name;
-        if let Some(queued) = self.queue.iter_mut().find(same) {
+        let queue = &mut self.frame_of(notice.to).queue;
+        if let Some(queued) = queue.iter_mut().find(same) {
             queued.uncertain &= uncertain;
             queued.debts.extend(debts);
         } else {
-            self.queue.push(Queued { notice, by: by.to_owned(), owed, uncertain, debts });
+            queue.push(Queued { notice, by: by.to_owned(), owed, uncertain, debts });
         }
     }
 
@@ -84,16 +108,12 @@ impl Converge<'_> {
     }
 
     /// What changing entry `index` promises: its immediate and delayed notices, and as a part of composites what those
-    /// promise. A composite hears of its parts without doing anything itself: that notice is nothing to remember, but
-    /// what follows from it is.
+    /// promise.
     pub(super) fn debts(&self, index: usize) -> Vec<Debt> {
-        let mut debts = Vec::new();
-        for notice in &self.run.notices[index] {
-            match notice.timing {
-                Timing::Before => {}
-                Timing::Immediately if notice.to_composite() => debts.extend(self.debts(notice.to)),
-                Timing::Immediately | Timing::Delayed => debts.push(self.debt(index, notice)),
-            }
+        let promises = self.run.notices[index].iter().filter(|notice| notice.timing != Timing::Before);
+        let mut debts: Vec<_> = promises.map(|notice| self.debt(index, notice)).collect();
+        if let Some(whole) = self.run.entries[index].whole {
+            debts.extend(self.debts(whole));
         }
         debts
     }
@@ -106,33 +126,34 @@ impl Converge<'_> {
         }
     }
 
-    /// Immediate notices at once, then the delayed ones into the queue (also when an immediate one failed).
-    pub(super) fn tell(&mut self, index: usize, debts: &[Debt], uncertain: bool, depth: usize) -> Flow<()> {
+    /// Immediate notices at once, then the delayed ones into the queue (also when an immediate one failed). `copies` is how
+    /// often they were promised: of a composite, by each part that changed.
+    pub(super) fn tell(&mut self, index: usize, copies: usize, uncertain: bool, depth: usize) -> Flow<()> {
         let run = self.run;
         let id = &run.entries[index].id;
+        self.promised_by_part(index, copies);
         let mut flow = Ok(());
         for notice in self.notices(index, Timing::Immediately) {
+            let settles = match self.delayed_too(index, &notice) {
+                true => Vec::new(),
+                false => vec![self.debt(index, &notice); copies],
+            };
+            if self.put_off(id, &notice, uncertain, depth, &settles) {
+                continue;
+            }
             let cause = Cause::Notified { by: id, timing: Timing::Immediately };
             flow = self.act(notice.to, &notice.action, Why { cause, uncertain, depth: depth + 1 });
             if flow.is_err() {
                 break;
             }
-            if notice.to_composite() {
-                // It has promised the same in its own name now.
-                self.settle(&self.debts(notice.to));
-                continue;
-            }
-            let debt = self.debt(index, &notice);
-            if debts.contains(&debt) && !self.delayed_too(index, &notice) {
-                self.settle(&[debt]);
-            }
+            self.settle(&settles);
         }
-        self.promise(index, debts, uncertain);
+        self.promise(index, copies, uncertain);
         flow
     }
 
     /// Whether the same notice is promised again for the end of the run.
-    pub(super) fn delayed_too(&self, index: usize, notice: &Notice) -> bool {
+    fn delayed_too(&self, index: usize, notice: &Notice) -> bool {
         self.run.notices[index].iter().any(|other| {
             other.timing == Timing::Delayed && other.to == notice.to && other.action.name == notice.action.name
         })
@@ -140,37 +161,21 @@ impl Converge<'_> {
 
     /// After a failure that may have changed something: what was promised is delivered all the same, at the end of the run
     /// also what was to be told at once.
-    pub(super) fn keep_promises(&mut self, index: usize, debts: &[Debt]) {
+    pub(super) fn keep_promises(&mut self, index: usize, copies: usize) {
         let run = self.run;
-        let mut tellers = vec![index];
-        tellers.extend(self.wholes(index));
-        for teller in tellers {
-            let immediate = self.notices(teller, Timing::Immediately).into_iter();
-            for notice in immediate.filter(|notice| !notice.to_composite()) {
-                let debt = self.debt(teller, &notice);
-                let settles = debts.iter().filter(|owed| **owed == debt).cloned().collect();
-                self.enqueue(notice, &run.entries[teller].id, settles, false, false);
-            }
-            self.promise(teller, debts, false);
+        self.promised_by_part(index, copies);
+        for notice in self.notices(index, Timing::Immediately) {
+            let debts = vec![self.debt(index, &notice); copies];
+            self.enqueue(notice, &run.entries[index].id, debts, false, false);
         }
+        self.promise(index, copies, false);
     }
 
-    pub(super) fn promise(&mut self, index: usize, debts: &[Debt], uncertain: bool) {
+    fn promise(&mut self, index: usize, copies: usize, uncertain: bool) {
         let run = self.run;
         for notice in self.notices(index, Timing::Delayed) {
-            let debt = self.debt(index, &notice);
-            let settles = debts.iter().filter(|owed| **owed == debt).cloned().collect();
-            self.enqueue(notice, &run.entries[index].id, settles, false, uncertain);
+            let debts = vec![self.debt(index, &notice); copies];
+            self.enqueue(notice, &run.entries[index].id, debts, false, uncertain);
         }
-    }
-
-    /// The composites that entry `index` is part of, inner ones first.
-    pub(super) fn wholes(&self, index: usize) -> Vec<usize> {
-        let mut wholes = Vec::new();
-        for notice in self.run.notices[index].iter().filter(|notice| notice.to_composite()) {
-            wholes.push(notice.to);
-            wholes.extend(self.wholes(notice.to));
-        }
-        wholes
     }
 }

@@ -18,6 +18,7 @@ mod packages;
 mod probe;
 mod real;
 mod unit_name;
+mod unpack;
 
 pub use command::{Answer, Command};
 pub use dry::Dry;
@@ -30,6 +31,8 @@ pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
 };
 pub use real::{Real, Repair, Settings, clean_leftovers, shown_address, time_stamp};
+
+pub use unpack::{Bounds, Unpacked, empty_repository, unpack};
 
 use crate::Result;
 

@@ -75,6 +75,8 @@ pub(crate) struct Common {
     pub guards: Vec<(bool, Guard)>,
     pub notifies: Vec<Tell>,
     pub subscribes: Vec<Listen>,
+    /// What it does at the end of the run in any case.
+    pub delayed: Vec<AnyAction>,
     pub ignore_failure: bool,
     pub retries: u32,
     pub retry_delay: Option<Seconds>,
@@ -150,6 +152,14 @@ pub trait Declare<R: Resource>: Into<Declared<R>> {
             action: AnyAction::of(action),
             timing,
         });
+        declared
+    }
+
+    /// Chef's `delayed_action`: does this at the end of the run, with the delayed notices, whether anything changed or not.
+    #[must_use]
+    fn delayed_action(self, actions: impl IntoActions<R::Action>) -> Declared<R> {
+        let mut declared = self.into();
+        declared.common.delayed.extend(actions.into_actions().into_iter().map(AnyAction::of));
         declared
     }
 

@@ -27,7 +27,13 @@ impl Guard {
     /// When it cannot be found out: the command's user or directory does not exist, or its deadline passed.
     pub fn holds(&self, probe: &dyn Probe) -> Result<bool> {
         match &self.test {
-            Condition::Shell(command) => Ok(probe.query(command)?.success()),
+            Condition::Shell(command) => {
+                let answer = probe.query(command)?;
+                match command.argv.last() {
+                    Some(line) if answer.code == 127 && is_plain(line) => Err(not_there(line)),
+                    Some(_) | None => Ok(answer.success()),
+                }
+            }
             Condition::Closure(test) => test(probe),
         }
     }
@@ -76,6 +82,25 @@ impl Guard {
     }
 }
 
+/// Whether a line is one command with its words, without anything that only a shell understands. As in Chef, such a command
+/// that does not exist is an error, not a guard that does not hold: a slip in a guard must not go unseen.
+fn is_plain(line: &str) -> bool {
+    const SHELL: &str = "*?{}[]<>()~&|\\$;'`\"\n#=%!";
+    const WORDS: [&str; 30] = [
+        "!", ".", ":", "[", "alias", "break", "case", "cd", "command", "continue", "do", "eval", "exec", "exit",
+        "export", "for", "hash", "if", "readonly", "set", "shift", "test", "times", "trap", "type", "ulimit", "umask",
+        "unset", "until", "while",
+    ];
+    let first = line.split_whitespace().next();
+    !line.contains(|c| SHELL.contains(c)) && first.is_some_and(|first| !WORDS.contains(&first))
+}
+
+fn not_there(line: &str) -> Error {
+    let program = line.split_whitespace().next().unwrap_or_default();
+    Error::failed(format!("there is no command `{program}`"))
+        .hint("a command that may be absent is asked for with `command -v NAME >/dev/null`")
+}
+
 /// A guard that runs a line in `/bin/sh`; exit code 0 means that it holds. The command must not change anything.
 pub fn shell(line: impl Into<String>) -> Guard {
     let line = line.into();
@@ -110,7 +135,8 @@ pub(crate) fn skip_reason(guards: &[(bool, Guard)], probe: &dyn Probe) -> Result
     for (wanted, guard) in guards {
         let word = if *wanted { "only_if" } else { "not_if" };
         let holds = guard.holds(probe).map_err(|source| {
-            Error::failed(format!("guard {word} {} could not be evaluated: {source}", guard.about))
+            let error = Error::failed(format!("guard {word} {} could not be evaluated: {source}", guard.about));
+            source.hints().into_iter().fold(error, Error::hint)
         })?;
         if holds != *wanted {
             return Ok(Some(format!("{word} {}", guard.about)));

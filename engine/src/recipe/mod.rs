@@ -12,13 +12,13 @@ mod reference;
 
 pub(crate) use attributes::Loader;
 pub use attributes::{AtLevel, AttributeFile, AttributePath};
-pub use composite::{Action as CompositeAction, Composed, Composite};
+pub use composite::{Action as CompositeAction, Composed, Composite, IntoComposed};
 pub(crate) use cookbook::RecipeEntry;
 pub use cookbook::{Cookbook, Origin};
 pub use declared::{Declare, Declared, IntoActions, Timing};
 pub use guard::{Guard, exists, shell, when};
 pub use kinds::{ActionInfo, Kind, Made, kind, kinds};
 pub use recipe::Recipe;
-pub(crate) use recipe::{Compiling, Entry};
+pub(crate) use recipe::{Acts, Compiling, Entry};
 pub(crate) use reference::Address;
 pub use reference::{Id, Ref, Target};

@@ -1,7 +1,7 @@
 use std::{any::TypeId, collections::HashMap, panic::Location};
 
 use super::{
-    AtLevel, AttributePath, Composed, Composite, Cookbook, Declare, Declared, RecipeEntry,
+    AtLevel, AttributePath, Composed, Composite, Cookbook, Declared, IntoComposed, RecipeEntry,
     declared::{AnyAction, Item},
     reference::Ref,
 };
@@ -27,16 +27,15 @@ pub struct Recipe<'a> {
 #[derive(Default)]
 pub(crate) struct Compiling {
     pub entries: Vec<Entry>,
-    /// Last declared resource of each id.
-    pub by_id: HashMap<String, usize>,
+    /// Last declared resource of each id, of the run itself (`None`) and of each composite: as in Chef, the parts of a
+    /// composite are names of its own.
+    pub by_id: HashMap<(Option<usize>, String), usize>,
     /// Recipe functions that have run, by type.
     pub(crate) included: Vec<TypeId>,
     /// Names of the recipes in compiled-in cookbooks.
     pub names: HashMap<TypeId, String>,
     /// `cookbook::recipe` in the order in which they were compiled.
     pub recipes: Vec<String>,
-    /// (part, whole) of composites.
-    pub parts: Vec<(usize, usize)>,
     pub faults: Vec<Fault>,
     /// Every cookbook that recipes may be included from.
     pub cookbooks: Vec<Cookbook>,
@@ -65,6 +64,18 @@ pub(crate) struct Entry {
     pub item: Box<dyn Item>,
     pub recipe: String,
     pub place: Place,
+    /// The composite it is a part of.
+    pub whole: Option<usize>,
+    pub acts: Acts,
+}
+
+/// What acting means for an entry.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Acts {
+    /// It is a resource, brought to its state by a step.
+    Itself,
+    /// It is a composite: its parts, which follow it, are brought to theirs.
+    ByParts { unified: bool },
 }
 
 impl Entry {
@@ -101,6 +112,10 @@ impl<'a> Recipe<'a> {
 
     /// Declares a resource of whatever kind; returns its number.
     pub(crate) fn declare(&mut self, item: Box<dyn Item>, place: Place) -> usize {
+        self.declare_as(item, place, Acts::Itself)
+    }
+
+    fn declare_as(&mut self, item: Box<dyn Item>, place: Place, acts: Acts) -> usize {
         let id = item.id();
         for fault in item.check() {
             let fault = Fault { message: format!("{id}: {}", fault.message), ..fault };
@@ -108,7 +123,8 @@ impl<'a> Recipe<'a> {
             self.compiling.faults.push(fault.at(place));
         }
         let index = self.compiling.entries.len();
-        if let Some(first) = self.compiling.by_id.insert(id.clone(), index).map(|first| &self.compiling.entries[first])
+        let last = self.compiling.by_id.insert((self.group, id.clone()), index);
+        if let Some(first) = last.map(|first| &self.compiling.entries[first])
             && first.recipe == self.name
         {
             let fault = Fault::new(format!("`{id}` is already declared at {}", first.place))
@@ -116,24 +132,27 @@ impl<'a> Recipe<'a> {
                 .hint("give one of them another name, or put their properties together");
             self.compiling.faults.push(fault);
         }
-        if let Some(group) = self.group {
-            self.compiling.parts.push((index, group));
-        }
-        self.compiling.entries.push(Entry { id, item, recipe: self.name.clone(), place });
+        let (recipe, whole) = (self.name.clone(), self.group);
+        self.compiling.entries.push(Entry { id, item, recipe, place, whole, acts });
         index
     }
 
-    /// Declares a custom resource with all its parts. Whoever subscribes to it is told when any part changed something.
+    /// Declares a custom resource with all its parts. It changes when any of its parts does, and tells its notices once, after
+    /// the last part; delayed notices between parts are delivered then too. [`Composed::of`] gives it guards, notices and
+    /// whatever else a declaration can have.
     ///
     /// # Errors
     /// What declaring the parts returned.
     #[track_caller]
-    pub fn compose<C: Composite>(&mut self, composite: C) -> Result<Ref<Composed<C>>> {
-        let whole = self.add(Composed::of(&composite).nothing());
-        let outer = self.group.replace(whole.index);
-        let declared = composite.declare(self);
+    pub fn compose<C: Composite>(&mut self, composite: impl IntoComposed<C>) -> Result<Ref<Composed<C>>> {
+        let mut declared = composite.into_composed();
+        let composite = declared.resource.take_up();
+        let acts = Acts::ByParts { unified: C::UNIFIED };
+        let whole = self.declare_as(Box::new(declared), Location::caller().into(), acts);
+        let outer = self.group.replace(whole);
+        let done = composite.declare(self);
         self.group = outer;
-        declared.map(|()| whole)
+        done.map(|()| Ref::new(whole))
     }
 
     /// Chef's `include_recipe`, by function: each recipe is compiled once, where it is first included.
