@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     Error, Fault, Result,
-    node::Node,
+    node::{Levels, Node},
     recipe::{
         Address, Compiling, Cookbook, Declared, Entry, Origin, Recipe, Timing,
         declared::{AnyAction, Item},
@@ -21,6 +21,7 @@ pub struct Run {
     pub(crate) notices: Vec<Vec<Notice>>,
     recipes: Vec<String>,
     origins: Vec<Origin>,
+    attributes: serde_json::Value,
 }
 
 /// "Entry number `to` does `action`, at this time."
@@ -72,6 +73,7 @@ pub struct OutlineNotice {
 pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Result<Run> {
     let mut compiling = Compiling::default();
     compiling.cookbooks = cookbooks.to_vec();
+    compiling.levels = Levels::new(node.attributes().tree());
     for cookbook in cookbooks {
         for recipe in &cookbook.recipes {
             let name = format!("{}::{}", cookbook.name, recipe.name);
@@ -79,6 +81,10 @@ pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Resul
                 compiling.names.entry(function).or_insert(name);
             }
         }
+    }
+    for wanted in recipes {
+        let cookbook = wanted.split_once("::").map_or(wanted.as_str(), |(cookbook, _)| cookbook);
+        Recipe::new(node, &mut compiling).read_attributes(cookbook);
     }
     for wanted in recipes {
         match compiling.find(wanted) {
@@ -98,6 +104,7 @@ where
     F: Fn(&mut Recipe) -> Result<()> + 'static,
 {
     let mut compiling = Compiling::default();
+    compiling.levels = Levels::new(node.attributes().tree());
     compiling.names.insert(TypeId::of::<F>(), name.to_owned());
     let recipe = std::cell::Cell::new(Some(recipe));
     compile_one(node, &mut compiling, name, &|r| match recipe.take() {
@@ -128,7 +135,7 @@ fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn 
 
 fn finish(mut compiling: Compiling) -> Result<Run> {
     let mut faults = std::mem::take(&mut compiling.faults);
-    let Compiling { entries, by_id, parts, recipes, cookbooks, .. } = compiling;
+    let Compiling { entries, by_id, parts, recipes, cookbooks, levels, .. } = compiling;
     let mut origins: Vec<Origin> = Vec::new();
     for recipe in &recipes {
         let name = recipe.split_once("::").map_or(recipe.as_str(), |(name, _)| name);
@@ -178,7 +185,11 @@ fn finish(mut compiling: Compiling) -> Result<Run> {
             }
         }
     }
-    if faults.is_empty() { Ok(Run { entries, notices, recipes, origins }) } else { Err(Error::Faults(faults)) }
+    if faults.is_empty() {
+        Ok(Run { entries, notices, recipes, origins, attributes: levels.merged() })
+    } else {
+        Err(Error::Faults(faults))
+    }
 }
 
 impl Run {
@@ -186,6 +197,12 @@ impl Run {
     #[must_use]
     pub fn recipes(&self) -> &[String] {
         &self.recipes
+    }
+
+    /// The merged attributes as the last recipe left them.
+    #[must_use]
+    pub const fn attributes(&self) -> &serde_json::Value {
+        &self.attributes
     }
 
     /// Where the cookbooks of those recipes were found that are not compiled in.

@@ -33,7 +33,7 @@ pub fn inspect(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result
                 "environment": node.environment(),
                 "run_list": items,
                 "recipes": run.recipes(),
-                "attributes": node.attributes().tree(),
+                "attributes": run.attributes(),
                 "resources": run.outlines(),
             });
             if !run.origins().is_empty() {

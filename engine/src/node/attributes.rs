@@ -48,6 +48,11 @@ impl From<&Dna> for Attributes {
 }
 
 impl Attributes {
+    /// Others in their place, as cookbooks have written them; what is known of places stays.
+    pub(crate) fn become_tree(&self, tree: Value) -> Self {
+        Self { tree, document: self.document.clone() }
+    }
+
     /// All of them.
     #[must_use]
     pub const fn tree(&self) -> &Value {

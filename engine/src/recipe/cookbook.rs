@@ -3,7 +3,7 @@ use std::{any::TypeId, borrow::Cow, sync::Arc};
 use super::Recipe;
 use crate::Result;
 
-type Run = Arc<dyn Fn(&mut Recipe) -> Result<()> + Send + Sync>;
+pub(crate) type Run = Arc<dyn Fn(&mut Recipe) -> Result<()> + Send + Sync>;
 
 /// A cookbook: a name and its recipes. Its crate's `Cargo.toml` is its `metadata.rb`.
 #[derive(Clone)]
@@ -11,6 +11,10 @@ pub struct Cookbook {
     pub(crate) name: Cow<'static, str>,
     pub(crate) version: Cow<'static, str>,
     pub(crate) recipes: Vec<RecipeEntry>,
+    /// Names of cookbooks whose attributes come first, with the constraint on their version.
+    pub(crate) depends: Vec<(String, String)>,
+    /// Files of attributes by name, in the order in which they are read.
+    pub(crate) attributes: Vec<(String, Run)>,
     /// Where it was found, and whom it hides, when it was found in a directory.
     pub(crate) origin: Option<Origin>,
 }
@@ -38,7 +42,14 @@ impl Cookbook {
     /// An empty cookbook. Give `env!("CARGO_PKG_VERSION")` as its version.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, version: impl Into<Cow<'static, str>>) -> Self {
-        Self { name: name.into(), version: version.into(), recipes: Vec::new(), origin: None }
+        Self {
+            name: name.into(),
+            version: version.into(),
+            recipes: Vec::new(),
+            depends: Vec::new(),
+            attributes: Vec::new(),
+            origin: None,
+        }
     }
 
     /// Adds a recipe, which run-lists call `NAME::recipe`; `default` is what the bare cookbook name means.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result,
-    node::{AttributeSet, Node},
+    node::{AttributeSet, AttributeWrite, Levels, Node},
     resource::Resource,
     suggest,
     values::Place,
@@ -42,6 +42,10 @@ pub(crate) struct Compiling {
     pub cookbooks: Vec<Cookbook>,
     /// How many recipes are being compiled inside each other.
     depth: usize,
+    /// The attributes as cookbooks have written them so far.
+    pub levels: Levels,
+    /// `COOKBOOK::FILE` of attributes that have been read, and `COOKBOOK` of which all have.
+    read: Vec<String>,
 }
 
 /// Recipes may include each other so deep.
@@ -85,7 +89,11 @@ impl<'a> Recipe<'a> {
     /// # Errors
     /// [`Error::Faults`]: keys the cookbook does not have, values of another type, each with its place.
     pub fn attributes<A: AttributeSet>(&self) -> Result<A> {
-        self.node.attributes().read::<A>().map_err(Error::Faults)
+        let attributes = self.node.attributes();
+        if !self.compiling.levels.written {
+            return attributes.read::<A>().map_err(Error::Faults);
+        }
+        attributes.become_tree(self.merged()).read::<A>().map_err(Error::Faults)
     }
 
     /// Declares a resource; resources are converged in the order of their declaration.
@@ -153,6 +161,7 @@ impl<'a> Recipe<'a> {
     /// That there is none of this name; what the recipe returned.
     pub fn include_recipe(&mut self, name: &str) -> Result<()> {
         if let Some(recipe) = self.compiling.find(name) {
+            self.read_attributes(name.split_once("::").map_or(name, |(cookbook, _)| cookbook));
             return (recipe.run)(self);
         }
         let (cookbook, recipe) = name.split_once("::").unwrap_or((name, "default"));
@@ -196,7 +205,68 @@ impl<'a> Recipe<'a> {
 
     /// The merged attributes as they are now.
     pub(crate) fn merged(&self) -> serde_json::Value {
-        self.node.attributes().tree().clone()
+        self.compiling.levels.merged()
+    }
+
+    /// Writes an attribute, for what is compiled after this.
+    pub fn write_attribute(&mut self, write: &AttributeWrite) {
+        if let Err(fault) = self.compiling.levels.write(write) {
+            self.fault(fault);
+        }
+    }
+
+    /// Reads the attributes of a cookbook, those of its dependencies before them, once.
+    pub(crate) fn read_attributes(&mut self, name: &str) {
+        let Some(cookbook) = self.compiling.cookbooks.iter().find(|cookbook| cookbook.name == name).cloned() else {
+            return;
+        };
+        if self.compiling.read.iter().any(|read| read == name) || self.compiling.depth == MOST_DEPTH {
+            return;
+        }
+        self.compiling.read.push(name.to_owned());
+        let mut depends: Vec<&str> = cookbook.depends.iter().map(|(name, _)| name.as_str()).collect();
+        depends.sort_unstable();
+        self.compiling.depth += 1;
+        for other in depends {
+            if !self.compiling.cookbooks.iter().any(|cookbook| cookbook.name == other) {
+                let fault = Fault::new(format!("cookbook `{name}` depends on `{other}`, which is nowhere"));
+                let known: Vec<&str> = self.compiling.cookbooks.iter().map(Cookbook::name).collect();
+                self.compiling.faults.push(fault.hint(suggest::hint(other, known)));
+            }
+            self.read_attributes(other);
+        }
+        for (file, _) in &cookbook.attributes {
+            self.include_attribute(&format!("{name}::{file}"));
+        }
+        self.compiling.depth -= 1;
+    }
+
+    /// Chef's `include_attribute`: reads a file of attributes, once. Says whether there is one.
+    pub(crate) fn include_attribute(&mut self, name: &str) -> bool {
+        let (cookbook, file) = name.split_once("::").unwrap_or((name, "default"));
+        let found = self.compiling.cookbooks.iter().find(|known| known.name == cookbook);
+        let found = found.and_then(|known| known.attributes.iter().find(|(known, _)| known == file));
+        let Some((_, run)) = found.cloned() else { return false };
+        let whole = format!("{cookbook}::{file}");
+        if self.compiling.read.contains(&whole) || self.compiling.depth == MOST_DEPTH {
+            return true;
+        }
+        self.compiling.read.push(whole);
+        self.compiling.depth += 1;
+        let done = run(self);
+        self.compiling.depth -= 1;
+        match done {
+            Ok(()) => {}
+            Err(Error::Faults(faults)) => {
+                for fault in faults {
+                    if !self.compiling.faults.contains(&fault) {
+                        self.fault(fault);
+                    }
+                }
+            }
+            Err(error) => self.fault(Fault::new(error.to_string())),
+        }
+        true
     }
 
     /// Records a fault of the input that only this recipe can see, and goes on compiling. Nothing will be changed.
