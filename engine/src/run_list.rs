@@ -40,7 +40,9 @@ fn refused_versions(asked: &[Asked], recipes: &[String], by_name: &HashMap<&str,
             continue;
         }
         used.push(name);
-        left.extend(by_name.get(name).into_iter().flat_map(|cookbook| cookbook.depends.iter().map(|name| &**name)));
+        left.extend(
+            by_name.get(name).into_iter().flat_map(|cookbook| cookbook.depends.iter().map(|(name, _)| &**name)),
+        );
     }
     let mut faults = Vec::new();
     for Asked { cookbook, text, constraint, place } in asked.iter().filter(|asked| used.contains(&&*asked.cookbook)) {

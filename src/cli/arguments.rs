@@ -64,6 +64,17 @@ pub enum Command {
         #[command(flatten)]
         input: Input,
     },
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema {
+        /// The kind of file
+        #[arg(default_value = "recipe")]
+        of: SchemaOf,
+    },
+    /// Write the start of something new
+    New {
+        #[command(subcommand)]
+        what: New,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -74,6 +85,40 @@ pub enum Command {
         /// Where to write the pages
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+}
+
+/// Files that have a schema
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// A recipe as data: `recipes/*.yml`, `recipes/*.json`
+    Recipe,
+    /// Attributes as data: `attributes/*.yml`, `attributes/*.json`
+    Attributes,
+    /// `metadata.yml`, `metadata.json`
+    Metadata,
+    /// `dna.json`
+    Dna,
+    /// The reports of `--format json` and `ndjson`
+    Report,
+}
+
+/// What can be begun
+#[derive(Debug, Subcommand)]
+pub enum New {
+    /// A cookbook that compiles, with a test
+    Cookbook {
+        /// Its name; it is made in a directory of this name
+        name: String,
+        /// Recipes in YAML, for a directory on `cookbook_path` [default]
+        #[arg(long)]
+        data: bool,
+        /// Recipes in Rust: a crate, to be compiled into a program
+        #[arg(long, conflicts_with = "data")]
+        rust: bool,
+        /// The directory to make it in
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        path: PathBuf,
     },
 }
 

@@ -11,6 +11,8 @@ mod history;
 mod inspect;
 mod logging;
 mod man;
+mod new;
+mod schema;
 mod session;
 mod undo;
 
@@ -92,6 +94,8 @@ fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
             explain::attribute(&name, &input, &output, cookbooks)
         }
         Command::Explain { kind, .. } => explain::explain(kind.as_deref(), &output),
+        Command::Schema { of } => schema::schema(of),
+        Command::New { what } => new::new(&what, &output),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { out } => man::man(out.as_deref()),
     }

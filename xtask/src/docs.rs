@@ -17,8 +17,21 @@ type Pages = BTreeMap<PathBuf, String>;
 const MADE: &str = "<!-- Made by `cargo xtask docs`: change the source it is made from. -->\n";
 
 /// Every command that has a help of its own, in the order of `brasa help`.
-const COMMANDS: &[&str] =
-    &["converge", "plan", "check", "inspect", "facts", "history", "show", "undo", "explain", "completions", "man"];
+const COMMANDS: &[&str] = &[
+    "converge",
+    "plan",
+    "check",
+    "inspect",
+    "facts",
+    "history",
+    "show",
+    "undo",
+    "explain",
+    "schema",
+    "new",
+    "completions",
+    "man",
+];
 
 pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
     match arguments {

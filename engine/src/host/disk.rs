@@ -124,6 +124,15 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     written.map_err(Error::io("write", path))
 }
 
+/// Makes a file that everybody may read; one that is there is left alone.
+///
+/// # Errors
+/// That there is something at `path` already; what the system refused.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
+    written.and_then(|mut file| file.write_all(bytes)).map_err(Error::io("make", path))
+}
+
 /// Opens a file for appending, making it (0600) when it is not there.
 ///
 /// # Errors

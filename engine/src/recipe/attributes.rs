@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Cookbook;
 use crate::{
     Error, Fault, Result,
-    node::{AttributeWrite, Attributes, Level, Node, WriteOp},
+    node::{AttributeWrite, Attributes, Constraint, CookbookVersion, Level, Node, WriteOp},
     suggest,
     values::Place,
 };
@@ -204,6 +204,20 @@ impl<'n> AttributeFile<'_, 'n> {
     }
 }
 
+/// What is wrong with the version of a cookbook that another depends on.
+fn version_fault(name: &str, known: &Cookbook, asked: &str) -> Option<Fault> {
+    let (wanted, version) = (known.name(), known.version());
+    match Constraint::parse(asked) {
+        Ok(constraint) if CookbookVersion::parse(version).is_none_or(|version| constraint.allows(version)) => None,
+        Ok(_) => {
+            let fault =
+                Fault::new(format!("cookbook `{name}` depends on `{wanted}` {asked}; version {version} is there"));
+            Some(fault.hint("use another version of it, or change the metadata"))
+        }
+        Err(sentence) => Some(Fault::new(format!("cookbook `{name}` depends on `{wanted}`: {sentence}"))),
+    }
+}
+
 impl Loader {
     pub fn new(cookbooks: Vec<Cookbook>, attributes: Attributes) -> Self {
         Self { cookbooks, attributes, loaded: Vec::new(), begun: Vec::new(), faults: Vec::new() }
@@ -236,11 +250,12 @@ impl Loader {
             }
             self.begun.push(name.clone());
             left.push((name.clone(), true));
-            let mut depends: Vec<&str> = cookbook.depends.iter().map(|name| &**name).collect();
+            let mut depends: Vec<&(String, String)> = cookbook.depends.iter().collect();
             depends.sort_unstable();
-            for wanted in depends.into_iter().rev() {
-                if self.cookbooks.iter().any(|known| known.name == wanted) {
-                    left.push((wanted.to_owned(), false));
+            for (wanted, asked) in depends.into_iter().rev() {
+                if let Some(known) = self.cookbooks.iter().find(|known| known.name == *wanted) {
+                    self.faults.extend(version_fault(&name, known, asked));
+                    left.push((wanted.clone(), false));
                 } else {
                     let names = self.cookbooks.iter().map(Cookbook::name);
                     let fault = Fault::new(format!("cookbook `{name}` depends on `{wanted}`, which is not there"));

@@ -12,8 +12,8 @@ pub struct Cookbook {
     pub(crate) name: Cow<'static, str>,
     pub(crate) version: Cow<'static, str>,
     pub(crate) recipes: Vec<RecipeEntry>,
-    /// Cookbooks whose attributes are loaded before its own.
-    pub(crate) depends: Vec<Cow<'static, str>>,
+    /// Cookbooks whose attributes are loaded before its own, each with what is asked of its version.
+    pub(crate) depends: Vec<(String, String)>,
     pub(crate) attributes: Vec<AttributeEntry>,
     /// Where it was found, and whom it hides, when it was found in a directory.
     pub(crate) origin: Option<Origin>,
@@ -37,6 +37,9 @@ pub(crate) struct RecipeEntry {
     pub function: Option<TypeId>,
     pub run: Run,
 }
+
+/// What every version is.
+const ANY_VERSION: &str = ">= 0.0.0";
 
 #[derive(Clone)]
 pub(crate) struct AttributeEntry {
@@ -96,8 +99,8 @@ impl Cookbook {
 
     /// Names cookbooks whose attributes are loaded before those of this one.
     #[must_use]
-    pub fn depends<N: Into<Cow<'static, str>>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.depends.extend(names.into_iter().map(Into::into));
+    pub fn depends<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.depends.extend(names.into_iter().map(|name| (name.into(), ANY_VERSION.to_owned())));
         self
     }
 

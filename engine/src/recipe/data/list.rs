@@ -4,6 +4,7 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use super::{
+    attributes,
     expression::Scope,
     file, order,
     order::Workshop,
@@ -63,6 +64,10 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
                 }
                 Entry::Attribute => {
                     stale = true;
+                    let at = entry.get("attribute").unwrap_or(entry);
+                    if let Some(write) = attributes::write(at, scope_now, &mut faults) {
+                        r.write_attribute(write);
+                    }
                 }
             }
         }

@@ -5,13 +5,13 @@ use std::{
 };
 
 use super::{
-    file, list,
+    attributes, file, list,
     shelf::{Shelf, Shelves, Written},
 };
 use crate::{
     Error, Fault,
     host::disk,
-    recipe::{Cookbook, Origin},
+    recipe::{AttributeFile, Cookbook, Origin},
 };
 
 /// What the directories of `cookbook_path` hold.
@@ -135,6 +135,15 @@ fn cookbook(shelf: &Arc<Shelf>, origin: Origin, all: &Arc<OnceLock<Shelves>>, co
             list::compile(r, path, &shelf, all.get().unwrap_or(&none))
         });
     }
+    for (name, written) in &shelf.attributes {
+        let what = format!("file of attributes `{}::{name}`", shelf.name);
+        let (shelf, compiled_in, written) = (Arc::clone(shelf), Arc::clone(compiled_in), Written::clone(written));
+        cookbook = cookbook.attributes(name.clone(), move |a: &mut AttributeFile| {
+            let path = written.data(&what, &shelf.name, &compiled_in)?;
+            attributes::read(a, path)
+        });
+    }
+    cookbook.depends.clone_from(&shelf.metadata.depends);
     cookbook.origin = Some(origin);
     cookbook
 }

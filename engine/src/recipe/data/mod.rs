@@ -5,8 +5,10 @@
 //! | [`load()`] | directories into [`Cookbook`](super::Cookbook)s; no recipe is read before it is needed |
 //! | `shelf`, `metadata`, `file` | what lies in a cookbook's directory |
 //! | `list`, `order`, `notice` | the `resources` of a recipe, one of them, its notices |
+//! | `attributes` | files of attributes, and writes of them in recipes |
 //! | `expression` | `{{ node.name }}` |
 //! | `search` | where templates and files are looked for |
+mod attributes;
 mod expression;
 mod file;
 mod list;

@@ -1,0 +1,92 @@
+//! `brasa new cookbook`: a starting point that compiles, with a test.
+use std::path::{Path, PathBuf};
+
+use brasa::host::disk;
+use serde_json::json;
+
+use super::{
+    Code, Failure, Output,
+    arguments::{Format, New},
+    print, print_json,
+};
+
+/// Files by their path in the cookbook. `COOKBOOK` in them stands for its name.
+type Files = &'static [(&'static str, &'static str)];
+
+const DATA: Files = &[
+    ("metadata.yml", include_str!("data/metadata.yml")),
+    ("attributes/default.yml", include_str!("data/attributes.yml")),
+    ("recipes/default.yml", include_str!("data/recipe.yml")),
+    ("templates/default/motd.tera", include_str!("data/motd.tera")),
+    ("test/solo.rb", include_str!("data/solo.rb")),
+    ("test/dna.json", include_str!("data/dna.json")),
+    ("test/run", include_str!("data/run")),
+    ("test/expected", include_str!("data/expected")),
+];
+
+const RUST: Files = &[
+    ("Cargo.toml", include_str!("rust/manifest.toml")),
+    ("src/lib.rs", include_str!("rust/lib.rs")),
+    ("templates/motd.tera", include_str!("rust/motd.tera")),
+];
+
+/// `brasa new ...`
+pub fn new(what: &New, output: &Output) -> Result<Code, Failure> {
+    let New::Cookbook { name, data: _, rust, path } = what;
+    check_name(name)?;
+    let directory = path.join(name);
+    if disk::exists(&directory) {
+        return Err(Failure::usage(format!("`{}` is there already; nothing was written", directory.display()))
+            .hint("choose another name, or another directory with `--path`"));
+    }
+    let made = write(&directory, name, if *rust { RUST } else { DATA })?;
+    match output.format {
+        Format::Human if output.quiet => {}
+        Format::Human => print(&told(&directory, name, &made, *rust))?,
+        Format::Json | Format::Ndjson => print_json(&json!({
+            "schema_version": crate::report::SCHEMA_VERSION,
+            "cookbook": name,
+            "files": made.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+        }))?,
+    }
+    Ok(Code::Success)
+}
+
+fn check_name(name: &str) -> Result<(), Failure> {
+    let starts = name.chars().next().is_some_and(|c| c.is_ascii_lowercase());
+    let good = starts && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
+    if good {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("`{name}` is no name for a cookbook"))
+        .hint("a name begins with a lower-case letter; letters, digits, `_` and `-` follow"))
+}
+
+fn write(directory: &Path, name: &str, files: Files) -> Result<Vec<PathBuf>, Failure> {
+    let mut made = Vec::new();
+    for (path, text) in files {
+        let path = directory.join(path);
+        disk::create_dirs(path.parent().unwrap_or(directory))?;
+        disk::create(&path, text.replace("COOKBOOK", name).as_bytes())?;
+        made.push(path);
+    }
+    Ok(made)
+}
+
+fn told(directory: &Path, name: &str, made: &[PathBuf], rust: bool) -> String {
+    let mut text: String = made.iter().map(|path| format!("made {}\n", path.display())).collect();
+    let (shown, ident) = (directory.display(), name.replace('-', "_"));
+    text += &if rust {
+        format!(
+            "\nTest it:   cd {shown} && cargo test\n\
+             Use it:    name the crate in your program's Cargo.toml, and hand `{ident}::cookbook()` to `brasa_cli::run`\n"
+        )
+    } else {
+        format!(
+            "\nTest it:   cd {shown} && sh test/run\n\
+             Use it:    `cookbook_path \"{}\"` in solo.rb, and `\"run_list\": [\"{name}\"]` in dna.json\n",
+            directory.parent().unwrap_or(Path::new(".")).display()
+        )
+    };
+    text
+}
