@@ -43,6 +43,29 @@ fn the_cookbook_that_is_explained_compiles() {
 }
 
 #[test]
+fn the_cookbook_in_data_that_is_explained_is_tested() {
+    let shown = page("docs/data-cookbooks.md");
+    let cases = "tests/data_cookbooks";
+    let web = format!("{cases}/site/cookbooks/web");
+    for (language, files) in [
+        (
+            "yaml",
+            [
+                format!("{web}/metadata.yml"),
+                format!("{web}/attributes/default.yml"),
+                format!("{web}/recipes/default.yml"),
+            ]
+            .as_slice(),
+        ),
+        ("jinja", &[format!("{web}/templates/default/site.conf.tera")]),
+        ("json", &[format!("{cases}/attributes/cookbooks/app/attributes/more.json")]),
+    ] {
+        let tested: Vec<String> = files.iter().map(|file| page(file)).collect();
+        assert_eq!(blocks(&shown, language), tested);
+    }
+}
+
+#[test]
 fn every_setting_of_solo_rb_is_listed() {
     let rows: String = KNOWN
         .iter()

@@ -4,6 +4,7 @@
 mod bad_input;
 mod chef_solo;
 mod commands;
+mod data_cookbooks;
 mod formats;
 mod interruption;
 mod kitchen;

@@ -1,0 +1,102 @@
+//! A cookbook as data, converged: files, templates, notices, twice; and a broken one, which changes nothing.
+use std::{fs, os::unix::fs::MetadataExt};
+
+use serde_json::json;
+
+use crate::kitchen::Kitchen;
+
+const RECIPE: &str = r#"
+resources:
+  - type: directory
+    name: "{{ node.place }}/srv/sites"
+    owner: "{{ node.me.owner }}"
+    group: "{{ node.me.group }}"
+    mode: "0750"
+
+  - type: template
+    for_each: "{{ node.site.names }}"
+    name: "{{ node.place }}/srv/sites/{{ item }}"
+    source: site.tera
+    variables: {name: "{{ item }}"}
+    owner: "{{ node.me.owner }}"
+    group: "{{ node.me.group }}"
+    notifies: [run, "execute[reload]", delayed]
+
+  - type: cookbook_file
+    name: "{{ node.place }}/srv/sites/logo.bin"
+    owner: "{{ node.me.owner }}"
+    group: "{{ node.me.group }}"
+    not_if: "test -e {{ node.place | sh }}/srv/no-logo"
+
+  - type: execute
+    name: reload
+    command: "echo reloaded >> {{ node.place | sh }}/srv/log"
+    action: nothing
+"#;
+
+fn place() -> Kitchen {
+    let place = Kitchen::with(json!({"run_list": ["site"]}));
+    let me = fs::metadata(place.path("srv")).expect("it is there");
+    place.order(json!({
+        "run_list": ["site"],
+        "place": "ROOT",
+        "me": {"owner": me.uid().to_string(), "group": me.gid().to_string()},
+    }));
+    for folder in ["recipes", "attributes", "templates/default", "files/default"] {
+        fs::create_dir_all(place.path("cookbooks/site").join(folder)).expect("a directory can be made");
+    }
+    place.write("solo.rb", format!("cookbook_path \"{}/cookbooks\"\n", place.root()));
+    place.write("cookbooks/site/recipes/default.yml", RECIPE);
+    place.write("cookbooks/site/attributes/default.yml", "default: {site: {names: [shop, blog]}}\n");
+    place.write("cookbooks/site/templates/default/site.tera", "{{ name }} of {{ node.site.names | length }}\n");
+    place.write("cookbooks/site/files/default/logo.bin", b"\xff\x00\xfe");
+    place
+}
+
+#[test]
+fn it_converges_once_and_then_is_up_to_date() {
+    let place = place();
+    let done = place.converge().code(0);
+    insta::assert_snapshot!("data_cookbook", done.whole());
+    assert_eq!(place.text("srv/sites/blog").as_deref(), Some("blog of 2\n"));
+    assert_eq!(fs::read(place.path("srv/sites/logo.bin")).expect("it is there"), b"\xff\x00\xfe");
+    assert_eq!(place.text("srv/log").as_deref(), Some("reloaded\n"));
+    let again = place.converge().code(0);
+    assert_eq!(again.whole(), "exit 0\n--- stdout\nconverged in TIME: 0 changed, 4 up to date, 0 skipped\n");
+    place.call(&["undo", "last", "-c", "ROOT/solo.rb", "--state-dir", "ROOT/state"]).code(0);
+    assert_eq!(place.text("srv/sites/blog"), None);
+}
+
+#[test]
+fn what_it_hides_is_said_by_every_report() {
+    let place = place();
+    fs::create_dir_all(place.path("more/kitchen/recipes")).expect("a directory can be made");
+    place.write("more/kitchen/recipes/default.yml", "resources: []\n");
+    place.write("solo.rb", format!("cookbook_path [\"{0}/cookbooks\", \"{0}/more\"]\n", place.root()));
+    place.order(json!({"run_list": ["kitchen"]}));
+    let human = place.converge().code(0);
+    assert!(
+        human.stdout.starts_with("! cookbook `kitchen` is that of `ROOT/more/kitchen`, which hides `compiled in`\n"),
+        "{}",
+        human.whole()
+    );
+    let document = place.here(&["plan", "--format", "json"]).code(0).json();
+    let wanted = json!([{"name": "kitchen", "path": "ROOT/more/kitchen", "shadows": ["compiled in"]}]);
+    assert_eq!(document["cookbooks"], wanted);
+    let lines = place.here(&["plan", "--format", "ndjson"]).code(0).stdout;
+    let started = lines.lines().find(|line| line.contains("\"event\":\"started\"")).expect("it starts");
+    let started: serde_json::Value = serde_json::from_str(started).expect("a line is JSON");
+    assert_eq!(started["cookbooks"], wanted);
+}
+
+#[test]
+fn a_slip_changes_nothing() {
+    let place = place();
+    place.write("cookbooks/site/recipes/default.yml", RECIPE.replace("execute[reload]", "execute[relaod]"));
+    let before = place.tree();
+    let refused = place.converge().code(65);
+    assert!(refused.stderr.contains("ROOT/cookbooks/site/recipes/default.yml:16:15: "), "{}", refused.whole());
+    assert!(refused.stderr.contains("did you mean `execute[reload]`"), "{}", refused.whole());
+    assert_eq!(place.text("srv/sites/blog"), None);
+    assert!(before.iter().all(|entry| place.tree().contains_key(entry.0)));
+}
