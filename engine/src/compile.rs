@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::{
     Error, Fault, Result,
-    node::Node,
+    node::{Attributes, Node},
     recipe::{
-        Acts, Address, Compiling, Cookbook, Declared, Entry, Origin, Recipe, Timing,
+        Acts, Address, Compiling, Cookbook, Declared, Entry, Loader, Origin, Recipe, Timing,
         declared::{AnyAction, Item},
     },
     resource::Resource,
@@ -19,8 +19,11 @@ use crate::{
 pub struct Run {
     pub(crate) entries: Vec<Entry>,
     pub(crate) notices: Vec<Vec<Notice>>,
+    wanted: Vec<String>,
     recipes: Vec<String>,
     origins: Vec<Origin>,
+    attributes: Attributes,
+    attribute_files: Vec<String>,
 }
 
 /// "Entry number `to` does `action`, at this time."
@@ -66,8 +69,17 @@ pub struct OutlineNotice {
 /// [`Error::Faults`] with everything found wrong: faults of declarations, duplicates, targets that do not exist, attributes.
 /// Another error of a recipe function becomes a fault too, so that one failing recipe hides nothing of the others.
 pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Result<Run> {
-    let mut compiling = Compiling::default();
-    compiling.cookbooks = cookbooks.to_vec();
+    let mut loader = Loader::new(cookbooks.to_vec(), node.attributes().clone());
+    for wanted in recipes {
+        loader.cookbook(node, wanted.split_once("::").map_or(wanted, |(cookbook, _)| cookbook));
+    }
+    let mut compiling = Compiling {
+        cookbooks: loader.cookbooks,
+        attributes: loader.attributes,
+        attribute_files: loader.loaded,
+        faults: loader.faults,
+        ..Compiling::default()
+    };
     for cookbook in cookbooks {
         for recipe in &cookbook.recipes {
             let name = format!("{}::{}", cookbook.name, recipe.name);
@@ -82,7 +94,7 @@ pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Resul
             None => compiling.faults.push(Fault::new(format!("recipe `{wanted}` is not in this binary"))),
         }
     }
-    finish(compiling)
+    finish(compiling, recipes.to_vec())
 }
 
 /// Compiles one function as a recipe of its own; for tests of recipes that are in no cookbook.
@@ -93,14 +105,14 @@ pub fn compile_function<F>(node: &Node, name: &str, recipe: F) -> Result<Run>
 where
     F: Fn(&mut Recipe) -> Result<()> + 'static,
 {
-    let mut compiling = Compiling::default();
+    let mut compiling = Compiling { attributes: node.attributes().clone(), ..Compiling::default() };
     compiling.names.insert(TypeId::of::<F>(), name.to_owned());
     let recipe = std::cell::Cell::new(Some(recipe));
     compile_one(node, &mut compiling, name, &|r| match recipe.take() {
         Some(recipe) => r.include(recipe),
         None => Ok(()),
     });
-    finish(compiling)
+    finish(compiling, vec![name.to_owned()])
 }
 
 fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn Fn(&mut Recipe) -> Result<()>) {
@@ -122,9 +134,9 @@ fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn 
     }
 }
 
-fn finish(mut compiling: Compiling) -> Result<Run> {
+fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
     let mut faults = std::mem::take(&mut compiling.faults);
-    let Compiling { entries, by_id, recipes, cookbooks, .. } = compiling;
+    let Compiling { entries, by_id, recipes, cookbooks, attributes, attribute_files, .. } = compiling;
     let mut origins: Vec<Origin> = Vec::new();
     for recipe in &recipes {
         let name = recipe.split_once("::").map_or(recipe.as_str(), |(name, _)| name);
@@ -161,7 +173,11 @@ fn finish(mut compiling: Compiling) -> Result<Run> {
         }
     }
     let notices = firsts.iter().map(|first| shared[*first].clone()).collect();
-    if faults.is_empty() { Ok(Run { entries, notices, recipes, origins }) } else { Err(Error::Faults(faults)) }
+    if faults.is_empty() {
+        Ok(Run { entries, notices, wanted, recipes, origins, attributes, attribute_files })
+    } else {
+        Err(Error::Faults(faults))
+    }
 }
 
 /// Everything declared, to look up what notices point at.
@@ -238,6 +254,24 @@ impl Run {
     #[must_use]
     pub fn origins(&self) -> &[Origin] {
         &self.origins
+    }
+
+    /// The recipes that were asked for, in order.
+    #[must_use]
+    pub fn wanted(&self) -> &[String] {
+        &self.wanted
+    }
+
+    /// The node's attributes as they were when all recipes were compiled.
+    #[must_use]
+    pub const fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Attribute files, `cookbook::file`, in the order in which they were loaded.
+    #[must_use]
+    pub fn attribute_files(&self) -> &[String] {
+        &self.attribute_files
     }
 
     /// How many resources there are.

@@ -43,7 +43,7 @@ pub mod prelude {
         facts::Family,
         node::{AttributeSet, Node},
         recipe::{
-            Composed, Composite, Cookbook, Declare, Declared, Guard, Id, Recipe, Ref, Timing,
+            AttributeFile, Composed, Composite, Cookbook, Declare, Declared, Guard, Id, Recipe, Ref, Timing,
             Timing::{Before, Delayed, Immediately},
             exists, shell, when,
         },

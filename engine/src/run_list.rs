@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use crate::{
     Error, Fault, Result,
-    node::{Named, RunListItem},
+    node::{Asked, CookbookVersion, Expansion, Named},
     recipe::Cookbook,
     suggest,
 };
@@ -12,29 +12,53 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Faults`]: every cookbook, recipe and version that this binary does not have, each at its place.
-pub fn expand(items: &[RunListItem], cookbooks: &[Cookbook]) -> Result<Vec<String>> {
+pub fn expand(expansion: &Expansion, cookbooks: &[Cookbook]) -> Result<Vec<String>> {
     // Of two cookbooks with one name the first counts, as in compile().
     let mut by_name: HashMap<&str, &Cookbook> = HashMap::new();
     for cookbook in cookbooks {
         by_name.entry(cookbook.name()).or_insert(cookbook);
     }
     let (mut recipes, mut faults) = (Vec::new(), Vec::new());
-    for item in items {
+    for item in &expansion.recipes {
         match recipe_of(&item.named, &by_name, cookbooks) {
             Ok(recipe) if recipes.contains(&recipe) => {}
             Ok(recipe) => recipes.push(recipe),
             Err(fault) => faults.push(fault.at(item.place.clone())),
         }
     }
+    faults.extend(refused_versions(&expansion.asked, &recipes, &by_name));
     if faults.is_empty() { Ok(recipes) } else { Err(Error::Faults(faults)) }
+}
+
+/// What the environment asks of cookbooks that are used (by the run-list, or by what those depend on) and are not so.
+fn refused_versions(asked: &[Asked], recipes: &[String], by_name: &HashMap<&str, &Cookbook>) -> Vec<Fault> {
+    let mut used: Vec<&str> = Vec::new();
+    let mut left: Vec<&str> =
+        recipes.iter().map(|recipe| recipe.split_once("::").map_or(&**recipe, |(name, _)| name)).collect();
+    while let Some(name) = left.pop() {
+        if used.contains(&name) {
+            continue;
+        }
+        used.push(name);
+        left.extend(by_name.get(name).into_iter().flat_map(|cookbook| cookbook.depends.iter().map(|name| &**name)));
+    }
+    let mut faults = Vec::new();
+    for Asked { cookbook, text, constraint, place } in asked.iter().filter(|asked| used.contains(&&*asked.cookbook)) {
+        let Some(version) = by_name.get(&**cookbook).map(|cookbook| cookbook.version()) else { continue };
+        if CookbookVersion::parse(version).is_none_or(|version| !constraint.allows(version)) {
+            let fault = Fault::new(format!("the environment asks for `{cookbook}` {text}; version {version} is there"));
+            faults.push(fault.at(place.clone()).hint("change the environment, or use another version of the cookbook"));
+        }
+    }
+    faults
 }
 
 fn recipe_of(named: &Named, by_name: &HashMap<&str, &Cookbook>, cookbooks: &[Cookbook]) -> Result<String, Fault> {
     let (name, version) = match named {
         Named::Recipe { name, version } => (name, version),
         Named::Role { name } => {
-            return Err(Fault::new(format!("role `{name}` cannot be read: this version of brasa has no roles"))
-                .hint("put the role's recipes into the run-list, and its attributes into dna.json"));
+            return Err(Fault::new(format!("role `{name}` was not resolved"))
+                .hint("name recipes here: roles are files, which only a node has"));
         }
     };
     let (cookbook_name, recipe) = name.split_once("::").unwrap_or((name, "default"));
@@ -113,7 +137,11 @@ fn same_version(pin: &str, version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{expand, same_version};
-    use crate::{Result, node::override_run_list, recipe::Cookbook};
+    use crate::{
+        Result,
+        node::{Expansion, RunListItem, override_run_list},
+        recipe::Cookbook,
+    };
 
     fn cookbooks() -> [Cookbook; 3] {
         [
@@ -124,7 +152,11 @@ mod tests {
     }
 
     fn expanded(words: &str) -> Result<Vec<String>> {
-        expand(&override_run_list(words).expect("items"), &cookbooks())
+        expand(&of(override_run_list(words).expect("items")), &cookbooks())
+    }
+
+    fn of(recipes: Vec<RunListItem>) -> Expansion {
+        Expansion { recipes, ..Expansion::default() }
     }
 
     #[test]
@@ -134,7 +166,7 @@ mod tests {
                 .unwrap(),
             ["bind::dynamic_dns", "build-essential::default", "bind::default"]
         );
-        assert_eq!(expand(&[], &cookbooks()).unwrap(), [""; 0]);
+        assert_eq!(expand(&of(Vec::new()), &cookbooks()).unwrap(), [""; 0]);
     }
 
     #[test]
@@ -161,10 +193,10 @@ mod tests {
         -o:1:77: cookbook `bind@1` is not in this binary
         hint: a version is two or three numbers, as in `@1.2.3`
         hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
-        -o:1:84: role `web` cannot be read: this version of brasa has no roles
-        hint: put the role's recipes into the run-list, and its attributes into dna.json
+        -o:1:84: role `web` was not resolved
+        hint: name recipes here: roles are files, which only a node has
         ");
-        insta::assert_snapshot!(expand(&override_run_list("a").unwrap(), &[]).unwrap_err(), @"
+        insta::assert_snapshot!(expand(&of(override_run_list("a").unwrap()), &[]).unwrap_err(), @"
         -o:1:1: cookbook `a` is not in this binary
         hint: no cookbook is compiled in
         ");

@@ -55,10 +55,14 @@ pub enum Command {
     },
     /// Take back what a run did
     Undo(Undo),
-    /// Show a kind of resource: its properties, actions and an example
+    /// Show a kind of resource: its properties, actions and an example; or who gave an attribute its value
     Explain {
-        /// The kind, as `file`; without it all kinds are listed
+        /// The kind, as `file`; without it all kinds are listed. Or the word `attribute`
         kind: Option<String>,
+        /// After `attribute`: its keys with dots between them, as `bind.dynamic_dns.ttl`: who says what of it, and who wins
+        attribute: Option<String>,
+        #[command(flatten)]
+        input: Input,
     },
     /// Print a completion script for a shell
     Completions {

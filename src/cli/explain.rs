@@ -1,10 +1,61 @@
 use brasa::{
+    host::Real,
+    node::Layered,
+    prelude::Cookbook,
     recipe::{Kind, kinds},
     suggest,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Code, Failure, Output, arguments::Format, print, print_json};
+use super::{
+    Code, Failure, Output,
+    arguments::{Format, Input},
+    print, print_json,
+    session::Session,
+};
+use crate::report::printable;
+
+/// `brasa explain attribute NAME`: every layer that says something of it, lowest first, and which one wins.
+pub fn attribute(name: &str, input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
+    let mut session = Session::open(input)?;
+    let real = Real::new(session.places.host_settings(), |_| {});
+    session.read_dna(input, &real)?;
+    let run = session.compile(&session.node(&real)?, cookbooks)?;
+    let path: Vec<String> = name.split('.').map(str::to_owned).collect();
+    let (value, layers) = (run.attributes().at(&path), run.attributes().explain(&path));
+    if layers.is_empty() {
+        let known = run.attributes().tree().as_object().map(|tree| tree.keys().cloned().collect::<Vec<_>>());
+        let hint = suggest::hint(path[0].as_str(), known.unwrap_or_default().iter().map(String::as_str));
+        return Err(Failure::input(format!("nobody says anything of attribute `{name}`")).hint(hint));
+    }
+    match output.format {
+        Format::Human => print(&layered(name, value.as_ref(), &layers))?,
+        Format::Json | Format::Ndjson => print_json(&json!({
+            "schema_version": crate::report::SCHEMA_VERSION,
+            "attribute": path,
+            "value": value,
+            "layers": layers,
+        }))?,
+    }
+    Ok(Code::Success)
+}
+
+fn layered(name: &str, value: Option<&Value>, layers: &[Layered]) -> String {
+    let shown = |value: Option<&Value>| value.map_or_else(|| "-".to_owned(), ToString::to_string);
+    let width = layers.iter().map(|said| said.layer.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for said in layers {
+        let place = said.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+        let wins = if said.decides { "  <- wins: the highest layer that has a value" } else { "" };
+        text += &format!("{:<width$}  {}  ({}{place}){wins}\n", said.layer, shown(said.value.as_ref()), said.by);
+    }
+    text += &format!("{name} = {}\n", shown(value));
+    if value.is_some_and(|value| value.is_object() || value.is_array()) {
+        text +=
+            "objects of all layers are merged; lists are united within default and override, and replaced above that\n";
+    }
+    printable(&text).into_owned()
+}
 
 /// `brasa explain [KIND]`
 pub fn explain(kind: Option<&str>, output: &Output) -> Result<Code, Failure> {

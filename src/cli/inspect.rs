@@ -15,11 +15,12 @@ pub fn inspect(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result
     session.read_dna(input, &real)?;
     let node = session.node(&real)?;
     let run = session.compile(&node, cookbooks)?;
+    let recipes = run.wanted();
     let items: Vec<_> = session.run_list().iter().map(|item| item.named.to_string()).collect();
     match output.format {
         Format::Human => {
             let mut text = format!("node        {}\nenvironment {}\n", node.name(), node.environment());
-            text += &format!("run-list    {}\nrecipes     {}\n\n", items.join(", "), run.recipes().join(", "));
+            text += &format!("run-list    {}\nrecipes     {}\n\n", items.join(", "), recipes.join(", "));
             for origin in run.origins() {
                 text += &format!("cookbook    {} from {}\n", origin.name, origin.path);
             }
@@ -32,8 +33,10 @@ pub fn inspect(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result
                 "name": node.name(),
                 "environment": node.environment(),
                 "run_list": items,
-                "recipes": run.recipes(),
-                "attributes": node.attributes().tree(),
+                "recipes": recipes,
+                "loaded_recipes": run.recipes(),
+                "roles": session.expansion().roles,
+                "attributes": run.attributes().tree(),
                 "resources": run.outlines(),
             });
             if !run.origins().is_empty() {

@@ -95,7 +95,10 @@ fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
         Command::History { kept } => history::history(&kept, &output),
         Command::Show { run, kept } => history::show(&run, &kept, &output),
         Command::Undo(options) => undo::undo(&options, &output),
-        Command::Explain { kind } => explain::explain(kind.as_deref(), &output),
+        Command::Explain { kind: Some(word), attribute: Some(name), input } if word == "attribute" => {
+            explain::attribute(&name, &input, &output, cookbooks)
+        }
+        Command::Explain { kind, .. } => explain::explain(kind.as_deref(), &output),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { out } => man::man(out.as_deref()),
     }

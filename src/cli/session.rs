@@ -1,5 +1,6 @@
 //! What every command that compiles needs: settings, dna.json, the node's name, the places of brasa's own files.
 use std::{
+    cell::{Ref, RefCell},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,7 +10,7 @@ use brasa::{
     facts::Facts,
     host::{Bounds, Probe, Repair, Request, disk, empty_repository, environment, shown_address, unpack},
     node::{
-        Attributes, Dna, Node, RunListItem,
+        Attributes, Dna, Expansion, Library, Node, RunListItem,
         config::{self, LogLocation, Verbosity},
         json::{Document, Limits},
         override_run_list,
@@ -41,6 +42,7 @@ pub struct Session {
     dna: Option<Dna>,
     override_run_list: Option<Vec<RunListItem>>,
     node_name: Option<String>,
+    expansion: RefCell<Expansion>,
     pub places: Directories,
 }
 
@@ -104,7 +106,8 @@ impl Session {
             complain(&format!("warning: {warning}"));
         }
         let places = Directories::new(&input.places, &settings)?;
-        Ok(Self { settings, dna: None, override_run_list: None, node_name: input.node_name.clone(), places })
+        let (node_name, expansion) = (input.node_name.clone(), RefCell::default());
+        Ok(Self { settings, dna: None, override_run_list: None, node_name, expansion, places })
     }
 
     /// The settings of the file, and over them those of the command line.
@@ -207,15 +210,45 @@ impl Session {
         let set = self.settings.text("environment").map_err(Error::from)?.map(str::to_owned);
         // As in Chef, what dna.json says counts more.
         let environment = self.dna.as_ref().and_then(|dna| dna.environment.clone()).or(set);
-        let attributes = self.dna.as_ref().map_or_else(Attributes::default, Attributes::from);
+        let mut attributes = self.dna.as_ref().map_or_else(Attributes::default, Attributes::from).with_tags();
+        let library = Library {
+            roles: self.beside_cookbooks("role_path", "roles")?,
+            environments: self.beside_cookbooks("environment_path", "environments")?,
+            probe,
+        };
+        let in_environment = environment.as_deref().unwrap_or(Node::NO_ENVIRONMENT);
+        let expansion = Expansion::of(self.run_list(), in_environment, &library, &mut attributes)?;
+        attributes.set_automatic(expansion.automatic(&name, in_environment));
+        self.expansion.replace(expansion);
         Ok(Node::new(name, environment, attributes, facts))
+    }
+
+    /// What the run-list became when the node was made.
+    pub fn expansion(&self) -> Ref<'_, Expansion> {
+        self.expansion.borrow()
+    }
+
+    /// Directories that stand in the settings, or else beside those of the cookbooks.
+    fn beside_cookbooks(&self, setting: &str, folder: &str) -> Result<Vec<PathBuf>, Failure> {
+        let set = |name: &str| self.settings.paths(name).map_err(Error::from);
+        if let Some(paths) = set(setting)? {
+            return Ok(paths);
+        }
+        let repositories = match (set("chef_repo_path")?, set("cookbook_path")?) {
+            (Some(repositories), _) => repositories,
+            (None, Some(cookbooks)) => cookbooks.iter().filter_map(|path| Some(path.parent()?.to_owned())).collect(),
+            (None, None) => Vec::new(),
+        };
+        let mut all: Vec<PathBuf> = repositories.iter().map(|repository| repository.join(folder)).collect();
+        all.dedup();
+        Ok(all)
     }
 
     /// The run: names to recipes to resources. Every fault is found here.
     pub fn compile(&self, node: &Node, cookbooks: &[Cookbook]) -> Result<Run, Failure> {
         let Found { cookbooks, notes } = data::load(&self.cookbook_path()?, cookbooks);
-        let compiled =
-            run_list::expand(self.run_list(), &cookbooks).and_then(|recipes| compile(node, &cookbooks, &recipes));
+        let compiled = run_list::expand(&self.expansion.borrow(), &cookbooks)
+            .and_then(|recipes| compile(node, &cookbooks, &recipes));
         for note in notes {
             // What is not used may be as it likes, unless something is missing.
             let concerns = match (&compiled, &note.cookbook) {

@@ -169,11 +169,25 @@ fn run_list_of(root: &Located, faults: &mut Vec<Fault>) -> Vec<RunListItem> {
     let mut items = Vec::new();
     if let Some(list) = recipes.or(run_list) {
         match list.value() {
-            Value::Array(_) | Value::String(_) => add_items(&list, &mut items, faults),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            Value::Array(_) | Value::String(_) | Value::Object(_) => add_items(&list, &mut items, faults),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {
                 let message = format!("a run-list is a list of items, this is {}", json::kind(list.value()));
                 faults.push(list.fault(message).hint(FORMS));
             }
+        }
+    }
+    items
+}
+
+/// The items of a run-list in a role.
+pub(super) fn items(list: &Located, faults: &mut Vec<Fault>) -> Vec<RunListItem> {
+    let mut items = Vec::new();
+    match list.value() {
+        Value::Array(_) | Value::String(_) | Value::Object(_) => add_items(list, &mut items, faults),
+        Value::Null => {}
+        Value::Bool(_) | Value::Number(_) => {
+            let message = format!("a run-list is a list of items, this is {}", json::kind(list.value()));
+            faults.push(list.fault(message).hint(FORMS));
         }
     }
     items
@@ -423,7 +437,7 @@ hint: remove it, and list the recipes in `run_list`",
         ),
         (
             "{\"run_list\": {\"a\": 1}}",
-            "dna.json:1:14: a run-list is a list of items, this is an object
+            "dna.json:1:14: an item that is an object has a `type` (`recipe` or `role`) and a `name`
 hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name",
         ),
         (

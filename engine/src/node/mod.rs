@@ -1,14 +1,25 @@
 //! The node: what a recipe knows of the machine before anything is done.
 mod attributes;
 pub mod config;
+mod constraint;
 mod dna;
+mod expansion;
 pub mod json;
+mod levels;
+mod library;
+mod merge;
 #[allow(clippy::module_inception, reason = "the type gives the module its name")]
 mod node;
 mod source;
+mod typed;
 mod yaml;
 
-pub use attributes::{AttributeSet, Attributes};
+pub use attributes::{Attributes, Layered};
+pub use constraint::{Constraint, CookbookVersion};
 pub use dna::{Dna, Named, RunListItem, override_run_list};
+pub use expansion::Expansion;
+pub use levels::{AttributeWrite, Layer, Level, WriteOp};
+pub use library::{Asked, Environment, Library, Role};
 pub use node::Node;
 pub(crate) use source::position;
+pub use typed::AttributeSet;

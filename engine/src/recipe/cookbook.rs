@@ -1,9 +1,10 @@
 use std::{any::TypeId, borrow::Cow, sync::Arc};
 
-use super::Recipe;
+use super::{AttributeFile, Recipe};
 use crate::Result;
 
 type Run = Arc<dyn Fn(&mut Recipe) -> Result<()> + Send + Sync>;
+type Load = Arc<dyn Fn(&mut AttributeFile) -> Result<()> + Send + Sync>;
 
 /// A cookbook: a name and its recipes. Its crate's `Cargo.toml` is its `metadata.rb`.
 #[derive(Clone)]
@@ -11,6 +12,9 @@ pub struct Cookbook {
     pub(crate) name: Cow<'static, str>,
     pub(crate) version: Cow<'static, str>,
     pub(crate) recipes: Vec<RecipeEntry>,
+    /// Cookbooks whose attributes are loaded before its own.
+    pub(crate) depends: Vec<Cow<'static, str>>,
+    pub(crate) attributes: Vec<AttributeEntry>,
     /// Where it was found, and whom it hides, when it was found in a directory.
     pub(crate) origin: Option<Origin>,
 }
@@ -34,11 +38,24 @@ pub(crate) struct RecipeEntry {
     pub run: Run,
 }
 
+#[derive(Clone)]
+pub(crate) struct AttributeEntry {
+    pub name: Cow<'static, str>,
+    pub run: Load,
+}
+
 impl Cookbook {
     /// An empty cookbook. Give `env!("CARGO_PKG_VERSION")` as its version.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, version: impl Into<Cow<'static, str>>) -> Self {
-        Self { name: name.into(), version: version.into(), recipes: Vec::new(), origin: None }
+        Self {
+            name: name.into(),
+            version: version.into(),
+            recipes: Vec::new(),
+            depends: Vec::new(),
+            attributes: Vec::new(),
+            origin: None,
+        }
     }
 
     /// Adds a recipe, which run-lists call `NAME::recipe`; `default` is what the bare cookbook name means.
@@ -55,6 +72,17 @@ impl Cookbook {
         self
     }
 
+    /// Adds a recipe that other recipes include by its name: one that is made while the program runs.
+    #[must_use]
+    pub fn recipe_by_name(
+        mut self,
+        name: impl Into<String>,
+        recipe: impl Fn(&mut Recipe) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.written_recipe(name.into(), recipe);
+        self
+    }
+
     /// Adds a recipe that is data: what it does is known when it is compiled.
     pub(crate) fn written_recipe(
         &mut self,
@@ -64,6 +92,31 @@ impl Cookbook {
         let whole = format!("{}::{name}", self.name);
         let run = move |r: &mut Recipe| r.enter(&whole, &recipe);
         self.recipes.push(RecipeEntry { name: name.into(), function: None, run: Arc::new(run) });
+    }
+
+    /// Names cookbooks whose attributes are loaded before those of this one.
+    #[must_use]
+    pub fn depends<N: Into<Cow<'static, str>>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.depends.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a file of attributes. All of a cookbook are loaded before any recipe is compiled, `default` first, then by
+    /// their names.
+    #[must_use]
+    pub fn attributes<F>(mut self, file: impl Into<Cow<'static, str>>, load: F) -> Self
+    where
+        F: Fn(&mut AttributeFile) -> Result<()> + Send + Sync + 'static,
+    {
+        self.attributes.push(AttributeEntry { name: file.into(), run: Arc::new(load) });
+        self.attributes
+            .sort_by(|one, other| (one.name != "default", &one.name).cmp(&(other.name != "default", &other.name)));
+        self
+    }
+
+    /// Names of its attribute files, in the order in which they are loaded.
+    pub fn attribute_files(&self) -> impl Iterator<Item = &str> {
+        self.attributes.iter().map(|file| &*file.name)
     }
 
     /// Its name.

@@ -1,4 +1,5 @@
 //! What a cookbook author sees: recipes, declarations, references, guards, cookbooks.
+mod attributes;
 mod composite;
 mod cookbook;
 pub mod data;
@@ -9,6 +10,8 @@ mod kinds;
 mod recipe;
 mod reference;
 
+pub(crate) use attributes::Loader;
+pub use attributes::{AtLevel, AttributeFile, AttributePath};
 pub use composite::{Action as CompositeAction, Composed, Composite, IntoComposed};
 pub(crate) use cookbook::RecipeEntry;
 pub use cookbook::{Cookbook, Origin};

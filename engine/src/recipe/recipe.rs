@@ -1,13 +1,13 @@
 use std::{any::TypeId, collections::HashMap, panic::Location};
 
 use super::{
-    Composed, Composite, Cookbook, Declared, IntoComposed, RecipeEntry,
+    AtLevel, AttributePath, Composed, Composite, Cookbook, Declared, IntoComposed, RecipeEntry,
     declared::{AnyAction, Item},
     reference::Ref,
 };
 use crate::{
     Error, Fault, Result,
-    node::{AttributeSet, Node},
+    node::{AttributeSet, AttributeWrite, Attributes, Level, Node},
     resource::Resource,
     suggest,
     values::Place,
@@ -31,7 +31,7 @@ pub(crate) struct Compiling {
     /// composite are names of its own.
     pub by_id: HashMap<(Option<usize>, String), usize>,
     /// Recipe functions that have run, by type.
-    included: Vec<TypeId>,
+    pub(crate) included: Vec<TypeId>,
     /// Names of the recipes in compiled-in cookbooks.
     pub names: HashMap<TypeId, String>,
     /// `cookbook::recipe` in the order in which they were compiled.
@@ -40,7 +40,11 @@ pub(crate) struct Compiling {
     /// Every cookbook that recipes may be included from.
     pub cookbooks: Vec<Cookbook>,
     /// How many recipes are being compiled inside each other.
-    depth: usize,
+    pub(crate) depth: usize,
+    /// The node's attributes with what attribute files and recipes have written.
+    pub attributes: Attributes,
+    /// Attribute files in the order in which they were loaded.
+    pub attribute_files: Vec<String>,
 }
 
 /// Recipes may include each other so deep.
@@ -91,12 +95,13 @@ impl<'a> Recipe<'a> {
         self.node
     }
 
-    /// A cookbook's attributes: its defaults, with what `dna.json` says in their place.
+    /// A cookbook's attributes: its defaults, with what attribute files, roles, the environment and `dna.json` say in their
+    /// place.
     ///
     /// # Errors
     /// [`Error::Faults`]: keys the cookbook does not have, values of another type, each with its place.
     pub fn attributes<A: AttributeSet>(&self) -> Result<A> {
-        self.node.attributes().read::<A>().map_err(Error::Faults)
+        self.compiling.attributes.read::<A>().map_err(Error::Faults)
     }
 
     /// Declares a resource; resources are converged in the order of their declaration.
@@ -215,7 +220,26 @@ impl<'a> Recipe<'a> {
 
     /// The merged attributes as they are now.
     pub(crate) fn merged(&self) -> serde_json::Value {
-        self.node.attributes().tree().clone()
+        self.compiling.attributes.tree().clone()
+    }
+
+    /// Writes attributes while recipes are compiled: those compiled later see them.
+    pub fn level(&mut self, level: Level) -> AtLevel<'_> {
+        let Compiling { attributes, faults, .. } = &mut *self.compiling;
+        AtLevel::new(attributes, faults, level)
+    }
+
+    /// The merged value of an attribute as it is now.
+    #[must_use]
+    pub fn attribute(&self, path: impl AttributePath) -> Option<serde_json::Value> {
+        self.compiling.attributes.at(&path.keys())
+    }
+
+    /// Carries out a write that has its place already. What is wrong with it is gathered.
+    pub fn write_attribute(&mut self, write: AttributeWrite) {
+        if let Err(fault) = self.compiling.attributes.write(write) {
+            self.compiling.faults.push(fault);
+        }
     }
 
     /// Records a fault of the input that only this recipe can see, and goes on compiling. Nothing will be changed.

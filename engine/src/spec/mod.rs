@@ -35,7 +35,7 @@ use crate::{
     converge::{Context, NoLedger},
     facts::Facts,
     host::{EntryKind, Fake, Probe},
-    node::{Attributes, Node, override_run_list},
+    node::{Attributes, Expansion, Node, override_run_list},
     recipe::Cookbook,
     run_list::expand,
 };
@@ -52,8 +52,9 @@ pub fn node(machine: &Fake, attributes: Json) -> Node<'_> {
 /// [`Error::Faults`]: everything that is wrong with run-list, attributes and declarations.
 pub fn compile(machine: &Fake, attributes: Json, cookbooks: &[Cookbook], recipes: &[&str]) -> Result<Run> {
     let wanted: Result<Vec<_>, _> = recipes.iter().map(|item| override_run_list(item)).collect();
-    let items = wanted.map_err(Error::Faults)?.concat();
-    crate::compile(&node(machine, attributes), cookbooks, &expand(&items, cookbooks)?)
+    let recipes = wanted.map_err(Error::Faults)?.concat();
+    let expansion = Expansion { recipes, ..Expansion::default() };
+    crate::compile(&node(machine, attributes), cookbooks, &expand(&expansion, cookbooks)?)
 }
 
 /// The machine as a run leaves it. A second run must find nothing to do.
