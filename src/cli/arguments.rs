@@ -143,6 +143,9 @@ pub struct Output {
     /// Append log and report to this file instead of printing them
     #[arg(long, value_name = "FILE", global = true)]
     pub log_file: Option<PathBuf>,
+    /// How many of the slowest actions are named at the end; by chef-solo's `--slow-report`.
+    #[arg(skip)]
+    pub slowest: Option<usize>,
 }
 
 /// Forms of the report
@@ -202,8 +205,26 @@ pub struct Input {
     /// The node's name [default: its fully qualified name]
     #[arg(short = 'N', long, value_name = "NAME")]
     pub node_name: Option<String>,
+    /// The environment, unless the attributes name another
+    #[arg(short = 'E', long, value_name = "NAME")]
+    pub environment: Option<String>,
+    /// Unpack this archive (tar.gz; a file or a URL) into the repository of cookbooks first
+    #[arg(long, value_name = "URL")]
+    pub recipe_url: Option<String>,
+    /// Set a setting; the value is YAML
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub config_option: Vec<String>,
     #[command(flatten)]
     pub places: Places,
+    /// The lock's file; by chef-solo's `--lockfile`.
+    #[arg(skip)]
+    pub lockfile: Option<String>,
+    /// Whether the repository is emptied before the archive is unpacked; by chef-solo's `--delete-entire-chef-repo`.
+    #[arg(skip)]
+    pub empty_repository: bool,
+    /// Whether no settings file is read; by chef-solo's `--disable-config`.
+    #[arg(skip)]
+    pub disable_config: bool,
 }
 
 /// Where brasa keeps its own files

@@ -14,7 +14,9 @@ use brasa::{
 use super::{
     Code, Failure, Output, arguments,
     arguments::{Colour, Format, Input},
-    coloured, complain, logging,
+    coloured, complain,
+    handlers::Handlers,
+    logging,
     session::{Directories, Session, command_line},
 };
 use crate::report::{Careful, Document, Human, Lines, Progress, Report, ReportedFailure, Style, Unwritten, Verdict};
@@ -30,6 +32,7 @@ struct Stage {
     real: Real,
     started: Instant,
     summary: Rc<RefCell<Option<Summary>>>,
+    handlers: Rc<RefCell<Option<Handlers>>>,
     quiet: bool,
 }
 
@@ -64,7 +67,9 @@ impl Stage {
         let style = Style::new(!plain && coloured(output.color, terminal));
         let (out, unwritten) = Careful::new(out);
         let report: Box<dyn Report> = match output.format {
-            Format::Human => Box::new(Human::new(out, style, output.verbose, output.quiet)),
+            Format::Human => Box::new(
+                Human::new(out, style, output.verbose, output.quiet).slowest(output.slowest.unwrap_or_default()),
+            ),
             Format::Json => Box::new(Document::new(out, command)),
             Format::Ndjson => Box::new(Lines::new(out, command)),
         };
@@ -72,7 +77,8 @@ impl Stage {
         let progress = Rc::new(Progress::start(!output.quiet));
         let real = Real::new(session.places.host_settings(), teller(Rc::clone(&report), Rc::clone(&progress)));
         let (summary, quiet) = (Rc::default(), output.quiet);
-        Ok(Self { session, report, unwritten, progress, real, started, summary, quiet })
+        let handlers = Rc::new(RefCell::new(Handlers::of(&session.settings)?));
+        Ok(Self { session, report, unwritten, progress, real, started, summary, handlers, quiet })
     }
 
     fn converge(
@@ -81,8 +87,10 @@ impl Stage {
         output: &Output,
         cookbooks: &[Cookbook],
     ) -> Result<Summary, Failure> {
+        self.session.unpack(&options.input, &self.real)?;
         self.session.read_dna(&options.input, &self.real)?;
-        let run = self.session.compile(&self.session.node(&self.real)?, cookbooks)?;
+        let node = self.session.node(&self.real)?;
+        let run = self.session.compile(&node, cookbooks)?;
         needs_root(&self.real, &self.session.places)?;
         let command = command_line();
         let patience = options.run_lock_timeout.or(self.session.run_lock_timeout()?);
@@ -101,6 +109,9 @@ impl Stage {
                 }
             },
         )?;
+        if let Some(handlers) = &*self.handlers.borrow() {
+            handlers.begin(node.name(), run.recipes(), &self.real);
+        }
         let previous = state.previous()?;
         let mut listen = self.listener();
         self.tell_of(&previous, &mut listen)?;
@@ -155,6 +166,9 @@ impl Stage {
     }
 
     fn plan(&mut self, input: &Input, cookbooks: &[Cookbook]) -> Result<Summary, Failure> {
+        // A plan changes nothing, so there is nothing to tell handlers of.
+        self.handlers.borrow_mut().take();
+        self.session.unpack(input, &self.real)?;
         self.session.read_dna(input, &self.real)?;
         let run = self.session.compile(&self.session.node(&self.real)?, cookbooks)?;
         let mut listen = self.listener();
@@ -182,6 +196,7 @@ impl Stage {
     fn listener(&self) -> impl FnMut(&Event) + use<> {
         let (report, progress, summary) =
             (Rc::clone(&self.report), Rc::clone(&self.progress), Rc::clone(&self.summary));
+        let handlers = Rc::clone(&self.handlers);
         move |event: &Event| {
             match event {
                 Event::Begun { resource, action, .. } => progress.begin(&format!("{resource} {action}")),
@@ -193,6 +208,9 @@ impl Stage {
                 Event::Started { .. } | Event::Owed { .. } | Event::Progress(_) => {}
             }
             report.borrow_mut().event(event);
+            if let Some(handlers) = &mut *handlers.borrow_mut() {
+                handlers.event(event);
+            }
         }
     }
 
@@ -230,6 +248,9 @@ impl Stage {
             seconds: self.started.elapsed().as_secs_f64(),
         };
         self.report.borrow_mut().end(&verdict);
+        if let Some(handlers) = self.handlers.borrow_mut().take() {
+            handlers.end(&verdict, &self.real);
+        }
         if !self.quiet && self.summary.borrow().is_none() && code == Code::Success {
             complain("nothing was converged");
         }

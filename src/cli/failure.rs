@@ -32,6 +32,8 @@ pub enum Code {
     Busy,
     /// A signal ended it.
     Signal(u8),
+    /// That of the run that was started.
+    Of(u8),
 }
 
 impl Code {
@@ -45,6 +47,7 @@ impl Code {
             Self::Usage => 64,
             Self::Input => 65,
             Self::Busy => 75,
+            Self::Of(code) => code,
             Self::Signal(signal) => 128_u8.saturating_add(signal),
         }
     }

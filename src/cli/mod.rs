@@ -7,11 +7,13 @@ mod converge;
 mod explain;
 mod facts;
 mod failure;
+mod handlers;
 mod history;
 mod inspect;
 mod logging;
 mod man;
 mod new;
+mod repeat;
 mod schema;
 mod session;
 mod undo;
@@ -27,6 +29,7 @@ use clap::{CommandFactory, Parser};
 
 use self::{
     arguments::{Cli, Colour, Command, Output},
+    chef_solo::Parsed,
     failure::{Code, Failure},
 };
 use crate::report::{Style, printable};
@@ -37,7 +40,7 @@ pub fn run(cookbooks: impl IntoIterator<Item = Cookbook>) -> ExitCode {
     let cookbooks: Vec<Cookbook> = cookbooks.into_iter().collect();
     let arguments = environment::arguments();
     environment::prepare_process();
-    let (cli, notes) = match parse(&arguments) {
+    let Parsed { cli, notes, repeat } = match parse(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => return usage(&error),
     };
@@ -46,7 +49,11 @@ pub fn run(cookbooks: impl IntoIterator<Item = Cookbook>) -> ExitCode {
     for note in notes {
         complain(&format!("{} {note}", errors.yellow("note:")));
     }
-    let code = match dispatch(cli, &cookbooks) {
+    let outcome = match repeat {
+        Some(repeat) => repeat::repeat(repeat, &arguments),
+        None => dispatch(cli, &cookbooks),
+    };
+    let code = match outcome {
         Ok(code) => code,
         Err(failure) => {
             complain(&format!("{} {}", errors.red("error:"), printable(&failure.message)));
@@ -59,12 +66,12 @@ pub fn run(cookbooks: impl IntoIterator<Item = Cookbook>) -> ExitCode {
     ExitCode::from(code.number())
 }
 
-fn parse(arguments: &[OsString]) -> Result<(Cli, Vec<String>), clap::Error> {
+fn parse(arguments: &[OsString]) -> Result<Parsed, clap::Error> {
     let name = arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if chef_solo::is_called(&name) {
         chef_solo::parse(arguments)
     } else {
-        Cli::try_parse_from(arguments).map(|cli| (cli, Vec::new()))
+        Cli::try_parse_from(arguments).map(|cli| Parsed { cli, notes: Vec::new(), repeat: None })
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use brasa::{
     Error, Run, compile,
     facts::Facts,
-    host::{Probe, Repair, Request, disk, environment, shown_address},
+    host::{Bounds, Probe, Repair, Request, disk, empty_repository, environment, shown_address, unpack},
     node::{
         Attributes, Dna, Expansion, Library, Node, RunListItem,
         config::{self, LogLocation, Verbosity},
@@ -101,13 +101,69 @@ impl Directories {
 impl Session {
     /// Reads the settings. What looks like a slip in them is said on standard error.
     pub fn open(input: &Input) -> Result<Self, Failure> {
-        let settings = settings(input.config.as_deref())?;
+        let settings = Self::settings(input)?;
         for warning in settings.warnings() {
             complain(&format!("warning: {warning}"));
         }
         let places = Directories::new(&input.places, &settings)?;
         let (node_name, expansion) = (input.node_name.clone(), RefCell::default());
         Ok(Self { settings, dna: None, override_run_list: None, node_name, expansion, places })
+    }
+
+    /// The settings of the file, and over them those of the command line.
+    fn settings(input: &Input) -> Result<config::Settings, Failure> {
+        let mut all =
+            if input.disable_config { config::Settings::default() } else { settings(input.config.as_deref())? };
+        let mut faults = Vec::new();
+        let texts = [("-E", "environment", &input.environment), ("--lockfile", "lockfile", &input.lockfile)];
+        let texts = texts.into_iter().filter_map(|(option, name, text)| Some((option, name, text.as_ref()?)));
+        let given = input
+            .config_option
+            .iter()
+            .map(|given| config::Settings::of_option("--config-option", given))
+            .chain(texts.map(|(option, name, text)| config::Settings::of_text(option, name, text)));
+        for one in given {
+            match one {
+                Ok(settings) => all.overlay(settings),
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
+        if faults.is_empty() { Ok(all) } else { Err(Error::Faults(faults).into()) }
+    }
+
+    /// Unpacks the archive of cookbooks, roles and data that was asked for, where chef-solo does: into the directory that holds
+    /// `cookbooks`.
+    pub fn unpack(&self, input: &Input, probe: &dyn Probe) -> Result<(), Failure> {
+        let set = self.settings.text("recipe_url").map_err(Error::from)?;
+        let Some(url) = input.recipe_url.as_deref().or(set) else { return Ok(()) };
+        let into = self.repository()?;
+        let shown = shown_address(url);
+        let blob = probe.fetch(&download(&address_of(url)?))?.content;
+        if input.empty_repository {
+            empty_repository(&into)?;
+        }
+        let unpacked = unpack(&blob, &into, Bounds::default()).map_err(|error| {
+            let mut failure = Failure::failed(format!("the archive `{shown}` was not unpacked: {error}"));
+            failure.hints = error.hints();
+            failure
+        })?;
+        let (files, into) = (unpacked.files, into.display());
+        tracing::info!("unpacked {files} files of `{shown}` into `{into}`");
+        Ok(())
+    }
+
+    /// The repository that the settings name: `chef_repo_path`, else the directory that holds `cookbooks`.
+    fn repository(&self) -> Result<PathBuf, Failure> {
+        let set = |name: &str| self.settings.paths(name).map_err(|fault| Failure::from(Error::from(fault)));
+        if let Some(path) = set("chef_repo_path")?.and_then(|paths| paths.into_iter().next()) {
+            return Ok(path);
+        }
+        let paths = set("cookbook_path")?.unwrap_or_default();
+        let named = paths.iter().find(|path| path.file_name().is_some_and(|name| name == "cookbooks"));
+        named.and_then(|path| path.parent()).map(Path::to_path_buf).ok_or_else(|| {
+            Failure::input("there is no place for the archive of --recipe-url")
+                .hint("set `cookbook_path \"/var/chef/cookbooks\"` in the settings: it is unpacked into `/var/chef`")
+        })
     }
 
     /// Reads the run-list and attributes; from a URL by way of `probe`.
@@ -284,15 +340,8 @@ fn dna_bytes(given: Option<&str>, probe: &dyn Probe) -> Result<Option<(String, V
     if name == "-" {
         return Ok(Some(("standard input".to_owned(), disk::read_standard_input(limit)?)));
     }
-    if name.starts_with("http://") || name.starts_with("https://") {
-        let request = Request {
-            url: name.clone(),
-            checksum: None,
-            headers: Vec::new(),
-            conditional: false,
-            timeout: Seconds(300),
-        };
-        let fetched = probe.fetch(&request)?;
+    if ["http://", "https://", "file:"].iter().any(|scheme| name.starts_with(scheme)) {
+        let fetched = probe.fetch(&download(&name))?;
         let Some(bytes) = fetched.content.bytes() else {
             return Err(Failure::input(format!(
                 "what `{name}` gave has {} bytes: too much for a dna.json",
@@ -310,6 +359,24 @@ fn dna_bytes(given: Option<&str>, probe: &dyn Probe) -> Result<Option<(String, V
         None => Err(Failure::input(format!("`{name}` does not exist"))
             .hint("name the file with the run-list and attributes with -j")),
     }
+}
+
+fn download(url: &str) -> Request {
+    Request { url: url.to_owned(), checksum: None, headers: Vec::new(), conditional: false, timeout: Seconds(300) }
+}
+
+/// An address, or a path made into one.
+fn address_of(given: &str) -> Result<String, Failure> {
+    if given.contains("://") || given.starts_with("file:") {
+        return Ok(given.to_owned());
+    }
+    let path = match (Path::new(given).is_absolute(), environment::current_dir()) {
+        (true, _) => PathBuf::from(given),
+        (false, Some(here)) => here.join(given),
+        (false, None) => return Err(Failure::input(format!("`{given}` is relative to a directory that is gone"))),
+    };
+    let path = path.to_str().ok_or_else(|| Failure::input(format!("`{given}`: a path here is UTF-8")))?;
+    Ok(format!("file://{}", path.replace('%', "%25")))
 }
 
 /// The command line as the history shows it. Attributes never stand in it, so it holds no secret.

@@ -22,6 +22,9 @@ pub struct Human<W> {
     restarts: Vec<String>,
     /// The recipe whose heading was printed last.
     recipe: String,
+    /// How many of the slowest actions are named at the end.
+    slowest: usize,
+    times: Vec<(f64, String)>,
 }
 
 /// That a cookbook hides others of its name, when it does.
@@ -34,7 +37,25 @@ fn hidden(origin: &Origin) -> Option<String> {
 impl<W: Write> Human<W> {
     /// A report to `out`.
     pub fn new(out: W, style: Style, verbosity: u8, quiet: bool) -> Self {
-        Self { out, style, verbosity, quiet, dry: false, counts: [0; 3], restarts: Vec::new(), recipe: String::new() }
+        Self {
+            out,
+            style,
+            verbosity,
+            quiet,
+            dry: false,
+            counts: [0; 3],
+            restarts: Vec::new(),
+            recipe: String::new(),
+            slowest: 0,
+            times: Vec::new(),
+        }
+    }
+
+    /// Names so many of the slowest actions at the end.
+    #[must_use]
+    pub const fn slowest(mut self, count: usize) -> Self {
+        self.slowest = count;
+        self
     }
 
     fn write(&mut self, event: &Event) -> io::Result<()> {
@@ -78,8 +99,11 @@ impl<W: Write> Human<W> {
                 let line = format!("{resource} {action}: {error}; trying again ({left} left)");
                 writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))
             }
-            Event::Ended { resource, action, recipe, place, cause, outcome, .. } => {
+            Event::Ended { resource, action, recipe, place, cause, outcome, seconds } => {
                 let head = format!("{resource} {action}");
+                if self.slowest > 0 {
+                    self.times.push((*seconds, format!("{head} ({recipe})")));
+                }
                 let because = because(*cause);
                 match outcome {
                     Outcome::Changed { changed, doubts } => {
@@ -233,6 +257,13 @@ impl<W: Write> Human<W> {
 
     fn verdict(&mut self, verdict: &Verdict) -> io::Result<()> {
         let Some(summary) = verdict.summary else { return self.out.flush() };
+        self.times.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        if !self.times.is_empty() {
+            writeln!(self.out, "{}", self.style.bold("slowest:"))?;
+        }
+        for (time, head) in self.times.iter().take(self.slowest) {
+            writeln!(self.out, "{:>10}  {}", seconds(*time), printable(head))?;
+        }
         if self.dry {
             self.plan_line(summary)?;
         } else {

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests may touch the machine")]
 
 mod bad_input;
+mod chef_options;
 mod chef_solo;
 mod commands;
 mod data_cookbooks;

@@ -4,6 +4,7 @@
     clippy::disallowed_types,
     reason = "this is the one place that touches the machine"
 )]
+mod again;
 mod command;
 pub mod disk;
 mod dry;
@@ -20,6 +21,7 @@ mod real;
 mod unit_name;
 mod unpack;
 
+pub use again::{Again, Waited};
 pub use command::{Answer, Command};
 pub use dry::Dry;
 pub use fake::{Brings, Fake, Start};

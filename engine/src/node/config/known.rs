@@ -61,7 +61,7 @@ const RUBY: &str = "there is no Ruby to set up";
 const ALWAYS: &str = "brasa always does what is safe here";
 const NOT_READ: &str = "this version reads no files of this kind";
 const OUTPUT: &str = "reports are chosen by `--format`";
-const DAEMON: &str = "use the systemd timer";
+const DAEMON: &str = "use the systemd timer, or `chef-solo -i`";
 const PROXY: &str = "set the environment variable of this name";
 
 /// Words of `log_level`.
@@ -119,7 +119,7 @@ pub const KNOWN: &[Known] = &[
     ignored("enforce_default_paths", ALWAYS),
     ignored("enforce_path_sanity", ALWAYS),
     ignored("event_handlers", RUBY),
-    ignored("exception_handlers", RUBY),
+    used("exception_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
     ignored("file_atomic_update", ALWAYS),
     ignored("file_staging_uses_destdir", ALWAYS),
     ignored("force_formatter", OUTPUT),
@@ -149,8 +149,8 @@ pub const KNOWN: &[Known] = &[
     ignored("policy_name", "there are no Policyfiles"),
     ignored("policy_path", "there are no Policyfiles"),
     ignored("policy_persist_run_list", "there are no Policyfiles"),
-    ignored("recipe_url", NOT_READ),
-    ignored("report_handlers", RUBY),
+    used("recipe_url", Shape::Text, "none"),
+    used("report_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
     ignored("resource_unified_mode_default", RUBY),
     ignored("rest_timeout", "downloads have deadlines of their own"),
     ignored("rubygems_cache_enabled", RUBY),
@@ -164,7 +164,7 @@ pub const KNOWN: &[Known] = &[
     ignored("ssl_ca_file", "servers are verified by the system's certificates"),
     ignored("ssl_ca_path", "servers are verified by the system's certificates"),
     ignored("ssl_verify_mode", "the servers of downloads are always verified"),
-    ignored("start_handlers", RUBY),
+    used("start_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
     ignored("stream_execute_output", OUTPUT),
     ignored("treat_deprecation_warnings_as_errors", RUBY),
     ignored("trusted_certs_dir", "servers are verified by the system's certificates"),

@@ -6,6 +6,7 @@ mod construct;
 mod evaluator;
 pub mod known;
 mod lexer;
+mod option;
 mod parser;
 mod value;
 

@@ -1,0 +1,154 @@
+//! Settings given on the command line, and those that are commands.
+use super::{Setting, Settings, Value};
+use crate::{Fault, node::json::Document};
+
+impl Settings {
+    /// Sets what the command line sets: it counts more than any file.
+    pub fn overlay(&mut self, others: Self) {
+        self.values.extend(others.values);
+        self.warnings.extend(others.warnings);
+    }
+
+    /// Reads `NAME=VALUE`, the value as YAML. `option` is what it was given with, for messages.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn of_option(option: &str, given: &str) -> Result<Self, Vec<Fault>> {
+        let fault = |message: String| vec![Fault::new(message)];
+        let Some((name, value)) = given.split_once('=') else {
+            return Err(vec![
+                Fault::new(format!("`{option} {given}` has no `=`")).hint(format!("write `{option} NAME=VALUE`")),
+            ]);
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || !name.chars().all(plain) || name.starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(fault(format!("`{option} {given}`: `{name}` is no name of a setting")));
+        }
+        let value = match value.strip_prefix(':').filter(|word| !word.is_empty() && word.chars().all(plain)) {
+            Some(word) => format!(":{word}"),
+            None if value.is_empty() => "nil".to_owned(),
+            None => {
+                let place = format!("{option} {name}=");
+                let document = Document::parse_yaml(std::path::Path::new(&place), value.as_bytes().to_vec())?;
+                ruby(&document.root().value()).ok_or_else(|| {
+                    fault(format!("`{option} {given}`: a setting is text, a number, a flag, or a list of them"))
+                })?
+            }
+        };
+        Self::parse(std::path::Path::new(option), format!("{name} {value}\n").into_bytes())
+    }
+
+    /// Sets one setting to a text.
+    ///
+    /// # Errors
+    /// When the setting is not one of text.
+    pub fn of_text(option: &str, name: &str, text: &str) -> Result<Self, Vec<Fault>> {
+        let literal = ruby(&serde_json::Value::String(text.to_owned())).unwrap_or_default();
+        Self::parse(std::path::Path::new(option), format!("{name} {literal}\n").into_bytes())
+    }
+
+    /// Commands: a list whose elements are lines for the shell, or lists of a program and its arguments.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn commands(&self, name: &str) -> Result<Vec<Vec<String>>, Fault> {
+        let Some(Setting { value, place }) = self.given(name) else { return Ok(Vec::new()) };
+        let text = |value: &Value| if let Value::String(text) = value { Some(text.clone()) } else { None };
+        let command = |value: &Value| match value {
+            Value::Array(words) => words.iter().map(text).collect::<Option<Vec<_>>>().filter(|words| !words.is_empty()),
+            one => text(one).filter(|line| !line.trim().is_empty()).map(|line| shell(&line)),
+        };
+        let read: Option<Vec<_>> = value.each().iter().map(command).collect();
+        read.ok_or_else(|| {
+            Fault::new(format!("setting `{name}`: expected a list of commands")).at(place.clone()).hint(format!(
+                "write `{name} [\"/usr/local/bin/tell --all\"]` (each a line for the shell), or \
+                 `{name} [[\"/usr/local/bin/tell\", \"--all\"]]`; a handler of Chef is a Ruby object, which cannot be run"
+            ))
+        })
+    }
+}
+
+fn shell(line: &str) -> Vec<String> {
+    vec!["/bin/sh".to_owned(), "-c".to_owned(), line.to_owned()]
+}
+
+/// A value as solo.rb writes it, so that there is one reader of settings.
+fn ruby(value: &serde_json::Value) -> Option<String> {
+    Some(match value {
+        serde_json::Value::Null => "nil".to_owned(),
+        serde_json::Value::Bool(_) | serde_json::Value::Number(_) => value.to_string(),
+        serde_json::Value::String(text) => format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'")),
+        serde_json::Value::Array(items) => {
+            let items: Option<Vec<_>> = items.iter().map(ruby).collect();
+            format!("[{}]", items?.join(", "))
+        }
+        serde_json::Value::Object(_) => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Settings;
+
+    fn option(given: &str) -> Result<serde_json::Value, String> {
+        match Settings::of_option("--config-option", given) {
+            Ok(settings) => Ok(serde_json::to_value(settings).unwrap()),
+            Err(faults) => Err(faults.iter().map(ToString::to_string).collect()),
+        }
+    }
+
+    #[test]
+    fn an_option_is_a_setting() {
+        for (given, wanted) in [
+            ("log_level=:debug", json!({"log_level": ":debug"})),
+            ("why_run=true", json!({"why_run": true})),
+            ("run_lock_timeout=5", json!({"run_lock_timeout": 5})),
+            ("node_name=it's \\#{x}", json!({"node_name": "it's \\#{x}"})),
+            ("cookbook_path=[/a, \"/b c\"]", json!({"cookbook_path": ["/a", "/b c"]})),
+            ("environment=", json!({"environment": null})),
+            ("unknown=1.5", json!({"unknown": 1.5})),
+        ] {
+            assert_eq!(option(given), Ok(wanted), "{given}");
+        }
+        for (given, why) in [
+            ("log_level", "has no `=`"),
+            ("=x", "no name of a setting"),
+            ("a b=x", "no name of a setting"),
+            ("log_level=:loud", "`log_level`"),
+            ("why_run=[", "--config-option"),
+            ("ohai={a: 1}", "a setting is text"),
+            ("why_run=5", "`why_run`"),
+        ] {
+            let error = option(given).unwrap_err();
+            assert!(error.contains(why), "{given}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_the_command_line_sets_counts_more() {
+        let mut settings =
+            Settings::parse(std::path::Path::new("solo.rb"), b"environment 'a'\nwhy_run true\n".to_vec()).unwrap();
+        settings.overlay(Settings::of_text("-E", "environment", "b'c").unwrap());
+        assert_eq!(settings.text("environment"), Ok(Some("b'c")));
+        assert_eq!(settings.flag("why_run"), Ok(Some(true)));
+    }
+
+    #[test]
+    fn commands_are_lines_or_words() {
+        let commands = |text: &str| {
+            Settings::parse(std::path::Path::new("solo.rb"), text.as_bytes().to_vec())
+                .unwrap()
+                .commands("report_handlers")
+        };
+        assert_eq!(commands("").unwrap(), Vec::<Vec<String>>::new());
+        let two = commands("report_handlers ['tell --all', ['/bin/tell', 'it all']]\n").unwrap();
+        assert_eq!(two, [vec!["/bin/sh", "-c", "tell --all"], vec!["/bin/tell", "it all"]]);
+        for wrong in
+            ["report_handlers [5]\n", "report_handlers [[]]\n", "report_handlers ''\n", "report_handlers [[5]]\n"]
+        {
+            assert!(commands(wrong).unwrap_err().to_string().contains("list of commands"), "{wrong}");
+        }
+    }
+}
