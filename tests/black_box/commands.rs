@@ -115,7 +115,8 @@ fn check_compiles_and_inspect_shows_the_node() {
     let node = place.here(&["inspect", "--format", "json", "-N", "stove"]).code(0).json();
     assert_eq!(node["schema_version"], 1);
     assert_eq!(node["name"], "stove");
-    assert_eq!(node["recipes"], json!(["kitchen::default", "kitchen::dish"]));
+    assert_eq!(node["recipes"], json!(["kitchen::default"]));
+    assert_eq!(node["loaded_recipes"], json!(["kitchen::default", "kitchen::dish"]));
     assert_eq!(node["run_list"], json!(["recipe[kitchen]"]));
     assert_eq!(node["attributes"]["kitchen"]["links"][0]["to"], "menu/today");
     let ids: Vec<_> = node["resources"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();

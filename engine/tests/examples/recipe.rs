@@ -15,6 +15,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(AptPackage::named("nginx").default_release("bookworm-backports"));
     r.add(AptUpdate::new("daily").frequency(86_400));
     r.add(Bash::new("unpack").cwd("/opt").code("tar xf tool.tar\n./tool/install").creates("/opt/tool/bin"));
+    r.add(Block::in_file("/etc/hosts", "cluster").text("10.0.0.1 one\n10.0.0.2 two\n"));
     r.add(CookbookFile::at("/etc/motd").source(include_bytes!("../files/motd")));
     r.add(CronD::named("backup").minute("30").hour("4").command("/usr/local/sbin/backup"));
     r.add(Directory::at("/etc/dyndns_keys").mode(0o700));
@@ -22,12 +23,14 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(File::at("/etc/motd").content("welcome\n").mode(0o644));
     r.add(GemPackage::named("rake").version("13.0.6"));
     r.add(Group::named("docker").members(["deploy"]).append(true));
+    r.add(Line::in_file("/etc/ssh/sshd_config", "PermitRootLogin no").matching("^#?PermitRootLogin\\b"));
     r.add(Link::at("/usr/local/bin/python").to("/usr/bin/python3"));
     r.add(Log::new("no server is configured: nothing will be updated").level(LogLevel::Warn));
     r.add(Package::all(["bind9", "bind9-utils"]));
     r.add(RemoteFile::at("/usr/local/bin/tool").source("https://example.com/tool").mode(0o755));
     r.add(Script::new("greet").interpreter("python3").code("print('hello')").creates("/var/lib/greeted"));
     r.add(Service::named("named").action([service::Enable, service::Start]));
+    r.add(Setting::in_file("/etc/systemd/journald.conf", "SystemMaxUse", "200M").section("Journal").separator("="));
     r.add(Sh::new("swap").code("mkswap /swap\nswapon /swap").nothing());
     r.add(SystemdUnit::named("ddns.timer").content(TIMER).action([systemd_unit::Create, systemd_unit::Enable]));
     r.add(Template::render("/etc/motd", &MOTD, Motd { name: "web1" })?.mode(0o644));

@@ -23,6 +23,7 @@ pub use load::{Found, Note, load};
 pub use order::COMMON;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests make their own directories")]
 mod tests {
     use proptest::{prelude::*, test_runner::RngSeed};
     use serde_json::{Value, json};
