@@ -75,6 +75,11 @@ pub enum Command {
         #[command(subcommand)]
         what: New,
     },
+    /// Show the settings
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -119,6 +124,19 @@ pub enum New {
         /// The directory to make it in
         #[arg(long, value_name = "DIR", default_value = ".")]
         path: PathBuf,
+    },
+}
+
+/// What can be asked about settings
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting that the settings files set
+    Show {
+        #[command(flatten)]
+        input: Input,
+        /// Say of every setting where its value came from, also of those that nothing sets
+        #[arg(long)]
+        origin: bool,
     },
 }
 
@@ -193,7 +211,7 @@ pub enum Level {
 /// What to converge
 #[derive(Args, Clone, Debug, Default)]
 pub struct Input {
-    /// Settings [default: /etc/brasa/solo.rb, else /etc/chef/solo.rb]
+    /// Settings: solo.rb or brasa.toml [default: those in /etc/brasa, else in /etc/chef]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Run-list and attributes: a file, a URL, or - for standard input [default: /etc/brasa/dna.json, else /etc/chef/dna.json]
@@ -238,7 +256,7 @@ pub struct Places {
 /// Where to find what earlier runs left
 #[derive(Args, Clone, Debug, Default)]
 pub struct Kept {
-    /// Settings [default: /etc/brasa/solo.rb, else /etc/chef/solo.rb]
+    /// Settings: solo.rb or brasa.toml [default: those in /etc/brasa, else in /etc/chef]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[command(flatten)]

@@ -3,6 +3,7 @@ mod arguments;
 mod check;
 mod chef_solo;
 mod completions;
+mod config;
 mod converge;
 mod explain;
 mod facts;
@@ -28,7 +29,7 @@ use brasa::{host::environment, prelude::Cookbook};
 use clap::{CommandFactory, Parser};
 
 use self::{
-    arguments::{Cli, Colour, Command, Output},
+    arguments::{Cli, Colour, Command, ConfigCommand, Output},
     chef_solo::Parsed,
     failure::{Code, Failure},
 };
@@ -103,6 +104,7 @@ fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
         Command::Explain { kind, .. } => explain::explain(kind.as_deref(), &output),
         Command::Schema { of } => schema::schema(of),
         Command::New { what } => new::new(&what, &output),
+        Command::Config { command: ConfigCommand::Show { input, origin } } => config::show(&input, origin, &output),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { out } => man::man(out.as_deref()),
     }

@@ -26,15 +26,12 @@ use super::{
     Failure,
     arguments::{Input, Kept, Level, Places},
     complain,
+    config::{HOMES, settings},
 };
 
-/// Where settings and run-list are looked for when they are not named.
-const HOMES: [&str; 2] = ["/etc/brasa", "/etc/chef"];
 const STATE: &str = "/var/lib/brasa";
 const CACHE: &str = "/var/cache/brasa";
 const LOCK: &str = "/run/brasa/lock";
-/// Largest settings file, in bytes.
-const SETTINGS_LIMIT: u64 = 1 << 20;
 
 /// Settings and run-list, read and checked.
 pub struct Session {
@@ -309,22 +306,6 @@ impl Session {
             LogLocation::Stdout | LogLocation::Stderr | LogLocation::Syslog => None,
         }))
     }
-}
-
-/// The settings file named, or the usual one; none is no settings.
-pub fn settings(given: Option<&Path>) -> Result<config::Settings, Failure> {
-    let path = match given {
-        Some(path) => path.to_owned(),
-        None => match HOMES.iter().map(|home| Path::new(home).join("solo.rb")).find(|path| disk::exists(path)) {
-            Some(path) => path,
-            None => return Ok(config::Settings::default()),
-        },
-    };
-    let Some(bytes) = disk::read_limited(&path, SETTINGS_LIMIT)? else {
-        return Err(Failure::input(format!("the settings file `{}` does not exist", path.display()))
-            .hint("name another with -c, or leave -c out to use the defaults"));
-    };
-    config::Settings::parse(path, bytes).map_err(|faults| Error::Faults(faults).into())
 }
 
 /// The bytes of dna.json and the name to call it by.

@@ -148,10 +148,7 @@ fn files_that_are_not_there_or_not_understood() {
     assert!(directory.stderr.starts_with("error: `ROOT/srv` is a directory"), "{}", directory.whole());
     for (text, said) in [
         ("cookbook_path [", "error: ROOT/solo.rb:1:15: this list does not end\n   1 | cookbook_path ["),
-        (
-            "log_level :info\nif true\n",
-            "error: ROOT/solo.rb:2:1: `if` is Ruby that brasa does not read\n   2 | if true\n",
-        ),
+        ("log_level :info\nif true\n", "error: ROOT/solo.rb:2:1: this `if` has no `end`\n   2 | if true\n"),
     ] {
         place.write("solo.rb", text);
         let ran = place.converge().code(65);

@@ -18,6 +18,7 @@ pub mod own;
 mod packages;
 mod probe;
 mod real;
+mod surroundings;
 mod unit_name;
 mod unpack;
 
@@ -34,6 +35,7 @@ pub use probe::{
 };
 pub use real::{Real, Repair, Settings, clean_leftovers, shown_address, time_stamp};
 
+pub use surroundings::{Kind as FileKind, Pretended, Process, Surroundings};
 pub use unpack::{Bounds, Unpacked, empty_repository, unpack};
 
 use crate::Result;

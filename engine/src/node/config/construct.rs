@@ -5,57 +5,52 @@ use std::fmt;
 pub(super) enum Construct {
     Interpolation,
     PercentLiteral,
-    Heredoc,
     Regex,
     Backticks,
-    Hash,
-    Variable,
+    /// `system` and its like.
+    Command(String),
+    /// `$name`.
+    Global(String),
     Special(String),
     Call(String),
-    Index(String),
+    /// A method, and of what.
+    Method(String, &'static str),
+    /// `Name.new`.
+    Object(String),
     Operator(String),
     Keyword(String),
-    Modifier(String),
+    Definition,
+    /// Another file of Ruby.
+    File(String),
     SeveralValues,
-    /// `name = value` of a known setting.
-    Assignment(String),
-    /// `name = value` of anything else.
-    LocalVariable(String),
-    /// A line that calls something in place of setting something.
-    Doing(String),
-    /// A line that changes a setting by an operator.
-    Changing(String),
 }
 
 impl Construct {
     pub fn cure(&self) -> String {
         match self {
-            Self::Interpolation => {
-                "write the whole text out; a plain `#{` is written `\\#{`, or with single quotes".to_owned()
-            }
+            Self::Interpolation => "write the symbol out, or use a text: `\"a#{b}\"`".to_owned(),
             Self::PercentLiteral => "write a list as `[\"one\", \"two\"]` and text as `\"text\"`".to_owned(),
-            Self::Heredoc | Self::Regex => "write text as `\"text\"`".to_owned(),
-            Self::Backticks => "brasa runs nothing while it reads settings; write the result as `\"text\"`".to_owned(),
-            Self::Hash => {
-                "write simple values: text, numbers, `true`, `false`, `nil`, `:symbols` and lists of them".to_owned()
+            Self::Regex => {
+                "compare with `==`, `.include?`, `.start_with?` or `.end_with?`, and replace plain text: `.sub(\"a\", \"b\")`"
+                    .to_owned()
             }
-            Self::Variable | Self::Special(_) | Self::Call(_) | Self::Index(_) => {
-                "write the value itself, as in `\"/var/chef/cache\"`".to_owned()
+            Self::Backticks | Self::Command(_) => {
+                "brasa runs nothing while it reads settings; write the result as `\"text\"`, or hand it in by `ENV['NAME']`"
+                    .to_owned()
+            }
+            Self::Global(_) | Self::Special(_) | Self::Call(_) | Self::Method(..) => "write the value itself, as in `\"/var/chef/cache\"`".to_owned(),
+            Self::Object(_) => {
+                "no Ruby code is loaded; a handler is a command: `report_handlers [\"/usr/local/bin/report\"]` gets the report \
+                 as JSON on standard input"
+                    .to_owned()
             }
             Self::Operator(_) => "write the result as one value".to_owned(),
-            Self::Keyword(word)
-                if matches!(word.as_str(), "require" | "require_relative" | "load" | "puts" | "p" | "print") =>
-            {
-                "remove the line; brasa needs no Ruby library and prints nothing here".to_owned()
+            Self::Keyword(_) => {
+                "write one value for each machine, or choose with `if`, `unless` or `condition ? one : other`".to_owned()
             }
-            Self::Keyword(_) | Self::Modifier(_) => "write one value for each machine, without a condition".to_owned(),
+            Self::Definition => "set a variable in place of it: `name = value`".to_owned(),
+            Self::File(_) => "write its settings into this file, or into `solo.d/NAME.rb` beside it".to_owned(),
             Self::SeveralValues => "write several values as a list: `[\"one\", \"two\"]`".to_owned(),
-            Self::LocalVariable(name) => {
-                format!("remove the line, and write the value where `{name}` is used; a setting is written without `=`")
-            }
-            Self::Doing(_) => "remove the line: only settings are read, one `setting value` a line".to_owned(),
-            Self::Changing(_) => "set it once, as a whole: `setting value`".to_owned(),
-            Self::Assignment(name) => format!("a setting is written without `=`: `{name} VALUE`"),
         }
     }
 }
@@ -63,23 +58,20 @@ impl Construct {
 impl fmt::Display for Construct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Interpolation => f.write_str("`#{...}` inside text"),
-            Self::PercentLiteral => f.write_str("a `%` literal"),
-            Self::Heredoc => f.write_str("a heredoc (`<<`)"),
+            Self::Interpolation => f.write_str("`#{...}` inside a symbol"),
+            Self::PercentLiteral => f.write_str("a `%` literal of this kind"),
             Self::Regex => f.write_str("a regular expression"),
             Self::Backticks => f.write_str("a command in backticks"),
-            Self::Hash => f.write_str("a hash (`{...}`)"),
-            Self::Variable => f.write_str("a variable"),
-            Self::Special(word) => write!(f, "`{word}`"),
+            Self::Command(name) => write!(f, "`{name}`, which runs a command,"),
+            Self::Global(name) => write!(f, "the global variable `{name}`"),
+            Self::Special(word) | Self::Keyword(word) => write!(f, "`{word}`"),
             Self::Call(name) => write!(f, "the method call `{name}`"),
-            Self::Index(name) => write!(f, "the look-up `{name}[...]`"),
+            Self::Method(name, kind) => write!(f, "the method `{name}` of {kind}"),
+            Self::Object(name) => write!(f, "the Ruby object `{name}`"),
             Self::Operator(operator) => write!(f, "the operator `{operator}`"),
-            Self::Keyword(word) => write!(f, "`{word}`"),
-            Self::Modifier(word) => write!(f, "a condition (`{word}`) after the value"),
+            Self::Definition => f.write_str("a method of one's own (`def`)"),
+            Self::File(name) => write!(f, "`{name}`, which reads another file,"),
             Self::SeveralValues => f.write_str("a list without brackets"),
-            Self::Doing(call) => write!(f, "`{call}`"),
-            Self::Changing(operator) => write!(f, "the operator `{operator}`"),
-            Self::Assignment(name) | Self::LocalVariable(name) => write!(f, "the assignment `{name} =`"),
         }
     }
 }

@@ -20,8 +20,16 @@ pub enum Shape {
     Text,
     /// A path.
     Path,
+    /// A path from `/` on.
+    AbsolutePath,
     /// A path, or a list of them.
     Paths,
+    /// Text, or a list of texts.
+    Texts,
+    /// Permission bits: `0022`, `"0022"`.
+    Mode,
+    /// `:verify_peer`, `:verify_none`, or OpenSSL's constants.
+    Verification,
     /// `true` or `false`.
     Flag,
     /// A whole number, 0 or more.
@@ -59,7 +67,6 @@ const fn unused(name: &'static str, shape: Shape, why: &'static str) -> Known {
 const SERVER: &str = "there is no Chef server";
 const RUBY: &str = "there is no Ruby to set up";
 const ALWAYS: &str = "brasa always does what is safe here";
-const NOT_READ: &str = "this version reads no files of this kind";
 const OUTPUT: &str = "reports are chosen by `--format`";
 const DAEMON: &str = "use the systemd timer, or `chef-solo -i`";
 const PROXY: &str = "set the environment variable of this name";
@@ -69,24 +76,25 @@ pub(super) const LOG_LEVELS: &[&str] = &["auto", "trace", "debug", "info", "warn
 
 /// Every setting that is known, by name. Source: chef-solo 18, its documentation of client.rb and solo.rb.
 pub const KNOWN: &[Known] = &[
-    used("chef_repo_path", Shape::Paths, "none: see `cookbook_path`"),
+    used("cache_path", Shape::AbsolutePath, "none: see `file_cache_path` and `file_backup_path`"),
+    used("chef_repo_path", Shape::Paths, "the directory that holds `cookbook_path`"),
     used("color", Shape::Flag, "on a terminal"),
-    used("cookbook_path", Shape::Paths, "`cookbooks` in `chef_repo_path`, else none"),
-    used("cache_path", Shape::Path, "none: see `file_cache_path` and `file_backup_path`"),
-    unused("diff_disabled", Shape::Flag, "a resource whose content must not be shown is declared `sensitive`"),
-    unused("encrypted_data_bag_secret", Shape::Path, NOT_READ),
+    used("cookbook_path", Shape::Paths, "`cookbooks` in `chef_repo_path`; compiled-in cookbooks are always there"),
+    used("data_bag_path", Shape::Paths, "`data_bags` in `chef_repo_path`"),
+    used("encrypted_data_bag_secret", Shape::Path, "`/etc/chef/encrypted_data_bag_secret`, when it is there"),
     used("environment", Shape::Text, "`_default`"),
-    used("environment_path", Shape::Paths, "`environments` beside the cookbooks"),
-    used("file_backup_path", Shape::Path, "`backup` in `cache_path`, else `/var/lib/brasa/backups`"),
-    used("file_cache_path", Shape::Path, "`cache` in `cache_path`, else `/var/cache/brasa`"),
+    used("environment_path", Shape::Paths, "`environments` in `chef_repo_path`"),
+    used("file_backup_path", Shape::AbsolutePath, "`backup` in `cache_path`, else `/var/lib/brasa/backups`"),
+    used("file_cache_path", Shape::AbsolutePath, "`cache` in `cache_path`, else `/var/cache/brasa`"),
     used("json_attribs", Shape::Text, "none"),
     used("lockfile", Shape::Path, "`/run/brasa/lock`"),
     used("log_level", Shape::OneOf(LOG_LEVELS), "`:auto`"),
     used("log_location", Shape::LogLocations, "the report on standard output, the log on standard error"),
     used("node_name", Shape::Text, "the host's full name"),
-    used("role_path", Shape::Paths, "`roles` beside the cookbooks"),
+    used("role_path", Shape::Paths, "`roles` in `chef_repo_path`"),
     used("run_lock_timeout", Shape::Count, "600 seconds"),
-    used("state_dir", Shape::Path, "`/var/lib/brasa`"),
+    used("solo_d_dir", Shape::Path, "`solo.d` beside solo.rb"),
+    used("state_dir", Shape::AbsolutePath, "`/var/lib/brasa`"),
     used("why_run", Shape::Flag, "false"),
     ignored("allowed_automatic_attributes", SERVER),
     ignored("allowed_default_attributes", SERVER),
@@ -109,9 +117,9 @@ pub const KNOWN: &[Known] = &[
     ignored("config_dir", "files are found from the place of solo.rb"),
     ignored("count_log_resource_updates", OUTPUT),
     ignored("daemonize", DAEMON),
-    ignored("data_bag_decrypt_minimum_version", NOT_READ),
-    ignored("data_bag_encrypt_version", NOT_READ),
-    ignored("data_bag_path", NOT_READ),
+    unused("data_bag_decrypt_minimum_version", Shape::Count, "every version is read"),
+    unused("data_bag_encrypt_version", Shape::Count, "version 3 is written"),
+    unused("diff_disabled", Shape::Flag, "a resource whose content must not be shown is declared `sensitive`"),
     ignored("diff_filesize_threshold", OUTPUT),
     ignored("diff_output_threshold", OUTPUT),
     ignored("download_progress_interval", OUTPUT),
@@ -134,7 +142,7 @@ pub const KNOWN: &[Known] = &[
     ignored("http_retry_delay", "downloads are tried again by `retries` of the resource"),
     ignored("https_proxy", PROXY),
     ignored("internal_locale", "commands run with `C.UTF-8`"),
-    ignored("interval", DAEMON),
+    unused("interval", Shape::Count, DAEMON),
     ignored("local_mode", SERVER),
     ignored("minimal_ohai", "facts are read only when they are asked for"),
     ignored("named_run_list", "there are no Policyfiles"),
@@ -143,7 +151,7 @@ pub const KNOWN: &[Known] = &[
     ignored("node_path", "nothing of a node is kept between runs"),
     ignored("ohai", "facts are native: there are no plugins"),
     ignored("once", DAEMON),
-    ignored("pid_file", DAEMON),
+    unused("pid_file", Shape::Path, DAEMON),
     ignored("policy_group", "there are no Policyfiles"),
     ignored("policy_group_path", "there are no Policyfiles"),
     ignored("policy_name", "there are no Policyfiles"),
@@ -154,24 +162,24 @@ pub const KNOWN: &[Known] = &[
     ignored("resource_unified_mode_default", RUBY),
     ignored("rest_timeout", "downloads have deadlines of their own"),
     ignored("rubygems_cache_enabled", RUBY),
-    ignored("rubygems_url", "give `source` to the gem_package"),
+    unused("rubygems_url", Shape::Texts, "give `source` to the gem_package"),
     ignored("show_download_progress", OUTPUT),
     ignored("silence_deprecation_warnings", RUBY),
     ignored("solo", SERVER),
-    ignored("solo_d_dir", NOT_READ),
     ignored("solo_legacy_mode", "brasa always works as chef-solo's legacy mode does"),
-    ignored("splay", DAEMON),
+    unused("splay", Shape::Count, DAEMON),
     ignored("ssl_ca_file", "servers are verified by the system's certificates"),
     ignored("ssl_ca_path", "servers are verified by the system's certificates"),
-    ignored("ssl_verify_mode", "the servers of downloads are always verified"),
+    unused("ssl_verify_mode", Shape::Verification, "the servers of downloads are always verified"),
     used("start_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
     ignored("stream_execute_output", OUTPUT),
     ignored("treat_deprecation_warnings_as_errors", RUBY),
     ignored("trusted_certs_dir", "servers are verified by the system's certificates"),
-    ignored("umask", "modes are given by resources; commands have `umask`"),
+    unused("umask", Shape::Mode, "modes are given by resources; commands have `umask`"),
     ignored("user", "brasa runs as the user that starts it"),
     ignored("user_valid_regex", "names are judged by the system's own rules"),
     ignored("validation_client_name", SERVER),
     ignored("validation_key", SERVER),
     ignored("verbose_logging", OUTPUT),
+    unused("verify_api_cert", Shape::Flag, SERVER),
 ];

@@ -1,28 +1,44 @@
 //! Text into tokens. Ruby that is not read becomes [`Token::Foreign`], whole, so that what follows it can be read.
+use std::collections::BTreeSet;
+
 use super::construct::Construct;
 use crate::{Fault, node::source::Source};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
-    /// `log_level`, `true`, `if`.
+    /// `log_level`, `true`, `if`, `@path`.
     Word(String),
     /// `STDOUT`, `OpenSSL::SSL::VERIFY_NONE`.
     Constant(String),
+    /// `$LOAD_PATH`.
+    Global(String),
     Symbol(String),
     Text(String),
+    /// Text with `#{...}` in it.
+    Template(Vec<Part>),
+    /// `%w[a b]`.
+    Words(Vec<Vec<Part>>),
+    /// `%i[a b]`.
+    Symbols(Vec<String>),
     Integer(i64),
     Float(f64),
     /// One of `( ) [ ] { } ,`.
     Mark(char),
-    /// Any other run of punctuation.
-    Operator(String),
+    Operator(&'static str),
     /// End of a line, or `;`.
     End,
     Foreign(Construct),
 }
 
+/// A stretch of text with `#{...}` in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Part {
+    Text(String),
+    Code(Vec<Lexeme>),
+}
+
 /// A token and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Lexeme {
     pub token: Token,
     pub at: usize,
@@ -30,48 +46,81 @@ pub(super) struct Lexeme {
     pub spaced: bool,
 }
 
+/// Ruby's operators, the longest first.
+const OPERATORS: [&str; 48] = [
+    "<=>", "===", "...", "<<=", ">>=", "&&=", "||=", "**=", "&.", "**", "==", "!=", ">=", "<=", "&&", "||", "=~", "!~",
+    "..", "::", "+=", "-=", "*=", "/=", "%=", "|=", "&=", "^=", "<<", ">>", "->", "=>", "=", "<", ">", "|", "&", "+",
+    "-", "*", "/", "%", "!", "~", "?", ":", ".", "^",
+];
+
+/// `#{...}` inside `#{...}`, at most.
+pub(super) const NESTED: usize = 8;
+
 pub(super) fn tokens(source: &Source) -> (Vec<Lexeme>, Vec<Fault>) {
-    let mut lexer = Lexer { source, text: source.text(), at: 0, lexemes: Vec::new(), faults: Vec::new() };
+    let mut lexer = Lexer {
+        source,
+        text: source.text(),
+        at: 0,
+        lexemes: Vec::new(),
+        faults: Vec::new(),
+        nested: 0,
+        resume: None,
+        unended: BTreeSet::new(),
+    };
     while let Some(next) = lexer.peek() {
         lexer.step(next);
     }
     (lexer.lexemes, lexer.faults)
 }
 
-struct Lexer<'s> {
-    source: &'s Source,
-    text: &'s str,
-    at: usize,
-    lexemes: Vec<Lexeme>,
-    faults: Vec<Fault>,
+pub(super) struct Lexer<'s> {
+    pub(super) source: &'s Source,
+    pub(super) text: &'s str,
+    pub(super) at: usize,
+    pub(super) lexemes: Vec<Lexeme>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) nested: usize,
+    /// Where reading goes on after this line: behind the heredocs that it began.
+    pub(super) resume: Option<usize>,
+    /// Words after `<<` that end no heredoc.
+    pub(super) unended: BTreeSet<String>,
 }
 
 impl<'s> Lexer<'s> {
-    fn peek(&self) -> Option<char> {
+    pub(super) fn peek(&self) -> Option<char> {
         self.rest().chars().next()
     }
 
-    fn rest(&self) -> &'s str {
+    pub(super) fn rest(&self) -> &'s str {
         &self.text[self.at..]
     }
 
-    fn bump(&mut self) -> Option<char> {
+    pub(super) fn bump(&mut self) -> Option<char> {
         let next = self.peek()?;
         self.at += next.len_utf8();
         Some(next)
     }
 
-    fn push(&mut self, token: Token, at: usize) {
-        let spaced = self.text[..at].chars().next_back().is_none_or(char::is_whitespace);
+    pub(super) fn push(&mut self, token: Token, at: usize) {
+        let spaced = self.is_spaced(at);
         self.lexemes.push(Lexeme { token, at, spaced });
     }
 
-    fn step(&mut self, next: char) {
+    fn is_spaced(&self, at: usize) -> bool {
+        self.text[..at].chars().next_back().is_none_or(char::is_whitespace)
+    }
+
+    pub(super) fn step(&mut self, next: char) {
         let start = self.at;
         let line_start = start == 0 || self.text[..start].ends_with('\n');
         match next {
             '\n' | ';' => {
                 self.at += 1;
+                if next == '\n'
+                    && let Some(resume) = self.resume.take()
+                {
+                    self.at = self.at.max(resume);
+                }
                 self.push(Token::End, start);
             }
             '\\' if self.rest().starts_with("\\\n") || self.rest().starts_with("\\\r\n") => {
@@ -93,40 +142,27 @@ impl<'s> Lexer<'s> {
             c if c.is_whitespace() || c == '\u{feff}' => {
                 self.bump();
             }
-            '\'' => {
-                let text = self.single(start);
-                self.push(Token::Text(text), start);
-            }
-            '"' => match self.double(start) {
-                Ok(text) => self.push(Token::Text(text), start),
-                Err(at) => self.push(Token::Foreign(Construct::Interpolation), at),
-            },
+            '\'' | '"' => self.text_literal(start, next),
             '`' => {
                 self.at += 1;
                 self.past('`', start);
                 self.push(Token::Foreign(Construct::Backticks), start);
             }
-            ':' if self.rest()[1..].starts_with('"') => {
-                self.at += 1;
-                match self.double(start) {
-                    Ok(text) => self.push(Token::Symbol(text), start),
-                    Err(at) => self.push(Token::Foreign(Construct::Interpolation), at),
-                }
-            }
+            ':' if self.rest()[1..].starts_with(['"', '\'']) && !self.ends_a_value() => self.quoted_symbol(start),
             ':' if self.rest()[1..].starts_with(|c: char| c.is_alphabetic() || c == '_') => {
                 self.at += 1;
                 let name = self.word();
                 self.push(Token::Symbol(name), start);
             }
             '$' | '@' => self.variable(start),
-            '%' if self.is_percent_literal() => {
-                self.percent_literal(start);
-                self.push(Token::Foreign(Construct::PercentLiteral), start);
-            }
-            '<' if self.rest()[1..].starts_with("<~") || self.rest()[1..].starts_with("<-") => self.heredoc(start),
+            '%' if self.is_percent_literal() => self.percent_literal(start),
+            '<' if self.is_heredoc() && self.heredoc(start) => {}
             '/' if self.expects_value() => {
                 self.at += 1;
                 self.past('/', start);
+                while self.peek().is_some_and(|c| "imxounse".contains(c)) {
+                    self.bump();
+                }
                 self.push(Token::Foreign(Construct::Regex), start);
             }
             '(' | ')' | '[' | ']' | '{' | '}' | ',' => {
@@ -139,31 +175,40 @@ impl<'s> Lexer<'s> {
             }
             c if c.is_alphabetic() || c == '_' => {
                 let word = self.name();
-                match word.as_str() {
-                    "__FILE__" | "__dir__" | "__LINE__" => self.push(Token::Foreign(Construct::Special(word)), start),
-                    _ if word.starts_with(char::is_uppercase) => self.push(Token::Constant(word), start),
-                    _ => self.push(Token::Word(word), start),
-                }
+                let constant = word.starts_with(char::is_uppercase);
+                self.push(if constant { Token::Constant(word) } else { Token::Word(word) }, start);
             }
-            _ => {
-                self.bump();
-                while self.peek().is_some_and(|c| "=<>|&+-*/!~?:.".contains(c)) {
+            _ => match OPERATORS.iter().find(|operator| self.rest().starts_with(**operator)) {
+                Some(operator) => {
+                    self.at += operator.len();
+                    self.push(Token::Operator(operator), start);
+                }
+                None => {
                     self.bump();
+                    self.push(Token::Foreign(Construct::Special(next.to_string())), start);
                 }
-                self.push(Token::Operator(self.text[start..self.at].to_owned()), start);
-            }
+            },
         }
     }
 
+    /// Whether a value has just ended, without white space: a `:` here belongs to it (`"key":"value"`).
+    fn ends_a_value(&self) -> bool {
+        !self.is_spaced(self.at) && !self.expects_value()
+    }
+
     /// Whether a value may stand here, rather than an operator between two.
-    fn expects_value(&self) -> bool {
+    pub(super) fn expects_value(&self) -> bool {
         match self.lexemes.last().map(|lexeme| &lexeme.token) {
             None | Some(Token::End | Token::Operator(_) | Token::Mark('(' | '[' | '{' | ',')) => true,
-            Some(Token::Word(_)) => !self.rest()[1..].starts_with(char::is_whitespace),
+            Some(Token::Word(_)) => self.is_spaced(self.at) && !self.rest()[1..].starts_with(char::is_whitespace),
             Some(
                 Token::Constant(_)
+                | Token::Global(_)
                 | Token::Symbol(_)
                 | Token::Text(_)
+                | Token::Template(_)
+                | Token::Words(_)
+                | Token::Symbols(_)
                 | Token::Integer(_)
                 | Token::Float(_)
                 | Token::Mark(_)
@@ -172,7 +217,7 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    fn word(&mut self) -> String {
+    pub(super) fn word(&mut self) -> String {
         let start = self.at;
         while self.peek().is_some_and(|c| c.is_alphanumeric() || c == '_') {
             self.bump();
@@ -196,13 +241,17 @@ impl<'s> Lexer<'s> {
 
     fn variable(&mut self, start: usize) {
         self.bump();
+        if self.rest().starts_with(|c: char| "!:;,./<>~*$?&`'+".contains(c)) && self.text[start..].starts_with('$') {
+            self.bump();
+        }
         while self.peek().is_some_and(|c| c.is_alphanumeric() || "_@".contains(c)) {
             self.bump();
         }
         let token = match &self.text[start..self.at] {
             "$stdout" | "$STDOUT" => Token::Constant("STDOUT".to_owned()),
             "$stderr" | "$STDERR" => Token::Constant("STDERR".to_owned()),
-            _ => Token::Foreign(Construct::Variable),
+            name if name.starts_with('$') => Token::Global(name.to_owned()),
+            name => Token::Word(name.to_owned()),
         };
         self.push(token, start);
     }
@@ -226,177 +275,6 @@ impl<'s> Lexer<'s> {
                 self.push(Token::Integer(0), start);
             }
         }
-    }
-
-    /// `'text'`: only `\'` and `\\` are escapes.
-    fn single(&mut self, start: usize) -> String {
-        self.at += 1;
-        let mut text = String::new();
-        loop {
-            match self.bump() {
-                Some('\'') => return text,
-                Some('\\') if self.rest().starts_with(['\'', '\\']) => text.extend(self.bump()),
-                Some(other) => text.push(other),
-                None => {
-                    self.unended(start, '\'');
-                    return text;
-                }
-            }
-        }
-    }
-
-    /// `"text"`; the place of the first `#{` when there is one.
-    fn double(&mut self, start: usize) -> Result<String, usize> {
-        self.at += 1;
-        let (mut text, mut interpolated) = (String::new(), None);
-        loop {
-            let here = self.at;
-            match self.bump() {
-                Some('"') => return interpolated.map_or(Ok(text), Err),
-                Some('\\') => text.extend(self.escape(here)),
-                Some('#') if self.rest().starts_with('{') => {
-                    interpolated.get_or_insert(here);
-                    self.past_braces();
-                }
-                Some(other) => text.push(other),
-                None => {
-                    self.unended(start, '"');
-                    return Ok(text);
-                }
-            }
-        }
-    }
-
-    /// Source: Ruby's documentation, "String escapes".
-    fn escape(&mut self, start: usize) -> Option<char> {
-        let letter = self.bump()?;
-        let code = match letter {
-            'n' => return Some('\n'),
-            't' => return Some('\t'),
-            'r' => return Some('\r'),
-            's' => return Some(' '),
-            'a' => return Some('\u{7}'),
-            'b' => return Some('\u{8}'),
-            'e' => return Some('\u{1b}'),
-            'f' => return Some('\u{c}'),
-            'v' => return Some('\u{b}'),
-            '\n' => return None,
-            '0'..='7' => {
-                self.at -= 1;
-                self.digits(8, 3)
-            }
-            'x' => self.digits(16, 2),
-            'u' if self.rest().starts_with('{') => {
-                self.at += 1;
-                let code = self.digits(16, 6);
-                if self.rest().starts_with('}') {
-                    self.at += 1;
-                    code
-                } else {
-                    None
-                }
-            }
-            'u' => self.digits(16, 4),
-            other => return Some(other),
-        };
-        // Above 0x7f, `\x` and octal name a byte, not a character.
-        let limit = if letter == 'u' { 0x10_ffff } else { 0x7f };
-        let character = code.filter(|code| *code <= limit).and_then(char::from_u32);
-        if character.is_none() {
-            let fault = self.source.fault(start, format!("`\\{letter}` is not followed by the code of a character"));
-            self.faults.push(fault.hint("write the character itself, or `\\u{e9}`; a backslash itself is `\\\\`"));
-        }
-        character
-    }
-
-    fn digits(&mut self, radix: u32, most: usize) -> Option<u32> {
-        let length = self.rest().chars().take(most).take_while(|c| c.is_digit(radix)).count();
-        let code = u32::from_str_radix(&self.rest()[..length], radix).ok();
-        self.at += length;
-        code
-    }
-
-    fn is_percent_literal(&self) -> bool {
-        let rest = &self.rest()[1..];
-        let letter = rest.starts_with(['w', 'W', 'i', 'I', 'q', 'Q']);
-        let delimiter = if letter { &rest[1..] } else { rest };
-        self.expects_value() && delimiter.starts_with(['(', '[', '{', '<', '|', '!', '/'])
-    }
-
-    fn percent_literal(&mut self, start: usize) {
-        self.bump();
-        if self.peek().is_some_and(|c| c.is_ascii_alphabetic()) {
-            self.bump();
-        }
-        let close = match self.bump() {
-            Some('(') => ')',
-            Some('[') => ']',
-            Some('{') => '}',
-            Some('<') => '>',
-            Some(other) => other,
-            None => return,
-        };
-        self.past(close, start);
-    }
-
-    fn heredoc(&mut self, start: usize) {
-        self.at += 3;
-        let quoted = self.rest().starts_with(['"', '\'']);
-        self.at += usize::from(quoted);
-        let end = self.word();
-        self.at += usize::from(quoted && !self.rest().is_empty());
-        self.push(Token::Foreign(Construct::Heredoc), start);
-        let line_end = self.rest().find('\n').map_or(self.text.len(), |length| self.at + length);
-        let mut after = line_end;
-        for line in self.text[line_end..].split_inclusive('\n') {
-            after += line.len();
-            if line.trim() == end {
-                self.at = after;
-                self.push(Token::End, after.saturating_sub(1));
-                return;
-            }
-        }
-        self.unended(start, '<');
-        self.at = self.text.len();
-    }
-
-    /// Goes past the next unescaped `close`.
-    fn past(&mut self, close: char, start: usize) {
-        while let Some(next) = self.bump() {
-            if next == '\\' {
-                self.bump();
-            } else if next == close {
-                return;
-            }
-        }
-        self.unended(start, close);
-    }
-
-    /// Goes past the braces of an interpolation and any quoted text in them.
-    fn past_braces(&mut self) {
-        let mut depth = 0_usize;
-        let mut quote = None;
-        while let Some(next) = self.bump() {
-            match (quote, next) {
-                (Some(open), next) if next == open => quote = None,
-                (Some(_), '\\') => {
-                    self.bump();
-                }
-                (None, '"' | '\'') => quote = Some(next),
-                (None, '{') => depth += 1,
-                (None, '}') if depth == 1 => return,
-                (None, '}') => depth -= 1,
-                (Some(_) | None, _) => {}
-            }
-        }
-    }
-
-    fn unended(&mut self, start: usize, close: char) {
-        let fault = self.source.fault(start, "this text does not end");
-        self.faults.push(match close {
-            '<' => fault.hint("a heredoc ends at a line with its word alone; better write `\"text\"`"),
-            close => fault.hint(format!("close it with `{close}`")),
-        });
     }
 }
 

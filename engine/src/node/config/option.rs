@@ -1,14 +1,8 @@
 //! Settings given on the command line, and those that are commands.
 use super::{Setting, Settings, Value};
-use crate::{Fault, node::json::Document};
+use crate::{Fault, host::Pretended, node::json::Document};
 
 impl Settings {
-    /// Sets what the command line sets: it counts more than any file.
-    pub fn overlay(&mut self, others: Self) {
-        self.values.extend(others.values);
-        self.warnings.extend(others.warnings);
-    }
-
     /// Reads `NAME=VALUE`, the value as YAML. `option` is what it was given with, for messages.
     ///
     /// # Errors
@@ -30,12 +24,12 @@ impl Settings {
             None => {
                 let place = format!("{option} {name}=");
                 let document = Document::parse_yaml(std::path::Path::new(&place), value.as_bytes().to_vec())?;
-                ruby(&document.root().value()).ok_or_else(|| {
+                ruby(document.root().value()).ok_or_else(|| {
                     fault(format!("`{option} {given}`: a setting is text, a number, a flag, or a list of them"))
                 })?
             }
         };
-        Self::parse(std::path::Path::new(option), format!("{name} {value}\n").into_bytes())
+        Self::parse(std::path::Path::new(option), format!("{name} {value}\n").into_bytes(), &Pretended::default())
     }
 
     /// Sets one setting to a text.
@@ -44,7 +38,7 @@ impl Settings {
     /// When the setting is not one of text.
     pub fn of_text(option: &str, name: &str, text: &str) -> Result<Self, Vec<Fault>> {
         let literal = ruby(&serde_json::Value::String(text.to_owned())).unwrap_or_default();
-        Self::parse(std::path::Path::new(option), format!("{name} {literal}\n").into_bytes())
+        Self::parse(std::path::Path::new(option), format!("{name} {literal}\n").into_bytes(), &Pretended::default())
     }
 
     /// Commands: a list whose elements are lines for the shell, or lists of a program and its arguments.
@@ -91,6 +85,7 @@ mod tests {
     use serde_json::json;
 
     use super::Settings;
+    use crate::host::Pretended;
 
     fn option(given: &str) -> Result<serde_json::Value, String> {
         match Settings::of_option("--config-option", given) {
@@ -128,8 +123,12 @@ mod tests {
 
     #[test]
     fn what_the_command_line_sets_counts_more() {
-        let mut settings =
-            Settings::parse(std::path::Path::new("solo.rb"), b"environment 'a'\nwhy_run true\n".to_vec()).unwrap();
+        let mut settings = Settings::parse(
+            std::path::Path::new("solo.rb"),
+            b"environment 'a'\nwhy_run true\n".to_vec(),
+            &Pretended::default(),
+        )
+        .unwrap();
         settings.overlay(Settings::of_text("-E", "environment", "b'c").unwrap());
         assert_eq!(settings.text("environment"), Ok(Some("b'c")));
         assert_eq!(settings.flag("why_run"), Ok(Some(true)));
@@ -138,7 +137,7 @@ mod tests {
     #[test]
     fn commands_are_lines_or_words() {
         let commands = |text: &str| {
-            Settings::parse(std::path::Path::new("solo.rb"), text.as_bytes().to_vec())
+            Settings::parse(std::path::Path::new("solo.rb"), text.as_bytes().to_vec(), &Pretended::default())
                 .unwrap()
                 .commands("report_handlers")
         };

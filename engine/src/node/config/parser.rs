@@ -1,298 +1,500 @@
-//! Tokens into statements: `setting value`, one a line. At anything else a fault is recorded, and reading goes on at the next
-//! line.
+//! Tokens into statements and blocks. At what is no Ruby a fault is recorded, and reading goes on at the next line; Ruby that
+//! is not read becomes [`Kind::Foreign`], a fault only where it would have counted.
+use std::collections::BTreeSet;
+
 use super::{
     construct::Construct,
     known::KNOWN,
     lexer::{Lexeme, Token},
+    syntax::{Block, Call, Expression, Kind, Piece, Target},
 };
 use crate::{Fault, node::source::Source};
 
-/// `name argument`.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Statement {
-    pub name: String,
-    pub at: usize,
-    pub argument: Expression,
-}
+/// Steps down into brackets, blocks and texts, at most; a list takes two.
+const DEPTH: usize = 150;
+/// Expressions inside each other, at most: a chain of calls or operators counts too.
+const HEIGHT: usize = 160;
+/// Faults after which reading stops.
+pub(super) const MOST_FAULTS: usize = 100;
 
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Expression {
-    pub kind: ExpressionKind,
-    pub at: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum ExpressionKind {
-    Text(String),
-    Symbol(String),
-    Integer(i64),
-    Float(f64),
-    Bool(bool),
-    Nil,
-    Constant(String),
-    List(Vec<Expression>),
-}
-
-/// Lists inside lists, at most.
-const DEPTH: usize = 64;
-
-const KEYWORDS: &[&str] = &[
-    "if",
-    "unless",
-    "while",
-    "until",
-    "for",
-    "case",
-    "begin",
-    "def",
-    "class",
-    "module",
-    "do",
-    "return",
-    "require",
-    "require_relative",
-    "load",
-    "include",
-    "extend",
-    "puts",
-    "p",
-    "print",
-    "raise",
-    "rescue",
-    "ensure",
-    "when",
-    "then",
-    "not",
-    "and",
-    "or",
-    "alias",
-    "yield",
-    "self",
+/// Words that are no names.
+pub(super) const KEYWORDS: &[&str] = &[
+    "if", "unless", "while", "until", "for", "case", "begin", "def", "class", "module", "do", "return", "rescue",
+    "ensure", "end", "else", "elsif", "when", "then", "and", "or", "not", "in", "break", "next", "redo", "retry",
+    "yield", "super", "undef", "alias", "BEGIN", "END", "lambda", "proc",
 ];
 
-/// Words that are closed by `end`.
+/// Words that begin something that `end` closes.
 const BLOCKS: &[&str] = &["if", "unless", "while", "until", "for", "case", "begin", "def", "class", "module", "do"];
 
-pub(super) fn statements(source: &Source, lexemes: &[Lexeme], faults: &mut Vec<Fault>) -> Vec<Statement> {
-    let mut parser = Parser { source, lexemes, next: 0, faults, blocks: 0, at_next_statement: false };
+/// Words that end a body.
+const ENDS: &[&str] = &["end", "else", "elsif", "when", "rescue", "ensure"];
+
+/// Reads as many statements as can be read.
+pub(super) fn statements(source: &Source, lexemes: &[Lexeme], faults: &mut Vec<Fault>) -> Vec<Expression> {
+    let mut parser = Parser {
+        source,
+        lexemes,
+        next: 0,
+        faults,
+        blocks: 0,
+        at_next_statement: false,
+        depth: 0,
+        locals: BTreeSet::new(),
+    };
     let mut statements = Vec::new();
-    while !parser.at_end_of_file() {
-        if parser.eat(&Token::End) {
-            continue;
+    while !parser.at_end_of_file() && parser.faults.len() < MOST_FAULTS {
+        parser.body(false, &mut statements);
+        if parser.at_end_of_file() {
+            break;
+        }
+        // A word or a brace that ends a body, where there is none.
+        let at = parser.place();
+        match parser.peek() {
+            Some(Token::Word(word)) => {
+                let message = format!("`{word}` closes nothing");
+                parser.fault(at, message, "remove it");
+            }
+            Some(_) | None => {
+                parser.unexpected("the name of a setting");
+            }
         }
         let first = parser.next;
-        match parser.statement() {
-            Ok(statement) => statements.push(statement),
-            Err(Skip) => parser.skip_statement(first),
-        }
+        parser.next += 1;
+        parser.skip_statement(first);
     }
     statements
 }
 
 /// A fault was recorded; the rest of the statement says nothing.
-struct Skip;
+#[derive(Debug)]
+pub(super) struct Skip;
 
-struct Parser<'p> {
-    source: &'p Source,
-    lexemes: &'p [Lexeme],
-    next: usize,
+pub(super) struct Parser<'p> {
+    pub(super) source: &'p Source,
+    pub(super) lexemes: &'p [Lexeme],
+    pub(super) next: usize,
     faults: &'p mut Vec<Fault>,
     /// Blocks that were recorded as faults and are still to be closed by `end`.
     blocks: usize,
     /// Whether the next statement was already found by what ended the one before too early.
-    at_next_statement: bool,
+    pub(super) at_next_statement: bool,
+    depth: usize,
+    /// Variables that were set so far: `name [1]` looks something up in one, and gives a list to anything else.
+    pub(super) locals: BTreeSet<String>,
 }
 
 impl<'p> Parser<'p> {
-    fn peek(&self) -> Option<&'p Token> {
-        self.lexemes.get(self.next).map(|lexeme| &lexeme.token)
+    pub(super) fn peek(&self) -> Option<&'p Token> {
+        self.ahead(0)
     }
 
-    fn place(&self) -> usize {
+    pub(super) fn ahead(&self, count: usize) -> Option<&'p Token> {
+        self.lexemes.get(self.next + count).map(|lexeme| &lexeme.token)
+    }
+
+    pub(super) fn place(&self) -> usize {
         self.lexemes.get(self.next).map_or(self.source.text().len(), |lexeme| lexeme.at)
     }
 
-    fn spaced(&self) -> bool {
-        self.lexemes.get(self.next).is_none_or(|lexeme| lexeme.spaced)
+    /// Whether white space stands before the token so many ahead.
+    pub(super) fn spaced(&self, ahead: usize) -> bool {
+        self.lexemes.get(self.next + ahead).is_none_or(|lexeme| lexeme.spaced)
     }
 
-    fn at_end_of_file(&self) -> bool {
+    pub(super) fn at_end_of_file(&self) -> bool {
         self.next >= self.lexemes.len()
     }
 
-    fn eat(&mut self, token: &Token) -> bool {
+    pub(super) fn eat(&mut self, token: &Token) -> bool {
         let eaten = self.peek() == Some(token);
         self.next += usize::from(eaten);
         eaten
     }
 
-    fn statement(&mut self) -> Result<Statement, Skip> {
-        let at = self.place();
-        let name = match self.peek() {
-            Some(Token::Word(word)) => word.clone(),
-            Some(Token::Constant(name)) => {
-                self.next += 1;
-                let construct = match self.peek() {
-                    Some(Token::Mark('[')) => Construct::Doing(format!("{name}[...]")),
-                    Some(Token::Operator(operator)) if operator == "=" => Construct::LocalVariable(name.clone()),
-                    Some(Token::Operator(operator)) if operator == "." => Construct::Doing(self.call(name)),
-                    Some(_) | None => Construct::Doing(name.clone()),
-                };
-                return Err(self.foreign(at, &construct));
-            }
-            Some(Token::Foreign(construct)) => return Err(self.foreign(at, construct)),
-            Some(_) | None => {
-                return Err(self.fault(at, "expected the name of a setting".to_owned(), "a line is `setting value`"));
-            }
-        };
-        self.next += 1;
-        if self.blocks > 0 && matches!(name.as_str(), "end" | "else" | "elsif" | "when" | "rescue" | "ensure") {
-            self.blocks -= usize::from(name == "end");
-            return Err(Skip);
-        }
-        if name == "end" {
-            return Err(self.fault(at, "`end` closes nothing".to_owned(), "remove it"));
-        }
-        if KEYWORDS.contains(&name.as_str()) {
-            return Err(self.foreign(at, &Construct::Keyword(name)));
-        }
-        match self.peek() {
-            None | Some(Token::End) => {
-                let message = format!("setting `{name}` has no value");
-                return Err(self.fault(at, message, format!("write `{name} VALUE`")));
-            }
-            Some(Token::Operator(operator)) => {
-                let construct = match operator.as_str() {
-                    "=" if KNOWN.iter().any(|known| known.name == name) => Construct::Assignment(name),
-                    "=" => Construct::LocalVariable(name),
-                    "." | "&." => Construct::Doing(self.call(&name)),
-                    _ => Construct::Changing(operator.clone()),
-                };
-                return Err(self.foreign(at, &construct));
-            }
-            Some(Token::Mark('[')) if !self.spaced() => {
-                return Err(self.foreign(at, &Construct::Doing(format!("{name}[...]"))));
-            }
-            Some(_) => {}
-        }
-        let parentheses = !self.spaced() && self.eat(&Token::Mark('('));
-        let argument = self.expression(DEPTH, parentheses)?;
-        if parentheses {
-            self.skip_lines();
-            if self.at_end_of_file() {
-                return Err(self.fault(at, format!("the parentheses of `{name}` do not end"), "close them with `)`"));
-            }
-            if !self.eat(&Token::Mark(')')) {
-                return Err(self.unexpected("`)`"));
-            }
-        }
-        match self.peek() {
-            None | Some(Token::End) => Ok(Statement { name, at, argument }),
-            Some(_) => Err(self.unexpected("the end of the line")),
-        }
+    pub(super) fn is_word(&self, word: &str) -> bool {
+        matches!(self.peek(), Some(Token::Word(found)) if found == word)
     }
 
-    /// One value. `inside` brackets, line ends do not count.
-    fn expression(&mut self, depth: usize, inside: bool) -> Result<Expression, Skip> {
-        if inside {
-            self.skip_lines();
-        }
-        let at = self.place();
-        let kind = match self.peek() {
-            Some(Token::Text(text)) => ExpressionKind::Text(text.clone()),
-            Some(Token::Symbol(name)) => ExpressionKind::Symbol(name.clone()),
-            Some(Token::Integer(number)) => ExpressionKind::Integer(*number),
-            Some(Token::Float(number)) => ExpressionKind::Float(*number),
-            Some(Token::Word(word)) if word == "true" => ExpressionKind::Bool(true),
-            Some(Token::Word(word)) if word == "false" => ExpressionKind::Bool(false),
-            Some(Token::Word(word)) if word == "nil" => ExpressionKind::Nil,
-            Some(Token::Mark('[')) => {
-                self.next += 1;
-                return self.list(at, depth);
-            }
-            Some(Token::Constant(name)) => {
-                self.next += 1;
-                let construct = match self.peek() {
-                    Some(Token::Operator(operator)) if operator == "." => Construct::Call(self.call(name)),
-                    Some(Token::Mark('[')) if !self.spaced() => Construct::Index(name.clone()),
-                    Some(_) | None => return Ok(Expression { kind: ExpressionKind::Constant(name.clone()), at }),
-                };
-                return Err(self.foreign(at, &construct));
-            }
-            Some(_) | None => return Err(self.unexpected("a value")),
-        };
-        self.next += 1;
-        Ok(Expression { kind, at })
+    pub(super) fn eat_word(&mut self, word: &str) -> bool {
+        let eaten = self.is_word(word);
+        self.next += usize::from(eaten);
+        eaten
     }
 
-    fn list(&mut self, at: usize, depth: usize) -> Result<Expression, Skip> {
-        if depth == 0 {
-            return Err(self.fault(at, format!("lists lie more than {DEPTH} deep in each other"), "write a flat list"));
-        }
-        let mut items = Vec::new();
-        loop {
-            self.skip_lines();
-            if self.eat(&Token::Mark(']')) {
-                return Ok(Expression { kind: ExpressionKind::List(items), at });
-            }
-            if self.at_end_of_file() || self.begins_a_setting() {
-                self.at_next_statement = true;
-                return Err(self.fault(at, "this list does not end".to_owned(), "close it with `]`"));
-            }
-            items.push(self.expression(depth - 1, true)?);
-            self.skip_lines();
-            let ends = self.at_end_of_file() || self.begins_a_setting() || self.peek() == Some(&Token::Mark(']'));
-            if !self.eat(&Token::Mark(',')) && !ends {
-                return Err(self.unexpected("`,` or `]`"));
-            }
-        }
-    }
-
-    /// Whether a line begins here with a word that is no value: what came before was not closed.
-    fn begins_a_setting(&self) -> bool {
-        let first = self.next.checked_sub(1).and_then(|before| self.lexemes.get(before));
-        first.is_some_and(|lexeme| lexeme.token == Token::End)
-            && matches!(self.peek(), Some(Token::Word(word)) if !matches!(word.as_str(), "true" | "false" | "nil"))
-    }
-
-    fn skip_lines(&mut self) {
+    pub(super) fn skip_lines(&mut self) {
         while self.eat(&Token::End) {}
     }
 
-    /// The name of a call whose receiver was just read: `File.join`.
-    fn call(&self, receiver: &str) -> String {
-        let method = match self.lexemes.get(self.next + 1).map(|lexeme| &lexeme.token) {
-            Some(Token::Word(word) | Token::Constant(word)) => word.as_str(),
-            Some(_) | None => "...",
-        };
-        format!("{receiver}.{method}")
+    /// Makes an expression around others that are `inner` high.
+    pub(super) fn node(&mut self, kind: Kind, at: usize, inner: usize) -> Result<Expression, Skip> {
+        if inner >= HEIGHT {
+            let message = format!("more than {HEIGHT} calls, operators and brackets lie in each other");
+            return Err(self.fault(at, message, "set a variable in a line of its own, and go on with it"));
+        }
+        Ok(Expression { kind, at, height: inner + 1 })
     }
 
-    fn unexpected(&mut self, wanted: &str) -> Skip {
+    /// Reads something that may lie in something of its own kind.
+    pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Skip>) -> Result<T, Skip> {
+        if self.depth >= DEPTH {
+            let at = self.place();
+            let message = "brackets or blocks lie too deep in each other".to_owned();
+            return Err(self.fault(at, message, "write a flat list, or set a variable in a line of its own"));
+        }
+        self.depth += 1;
+        let read = read(self);
+        self.depth -= 1;
+        read
+    }
+
+    /// Statements up to what ends them: `end` and its like, `}` in `braces`, the end of the file.
+    pub(super) fn body(&mut self, braces: bool, statements: &mut Vec<Expression>) {
+        while self.faults.len() < MOST_FAULTS {
+            if self.eat(&Token::End) {
+                continue;
+            }
+            match self.peek() {
+                None => return,
+                Some(Token::Mark('}' | ')')) if braces => return,
+                Some(Token::Word(word)) if ENDS.contains(&word.as_str()) => {
+                    if self.blocks == 0 {
+                        return;
+                    }
+                    self.blocks -= usize::from(word == "end");
+                    self.next += 1;
+                    let first = self.next;
+                    self.skip_statement(first);
+                    continue;
+                }
+                Some(_) => {}
+            }
+            let first = self.next;
+            match self.statement(braces) {
+                Ok(statement) => statements.push(statement),
+                Err(Skip) => self.skip_statement(first),
+            }
+        }
+        self.next = self.lexemes.len();
+    }
+
+    fn statement(&mut self, braces: bool) -> Result<Expression, Skip> {
+        let mut statement = self.with_words()?;
+        loop {
+            let at = self.place();
+            match self.peek() {
+                None | Some(Token::End) => return Ok(statement),
+                Some(Token::Mark('}' | ')')) if braces => return Ok(statement),
+                Some(Token::Word(word)) => match word.as_str() {
+                    "if" | "unless" => {
+                        self.next += 1;
+                        let condition = self.with_words()?;
+                        let inner = condition.height.max(statement.height);
+                        let unless = word == "unless";
+                        statement = self.choose(statement.at, inner, unless, condition, vec![statement], Vec::new())?;
+                    }
+                    // Nothing that is read here can be rescued from.
+                    "rescue" => {
+                        self.next += 1;
+                        self.with_words()?;
+                    }
+                    "while" | "until" => {
+                        self.next += 1;
+                        self.with_words()?;
+                        statement = self.node(Kind::Foreign(Construct::Keyword(word.clone())), at, 0)?;
+                    }
+                    _ if ENDS.contains(&word.as_str()) => return Ok(statement),
+                    _ => return Err(self.unexpected("the end of the line")),
+                },
+                Some(_) => return Err(self.unexpected("the end of the line")),
+            }
+        }
+    }
+
+    fn choose(
+        &mut self,
+        at: usize,
+        inner: usize,
+        unless: bool,
+        condition: Expression,
+        body: Vec<Expression>,
+        otherwise: Vec<Expression>,
+    ) -> Result<Expression, Skip> {
+        let kind = if unless {
+            Kind::Choose(vec![(condition, otherwise)], body)
+        } else {
+            Kind::Choose(vec![(condition, body)], otherwise)
+        };
+        self.node(kind, at, inner)
+    }
+
+    /// An expression with `and`, `or`, `not`.
+    pub(super) fn with_words(&mut self) -> Result<Expression, Skip> {
+        let mut left = self.with_not()?;
+        loop {
+            let or = self.is_word("or");
+            if !or && !self.is_word("and") {
+                return Ok(left);
+            }
+            self.next += 1;
+            self.skip_lines();
+            let right = self.with_not()?;
+            let (at, inner) = (left.at, left.height.max(right.height));
+            let (left_box, right_box) = (Box::new(left), Box::new(right));
+            left =
+                self.node(if or { Kind::Or(left_box, right_box) } else { Kind::And(left_box, right_box) }, at, inner)?;
+        }
+    }
+
+    fn with_not(&mut self) -> Result<Expression, Skip> {
+        let at = self.place();
+        if !self.eat_word("not") {
+            return self.expression();
+        }
+        let negated = self.deeper(Self::with_not)?;
+        let inner = negated.height;
+        self.node(Kind::Not(Box::new(negated)), at, inner)
+    }
+
+    /// What a word that begins a block begins; the word is eaten.
+    pub(super) fn block_of(&mut self, word: &str, at: usize) -> Result<Expression, Skip> {
+        match word {
+            "if" | "unless" => self.conditional(at, word == "unless"),
+            "case" => self.case(at),
+            "begin" => self.begin(at),
+            _ => {
+                let construct = if word == "def" { Construct::Definition } else { Construct::Keyword(word.to_owned()) };
+                self.past_block();
+                self.node(Kind::Foreign(construct), at, 0)
+            }
+        }
+    }
+
+    fn conditional(&mut self, at: usize, unless: bool) -> Result<Expression, Skip> {
+        let mut branches = Vec::new();
+        let mut inner = 0;
+        loop {
+            let condition = self.with_words()?;
+            self.skip_lines();
+            self.eat_word("then");
+            let body = self.inner_body(&mut inner)?;
+            inner = inner.max(condition.height);
+            branches.push((condition, body));
+            if !self.eat_word("elsif") {
+                break;
+            }
+        }
+        let otherwise = if self.eat_word("else") { self.inner_body(&mut inner)? } else { Vec::new() };
+        self.end_of(at, if unless { "unless" } else { "if" })?;
+        match branches.pop() {
+            Some((condition, body)) if unless && branches.is_empty() => {
+                self.choose(at, inner, true, condition, body, otherwise)
+            }
+            last => {
+                branches.extend(last);
+                self.node(Kind::Choose(branches, otherwise), at, inner)
+            }
+        }
+    }
+
+    fn case(&mut self, at: usize) -> Result<Expression, Skip> {
+        let subject = self.with_words()?;
+        let (mut arms, mut inner) = (Vec::new(), subject.height);
+        self.skip_lines();
+        while self.eat_word("when") {
+            let mut values = Vec::new();
+            loop {
+                let value = self.expression()?;
+                inner = inner.max(value.height);
+                values.push(value);
+                if !self.eat(&Token::Mark(',')) {
+                    break;
+                }
+                self.skip_lines();
+            }
+            self.skip_lines();
+            self.eat_word("then");
+            let body = self.inner_body(&mut inner)?;
+            arms.push((values, body));
+        }
+        let otherwise = if self.eat_word("else") { self.inner_body(&mut inner)? } else { Vec::new() };
+        self.end_of(at, "case")?;
+        self.node(Kind::Case(Box::new(subject), arms, otherwise), at, inner)
+    }
+
+    /// `begin ... rescue ... ensure ... end`: nothing that is read fails, so what rescues is left out.
+    fn begin(&mut self, at: usize) -> Result<Expression, Skip> {
+        let mut inner = 0;
+        let mut body = self.inner_body(&mut inner)?;
+        while self.eat_word("rescue") {
+            while !matches!(self.peek(), None | Some(Token::End)) && !self.is_word("then") {
+                self.next += 1;
+            }
+            self.inner_body(&mut 0)?;
+        }
+        for word in ["else", "ensure"] {
+            if self.eat_word(word) {
+                body.extend(self.inner_body(&mut inner)?);
+            }
+        }
+        self.end_of(at, "begin")?;
+        self.node(Kind::Sequence(body), at, inner)
+    }
+
+    fn inner_body(&mut self, inner: &mut usize) -> Result<Vec<Expression>, Skip> {
+        self.deeper(|parser| {
+            let mut body = Vec::new();
+            // What an outer fault left open is not closed in here.
+            let blocks = std::mem::take(&mut parser.blocks);
+            parser.body(false, &mut body);
+            parser.blocks = blocks;
+            *inner = body.iter().map(|statement| statement.height).fold(*inner, usize::max);
+            Ok(body)
+        })
+    }
+
+    fn end_of(&mut self, at: usize, word: &str) -> Result<(), Skip> {
+        if self.eat_word("end") {
+            return Ok(());
+        }
+        if self.at_end_of_file() {
+            self.at_next_statement = true;
+            return Err(self.fault(at, format!("this `{word}` has no `end`"), "close it with `end`"));
+        }
+        Err(self.unexpected("`end`"))
+    }
+
+    /// The block of a call: `{ |a| ... }` or `do |a| ... end`.
+    pub(super) fn call_block(&mut self, inner: &mut usize) -> Result<Option<Block>, Skip> {
+        let at = self.place();
+        let braces = self.eat(&Token::Mark('{'));
+        if !braces && !self.eat_word("do") {
+            return Ok(None);
+        }
+        let mut parameters = Vec::new();
+        if self.eat(&Token::Operator("|")) {
+            while !self.eat(&Token::Operator("|")) {
+                match self.peek() {
+                    Some(Token::Word(word)) => parameters.push(word.clone()),
+                    Some(Token::Mark(',')) if !parameters.is_empty() => {}
+                    Some(_) | None => return Err(self.unexpected("the name of a variable")),
+                }
+                self.next += 1;
+            }
+        } else {
+            self.eat(&Token::Operator("||"));
+        }
+        let outer = self.locals.clone();
+        self.locals.extend(parameters.iter().cloned());
+        let body = if braces {
+            self.deeper(|parser| {
+                let mut body = Vec::new();
+                parser.body(true, &mut body);
+                Ok(body)
+            })
+        } else {
+            self.inner_body(&mut 0)
+        };
+        self.locals = outer;
+        let body = body?;
+        *inner = body.iter().map(|statement| statement.height).fold(*inner, usize::max);
+        if braces {
+            if !self.eat(&Token::Mark('}')) {
+                self.at_next_statement = self.at_end_of_file();
+                return Err(self.fault(at, "this block does not end".to_owned(), "close it with `}`"));
+            }
+        } else {
+            self.end_of(at, "do")?;
+        }
+        Ok(Some(Block::Of(parameters, body)))
+    }
+
+    /// The expressions of texts with `#{...}` in them.
+    pub(super) fn pieces(&mut self, parts: &'p [super::lexer::Part], inner: &mut usize) -> Result<Vec<Piece>, Skip> {
+        let mut pieces = Vec::new();
+        for part in parts {
+            match part {
+                super::lexer::Part::Text(text) => pieces.push(Piece::Text(text.clone())),
+                super::lexer::Part::Code(lexemes) => {
+                    let outer = (std::mem::replace(&mut self.lexemes, lexemes), std::mem::take(&mut self.next));
+                    let body = self.deeper(|parser| {
+                        let mut body = Vec::new();
+                        while !parser.at_end_of_file() {
+                            if parser.eat(&Token::End) {
+                                continue;
+                            }
+                            body.push(parser.statement(false)?);
+                            if !matches!(parser.peek(), None | Some(Token::End)) {
+                                return Err(parser.unexpected("`}`"));
+                            }
+                        }
+                        Ok(body)
+                    });
+                    (self.lexemes, self.next) = outer;
+                    let body = body?;
+                    *inner = body.iter().map(|statement| statement.height).fold(*inner, usize::max);
+                    pieces.push(Piece::Code(body));
+                }
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// What an expression on the left of `=` names, if it can stand there.
+    pub(super) fn target(&mut self, left: &Expression) -> Option<Target> {
+        match &left.kind {
+            Kind::Name(name) => {
+                self.locals.insert(name.clone());
+                Some(Target::Name(name.clone()))
+            }
+            Kind::Constant(name) => Some(Target::Constant(name.clone())),
+            Kind::Index(receiver, keys) => Some(Target::Index(receiver.clone(), keys.clone())),
+            Kind::Call(call) => {
+                let Call { receiver: Some(receiver), name, arguments, block: None, .. } = call.as_ref() else {
+                    return None;
+                };
+                arguments.is_empty().then(|| Target::Attribute(Box::new(receiver.clone()), name.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a line begins here that sets a setting: what came before was not closed.
+    pub(super) fn begins_a_setting(&self) -> bool {
+        let first = self.next.checked_sub(1).and_then(|before| self.lexemes.get(before));
+        first.is_some_and(|lexeme| lexeme.token == Token::End)
+            && matches!(self.peek(), Some(Token::Word(word)) if KNOWN.iter().any(|known| known.name == word))
+            && matches!(
+                self.ahead(1),
+                Some(
+                    Token::Word(_)
+                        | Token::Constant(_)
+                        | Token::Symbol(_)
+                        | Token::Text(_)
+                        | Token::Template(_)
+                        | Token::Integer(_)
+                        | Token::Words(_)
+                        | Token::Mark('[')
+                )
+            )
+            && self.spaced(1)
+    }
+
+    pub(super) fn unexpected(&mut self, wanted: &str) -> Skip {
         let at = self.place();
         let construct = match self.peek() {
             Some(Token::Foreign(construct)) => construct.clone(),
-            Some(Token::Mark('{')) => Construct::Hash,
             Some(Token::Mark(',')) => Construct::SeveralValues,
-            Some(Token::Operator(operator)) if operator == "." || operator == "&." => Construct::Call(self.call("")),
-            Some(Token::Operator(operator)) if operator == "=>" => Construct::Hash,
-            Some(Token::Operator(operator)) => Construct::Operator(operator.clone()),
-            Some(Token::Mark('[')) if !self.spaced() => Construct::Index(String::new()),
-            Some(Token::Word(_)) if self.is_a_key() => Construct::Hash,
-            Some(Token::Word(word)) if matches!(word.as_str(), "if" | "unless") => Construct::Modifier(word.clone()),
-            Some(Token::Word(word)) if KEYWORDS.contains(&word.as_str()) => Construct::Keyword(word.clone()),
-            Some(Token::Word(word)) if wanted == "a value" => {
-                let message = format!("expected a value, found `{word}`");
-                return self.fault(
-                    at,
-                    message,
-                    format!("text is written in quotes (`\"{word}\"`), a symbol as `:{word}`"),
-                );
+            Some(Token::Operator(operator))
+                if wanted != "`,` or `]`" && !matches!(*operator, "=" | "." | ":" | "=>") =>
+            {
+                Construct::Operator((*operator).to_owned())
             }
+            Some(Token::Word(word)) if KEYWORDS.contains(&word.as_str()) => Construct::Keyword(word.clone()),
             found => {
                 let found = found.map_or("the end of the file".to_owned(), shown);
                 let hint = match wanted {
-                    "`,` or `]`" => "put a comma between one element and the next",
+                    "`,` or `]`" | "`,` or `)`" | "`,` or `}`" => "put a comma between one element and the next",
                     _ => "a line is `setting value`",
                 };
                 return self.fault(at, format!("expected {wanted}, found {found}"), hint);
@@ -301,19 +503,44 @@ impl<'p> Parser<'p> {
         self.foreign(at, &construct)
     }
 
-    /// Whether this word is the key of a hash without braces: `key: value`.
-    fn is_a_key(&self) -> bool {
-        let after = self.lexemes.get(self.next + 1);
-        after.is_some_and(|lexeme| !lexeme.spaced && matches!(&lexeme.token, Token::Operator(word) if word == ":"))
-    }
-
-    fn foreign(&mut self, at: usize, construct: &Construct) -> Skip {
+    pub(super) fn foreign(&mut self, at: usize, construct: &Construct) -> Skip {
         self.fault(at, format!("{construct} is Ruby that brasa does not read"), construct.cure())
     }
 
-    fn fault(&mut self, at: usize, message: String, hint: impl Into<String>) -> Skip {
+    pub(super) fn fault(&mut self, at: usize, message: String, hint: impl Into<String>) -> Skip {
         self.faults.push(self.source.fault(at, message).hint(hint));
         Skip
+    }
+
+    /// Goes past the `end` of a block whose first word was just eaten.
+    fn past_block(&mut self) {
+        let mut open = 1_usize;
+        let mut loops = false;
+        while let Some(token) = self.peek() {
+            let before =
+                self.next.checked_sub(1).and_then(|before| self.lexemes.get(before)).map(|lexeme| &lexeme.token);
+            if let Token::Word(word) = token {
+                // After a value `if` and its like are modifiers, without an `end`.
+                let first =
+                    matches!(before, Some(Token::End | Token::Operator(_) | Token::Mark('(' | '[' | '{')) | None);
+                match word.as_str() {
+                    "end" => open -= 1,
+                    // `while x do` has one `end`.
+                    "do" => open += usize::from(!std::mem::take(&mut loops)),
+                    block if BLOCKS.contains(&block) && first => {
+                        open += 1;
+                        loops = matches!(block, "while" | "until" | "for");
+                    }
+                    _ => {}
+                }
+            } else if *token == Token::End {
+                loops = false;
+            }
+            self.next += 1;
+            if open == 0 {
+                return;
+            }
+        }
     }
 
     /// Goes to the end of the statement that began with token `first`: of its line, or of the line in which its last bracket
@@ -332,12 +559,17 @@ impl<'p> Parser<'p> {
                     // After a value `if` and its like are modifiers, without an `end`.
                     self.blocks += usize::from(index == first || word == "do");
                 }
+                Token::Word(word) if word == "end" && index < self.next => self.blocks = self.blocks.saturating_sub(1),
                 Token::End if depth == 0 && index >= self.next => break,
                 Token::End
                 | Token::Word(_)
                 | Token::Constant(_)
+                | Token::Global(_)
                 | Token::Symbol(_)
+                | Token::Symbols(_)
                 | Token::Text(_)
+                | Token::Template(_)
+                | Token::Words(_)
                 | Token::Integer(_)
                 | Token::Float(_)
                 | Token::Mark(_)
@@ -346,15 +578,16 @@ impl<'p> Parser<'p> {
             }
             index += 1;
         }
-        self.next = index;
+        self.next = index.max(self.next);
     }
 }
 
-fn shown(token: &Token) -> String {
+pub(super) fn shown(token: &Token) -> String {
     match token {
-        Token::Word(word) | Token::Constant(word) => format!("`{word}`"),
+        Token::Word(word) | Token::Constant(word) | Token::Global(word) => format!("`{word}`"),
         Token::Symbol(name) => format!("`:{name}`"),
-        Token::Text(_) => "text".to_owned(),
+        Token::Text(_) | Token::Template(_) => "text".to_owned(),
+        Token::Words(_) | Token::Symbols(_) => "a list".to_owned(),
         Token::Integer(_) | Token::Float(_) => "a number".to_owned(),
         Token::Mark(mark) => format!("`{mark}`"),
         Token::Operator(operator) => format!("`{operator}`"),

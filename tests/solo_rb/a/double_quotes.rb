@@ -1,0 +1,1 @@
+note "tab\there, quote\" and é \u00fc \x41"

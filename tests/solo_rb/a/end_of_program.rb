@@ -1,0 +1,3 @@
+log_level :info
+__END__
+everything (here is [data

@@ -1,0 +1,3 @@
+why_run false
+color true
+environment nil

@@ -1,0 +1,3 @@
+log_level :info
+role_path "/srv/roles"
+log_level :debug

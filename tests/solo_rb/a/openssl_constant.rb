@@ -1,0 +1,2 @@
+ssl_verify_mode OpenSSL::SSL::VERIFY_PEER
+log_location STDERR

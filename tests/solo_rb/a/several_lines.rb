@@ -1,0 +1,5 @@
+cookbook_path [
+  "/srv/a",   # ours
+
+  '/srv/b',
+]

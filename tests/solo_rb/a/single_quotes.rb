@@ -1,0 +1,2 @@
+node_name 'web1'
+note 'it\'s a \n backslash: \\'

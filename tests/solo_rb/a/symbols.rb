@@ -1,0 +1,3 @@
+log_level :"debug"
+mode :'two words'
+check :ready?

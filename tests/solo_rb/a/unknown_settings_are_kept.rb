@@ -1,0 +1,2 @@
+my_company_tier "gold"
+knife_editor :vim

@@ -1,0 +1,2 @@
+log_level :info
+role_path "/srv/roles"

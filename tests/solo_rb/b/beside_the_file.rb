@@ -1,0 +1,3 @@
+root = File.expand_path(File.dirname(__FILE__))
+file_cache_path root + "/cache"
+cookbook_path root + '/cookbooks'

@@ -1,0 +1,2 @@
+ROOT = "/srv/chef"
+role_path "#{ROOT}/roles"

@@ -1,0 +1,1 @@
+cookbook_path File.join(__dir__, 'cookbooks')

@@ -1,0 +1,1 @@
+file_cache_path File.expand_path("~/.chef/cache")

@@ -1,0 +1,2 @@
+@root = "/srv/chef"
+environment_path "#{@root}/environments"

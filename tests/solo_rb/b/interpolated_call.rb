@@ -1,0 +1,1 @@
+cookbook_path "#{File.dirname(__FILE__)}/cookbooks"

@@ -1,0 +1,2 @@
+ours = ["/srv/a"]
+cookbook_path ours + ["/srv/b", "/srv/c"]

@@ -1,0 +1,2 @@
+path = File.join "/srv", "roles"
+role_path path

@@ -1,0 +1,2 @@
+cache_path = "/var/cache/chef"
+file_cache_path cache_path

@@ -1,0 +1,4 @@
+cookbook_path "/srv" +
+  "/cookbooks"
+role_path "/srv/roles/" \
+  .chomp("/")

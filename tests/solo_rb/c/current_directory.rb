@@ -1,0 +1,2 @@
+cookbook_path File.join(Dir.pwd, "cookbooks")
+role_path "#{Dir.getwd}/roles"

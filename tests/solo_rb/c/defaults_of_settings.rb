@@ -1,0 +1,2 @@
+verbose log_level
+note "#{config_dir}/x"

@@ -1,0 +1,5 @@
+log_level(:info)
+cookbook_path(
+  "/srv/cookbooks"
+)
+file_cache_path ("/var/cache/chef")

@@ -1,0 +1,3 @@
+note %q(one (two) 'three')
+other %Q{in #{"side"}}
+third %(plain)

@@ -1,0 +1,2 @@
+require 'tmpdir'
+file_cache_path File.join(Dir.tmpdir, "chef")

@@ -1,0 +1,2 @@
+cookbook_path ["/srv/a"]
+cookbook_path << "/srv/b" << "/srv/c"

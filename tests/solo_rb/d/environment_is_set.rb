@@ -1,0 +1,2 @@
+ENV["STAGE"] = "blue"
+node_name "web-#{ENV['STAGE']}"

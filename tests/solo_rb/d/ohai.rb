@@ -1,0 +1,2 @@
+ohai.disabled_plugins = [:Passwd, :Sessions]
+ohai.plugin_path << "/etc/chef/ohai"

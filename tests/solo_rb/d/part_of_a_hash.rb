@@ -1,0 +1,2 @@
+knife[:aws_region] = "eu-west-1"
+knife['editor'] = "vi"

@@ -1,0 +1,3 @@
+$LOAD_PATH.unshift(File.dirname(__FILE__))
+$: << "/srv/lib"
+self.log_level = :info

@@ -1,0 +1,4 @@
+cookbook_path []
+%w(a b).each do |name|
+  cookbook_path << "/srv/#{name}"
+end

@@ -1,0 +1,2 @@
+require 'socket'
+node_name Socket.gethostname.split('.')[0]

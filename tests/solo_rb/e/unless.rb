@@ -1,0 +1,5 @@
+unless ENV["CI"]
+  color true
+else
+  color false
+end

@@ -1,0 +1,5 @@
+if RUBY = nil
+  report_handlers << Some::Handler.new(`hostname`)
+  load "/x"
+end
+log_level :info

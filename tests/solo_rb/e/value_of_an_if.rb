@@ -1,0 +1,6 @@
+level = if ENV["CI"]
+          :debug
+        else
+          :warn
+        end
+log_level level

@@ -1,0 +1,4 @@
+chef_zero do
+  enabled true
+end
+log_level :lound

@@ -1,0 +1,6 @@
+def root
+  if true
+    "/srv"
+  end
+end
+log_level

@@ -1,0 +1,2 @@
+cookbook_path Dir.glob("/srv/*/cookbooks")
+role_path Dir["/srv/*"]

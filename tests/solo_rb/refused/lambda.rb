@@ -1,0 +1,2 @@
+lazy -> { 1 }
+other lambda { 2 }

@@ -1,0 +1,4 @@
+while true
+  log_level :info
+end
+log_level :loud

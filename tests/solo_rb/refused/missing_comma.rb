@@ -1,0 +1,1 @@
+cookbook_path ["/srv/a" "/srv/b"]

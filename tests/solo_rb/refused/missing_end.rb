@@ -1,0 +1,2 @@
+if true
+  log_level :info

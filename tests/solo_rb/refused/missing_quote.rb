@@ -1,0 +1,2 @@
+cookbook_path "/srv/a
+log_level :info

@@ -1,0 +1,1 @@
+raise "set CHEF_ENV" unless ENV["CHEF_ENVIRONMENT"]

@@ -1,0 +1,1 @@
+node_name File.read("/etc/hostname").strip

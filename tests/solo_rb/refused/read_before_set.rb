@@ -1,0 +1,1 @@
+role_path "#{chef_repo_path}/roles"

@@ -1,0 +1,2 @@
+file_cache_path "cache"
+cache_path "~/x"

@@ -1,0 +1,1 @@
+system "mkdir -p /var/chef"

@@ -1,0 +1,3 @@
+root = "/srv"
+role_path rooot
+log_level info

@@ -1,0 +1,1 @@
+node_name ENV.fetch("NOT_SET")

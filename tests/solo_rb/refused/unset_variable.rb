@@ -1,0 +1,1 @@
+file_cache_path ENV["NOT_SET"] + "/cache"

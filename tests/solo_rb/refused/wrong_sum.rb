@@ -1,0 +1,2 @@
+role_path "/srv/" + 5
+note 5 / 0
