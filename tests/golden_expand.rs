@@ -170,6 +170,9 @@ fn made(inputs: &Value) -> Result<Map<String, Value>, Map<String, Value>> {
             probe: &machine,
         };
         let expansion = Expansion::of(&items, &environment, &library, &mut attributes)?;
+        if !expansion.faults.is_empty() {
+            return Err(Error::Faults(expansion.faults));
+        }
         let mut automatic = object(&expansion.automatic("node1", &environment));
         automatic.extend(object(&inputs["automatic"]));
         set("node_recipes_attribute", automatic["recipes"].clone());

@@ -91,7 +91,7 @@ pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Resul
     for wanted in recipes {
         match compiling.find(wanted) {
             Some(recipe) => compile_one(node, &mut compiling, wanted, &*recipe.run),
-            None => compiling.faults.push(Fault::new(format!("recipe `{wanted}` is not in this binary"))),
+            None => compiling.faults.push(Fault::new(format!("recipe `{wanted}` is in no cookbook"))),
         }
     }
     finish(compiling, recipes.to_vec())

@@ -1,4 +1,4 @@
-//! Run-list items into the names of compiled-in recipes.
+//! Run-list items into the names of recipes.
 use std::collections::HashMap;
 
 use crate::{
@@ -11,14 +11,15 @@ use crate::{
 /// The recipes that a run-list asks for: `cookbook::recipe`, in order, each once.
 ///
 /// # Errors
-/// [`Error::Faults`]: every cookbook, recipe and version that this binary does not have, each at its place.
+/// [`Error::Faults`]: what was wrong with roles and the environment, and every cookbook, recipe and version that is not there,
+/// each at its place.
 pub fn expand(expansion: &Expansion, cookbooks: &[Cookbook]) -> Result<Vec<String>> {
     // Of two cookbooks with one name the first counts, as in compile().
     let mut by_name: HashMap<&str, &Cookbook> = HashMap::new();
     for cookbook in cookbooks {
         by_name.entry(cookbook.name()).or_insert(cookbook);
     }
-    let (mut recipes, mut faults) = (Vec::new(), Vec::new());
+    let (mut recipes, mut faults) = (Vec::new(), expansion.faults.clone());
     for item in &expansion.recipes {
         match recipe_of(&item.named, &by_name, cookbooks) {
             Ok(recipe) if recipes.contains(&recipe) => {}
@@ -79,15 +80,15 @@ fn recipe_of(named: &Named, by_name: &HashMap<&str, &Cookbook>, cookbooks: &[Coo
     match version {
         Some(pin) if !same_version(pin, cookbook.version()) => {
             let has = cookbook.version();
-            Err(Fault::new(format!("version {pin} of cookbook `{cookbook_name}` is asked for; this binary has {has}"))
-                .hint(format!("ask for `@{has}` or for none, or build brasa with the other version of the cookbook")))
+            Err(Fault::new(format!("version {pin} of cookbook `{cookbook_name}` is asked for; {has} is there"))
+                .hint(format!("ask for `@{has}` or for none, or use the other version of the cookbook")))
         }
         Some(_) | None => Ok(format!("{cookbook_name}::{recipe}")),
     }
 }
 
 fn unknown_cookbook(name: &str, cookbook: &str, cookbooks: &[Cookbook]) -> Fault {
-    let mut fault = Fault::new(format!("cookbook `{cookbook}` is not in this binary"));
+    let mut fault = Fault::new(format!("no cookbook `{cookbook}` is on `cookbook_path` or compiled in"));
     if name.contains([',', ' ']) {
         fault = fault.hint("an item names one recipe; write several as `[\"one\", \"two\"]`");
     }
@@ -101,7 +102,7 @@ fn unknown_cookbook(name: &str, cookbook: &str, cookbooks: &[Cookbook]) -> Fault
         // A recipe's name without its cookbook, as in `dynamic_dns`.
         fault = fault.hint(format!("did you mean `{}::{cookbook}`?", owner.name()));
     }
-    let compiled_in: Vec<_> = cookbooks
+    let all: Vec<_> = cookbooks
         .iter()
         .flat_map(|cookbook| {
             cookbook.recipe_names().map(|recipe| match recipe {
@@ -110,9 +111,9 @@ fn unknown_cookbook(name: &str, cookbook: &str, cookbooks: &[Cookbook]) -> Fault
             })
         })
         .collect();
-    match compiled_in.is_empty() {
-        true => fault.hint("no cookbook is compiled in"),
-        false => fault.hint(format!("compiled in are {}", compiled_in.join(", "))),
+    match all.is_empty() {
+        true => fault.hint("there is no cookbook at all"),
+        false => fault.hint(format!("there are {}", all.join(", "))),
     }
 }
 
@@ -177,30 +178,30 @@ mod tests {
             expanded("bnid::dynamic_dns, bind::dynamic_dn,postgresql,dynamic_dns,tools,bind@1.3.0,bind@1,role[web]")
                 .unwrap_err();
         insta::assert_snapshot!(error, @"
-        -o:1:1: cookbook `bnid` is not in this binary
+        -o:1:1: no cookbook `bnid` is on `cookbook_path` or compiled in
         hint: did you mean `bind::dynamic_dns`?
-        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        hint: there are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
         -o:1:20: cookbook `bind` has no recipe `dynamic_dn`
         hint: did you mean `bind::dynamic_dns`?
         hint: it has `bind::default`, `bind::dynamic_dns`
-        -o:1:37: cookbook `postgresql` is not in this binary
-        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
-        -o:1:48: cookbook `dynamic_dns` is not in this binary
+        -o:1:37: no cookbook `postgresql` is on `cookbook_path` or compiled in
+        hint: there are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        -o:1:48: no cookbook `dynamic_dns` is on `cookbook_path` or compiled in
         hint: did you mean `bind::dynamic_dns`?
-        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        hint: there are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
         -o:1:60: cookbook `tools` has no recipe `default`
         hint: it has `tools::extra`
-        -o:1:66: version 1.3.0 of cookbook `bind` is asked for; this binary has 1.2.0
-        hint: ask for `@1.2.0` or for none, or build brasa with the other version of the cookbook
-        -o:1:77: cookbook `bind@1` is not in this binary
+        -o:1:66: version 1.3.0 of cookbook `bind` is asked for; 1.2.0 is there
+        hint: ask for `@1.2.0` or for none, or use the other version of the cookbook
+        -o:1:77: no cookbook `bind@1` is on `cookbook_path` or compiled in
         hint: a version is two or three numbers, as in `@1.2.3`
-        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        hint: there are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
         -o:1:84: role `web` was not resolved
         hint: name recipes here: roles are files, which only a node has
         ");
         insta::assert_snapshot!(expand(&of(override_run_list("a").unwrap()), &[]).unwrap_err(), @"
-        -o:1:1: cookbook `a` is not in this binary
-        hint: no cookbook is compiled in
+        -o:1:1: no cookbook `a` is on `cookbook_path` or compiled in
+        hint: there is no cookbook at all
         ");
     }
 

@@ -34,7 +34,7 @@ const REFUSED: &[(&str, &[u8], &str)] = &[
     (
         "an unknown cookbook",
         b"{\"run_list\": [\"kichen\"]}",
-        "error: ROOT/dna.json:1:15: cookbook `kichen` is not in this binary\nhint: did you mean `kitchen`?\nhint: compiled in are `kitchen`, ",
+        "error: ROOT/dna.json:1:15: no cookbook `kichen` is on `cookbook_path` or compiled in\nhint: did you mean `kitchen`?\nhint: there are `kitchen`, ",
     ),
     (
         "both run-lists",
@@ -135,6 +135,30 @@ fn deep_and_large_documents_are_refused_at_once() {
     assert_eq!(output.status.signal(), None);
     let ran = place.ran(&output).code(65);
     assert!(ran.stderr.contains("is larger than 16 MiB"), "{}", ran.whole());
+}
+
+#[test]
+fn names_that_are_missing_are_told_at_once() {
+    let place =
+        Kitchen::with(json!({"run_list": ["role[web]", "kitchen::fils", "nothing"], "chef_environment": "staging"}));
+    let ran = place.converge().code(65);
+    let told: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with("hint: "))
+        .map(|line| line.rsplit_once(": ").map_or(line, |(_, sentence)| sentence))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "there is no environment `staging`",
+            "there is no role `web`",
+            "cookbook `kitchen` has no recipe `fils`",
+            "no cookbook `nothing` is on `cookbook_path` or compiled in",
+        ],
+        "{}",
+        ran.whole()
+    );
 }
 
 #[test]

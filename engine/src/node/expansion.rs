@@ -23,6 +23,9 @@ pub struct Expansion {
     pub roles: Vec<String>,
     /// What the environment asks of cookbooks.
     pub asked: Vec<Asked>,
+    /// Roles and the environment that are not there or not understood, and recipes that two versions are asked of. They are
+    /// told together with what is wrong with recipes, by [`expand`](crate::expand).
+    pub faults: Vec<Fault>,
 }
 
 impl Expansion {
@@ -51,20 +54,19 @@ impl Expansion {
     /// Expands items in an environment, and adds what roles and the environment say to the attributes.
     ///
     /// # Errors
-    /// [`Error::Faults`]: every role and the environment that is not there or not understood, and every recipe that two
-    /// versions are asked of; or that a directory cannot be read.
+    /// That a directory cannot be read. What is wrong with the input is in [`Expansion::faults`].
     pub fn of(
         items: &[RunListItem],
         environment: &str,
         library: &Library,
         attributes: &mut Attributes,
     ) -> Result<Self> {
-        let mut expander = Expander { environment, library, attributes, found: Self::default(), faults: Vec::new() };
+        let mut expander = Expander { environment, library, attributes, found: Self::default() };
         if environment != Node::NO_ENVIRONMENT {
             expander.environment()?;
         }
         expander.items(items, 0)?;
-        if expander.faults.is_empty() { Ok(expander.found) } else { Err(Error::Faults(expander.faults)) }
+        Ok(expander.found)
     }
 }
 
@@ -73,7 +75,6 @@ struct Expander<'e, 'p> {
     library: &'e Library<'p>,
     attributes: &'e mut Attributes,
     found: Expansion,
-    faults: Vec<Fault>,
 }
 
 impl Expander<'_, '_> {
@@ -86,7 +87,7 @@ impl Expander<'_, '_> {
                 self.attributes.add(Layer::EnvironmentOverride, &of, document, "override_attributes");
                 self.found.asked = environment.constraints;
             }
-            Err(Error::Faults(faults)) => self.faults.extend(faults),
+            Err(Error::Faults(faults)) => self.found.faults.extend(faults),
             Err(error) => return Err(error),
         }
         Ok(())
@@ -120,7 +121,7 @@ impl Expander<'_, '_> {
             let (one, other) = (version.unwrap_or_default(), other.as_deref().unwrap_or_default());
             let fault =
                 Fault::new(format!("two versions of `{name}` are asked for: {one}, and {other} at {}", first.place));
-            self.faults.push(fault.at(item.place.clone()).hint("keep one of them"));
+            self.found.faults.push(fault.at(item.place.clone()).hint("keep one of them"));
         } else if version.is_some() {
             let pinned = item.named.clone();
             if let Some(known) = self.found.recipes.iter_mut().find(|known| same_name(&&**known)) {
@@ -135,7 +136,7 @@ impl Expander<'_, '_> {
         }
         if depth == MOST_DEPTH {
             let fault = Fault::new(format!("roles include each other more than {MOST_DEPTH} deep at `{name}`"));
-            self.faults.push(fault.at(place.clone()).hint("put some of their run-lists together"));
+            self.found.faults.push(fault.at(place.clone()).hint("put some of their run-lists together"));
             return Ok(());
         }
         self.found.roles.push(name.to_owned());
@@ -143,7 +144,7 @@ impl Expander<'_, '_> {
             Ok(role) => role,
             Err(Error::Faults(faults)) => {
                 let placed = |fault: Fault| if fault.place.is_some() { fault } else { fault.at(place.clone()) };
-                self.faults.extend(faults.into_iter().map(placed));
+                self.found.faults.extend(faults.into_iter().map(placed));
                 return Ok(());
             }
             Err(error) => return Err(error),
