@@ -437,8 +437,13 @@ impl<'p> Parser<'p> {
     fn parentheses(&mut self, at: usize) -> Result<Expression, Skip> {
         self.deeper(|parser| {
             let mut body = Vec::new();
+            let faults = parser.faults();
             parser.body(true, &mut body);
             if !parser.eat(&Token::Mark(')')) {
+                if parser.faults() > faults {
+                    // What is wrong inside has hidden the end.
+                    return Err(Skip);
+                }
                 parser.at_next_statement = parser.at_end_of_file();
                 return Err(parser.fault(at, "these parentheses do not end".to_owned(), "close them with `)`"));
             }

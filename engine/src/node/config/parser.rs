@@ -40,6 +40,7 @@ pub(super) fn statements(source: &Source, lexemes: &[Lexeme], faults: &mut Vec<F
         blocks: 0,
         at_next_statement: false,
         depth: 0,
+        too_deep: false,
         locals: BTreeSet::new(),
     };
     let mut statements = Vec::new();
@@ -80,6 +81,8 @@ pub(super) struct Parser<'p> {
     /// Whether the next statement was already found by what ended the one before too early.
     pub(super) at_next_statement: bool,
     depth: usize,
+    /// Whether what is being read was given up for its depth: nothing inside it is read on.
+    too_deep: bool,
     /// Variables that were set so far: `name [1]` looks something up in one, and gives a list to anything else.
     pub(super) locals: BTreeSet<String>,
 }
@@ -122,6 +125,11 @@ impl<'p> Parser<'p> {
         eaten
     }
 
+    /// How many faults there are so far.
+    pub(super) fn faults(&self) -> usize {
+        self.faults.len()
+    }
+
     pub(super) fn skip_lines(&mut self) {
         while self.eat(&Token::End) {}
     }
@@ -139,12 +147,14 @@ impl<'p> Parser<'p> {
     pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Skip>) -> Result<T, Skip> {
         if self.depth >= DEPTH {
             let at = self.place();
+            self.too_deep = true;
             let message = "brackets or blocks lie too deep in each other".to_owned();
             return Err(self.fault(at, message, "write a flat list, or set a variable in a line of its own"));
         }
         self.depth += 1;
         let read = read(self);
         self.depth -= 1;
+        self.too_deep &= self.depth > 0;
         read
     }
 
@@ -172,6 +182,7 @@ impl<'p> Parser<'p> {
             let first = self.next;
             match self.statement(braces) {
                 Ok(statement) => statements.push(statement),
+                Err(Skip) if self.too_deep => return,
                 Err(Skip) => self.skip_statement(first),
             }
         }
