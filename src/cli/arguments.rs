@@ -23,6 +23,10 @@ pub struct Cli {
     pub command: Command,
     #[command(flatten)]
     pub output: Output,
+    /// Work on the system in this directory (an image, a mounted disk) instead of the running one. Every path, those of -c and
+    /// -j too, is one inside it
+    #[arg(long, value_name = "DIR", global = true)]
+    pub root: Option<PathBuf>,
 }
 
 /// What can be done

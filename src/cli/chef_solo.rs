@@ -209,7 +209,7 @@ fn in_our_terms(chef: ChefSolo) -> Cli {
         log_file: chef.logfile,
         slowest: chef.slow_report,
     };
-    Cli { command, output }
+    Cli { command, output, root: None }
 }
 
 #[cfg(test)]

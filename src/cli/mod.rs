@@ -88,7 +88,10 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
-    let Cli { command, output } = cli;
+    let Cli { command, output, root } = cli;
+    if let Some(root) = root {
+        environment::enter_root(&root)?;
+    }
     match command {
         Command::Converge(options) => converge::converge(&options, &output, cookbooks),
         Command::Plan(options) => converge::plan(&options, &output, cookbooks),

@@ -1,4 +1,6 @@
 //! converge, plan, check, inspect, facts, history, show, undo, explain, completions, man.
+use std::os::unix::fs::MetadataExt as _;
+
 use serde_json::json;
 
 use crate::kitchen::Kitchen;
@@ -227,4 +229,36 @@ fn a_wrong_command_line_is_64() {
     assert!(place.call(&["convrege"]).stderr.contains("converge"));
     assert!(place.call(&["--help"]).code(0).stdout.contains("Exit codes:"));
     assert!(place.call(&["--version"]).code(0).stdout.starts_with("brasa "));
+}
+
+/// Needs root: chroot(2) does.
+#[test]
+fn another_root_is_converged_and_this_one_left_alone() {
+    let place = Kitchen::with(json!({}));
+    if !crate::kitchen::is_root(&place) {
+        return;
+    }
+    for directory in ["image", "image/etc", "image/srv"] {
+        std::fs::create_dir(place.path(directory)).unwrap();
+    }
+    place.write("image/etc/passwd", "root:x:0:0::/root:/bin/sh\ncook:x:4711:4711::/:/bin/sh\n");
+    place.write("image/etc/group", "root:x:0:\ncook:x:4711:\n");
+    let dna = json!({
+        "run_list": ["kitchen::files"],
+        "kitchen": {"files": [{"path": "/srv/dish", "content": "x\n", "owner": "cook", "group": "cook"}]}
+    });
+    place.write("image/dna.json", dna.to_string());
+    let call = |words: &[&str]| place.call(&[words, &["--root", "ROOT/image", "-j", "/dna.json"]].concat());
+    let plan = call(&["plan"]).code(0);
+    assert!(plan.stdout.contains("will    file[/srv/dish] create"), "{}", plan.whole());
+    assert_eq!(place.text("image/srv/dish"), None);
+    call(&["converge"]).code(0);
+    assert_eq!(std::fs::metadata(place.path("image/srv/dish")).unwrap().uid(), 4711);
+    assert!(place.path("image/var/lib/brasa").is_dir());
+    let again = call(&["converge"]).code(0);
+    assert_eq!(again.stdout, "converged in TIME: 0 changed, 1 up to date, 0 skipped\n");
+    place.call(&["undo", "last", "--root", "ROOT/image"]).code(0);
+    assert_eq!(place.text("image/srv/dish"), None);
+    let none = place.call(&["converge", "--root", "ROOT/none"]).code(65);
+    assert!(none.stderr.starts_with("error: cannot make `ROOT/none` the root directory: "), "{}", none.whole());
 }

@@ -1,7 +1,7 @@
 //! This process: its arguments, its environment, its signals.
 use std::{
     ffi::OsString,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -9,6 +9,8 @@ use std::{
 };
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::{Fault, Result};
 
 /// The command line, the program's name first.
 #[must_use]
@@ -32,6 +34,22 @@ pub fn current_dir() -> Option<PathBuf> {
 /// (Rust's runtime has opened `/dev/null` for closed standard streams already, so no data file lands on one of them.)
 pub fn prepare_process() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+}
+
+/// Makes a directory the root of all that this process does from now on, as chroot(8) does.
+///
+/// # Errors
+/// That it is no directory, or that this process may not (it takes root's rights).
+pub fn enter_root(directory: &Path) -> Result<()> {
+    let entered = rustix::process::chroot(directory).and_then(|()| rustix::process::chdir("/"));
+    entered.map_err(|error| {
+        let fault = Fault::new(format!("cannot make `{}` the root directory: {error}", directory.display()));
+        match error {
+            rustix::io::Errno::PERM | rustix::io::Errno::ACCESS => fault.hint("run it as root"),
+            _ => fault.hint("name the directory that holds the other system's `etc`, `usr` and `var`"),
+        }
+        .into()
+    })
 }
 
 static STOPPED: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
