@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Dna,
-    json::Document,
+    json::{Document, pointer},
     levels::{AttributeWrite, LAYERS, Layer, Tower, WriteOp},
     merge,
 };
@@ -257,11 +257,6 @@ impl Source {
             },
         }
     }
-}
-
-/// A JSON pointer (RFC 6901).
-pub(super) fn pointer(path: &[String]) -> String {
-    path.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect()
 }
 
 fn below(root: &str, path: &[String]) -> String {

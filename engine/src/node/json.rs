@@ -208,6 +208,11 @@ impl<'d> Located<'d> {
     }
 }
 
+/// A JSON pointer (RFC 6901) of these keys and indices.
+pub(super) fn pointer(path: &[String]) -> String {
+    path.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
 /// What a value is, for messages: `a string`, `a list`.
 #[must_use]
 pub const fn kind(value: &Value) -> &'static str {

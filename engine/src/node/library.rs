@@ -1,9 +1,5 @@
 //! Roles and environments: files of the directories that hold them.
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 
@@ -11,14 +7,10 @@ use super::{
     RunListItem,
     constraint::Constraint,
     dna,
+    folders::Folders,
     json::{self, Document, Located},
 };
-use crate::{
-    Error, Fault, Result,
-    host::{EntryKind, Probe},
-    suggest,
-    values::Place,
-};
+use crate::{Error, Fault, Result, host::Probe, suggest, values::Place};
 
 /// A role: a run-list and attributes that many nodes share.
 #[derive(Clone, Debug)]
@@ -116,72 +108,11 @@ impl Library<'_> {
     }
 
     fn document(&self, sort: Sort, directories: &[PathBuf], name: &str) -> Result<Arc<Document>> {
-        let Sort { word, setting, .. } = sort;
-        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
-            let fault = Fault::new(format!("`{}` is no name of a {word}", name.escape_debug()));
-            return Err(fault.hint("a name is one of a file, without directories").into());
+        let folders = Folders { probe: self.probe, directories, word: sort.word };
+        match folders.document(name)? {
+            Some(document) => Ok(Arc::new(document)),
+            None => Err(folders.missing(name, sort.setting)?.into()),
         }
-        let mut names: Vec<String> = Vec::new();
-        for directory in directories {
-            let path = directory.join(format!("{name}.json"));
-            if let Some(bytes) = self.read(&path)? {
-                return Ok(Arc::new(Document::parse(path, bytes).map_err(Error::Faults)?));
-            }
-            if self.read(&directory.join(format!("{name}.rb")))?.is_some() {
-                let shown = directory.join(format!("{name}.rb"));
-                let fault = Fault::new(format!("`{}` is written in Ruby, which brasa does not run", shown.display()));
-                return Err(fault.hint(format!("write {word} `{name}` as JSON in `{}`", path.display())).into());
-            }
-            names.extend(self.names(directory)?);
-        }
-        let shown: Vec<String> = directories.iter().map(|path| format!("`{}`", path.display())).collect();
-        let fault = Fault::new(format!("there is no {word} `{name}`"));
-        let fault = match (suggest::nearest(name, names.iter().map(String::as_str)), names.is_empty()) {
-            (Some(near), _) => fault.hint(format!("did you mean `{near}`?")),
-            (None, false) => {
-                names.sort_unstable();
-                names.truncate(20);
-                fault.hint(format!(
-                    "there are {}",
-                    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-                ))
-            }
-            (None, true) => fault,
-        };
-        Err(match shown.is_empty() {
-            true => fault.hint(format!("say in the settings where they are: `{setting} \"/var/chef-solo/{word}s\"`")),
-            false => fault.hint(format!("looked for `{name}.json` in {}", shown.join(", "))),
-        }
-        .into())
-    }
-
-    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
-        let mut path = path.to_owned();
-        for _ in 0..8 {
-            match self.probe.entry(&path)?.map(|entry| entry.kind) {
-                Some(EntryKind::File { content }) => {
-                    let Some(bytes) = content.bytes() else {
-                        let fault = Fault::new(format!("`{}` is too large", path.display()));
-                        return Err(fault.hint("is it the right file?").into());
-                    };
-                    return Ok(Some(bytes.to_vec()));
-                }
-                Some(EntryKind::Link { target }) => {
-                    path = path.parent().map_or_else(|| target.clone(), |parent| parent.join(&target));
-                }
-                Some(EntryKind::Directory | EntryKind::Other { .. }) | None => return Ok(None),
-            }
-        }
-        Ok(None)
-    }
-
-    /// Names of what a directory holds.
-    fn names(&self, directory: &Path) -> Result<Vec<String>> {
-        if !matches!(self.probe.entry(directory)?.map(|entry| entry.kind), Some(EntryKind::Directory)) {
-            return Ok(Vec::new());
-        }
-        let names = self.probe.list(directory)?;
-        Ok(names.iter().filter_map(|name| name.to_str()?.strip_suffix(".json")).map(str::to_owned).collect())
     }
 }
 

@@ -1,21 +1,26 @@
 //! The node: what a recipe knows of the machine before anything is done.
+pub mod age;
 mod attributes;
 pub mod config;
 mod constraint;
+pub mod data_bags;
 mod dna;
 mod expansion;
+mod folders;
 pub mod json;
 mod levels;
 mod library;
 mod merge;
 #[allow(clippy::module_inception, reason = "the type gives the module its name")]
 mod node;
+mod reading;
 mod source;
 mod typed;
 mod yaml;
 
 pub use attributes::{Attributes, Layered};
 pub use constraint::{Constraint, CookbookVersion};
+pub use data_bags::{DataBags, Item};
 pub use dna::{Dna, Named, RunListItem, override_run_list};
 pub use expansion::Expansion;
 pub use levels::{AttributeWrite, Layer, Level, WriteOp};

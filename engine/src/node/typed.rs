@@ -1,32 +1,36 @@
 //! Reading a part of a node's attributes as a cookbook's own type.
-use std::collections::HashMap;
-
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
-    attributes::{Attributes, pointer},
-    json,
+    age::Identities,
+    attributes::Attributes,
+    merge,
+    reading::{self, Reading, got, without_hidden, written},
     source::position,
 };
-use crate::{Fault, suggest};
+use crate::{
+    Fault, suggest,
+    values::{Place, Secret},
+};
 
 /// A cookbook's typed attributes: a struct whose `Default` holds the cookbook's defaults.
 ///
 /// Give the struct, and every struct in it, `#[serde(default, deny_unknown_fields)]`: then a slip in a key is found, and a
 /// field that holds a [`Secret`](crate::values::Secret) can be left out. What is not given keeps the value it has in
-/// `Default`, also inside nested structs.
+/// `Default`, also inside nested structs. A value that is encrypted with age is decrypted into a `Secret` alone.
 pub trait AttributeSet: Default + Serialize + DeserializeOwned {
     /// The key in dna.json that holds them; dots lead into objects: `gems`, `bind.dynamic_dns`.
     const KEY: &'static str;
 }
 
 impl Attributes {
-    /// The attributes of a cookbook: an object under its key is merged over the defaults, anything else replaces them.
+    /// The attributes of a cookbook: an object under its key is merged over the defaults, anything else replaces them. What is
+    /// encrypted with age is decrypted by `identities`.
     ///
     /// # Errors
     /// Every key the cookbook does not have and every value of another type, each at its place.
-    pub fn read<A: AttributeSet>(&self) -> Result<A, Vec<Fault>> {
+    pub fn read<A: AttributeSet>(&self, identities: &Identities<'_>) -> Result<A, Vec<Fault>> {
         let steps: Vec<String> = A::KEY.split('.').map(str::to_owned).collect();
         for length in 1..steps.len() {
             match self.at(&steps[..length]) {
@@ -35,7 +39,10 @@ impl Attributes {
                 Some(other) => {
                     let name = steps[..length].join(".");
                     let fault = Fault::new(format!("`{name}`: expected an object, got {}", got(&other)));
-                    return Err(vec![self.placed(fault, &steps[..length])]);
+                    return Err(vec![match self.place(&steps[..length]) {
+                        Some(place) => fault.at(place),
+                        None => fault,
+                    }]);
                 }
             }
         }
@@ -46,258 +53,65 @@ impl Attributes {
             .map_err(|error| vec![Fault::new(format!("the defaults of `{}` are no JSON: {error}", A::KEY))])?;
         // The type's own defaults are the lowest of all: what hides a value of them hides it as a whole.
         let given = self.over(&steps, &without_hidden(&defaults).unwrap_or(Value::Null)).unwrap_or(Value::Null);
-        self.deserialize(&steps, &defaults, given).map_err(|mut faults: Vec<Fault>| {
-            faults.sort_by_key(|fault| position(fault.place.as_ref()));
-            faults
-        })
+        let below = Below { attributes: self, key: &steps };
+        identities.within(&given, || reading::read(&below, &defaults, given.clone())).map_err(
+            |mut faults: Vec<Fault>| {
+                faults.sort_by_key(|fault| position(fault.place.as_ref()));
+                faults
+            },
+        )
     }
+}
 
-    /// Deserializes; mends what is wrong at each fault and goes on, to find them all.
-    fn deserialize<A: AttributeSet>(&self, key: &[String], defaults: &Value, value: Value) -> Result<A, Vec<Fault>> {
-        let mut trial = Trial { value, defaults, taken: HashMap::new() };
-        let mut faults: Vec<Fault> = Vec::new();
-        loop {
-            let mut unread: Vec<Vec<String>> = Vec::new();
-            let mut track = serde_path_to_error::Track::new();
-            let deserializer = serde_path_to_error::Deserializer::new(&trial.value, &mut track);
-            let read: Result<A, _> =
-                serde_ignored::deserialize(deserializer, |path| unread.push(steps_of_unread(&path)));
-            let error = match read {
-                Ok(set) if unread.is_empty() && faults.is_empty() => return Ok(set),
-                Ok(_) => None,
-                Err(error) => Some((steps_in(&track.path(), &trial.value), error.to_string())),
-            };
-            for steps in &unread {
-                if let Some((name, parent)) = steps.split_last() {
-                    let known = defaults.pointer(&pointer(parent)).and_then(Value::as_object);
-                    let known: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-                    faults.push(self.unknown(key, &trial.as_written(parent), name, &known));
+impl Attributes {
+    /// The text at a path as a secret, decrypted by `identities` when it is encrypted with age.
+    ///
+    /// # Errors
+    /// That there is nothing, that it is no text, or that it cannot be decrypted.
+    pub(crate) fn secret(&self, path: &[String], identities: &Identities<'_>) -> Result<Secret, Vec<Fault>> {
+        // In the merged tree a number leads into a list.
+        let Some(value) = merge::at(self.tree(), path).cloned() else {
+            let name = written("", path);
+            let fault = Fault::new(format!("there is no attribute `{name}`, which a secret was to be in"));
+            let (last, parent) = path.split_last().map_or(("", path), |(last, parent)| (last.as_str(), parent));
+            let there = merge::at(self.tree(), parent);
+            let known = there.and_then(Value::as_object).into_iter().flat_map(serde_json::Map::keys);
+            let near = suggest::nearest(last, known.map(String::as_str));
+            return Err(vec![match near {
+                Some(near) => {
+                    fault.hint(format!("did you mean `{}`?", written("", &[parent, &[near.to_owned()]].concat())))
                 }
-                trial.take_key(steps);
-            }
-            let Some((steps, message)) = error else {
-                return Err(faults);
-            };
-            let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-            let mended = match quoted.split_first() {
-                Some((name, known)) if message.starts_with("unknown field") => {
-                    // serde stops at the key, so the path may already end in it.
-                    let parent = match steps.split_last() {
-                        Some((last, parent)) if last == name && !has(&trial.value, &steps, name) => parent,
-                        Some(_) | None => &steps,
-                    };
-                    faults.push(self.unknown(key, &trial.as_written(parent), name, known));
-                    trial.take_key(&[parent, &[(*name).to_owned()]].concat())
-                }
-                Some(_) | None => {
-                    let found = trial.value.pointer(&pointer(&steps)).unwrap_or(&Value::Null);
-                    let fault = self.wrong(key, &trial.as_written(&steps), &message, &quoted, found);
-                    let new = !faults.contains(&fault);
-                    faults.extend(new.then_some(fault));
-                    new && trial.mend(&steps)
-                }
-            };
-            if !mended {
-                return Err(faults);
-            }
-        }
-    }
-
-    /// A fault for a value that serde refused with this message.
-    fn wrong(&self, key: &[String], steps: &[String], message: &str, quoted: &[&str], found: &Value) -> Fault {
-        let name = written(key, steps);
-        let fault = if message.starts_with("missing field") {
-            let field = quoted.first().copied().unwrap_or_default();
-            Fault::new(format!("`{name}.{field}` is missing"))
-        } else if let (true, Some((word, known))) = (message.starts_with("unknown variant"), quoted.split_first()) {
-            Fault::new(format!("`{name}`: `{word}` is not known")).hint(suggest::hint(word, known.iter().copied()))
-        } else if let (true, Some((_, expected))) =
-            (message.starts_with("invalid "), message.rsplit_once(", expected "))
-        {
-            // Text is not shown: where it stands in place of something else it may be a secret.
-            let fault = Fault::new(format!("`{name}`: expected {}, got {}", in_words(expected), got(found)));
-            if found.is_null() { fault.hint("leave the key out to keep the cookbook's default") } else { fault }
-        } else {
-            Fault::new(format!("`{name}`: {message}"))
+                None => fault.hint(format!(
+                    "write `{{\"age\": \"...\"}}` there; `brasa data-bag encrypt --age RECIPIENT` makes it"
+                )),
+            }]);
         };
-        self.placed(fault, &[key, steps].concat())
-    }
-
-    fn unknown(&self, key: &[String], parent: &[String], name: &str, known: &[&str]) -> Fault {
-        let steps = [key, parent, &[name.to_owned()]].concat();
-        let fault = Fault::new(format!("unknown attribute `{}`", written(key, &steps[key.len()..])));
-        let fault = if known.is_empty() { fault } else { fault.hint(suggest::hint(name, known.iter().copied())) };
-        match self.key_place(&steps) {
-            Some(place) => fault.at(place),
-            None => self.placed(fault, &steps),
-        }
-    }
-
-    fn placed(&self, fault: Fault, steps: &[String]) -> Fault {
-        match self.place(steps) {
-            Some(place) => fault.at(place),
-            None => fault,
-        }
+        let below = Below { attributes: self, key: path };
+        identities.within(&value, || reading::read(&below, &Value::Null, value.clone()))
     }
 }
 
-/// What `Secret` serializes as: such a default must not be read back as if it were text.
-const HIDDEN: &str = "(secret)";
-
-/// A default without what is hidden in it; `None` when nothing of it can be shown. What is left out, serde's own default
-/// puts back.
-fn without_hidden(default: &Value) -> Option<Value> {
-    match default {
-        Value::String(text) if text == HIDDEN => None,
-        Value::Object(entries) => {
-            let shown = entries.iter().filter_map(|(key, value)| Some((key.clone(), without_hidden(value)?)));
-            Some(Value::Object(shown.collect()))
-        }
-        Value::Array(items) => items.iter().map(without_hidden).collect::<Option<Vec<_>>>().map(Value::Array),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Some(default.clone()),
-    }
+/// Attributes below a key.
+struct Below<'a> {
+    attributes: &'a Attributes,
+    key: &'a [String],
 }
 
-/// Attributes on their way into a type, with what was found wrong taken out again.
-struct Trial<'d> {
-    value: Value,
-    defaults: &'d Value,
-    /// Elements taken out of lists: the steps to the list, and the elements' places in it as written.
-    taken: HashMap<Vec<String>, Vec<usize>>,
-}
+impl Reading for Below<'_> {
+    const WORD: &'static str = "attribute";
+    const STRICT: bool = true;
 
-impl Trial<'_> {
-    /// Takes the innermost list element that holds the wrong value out, or puts the innermost default in place of it. Says
-    /// whether there was anything to do.
-    fn mend(&mut self, steps: &[String]) -> bool {
-        for length in (0..=steps.len()).rev() {
-            let (inner, at) = (&steps[..length], pointer(&steps[..length]));
-            if self.take_element(inner) {
-                return true;
-            }
-            let Some(default) = self.defaults.pointer(&at) else { continue };
-            return match (without_hidden(default), self.value.pointer_mut(&at)) {
-                (Some(default), Some(slot)) => {
-                    *slot = default;
-                    true
-                }
-                (None, Some(_)) => self.take_key(inner),
-                (Some(_) | None, None) => false,
-            };
-        }
-        false
+    fn name(&self, steps: &[String]) -> String {
+        written(&self.key.join("."), steps)
     }
 
-    fn take_key(&mut self, steps: &[String]) -> bool {
-        let Some((name, parent)) = steps.split_last() else { return false };
-        let entries = self.value.pointer_mut(&pointer(parent)).and_then(Value::as_object_mut);
-        entries.is_some_and(|entries| entries.shift_remove(name).is_some())
+    fn place(&self, steps: &[String]) -> Option<Place> {
+        self.attributes.place(&[self.key, steps].concat())
     }
 
-    fn take_element(&mut self, steps: &[String]) -> bool {
-        let Some((index, parent)) = steps.split_last() else { return false };
-        let (as_written, list) = (self.as_written(steps), self.as_written(parent));
-        let items = self.value.pointer_mut(&pointer(parent)).and_then(Value::as_array_mut);
-        let (Some(items), Ok(index), Some(Ok(original))) =
-            (items, index.parse::<usize>(), as_written.last().map(|index| index.parse()))
-        else {
-            return false;
-        };
-        if index >= items.len() {
-            return false;
-        }
-        items.remove(index);
-        let taken = self.taken.entry(list).or_default();
-        taken.push(original);
-        taken.sort_unstable();
-        true
+    fn key_place(&self, steps: &[String]) -> Option<Place> {
+        self.attributes.key_place(&[self.key, steps].concat())
     }
-
-    /// Steps to a value as they were before elements were taken out.
-    fn as_written(&self, steps: &[String]) -> Vec<String> {
-        let mut original: Vec<String> = Vec::new();
-        for step in steps {
-            let step = match (self.taken.get(&original), step.parse::<usize>()) {
-                (Some(taken), Ok(index)) => {
-                    taken.iter().fold(index, |at, gone| at + usize::from(*gone <= at)).to_string()
-                }
-                (Some(_) | None, _) => step.clone(),
-            };
-            original.push(step);
-        }
-        original
-    }
-}
-
-fn has(value: &Value, steps: &[String], key: &str) -> bool {
-    value.pointer(&pointer(steps)).and_then(Value::as_object).is_some_and(|entries| entries.contains_key(key))
-}
-
-/// As people write it: `gems[0].name`.
-fn written(key: &[String], steps: &[String]) -> String {
-    let mut text = key.join(".");
-    for step in steps {
-        if !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit()) {
-            text += &format!("[{step}]");
-        } else {
-            text += &format!(".{step}");
-        }
-    }
-    text
-}
-
-fn got(value: &Value) -> String {
-    match value {
-        Value::Number(number) => format!("the number `{number}`"),
-        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            json::kind(value).to_owned()
-        }
-    }
-}
-
-/// What serde expected, in words for people who write JSON.
-fn in_words(expected: &str) -> &str {
-    match expected {
-        "u8" => "a whole number from 0 to 255",
-        "u16" => "a whole number from 0 to 65535",
-        "u32" | "u64" | "usize" => "a whole number, 0 or more",
-        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
-        "f32" | "f64" => "a number",
-        "a boolean" => "`true` or `false`",
-        "a sequence" => "a list",
-        "a map" => "an object",
-        "string only" | "a borrowed string" => "a string",
-        other if other.starts_with("struct ") => "an object",
-        other => other,
-    }
-}
-
-fn steps_of_unread(path: &serde_ignored::Path) -> Vec<String> {
-    use serde_ignored::Path;
-    let (parent, step) = match path {
-        Path::Root => return Vec::new(),
-        Path::Seq { parent, index } => (parent, Some(index.to_string())),
-        Path::Map { parent, key } => (parent, Some(key.clone())),
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => (parent, None),
-    };
-    let mut steps = steps_of_unread(parent);
-    steps.extend(step);
-    steps
-}
-
-/// The steps of a path that lead somewhere in `value`: a variant's name is a key only where it is written as one.
-fn steps_in(path: &serde_path_to_error::Path, value: &Value) -> Vec<String> {
-    use serde_path_to_error::Segment;
-    let mut steps = Vec::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => steps.push(index.to_string()),
-            Segment::Map { key } => steps.push(key.clone()),
-            Segment::Enum { variant } if has(value, &steps, variant) => steps.push(variant.clone()),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    steps
 }
 
 #[cfg(test)]
@@ -310,7 +124,7 @@ mod tests {
     use super::{AttributeSet, Attributes};
     use crate::{
         Fault,
-        node::{Dna, json::Document},
+        node::{Dna, age::Identities, json::Document},
         values::{Mode, Secret},
     };
 
@@ -391,7 +205,7 @@ mod tests {
 
     fn read<A: AttributeSet>(text: &str) -> Result<A, Vec<Fault>> {
         let document = Document::parse(Path::new("dna.json"), text.into()).expect("well-formed");
-        Attributes::from(&Dna::new(document).expect("a dna.json")).read()
+        Attributes::from(&Dna::new(document).expect("a dna.json")).read(&Identities::default())
     }
 
     fn faults<A: AttributeSet + std::fmt::Debug>(text: &str) -> String {
@@ -418,7 +232,7 @@ mod tests {
         let gem = |name: &str, version: Option<&str>| Gem { name: name.into(), version: version.map(Into::into) };
         assert_eq!(gems, Gems(vec![gem("rake", None), gem("rack", Some("3"))]));
         let tree = json!({"bind": {"dynamic_dns": {"secret": "canary", "kind": "hmac_sha512"}}});
-        let dns: DynamicDns = Attributes::from(tree).read().unwrap();
+        let dns: DynamicDns = Attributes::from(tree).read(&Identities::default()).unwrap();
         assert_eq!((dns.secret.expose(), dns.kind), ("canary", KeyKind::HmacSha512));
     }
 
@@ -477,7 +291,7 @@ mod tests {
         hint: leave the key out to keep the cookbook's default
         ");
         insta::assert_snapshot!(faults::<DynamicDns>(r#"{"bind": 5}"#), @"dna.json:1:10: `bind`: expected an object, got the number `5`");
-        let nowhere = Attributes::from(json!({"gems": 1})).read::<Gems>().unwrap_err();
+        let nowhere = Attributes::from(json!({"gems": 1})).read::<Gems>(&Identities::default()).unwrap_err();
         assert_eq!(nowhere[0].to_string(), "`gems`: expected a list, got the number `1`");
     }
 }

@@ -1,5 +1,7 @@
 use std::{any::TypeId, collections::HashMap, panic::Location};
 
+use serde::de::DeserializeOwned;
+
 use super::{
     AtLevel, AttributePath, Composed, Composite, Cookbook, Declared, IntoComposed, RecipeEntry,
     declared::{AnyAction, Item},
@@ -10,7 +12,7 @@ use crate::{
     node::{AttributeSet, AttributeWrite, Attributes, Level, Node},
     resource::Resource,
     suggest,
-    values::Place,
+    values::{Place, Secret},
 };
 
 /// What a recipe function is given: the node, its attributes, and a place to declare resources.
@@ -45,6 +47,13 @@ pub(crate) struct Compiling {
     pub attributes: Attributes,
     /// Attribute files in the order in which they were loaded.
     pub attribute_files: Vec<String>,
+}
+
+/// Gives faults that have no place this one.
+fn placed(error: Error, place: &Place) -> Error {
+    let Error::Faults(faults) = error else { return error };
+    let at = |fault: Fault| if fault.place.is_some() { fault } else { fault.at(place.clone()) };
+    Error::Faults(faults.into_iter().map(at).collect())
 }
 
 /// Recipes may include each other so deep.
@@ -101,7 +110,64 @@ impl<'a> Recipe<'a> {
     /// # Errors
     /// [`Error::Faults`]: keys the cookbook does not have, values of another type, each with its place.
     pub fn attributes<A: AttributeSet>(&self) -> Result<A> {
-        self.compiling.attributes.read::<A>().map_err(Error::Faults)
+        self.compiling.attributes.read::<A>(self.node.identities()).map_err(Error::Faults)
+    }
+
+    /// Chef's `data_bag_item`: an item of a data bag as a type of the recipe's own, decrypted when it is encrypted. What must
+    /// not be seen is a field of type [`Secret`]; what is encrypted with age can be read as nothing else.
+    ///
+    /// ```
+    /// use brasa::{compile_function, host::Fake, prelude::*, spec};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Database {
+    ///     user: String,
+    ///     password: Secret,
+    /// }
+    ///
+    /// fn database(r: &mut Recipe) -> Result<()> {
+    ///     let database: Database = r.data_bag_item("passwords", "database")?;
+    ///     r.add(File::at(format!("/etc/{}.key", database.user)).content(database.password).mode(0o600));
+    ///     Ok(())
+    /// }
+    ///
+    /// let machine = Fake::debian("12");
+    /// let item = serde_json::json!({"user": "app", "password": "hidden"});
+    /// let node = spec::node(&machine, serde_json::json!({})).with_data_bag_item("passwords", "database", &item)?;
+    /// assert_eq!(compile_function(&node, "database", database)?.outline(), "file[/etc/app.key] create\n");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Faults`]: that there is no such bag or item, that it cannot be decrypted, and everything in it that is not as
+    /// the type has it, each with its place.
+    #[track_caller]
+    pub fn data_bag_item<T: DeserializeOwned>(&self, bag: &str, item: &str) -> Result<T> {
+        let place = Place::from(Location::caller());
+        let found = self.node.data_bags().item(bag, item);
+        let read = found.and_then(|item| item.read(self.node.identities()).map_err(Error::Faults));
+        read.map_err(|error| placed(error, &place))
+    }
+
+    /// Chef's `data_bag`: the names of a data bag's items, sorted.
+    ///
+    /// # Errors
+    /// [`Error::Faults`]: that there is no such bag.
+    #[track_caller]
+    pub fn data_bag(&self, bag: &str) -> Result<Vec<String>> {
+        let place = Place::from(Location::caller());
+        self.node.data_bags().items(bag).map_err(|error| placed(error, &place))
+    }
+
+    /// The text of an attribute as a secret, decrypted when it is encrypted with age.
+    ///
+    /// # Errors
+    /// [`Error::Faults`]: that there is no such attribute, that it is no text, that it cannot be decrypted; each with its place.
+    #[track_caller]
+    pub fn secret(&self, path: impl AttributePath) -> Result<Secret> {
+        let place = Place::from(Location::caller());
+        let secret = self.compiling.attributes.secret(&path.keys(), self.node.identities());
+        secret.map_err(|faults| placed(Error::Faults(faults), &place))
     }
 
     /// Declares a resource; resources are converged in the order of their declaration.

@@ -22,6 +22,7 @@
 //! ```
 mod case;
 mod laws;
+mod pretend;
 
 use std::path::Path;
 
