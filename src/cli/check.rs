@@ -4,13 +4,14 @@ use serde_json::json;
 use super::{
     Code, Failure, Output,
     arguments::{Format, Input},
-    print, print_json,
+    logging, print, print_json,
     session::Session,
 };
 
 /// `brasa check`: compiles, and says that there is no fault.
 pub fn check(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
     let mut session = Session::open(input)?;
+    logging::start(output.log_level, output.log_file.as_deref())?;
     let real = Real::new(session.places.host_settings(), |_| {});
     session.read_dna(input, &real)?;
     let run = session.compile(&session.node(&real)?, cookbooks)?;

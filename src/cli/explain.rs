@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Code, Failure, Output,
     arguments::{Format, Input},
-    print, print_json,
+    logging, print, print_json,
     session::Session,
 };
 use crate::report::printable;
@@ -18,6 +18,7 @@ use crate::report::printable;
 /// `brasa explain attribute NAME`: every layer that says something of it, lowest first, and which one wins.
 pub fn attribute(name: &str, input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
     let mut session = Session::open(input)?;
+    logging::start(output.log_level, output.log_file.as_deref())?;
     let real = Real::new(session.places.host_settings(), |_| {});
     session.read_dna(input, &real)?;
     let run = session.compile(&session.node(&real)?, cookbooks)?;

@@ -10,8 +10,10 @@ use brasa::{
     facts::Facts,
     host::{Bounds, Probe, Repair, Request, disk, empty_repository, environment, shown_address, unpack},
     node::{
-        Attributes, Dna, Expansion, Library, Node, RunListItem,
+        Attributes, DataBags, Dna, Expansion, Library, Node, RunListItem,
+        age::{self, Identities},
         config::{self, LogLocation, Verbosity},
+        data_bags::SecretFile,
         json::{Document, Limits},
         override_run_list,
     },
@@ -32,6 +34,9 @@ use super::{
 const STATE: &str = "/var/lib/brasa";
 const CACHE: &str = "/var/cache/brasa";
 const LOCK: &str = "/run/brasa/lock";
+const SECRET: &str = "encrypted_data_bag_secret";
+const AGE_IDENTITY: &str = "/etc/brasa/age-identity";
+const AGE_CREDENTIAL: &str = "brasa-age-identity";
 
 /// Settings and run-list, read and checked.
 pub struct Session {
@@ -217,7 +222,47 @@ impl Session {
         let expansion = Expansion::of(self.run_list(), in_environment, &library, &mut attributes)?;
         attributes.set_automatic(expansion.automatic(&name, in_environment));
         self.expansion.replace(expansion);
-        Ok(Node::new(name, environment, attributes, facts))
+        let node = Node::new(name, environment, attributes, facts);
+        Ok(node.with_data_bags(self.data_bags(probe, None)?).with_identities(self.identities(probe)?))
+    }
+
+    /// The data bags that the settings name; with another file of their secret where one is given.
+    pub fn data_bags<'m>(&self, probe: &'m dyn Probe, secret: Option<&Path>) -> Result<DataBags<'m>, Failure> {
+        let set = self.settings.path(SECRET).map_err(Error::from)?;
+        let secret = match secret.map(Path::to_owned).or(set) {
+            Some(path) => SecretFile::Named(path),
+            None => SecretFile::Usual(HOMES.iter().map(|home| Path::new(home).join(SECRET)).collect()),
+        };
+        let lowest = self.settings.count("data_bag_decrypt_minimum_version").map_err(Error::from)?.unwrap_or_default();
+        let directories = self.beside_cookbooks("data_bag_path", "data_bags")?;
+        Ok(DataBags::new(probe, directories, secret).lowest_version(lowest))
+    }
+
+    /// The identities of age that the settings and systemd name.
+    fn identities<'m>(&self, probe: &'m dyn Probe) -> Result<Identities<'m>, Failure> {
+        let mut sources = Vec::new();
+        let mut source = |path, form, named_by: &str, required| {
+            sources.push(age::Source { path, form, named_by: named_by.to_owned(), required });
+        };
+        let files = self.settings.paths("age_identity_file").map_err(Error::from)?;
+        let (files, named) = files.map_or_else(|| (vec![AGE_IDENTITY.into()], false), |files| (files, true));
+        files.into_iter().for_each(|path| source(path, age::Form::Lines, "age_identity_file", named));
+        let credential = self.settings.text("age_identity_credential").map_err(Error::from)?;
+        let name = credential.unwrap_or(AGE_CREDENTIAL);
+        match environment::var("CREDENTIALS_DIRECTORY").filter(|directory| !directory.is_empty()) {
+            Some(directory) => {
+                let path = Path::new(&directory).join(name);
+                source(path, age::Form::Lines, "age_identity_credential", credential.is_some());
+            }
+            None if credential.is_some() => complain(&format!(
+                "warning: `age_identity_credential` names `{name}`, and systemd gives no credentials (`LoadCredential=`) to this process"
+            )),
+            None => {}
+        }
+        if let Some(path) = self.settings.path("age_identity_env_file").map_err(Error::from)? {
+            source(path, age::Form::Variables, "age_identity_env_file", true);
+        }
+        Ok(Identities::new(probe, sources))
     }
 
     /// What the run-list became when the node was made.

@@ -24,14 +24,8 @@ use super::{data_bags, folders};
 use crate::{
     Fault, Result,
     host::Probe,
-    values::{Place, SEALED, Secret, opening},
+    values::{ARMORED, BINARY, Place, SEALED, Secret, opening},
 };
-
-/// How armored text begins.
-const ARMORED: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
-
-/// How base64 of the binary form begins: `age-encryption.org/v1`.
-const BINARY: &str = "YWdlLWVuY3J5cHRpb24ub3JnL3Yx";
 
 /// The variable of an environment file that holds identities.
 pub const VARIABLE: &str = "AGE_IDENTITY";

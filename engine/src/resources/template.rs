@@ -21,7 +21,7 @@ use crate::{
     host::{Op, Probe},
     resource::{Change, Content, Goal, Property, Resource},
     suggest,
-    values::Place,
+    values::{Place, is_printed},
 };
 
 /// A template's text with the type of the variables it takes. Declare it as a `static`, not a `const`: then it is parsed
@@ -213,7 +213,17 @@ impl Text {
             return Err(faults);
         }
         let context = Context::from_serialize(&value).map_err(|error| vec![self.fault(&error)])?;
-        parsed.tera.render(&self.name, &context).map_err(|error| vec![self.fault(&error)])
+        let rendered = parsed.tera.render(&self.name, &context).map_err(|error| vec![self.fault(&error)])?;
+        if is_printed(&rendered) && !is_printed(&self.text) {
+            let fault =
+                Fault::new(format!("template `{}` prints a value that is encrypted with age as it is", self.name));
+            let fault = fault
+                .hint("give it decrypted: in a data recipe, `variables: {password: \"{{ node.password | secret }}\"}`");
+            return Err(vec![
+                fault.hint("in Rust, a field that is a `Secret`, `.expose()`, in a template that is `sensitive`"),
+            ]);
+        }
+        Ok(rendered)
     }
 
     /// What tera found wrong, with the line of the template.

@@ -11,5 +11,5 @@ pub use mode::Mode;
 pub use place::Place;
 pub use seconds::Seconds;
 pub use secret::Secret;
-pub(crate) use secret::{SEALED, opening};
+pub(crate) use secret::{ARMORED, BINARY, SEALED, is_printed, opening};
 pub use words::Words;

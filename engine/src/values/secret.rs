@@ -14,6 +14,23 @@ pub struct Secret(Arc<str>);
 /// The key of an object that holds a value encrypted with age.
 pub(crate) const SEALED: &str = "age";
 
+/// How text encrypted with age begins.
+pub(crate) const ARMORED: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
+
+/// How base64 of the binary form begins: `age-encryption.org/v1`.
+pub(crate) const BINARY: &str = "YWdlLWVuY3J5cHRpb24ub3JnL3Yx";
+
+/// Whether text holds a value that was printed as it is, encrypted.
+pub(crate) fn is_printed(text: &str) -> bool {
+    let after = |key: &str| {
+        text.split(key).skip(1).any(|rest| {
+            let value = rest.trim_start_matches([':', ' ', '"', '\'']);
+            value.starts_with(ARMORED) || value.starts_with(BINARY)
+        })
+    };
+    after("\"age\"") || after("'age'")
+}
+
 /// What decrypts; the sentence says why it could not, without anything of the value.
 pub(crate) type Opener = Rc<dyn Fn(&str) -> Result<Secret, String>>;
 

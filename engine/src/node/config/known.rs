@@ -76,12 +76,23 @@ pub(super) const LOG_LEVELS: &[&str] = &["auto", "trace", "debug", "info", "warn
 
 /// Every setting that is known, by name. Source: chef-solo 18, its documentation of client.rb and solo.rb.
 pub const KNOWN: &[Known] = &[
+    used(
+        "age_identity_credential",
+        Shape::Text,
+        "`brasa-age-identity` among the credentials that systemd gives, when it is there",
+    ),
+    used("age_identity_env_file", Shape::Path, "none"),
+    used("age_identity_file", Shape::Paths, "`/etc/brasa/age-identity`, when it is there"),
     used("cache_path", Shape::AbsolutePath, "none: see `file_cache_path` and `file_backup_path`"),
     used("chef_repo_path", Shape::Paths, "the directory that holds `cookbook_path`"),
     used("color", Shape::Flag, "on a terminal"),
     used("cookbook_path", Shape::Paths, "`cookbooks` in `chef_repo_path`; compiled-in cookbooks are always there"),
     used("data_bag_path", Shape::Paths, "`data_bags` in `chef_repo_path`"),
-    used("encrypted_data_bag_secret", Shape::Path, "`/etc/chef/encrypted_data_bag_secret`, when it is there"),
+    used(
+        "encrypted_data_bag_secret",
+        Shape::Path,
+        "`encrypted_data_bag_secret` in `/etc/brasa`, else in `/etc/chef`, when it is there",
+    ),
     used("environment", Shape::Text, "`_default`"),
     used("environment_path", Shape::Paths, "`environments` in `chef_repo_path`"),
     used("file_backup_path", Shape::AbsolutePath, "`backup` in `cache_path`, else `/var/lib/brasa/backups`"),
@@ -117,7 +128,7 @@ pub const KNOWN: &[Known] = &[
     ignored("config_dir", "files are found from the place of solo.rb"),
     ignored("count_log_resource_updates", OUTPUT),
     ignored("daemonize", DAEMON),
-    unused("data_bag_decrypt_minimum_version", Shape::Count, "every version is read"),
+    used("data_bag_decrypt_minimum_version", Shape::Count, "1: every version is read"),
     unused("data_bag_encrypt_version", Shape::Count, "version 3 is written"),
     unused("diff_disabled", Shape::Flag, "a resource whose content must not be shown is declared `sensitive`"),
     ignored("diff_filesize_threshold", OUTPUT),

@@ -12,9 +12,11 @@ use crate::{
     node::{
         age::{self, Identities},
         json::{self, Document, Located},
+        merge,
         reading::{self, Reading, written},
         source::position,
     },
+    suggest,
     values::Place,
 };
 
@@ -86,6 +88,32 @@ impl Item {
     #[must_use]
     pub const fn is_encrypted(&self) -> bool {
         self.encrypted
+    }
+
+    /// The value at a path; a number leads into a list.
+    ///
+    /// # Errors
+    /// That there is none.
+    pub fn at(&self, path: &[String]) -> Result<&Value, Fault> {
+        if let Some(value) = merge::at(&self.value, path) {
+            return Ok(value);
+        }
+        let fault = Fault::new(format!("item `{}` has no `{}`", self.id(), written("", path)));
+        let fault = match Reading::place(self, path) {
+            Some(place) => fault.at(place),
+            None => fault,
+        };
+        // Names below what was decrypted were decrypted too.
+        match (path, self.value.as_object()) {
+            ([key], Some(entries)) => Err(fault.hint(suggest::hint(key, entries.keys().map(String::as_str)))),
+            _ => Err(fault),
+        }
+    }
+
+    /// Whether the value at a path was encrypted with the data bags' secret.
+    #[must_use]
+    pub fn is_secret(&self, path: &[String]) -> bool {
+        self.is_hidden(path)
     }
 
     /// The file it was read from.

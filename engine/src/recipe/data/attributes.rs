@@ -159,7 +159,7 @@ pub(super) fn leaf(
     faults: &mut Vec<Fault>,
 ) -> Option<AttributeWrite> {
     let before = faults.len();
-    let value = scope.value(at, faults);
+    let value = scope.shown(at, "an attribute", faults);
     let place = at.key_place().unwrap_or_else(|| at.place());
     (faults.len() == before).then_some(AttributeWrite { level, path, op: WriteOp::Set, value, place })
 }
@@ -202,7 +202,7 @@ pub(super) fn write(at: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>)
         WriteOp::Remove | WriteOp::RemoveLevel | WriteOp::DeleteKey => false,
     };
     let value = match (at.get("value"), takes_value) {
-        (Some(value), true) => scope.value(value, faults),
+        (Some(value), true) => scope.shown(value, "an attribute", faults),
         (None, true) => {
             faults.push(at.fault("the write of an attribute needs a `value`").hint("`null` is a value too"));
             Json::Null
@@ -228,7 +228,9 @@ fn one_of<T: Copy>(at: Located<'_>, what: &str, known: &[(&'static str, T)], fau
 
 /// A list of keys, or keys with dots between them.
 fn path_of(at: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec<String> {
-    match scope.value(at, faults) {
+    let before = faults.len();
+    match scope.shown(at, "an attribute", faults) {
+        _ if faults.len() > before => Vec::new(),
         Json::String(text) if !text.is_empty() => text.split('.').map(str::to_owned).collect(),
         value @ Json::Array(_) => {
             let path = words(at, &value, "`path`", faults);

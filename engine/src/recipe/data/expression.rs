@@ -4,12 +4,14 @@ use std::cell::{OnceCell, RefCell};
 use serde_json::{Map, Value as Json};
 use tera::{Context, Kwargs, Tera};
 
+use super::secrets::{Desk, Unrendered};
 use crate::{
     Fault,
     facts::Facts,
     node::{Node, json::Located},
     resources::template,
     suggest,
+    values::is_printed,
 };
 
 /// What expressions see: `node`, and what `for_each` gives.
@@ -22,6 +24,9 @@ pub(super) struct Scope<'n> {
     known: RefCell<Vec<&'static str>>,
     context: RefCell<Context>,
     described: OnceCell<()>,
+    desk: Desk,
+    /// Words whose values are secret.
+    secret_words: RefCell<Vec<String>>,
 }
 
 impl<'n> Scope<'n> {
@@ -35,9 +40,13 @@ impl<'n> Scope<'n> {
             }
             serde_json::to_string(value).map_err(|error| tera::Error::message(error.to_string()))
         });
+        let desk = Desk::default();
+        desk.serve(&mut tera);
         Self {
             tera,
             node,
+            desk,
+            secret_words: RefCell::default(),
             attributes,
             known: RefCell::default(),
             context: RefCell::new(Context::new()),
@@ -50,9 +59,20 @@ impl<'n> Scope<'n> {
         self.context.borrow_mut().insert(word.to_owned(), value);
     }
 
+    /// Says that the values of a word are secret.
+    pub fn set_secret(&self, word: &str) {
+        self.secret_words.borrow_mut().push(word.to_owned());
+    }
+
     /// Takes a word back.
     pub fn unset(&self, word: &str) {
         self.context.borrow_mut().remove(word);
+        self.secret_words.borrow_mut().retain(|secret| secret != word);
+    }
+
+    /// Whether there is a secret in anything that was worked out since this was last asked.
+    pub fn took_secret(&self) -> bool {
+        self.desk.took_secret()
     }
 
     /// The node for a template with this text. Facts cost time to read, so only those are there that the text mentions.
@@ -61,13 +81,29 @@ impl<'n> Scope<'n> {
         self.node_with(&self.known.borrow())
     }
 
+    /// As [`Scope::value`], of what is shown to everybody: a secret in it is a fault.
+    pub fn shown(&self, located: Located<'_>, what: &str, faults: &mut Vec<Fault>) -> Json {
+        let before = self.took_secret();
+        let value = self.value(located, faults);
+        if self.took_secret() {
+            let fault = located.fault(format!("{what} would show a secret to everybody"));
+            faults.push(
+                fault.hint("a secret goes into properties that make the machine's state, as `content` or `variables`"),
+            );
+        }
+        if before {
+            self.desk.mark();
+        }
+        value
+    }
+
     /// A value with every expression in it worked out. Faults are added; the value is then of no use.
     pub fn value(&self, located: Located<'_>, faults: &mut Vec<Fault>) -> Json {
         match located.value() {
             Json::String(text) => match self.text(text) {
                 Ok(value) => value,
-                Err(fault) => {
-                    faults.push(fault.at(located.place()));
+                Err(wrong) => {
+                    faults.extend(placed(wrong, located));
                     Json::Null
                 }
             },
@@ -80,7 +116,7 @@ impl<'n> Scope<'n> {
                         Ok(key) => {
                             object.insert(key, value);
                         }
-                        Err(fault) => faults.push(fault.at(located.place())),
+                        Err(wrong) => faults.extend(placed(wrong, located)),
                     }
                 }
                 Json::Object(object)
@@ -89,7 +125,7 @@ impl<'n> Scope<'n> {
         }
     }
 
-    fn key(&self, key: &str) -> Result<String, Fault> {
+    fn key(&self, key: &str) -> Result<String, Vec<Fault>> {
         match self.text(key)? {
             Json::String(key) => Ok(key),
             other => Ok(other.to_string()),
@@ -97,38 +133,58 @@ impl<'n> Scope<'n> {
     }
 
     /// A text worked out: of any type when it is one expression and nothing else, else text.
-    fn text(&self, text: &str) -> Result<Json, Fault> {
+    fn text(&self, text: &str) -> Result<Json, Vec<Fault>> {
         if !["{{", "{%", "{#"].iter().any(|open| text.contains(open)) {
             return Ok(Json::String(text.to_owned()));
         }
         self.mention(text);
+        // Whether an expression really uses the word does not matter: too much care does no harm.
+        if self.secret_words.borrow().iter().any(|word| text.contains(word.as_str())) {
+            self.desk.mark();
+        }
         let Some(expression) = alone(text) else { return self.render(text).map(Json::String) };
         let typed = format!("{{% set value_of_expression = {expression} %}}{{{{ value_of_expression | typed }}}}");
-        let rendered = self.tera.render_str(&typed, &self.context.borrow(), false);
-        match rendered.ok().and_then(|json| serde_json::from_str(&json).ok()) {
+        match self.rendered(&typed).ok().and_then(|json| serde_json::from_str(&json).ok()) {
             Some(value) => Ok(value),
             // Rendered as it was written, the fault points into what was written.
             None => self.render(text).map(Json::String),
         }
     }
 
-    fn render(&self, text: &str) -> Result<String, Fault> {
-        self.tera.render_str(text, &self.context.borrow(), false).map_err(|error| {
-            let (sentence, offset) = template::wrong(&error);
-            let (sentence, known) = sentence.split_once(". Available ").unwrap_or((&sentence, ""));
-            let mut fault = Fault::new(format!("in an expression: {sentence}"));
-            fault.excerpt = offset.and_then(|offset| template::excerpt(text, offset)).map(|(_, _, shown)| shown);
-            let known = known.split_once(": ").map_or("", |(_, known)| known).split(", ");
-            match (sentence.split('`').nth(1), sentence.ends_with("is not defined")) {
-                (Some(name), true) => match suggest::nearest(name, known) {
-                    Some(near) => fault.hint(format!("did you mean `{near}`?")),
-                    None => fault
-                        .hint("`brasa inspect --format json` shows the attributes, `brasa facts` the facts")
-                        .hint(format!("of what may be absent write `{{{{ {name} or \"something else\" }}}}`")),
-                },
-                _ => fault,
+    fn rendered(&self, text: &str) -> Result<String, Unrendered> {
+        let render = || self.tera.render_str(text, &self.context.borrow(), false);
+        self.desk.render(self.node, &self.attributes, render)
+    }
+
+    fn render(&self, text: &str) -> Result<String, Vec<Fault>> {
+        let error = match self.rendered(text) {
+            Ok(rendered) if is_printed(&rendered) && !is_printed(text) => {
+                let fault = Fault::new("in an expression: a value that is encrypted with age is printed as it is");
+                return Err(vec![fault.hint("decrypt it: `{{ node.database.password | secret }}`")]);
             }
-        })
+            Ok(rendered) => return Ok(rendered),
+            Err(Unrendered::Asked(faults)) => return Err(faults),
+            Err(Unrendered::Tera(error)) => error,
+        };
+        let (sentence, offset) = template::wrong(&error);
+        let excerpt = offset.and_then(|offset| template::excerpt(text, offset)).map(|(_, _, shown)| shown);
+        if self.desk.has_secret() {
+            // Tera's sentences may hold values.
+            let fault = Fault::new("in an expression: what is to be made of a secret cannot be worked out");
+            return Err(vec![Fault { excerpt, ..fault }]);
+        }
+        let (sentence, known) = sentence.split_once(". Available ").unwrap_or((&sentence, ""));
+        let fault = Fault { excerpt, ..Fault::new(format!("in an expression: {sentence}")) };
+        let known = known.split_once(": ").map_or("", |(_, known)| known).split(", ");
+        Err(vec![match (sentence.split('`').nth(1), sentence.ends_with("is not defined")) {
+            (Some(name), true) => match suggest::nearest(name, known) {
+                Some(near) => fault.hint(format!("did you mean `{near}`?")),
+                None => fault
+                    .hint("`brasa inspect --format json` shows the attributes, `brasa facts` the facts")
+                    .hint(format!("of what may be absent write `{{{{ {name} or \"something else\" }}}}`")),
+            },
+            _ => fault,
+        }])
     }
 
     /// Makes `node` hold the facts that a text names.
@@ -155,6 +211,12 @@ impl<'n> Scope<'n> {
         node.insert("environment".to_owned(), self.node.environment().into());
         Json::Object(node)
     }
+}
+
+/// Faults at the place of what they are about, unless they have one of their own.
+fn placed(faults: Vec<Fault>, located: Located<'_>) -> impl Iterator<Item = Fault> {
+    let place = located.place();
+    faults.into_iter().map(move |fault| if fault.place.is_some() { fault } else { fault.at(place.clone()) })
 }
 
 /// The expression in a text that is one expression and nothing else.

@@ -43,8 +43,13 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
     for (entry, of) in checked {
         let scope_now = scope.get_or_insert_with(|| Scope::new(node, r.merged()));
         let before = faults.len();
+        scope_now.took_secret();
         let rounds = rounds(entry, scope_now, &mut faults);
+        let secret_rounds = scope_now.took_secret();
         let word = entry.get("as").and_then(|at| at.value().as_str()).unwrap_or("item");
+        if secret_rounds {
+            scope_now.set_secret(word);
+        }
         let mut stale = false;
         for (index, round) in rounds.into_iter().enumerate() {
             if let Some(item) = &round {
@@ -186,7 +191,11 @@ fn rounds(entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec
 
 fn include(r: &mut Recipe<'_>, entry: Located<'_>, scope: &Scope<'_>, cookbook: &str, faults: &mut Vec<Fault>) {
     let Some(at) = entry.get("include_recipe") else { return };
-    let value = scope.value(at, faults);
+    let before = faults.len();
+    let value = scope.shown(at, "`include_recipe`", faults);
+    if faults.len() > before {
+        return;
+    }
     let names = order::words(at, &value, "`include_recipe`", faults);
     for name in names {
         // `::name` is a recipe of the same cookbook, as in Chef.

@@ -6,7 +6,7 @@
 //! | `shelf`, `metadata`, `file` | what lies in a cookbook's directory |
 //! | `list`, `order`, `notice` | the `resources` of a recipe, one of them, its notices |
 //! | `attributes` | files of attributes, and writes of them in recipes |
-//! | `expression` | `{{ node.name }}` |
+//! | `expression`, `secrets` | `{{ node.name }}`, `{{ secret(path="app.key") }}` |
 //! | `search` | where templates and files are looked for |
 mod attributes;
 mod expression;
@@ -17,6 +17,7 @@ mod metadata;
 mod notice;
 mod order;
 mod search;
+mod secrets;
 mod shelf;
 
 pub use load::{Found, Note, load};

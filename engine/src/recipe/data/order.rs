@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Fault,
     node::{
-        Node,
+        Node, age,
         json::{self, Located},
     },
     recipe::{
@@ -40,6 +40,11 @@ pub const COMMON: [&str; 13] = [
     "for_each",
     "as",
 ];
+
+/// Properties that may hold a secret: what they become on the machine is not shown when the resource is sensitive. Of the others
+/// some stand in messages, and commands in the list of processes.
+const HIDING: [&str; 10] =
+    ["code", "content", "environment", "headers", "input", "line", "password", "text", "value", "variables"];
 
 /// What a resource is made in: the node, its cookbook and the others.
 pub(super) struct Workshop<'w, 'n> {
@@ -106,7 +111,9 @@ pub(super) fn make(
     let before = faults.len();
     let value = |key: &str, faults: &mut Vec<Fault>| {
         let found = entry.get(key)?;
-        Some((found, workshop.scope.value(found, faults)))
+        let before = faults.len();
+        let value = workshop.scope.shown(found, &format!("`{key}`"), faults);
+        (faults.len() == before).then_some((found, value))
     };
     let name = match value("name", faults) {
         Some((at, value)) if faults.len() == before => text_of(at, &value, "`name`", faults).unwrap_or_default(),
@@ -118,8 +125,22 @@ pub(super) fn make(
         let brought = of.source_folder().is_some() && matches!(key, "source" | "cookbook");
         brought || of.properties.iter().any(|property| property.name == key)
     };
+    workshop.scope.took_secret();
+    let mut secrets: Vec<&str> = Vec::new();
     for (key, at) in entry.entries().filter(|(key, _)| known(key)) {
-        properties.insert(key.to_owned(), workshop.scope.value(at, faults));
+        let value = if HIDING.contains(&key) {
+            workshop.scope.value(at, faults)
+        } else {
+            workshop.scope.shown(at, &format!("`{key}`"), faults)
+        };
+        if workshop.scope.took_secret() {
+            secrets.push(key);
+        }
+        if age::is_sealed(&value) {
+            let fault = at.fault(format!("`{key}` is encrypted with age"));
+            faults.push(fault.hint("decrypt it: `{{ node.database.password | secret }}`"));
+        }
+        properties.insert(key.to_owned(), value);
     }
     let brought = match of.source_folder() {
         Some(folder) if faults.len() == before => {
@@ -153,12 +174,19 @@ pub(super) fn make(
     if let Some((at, value)) = value("sensitive", faults) {
         common.sensitive = read(at, &value, "sensitive", faults).unwrap_or_default();
     }
+    common.sensitive |= !secrets.is_empty();
     if faults.len() > before {
         return None;
     }
     match of.order(&name, &properties, &actions, brought) {
         Ok(mut item) => {
             *item.common_mut() = common;
+            // What declaring it would find is told here, so that no value of a secret gets into a sentence.
+            if !secrets.is_empty() && item.check().iter().any(|fault| tells(fault, &properties, &secrets)) {
+                let keys = secrets.join("`, `");
+                faults.push(entry.fault(format!("{}: a secret is not what `{keys}` takes", item.id())));
+                return None;
+            }
             Some(item)
         }
         Err(wrong) => {
@@ -167,10 +195,34 @@ pub(super) fn make(
                 Part::Source => entry.get("source"),
                 Part::Action(index) => entry.get("action").map(|at| at.items().nth(*index).unwrap_or(at)),
             };
-            faults.extend(wrong.into_iter().map(|wrong| at(&wrong.part).unwrap_or(entry).fault(wrong.sentence)));
+            let sentence = |part: &Part, sentence: String| match part {
+                Part::Property(name) if secrets.contains(&&**name) => format!("a secret is not what `{name}` takes"),
+                Part::Property(_) | Part::Source | Part::Action(_) => sentence,
+            };
+            faults.extend(wrong.into_iter().map(|wrong| {
+                let at = at(&wrong.part).unwrap_or(entry);
+                at.fault(sentence(&wrong.part, wrong.sentence))
+            }));
             None
         }
     }
+}
+
+/// Whether a fault tells anything of what is secret in these properties.
+fn tells(fault: &Fault, properties: &Map<String, Json>, secrets: &[&str]) -> bool {
+    fn holds(text: &str, value: &Json) -> bool {
+        match value {
+            // Sentences may quote a part.
+            Json::String(secret) => secret.split_whitespace().any(|word| text.contains(word)),
+            Json::Array(items) => items.iter().any(|item| holds(text, item)),
+            Json::Object(entries) => {
+                entries.iter().any(|(key, value)| text.contains(key.as_str()) || holds(text, value))
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) => false,
+        }
+    }
+    let text = format!("{fault}");
+    secrets.iter().filter_map(|key| properties.get(*key)).any(|value| holds(&text, value))
 }
 
 /// The file that `source` names, or the one named as the resource's path ends.
