@@ -42,6 +42,7 @@ fn cookbook() -> Cookbook {
         .recipe("dish", dish)
         .recipe("fail", fail)
         .recipe("unset", unset)
+        .recipe("bags", bags)
 }
 
 /// `node["kitchen"]`.
@@ -234,6 +235,25 @@ fn files(r: &mut Recipe) -> Result<()> {
             file = file.content(secret);
         }
         rest.add(r, file);
+    }
+    Ok(())
+}
+
+#[derive(Debug, Deserialize)]
+struct Login {
+    user: String,
+    password: Secret,
+}
+
+/// Secrets out of a data bag and out of an attribute, each in a file of its own.
+fn bags(r: &mut Recipe) -> Result<()> {
+    let text = |name: &str| r.attribute(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+    let (place, owner) = (text("place"), text("owner"));
+    let login: Login = r.data_bag_item("passwords", "database")?;
+    let key = r.secret("app.key")?;
+    for (name, secret) in [(login.user.as_str(), &login.password), ("key", &key)] {
+        let file = File::at(format!("{place}/srv/{name}")).content(secret).mode(0o600);
+        r.add(file.owner(owner.as_str()).group(owner.as_str()));
     }
     Ok(())
 }

@@ -68,6 +68,11 @@ pub enum Command {
         #[command(flatten)]
         input: Input,
     },
+    /// Show, edit and encrypt items of data bags
+    DataBag {
+        #[command(subcommand)]
+        command: DataBag,
+    },
     /// Print the JSON Schema of a kind of file, for editors
     Schema {
         /// The kind of file
@@ -129,6 +134,69 @@ pub enum New {
         #[arg(long, value_name = "DIR", default_value = ".")]
         path: PathBuf,
     },
+}
+
+/// What can be done with data bags
+#[derive(Debug, Subcommand)]
+pub enum DataBag {
+    /// Print an item, decrypted; or the names of a bag's items; or those of all bags
+    Show {
+        /// The bag
+        bag: Option<String>,
+        /// The item
+        item: Option<String>,
+        #[command(flatten)]
+        of: Bags,
+    },
+    /// Edit an item in $VISUAL or $EDITOR. One that is encrypted, or new, is saved encrypted; plain text stays as it is
+    Edit {
+        /// The bag
+        bag: String,
+        /// The item
+        item: String,
+        #[command(flatten)]
+        of: Bags,
+    },
+    /// Encrypt an item: what is plain text in its file, or an item from elsewhere. Or a single value, with age
+    Encrypt {
+        /// The bag
+        #[arg(required_unless_present = "age")]
+        bag: Option<String>,
+        /// The item
+        #[arg(required_unless_present = "age")]
+        item: Option<String>,
+        /// Take the item from this file in place of its own; - is standard input
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+        /// Encrypt standard input for this recipient of age, and print what to write into attributes or an item
+        #[arg(long, value_name = "RECIPIENT", conflicts_with_all = ["bag", "item", "from"])]
+        age: Option<String>,
+        #[command(flatten)]
+        of: Bags,
+    },
+    /// Encrypt a bag's encrypted items anew, as version 3; with another secret where one is given
+    Rekey {
+        /// The bag
+        bag: String,
+        /// The item; without it all of the bag
+        item: Option<String>,
+        /// The file with the new secret [default: the secret stays]
+        #[arg(long, value_name = "FILE")]
+        new_secret_file: Option<PathBuf>,
+        #[command(flatten)]
+        of: Bags,
+    },
+}
+
+/// Where data bags and their secret are
+#[derive(Args, Clone, Debug, Default)]
+pub struct Bags {
+    /// Settings: solo.rb or brasa.toml [default: those in /etc/brasa, else in /etc/chef]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The file with the secret of encrypted items [default: `encrypted_data_bag_secret` of the settings]
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
 }
 
 /// What can be asked about settings

@@ -5,6 +5,7 @@ mod chef_solo;
 mod completions;
 mod config;
 mod converge;
+mod data_bag;
 mod explain;
 mod facts;
 mod failure;
@@ -105,6 +106,7 @@ fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
             explain::attribute(&name, &input, &output, cookbooks)
         }
         Command::Explain { kind, .. } => explain::explain(kind.as_deref(), &output),
+        Command::DataBag { command } => data_bag::data_bag(&command, &output),
         Command::Schema { of } => schema::schema(of),
         Command::New { what } => new::new(&what, &output),
         Command::Config { command: ConfigCommand::Show { input, origin } } => config::show(&input, origin, &output),

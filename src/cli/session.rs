@@ -242,7 +242,9 @@ impl Session {
     fn identities<'m>(&self, probe: &'m dyn Probe) -> Result<Identities<'m>, Failure> {
         let mut sources = Vec::new();
         let mut source = |path, form, named_by: &str, required| {
-            sources.push(age::Source { path, form, named_by: named_by.to_owned(), required });
+            let named_at =
+                self.settings.iter().find(|(name, _)| *name == named_by).map(|(_, setting)| setting.place.clone());
+            sources.push(age::Source { path, form, named_by: named_by.to_owned(), named_at, required });
         };
         let files = self.settings.paths("age_identity_file").map_err(Error::from)?;
         let (files, named) = files.map_or_else(|| (vec![AGE_IDENTITY.into()], false), |files| (files, true));

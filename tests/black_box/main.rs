@@ -5,6 +5,7 @@ mod bad_input;
 mod chef_options;
 mod chef_solo;
 mod commands;
+mod data_bags;
 mod data_cookbooks;
 mod formats;
 mod interruption;

@@ -27,6 +27,7 @@ const COMMANDS: &[&str] = &[
     "show",
     "undo",
     "explain",
+    "data-bag",
     "schema",
     "new",
     "completions",

@@ -105,10 +105,7 @@ pub fn create_private_dirs(path: &Path) -> Result<()> {
 /// # Errors
 /// What the system refused; the old file is untouched then.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let directory = match path.parent() {
-        Some(directory) if directory == Path::new("") => Path::new("."),
-        directory => directory.unwrap_or(Path::new("/")),
-    };
+    let directory = directory_of(path);
     // A name that nobody can have taken, so that nobody can have put a link there.
     let temporary = directory.join(super::real::files::temporary_name(path.file_name().unwrap_or_default()));
     let written = (|| {
@@ -122,6 +119,121 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         fs::remove_file(&temporary).unwrap_or_default();
     }
     written.map_err(Error::io("write", path))
+}
+
+/// A file's new content, written beside it and not yet in its place. Dropped, it is removed.
+pub struct Staged {
+    temporary: PathBuf,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Writes the content durably beside the file, with the mode and owner of the file that is there; a new one is for this
+    /// user alone (0600). Of a link, the file that it leads to is meant.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn write(path: &Path, bytes: &[u8]) -> Result<Self> {
+        let path =
+            if exists(path) { fs::canonicalize(path).map_err(Error::io("look at", path))? } else { path.to_owned() };
+        let temporary =
+            directory_of(&path).join(super::real::files::temporary_name(path.file_name().unwrap_or_default()));
+        let staged = Self { temporary, path };
+        let written = (|| {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged.temporary)?;
+            if let Some(old) = fs::metadata(&staged.path).map(Some).or_else(|error| absent(error, None))? {
+                let new = file.metadata()?;
+                if (old.uid(), old.gid()) != (new.uid(), new.gid()) {
+                    std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()))?;
+                }
+                file.set_permissions(old.permissions())?;
+            }
+            file.write_all(bytes)?;
+            file.sync_all()
+        })();
+        written.map_err(Error::io("write", &staged.path))?;
+        Ok(staged)
+    }
+
+    /// The file it is for.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts it in its place, durably.
+    ///
+    /// # Errors
+    /// What the system refused; the old file is untouched then.
+    pub fn commit(self) -> Result<()> {
+        fs::rename(&self.temporary, &self.path).map_err(Error::io("write", &self.path))?;
+        sync_dir(directory_of(&self.path))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // After a commit there is nothing of this name any more.
+        fs::remove_file(&self.temporary).unwrap_or_default();
+    }
+}
+
+fn absent<T>(error: io::Error, instead: T) -> io::Result<T> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(instead) } else { Err(error) }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if directory == Path::new("") => Path::new("."),
+        directory => directory.unwrap_or(Path::new("/")),
+    }
+}
+
+/// A file for this user alone, in a directory for this user alone; both are removed when this is dropped.
+pub struct Scratch {
+    directory: PathBuf,
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// Makes it below the first of these directories in which that can be done safely.
+    ///
+    /// # Errors
+    /// What the system refused at the last of them.
+    pub fn make(below: &[PathBuf], name: &str, bytes: &[u8]) -> Result<Self> {
+        let mut last = Error::failed("there is no place for a private file");
+        for parent in below {
+            match Self::make_in(parent, name, bytes) {
+                Ok(scratch) => return Ok(scratch),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn make_in(parent: &Path, name: &str, bytes: &[u8]) -> Result<Self> {
+        create_private_dirs(parent)?;
+        let directory = parent.join(super::real::files::temporary_name("edit".as_ref()));
+        DirBuilder::new().mode(0o700).create(&directory).map_err(Error::io("make the directory", &directory))?;
+        let scratch = Self { path: directory.join(name), directory };
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&scratch.path);
+        made.and_then(|mut file| file.write_all(bytes)).map_err(Error::io("write", &scratch.path))?;
+        Ok(scratch)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.directory) {
+            tracing::error!("plain text stays in `{}`, which could not be removed: {error}", self.directory.display());
+        }
+    }
 }
 
 /// Makes a file that everybody may read; one that is there is left alone.

@@ -10,7 +10,7 @@ use std::{
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::{Fault, Result};
+use crate::{Error, Fault, Result};
 
 /// The command line, the program's name first.
 #[must_use]
@@ -28,6 +28,26 @@ pub fn var(name: &str) -> Option<String> {
 #[must_use]
 pub fn current_dir() -> Option<PathBuf> {
     std::env::current_dir().ok()
+}
+
+/// The number of the user this process acts as; 0 is root.
+#[must_use]
+pub fn effective_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// When the kernel gives none.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    match got {
+        Ok(length) if length == N => Ok(bytes),
+        Ok(_) => Err(Error::failed("the kernel gave too few random bytes")),
+        Err(error) => Err(Error::failed(format!("the kernel gives no random bytes: {error}"))),
+    }
 }
 
 /// Makes this process independent of how it was started: files get the mode they are declared with whatever the umask was.

@@ -8,6 +8,7 @@ mod again;
 mod command;
 pub mod disk;
 mod dry;
+pub mod editor;
 pub mod environment;
 mod fake;
 mod inverse;

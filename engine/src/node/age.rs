@@ -86,6 +86,8 @@ pub struct Source {
     pub form: Form,
     /// What names it, for messages: `age_identity_file`.
     pub named_by: String,
+    /// Where it is named.
+    pub named_at: Option<Place>,
     /// Whether it is an error that it is not there.
     pub required: bool,
 }
@@ -299,7 +301,8 @@ fn identities_in(source: &Source, content: &[u8], faults: &mut Vec<Fault>) -> Ve
     }
     if identities.is_empty() && faults.len() == before && source.required {
         let (path, named_by) = (source.path.display(), &source.named_by);
-        let fault = Fault::new(format!("`{path}`, which `{named_by}` names, holds no identity of age"));
+        let sentence = format!("`{path}`, which `{named_by}` names, holds no identity of age");
+        let fault = Fault { place: source.named_at.clone(), ..Fault::new(sentence) };
         faults.push(match source.form {
             Form::Lines => fault.hint("an identity is a line `AGE-SECRET-KEY-1...`, as `age-keygen` writes it"),
             Form::Variables => fault.hint(format!("write `{VARIABLE}=AGE-SECRET-KEY-1...` into it")),
@@ -406,7 +409,7 @@ mod tests {
     }
 
     fn file(path: &str, form: Form) -> Source {
-        Source { path: path.into(), form, named_by: "age_identity_file".to_owned(), required: true }
+        Source { path: path.into(), form, named_by: "age_identity_file".to_owned(), named_at: None, required: true }
     }
 
     #[test]

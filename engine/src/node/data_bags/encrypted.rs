@@ -21,7 +21,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Fault,
-    node::json::{self, Located},
+    node::{
+        age,
+        json::{self, Located},
+    },
     suggest,
 };
 
@@ -72,6 +75,21 @@ impl ItemSecret {
 #[must_use]
 pub fn is_encrypted(value: &Value) -> bool {
     value.as_object().is_some_and(|fields| fields.contains_key("encrypted_data"))
+}
+
+const WRONG_KEY: &str = "cannot be decrypted: it was encrypted with another secret, or changed since";
+const COMPARE: &str = "compare the file that `encrypted_data_bag_secret` names with the one it was encrypted with";
+
+/// The faults of an item's encrypted values: one for all when none of them could be decrypted, since then it is the secret.
+pub(super) fn together(item: Located<'_>, values: usize, faults: Vec<Fault>) -> Vec<Fault> {
+    let wrong_key = faults.iter().filter(|fault| fault.message.ends_with(WRONG_KEY)).count();
+    if values < 2 || wrong_key < values {
+        return faults;
+    }
+    let fault = item.fault(format!(
+        "none of the {values} values of the item can be decrypted: they were encrypted with another secret"
+    ));
+    vec![fault.hint(COMPARE)]
 }
 
 /// Decrypts a value. `key` is what it is the value of, `lowest` the lowest version to be read.
@@ -144,7 +162,7 @@ pub fn seal_item<E>(
 ) -> Result<Value, E> {
     let mut sealed = Map::new();
     for (key, value) in item {
-        let kept = super::PLAIN_KEYS.contains(&key.as_str());
+        let kept = super::PLAIN_KEYS.contains(&key.as_str()) || age::is_sealed(value);
         let value = if kept { value.clone() } else { seal(value, secret, nonce()?) };
         sealed.insert(key.clone(), value);
     }
@@ -176,8 +194,7 @@ impl<'d> Sealed<'d> {
     }
 
     fn wrong_key(&self) -> Fault {
-        self.fault("cannot be decrypted: it was encrypted with another secret, or changed since")
-            .hint("compare the file that `encrypted_data_bag_secret` names with the one it was encrypted with")
+        self.fault(WRONG_KEY).hint(COMPARE)
     }
 
     fn version(&self) -> Result<u64, Fault> {

@@ -69,12 +69,14 @@ impl Item {
             }
         };
         let mut value = document.value().clone();
+        let (values, mut unopened) = (sealed.len(), Vec::new());
         for (key, at) in sealed {
             match encrypted::open(key, at, &secret, lowest) {
                 Ok(opened) => value[key] = opened,
-                Err(fault) => faults.push(fault),
+                Err(fault) => unopened.push(fault),
             }
         }
+        faults.extend(encrypted::together(document.root(), values, unopened));
         if faults.is_empty() { Ok(Self { document, value, encrypted: true }) } else { Err(faults) }
     }
 

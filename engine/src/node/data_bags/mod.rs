@@ -5,7 +5,7 @@ mod item;
 mod tests;
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
@@ -41,7 +41,7 @@ pub struct DataBags<'p> {
     secret: SecretFile,
     lowest: u64,
     pretended: BTreeMap<String, BTreeMap<String, Arc<Document>>>,
-    given: Option<ItemSecret>,
+    known_secret: OnceCell<Result<ItemSecret, Fault>>,
     items: RefCell<BTreeMap<(String, String), Arc<Item>>>,
 }
 
@@ -94,7 +94,7 @@ impl<'p> DataBags<'p> {
 
     /// Pretends that this is the secret of encrypted items.
     pub fn pretend_secret(&mut self, secret: ItemSecret) {
-        self.given = Some(secret);
+        self.known_secret = OnceCell::from(Ok(secret));
     }
 
     /// Names of all bags, sorted.
@@ -197,9 +197,10 @@ impl<'p> DataBags<'p> {
     /// # Errors
     /// That there is none, or that it cannot be read.
     pub fn secret(&self) -> Result<ItemSecret, Fault> {
-        if let Some(secret) = &self.given {
-            return Ok(secret.clone());
-        }
+        self.known_secret.get_or_init(|| self.read_secret()).clone()
+    }
+
+    fn read_secret(&self) -> Result<ItemSecret, Fault> {
         let candidates = match &self.secret {
             SecretFile::Named(path) => std::slice::from_ref(path),
             SecretFile::Usual(paths) => paths.as_slice(),

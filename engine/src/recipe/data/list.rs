@@ -96,7 +96,12 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
     let (mut mine, others): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|fault| matches!(&fault.place, Some(Place::File { path: of, .. }) if **of == *path));
     mine.sort_by_key(|fault| position(fault.place.as_ref()));
-    r.compiling.faults.extend(others.into_iter().chain(mine));
+    for fault in others.into_iter().chain(mine) {
+        // What is wrong with a file that several expressions ask for is told once.
+        if !r.compiling.faults.contains(&fault) {
+            r.compiling.faults.push(fault);
+        }
+    }
     Ok(())
 }
 
