@@ -81,9 +81,9 @@ impl Attributes {
                 Some(near) => {
                     fault.hint(format!("did you mean `{}`?", written("", &[parent, &[near.to_owned()]].concat())))
                 }
-                None => fault.hint(format!(
-                    "write `{{\"age\": \"...\"}}` there; `brasa data-bag encrypt --age RECIPIENT` makes it"
-                )),
+                None => {
+                    fault.hint("write `{\"age\": \"...\"}` there; `brasa data-bag encrypt --age RECIPIENT` makes it")
+                }
             }]);
         };
         let below = Below { attributes: self, key: path };
