@@ -41,7 +41,8 @@ use crate::{
     run_list::expand,
 };
 
-/// A pretend node on a pretend machine, named `test`, with these attributes as dna.json would have them.
+/// A pretend node on a pretend machine, named `test`, with these attributes as dna.json would have them. Items of data bags are
+/// added by [`Node::with_data_bag_item`].
 #[must_use]
 pub fn node(machine: &Fake, attributes: Json) -> Node<'_> {
     Node::new("test", None, Attributes::from(attributes), Facts::new(machine))
@@ -52,10 +53,18 @@ pub fn node(machine: &Fake, attributes: Json) -> Node<'_> {
 /// # Errors
 /// [`Error::Faults`]: everything that is wrong with run-list, attributes and declarations.
 pub fn compile(machine: &Fake, attributes: Json, cookbooks: &[Cookbook], recipes: &[&str]) -> Result<Run> {
+    compile_for(&node(machine, attributes), cookbooks, recipes)
+}
+
+/// A run-list compiled for a pretend node that was given more, as data bags.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_for(node: &Node<'_>, cookbooks: &[Cookbook], recipes: &[&str]) -> Result<Run> {
     let wanted: Result<Vec<_>, _> = recipes.iter().map(|item| override_run_list(item)).collect();
     let recipes = wanted.map_err(Error::Faults)?.concat();
     let expansion = Expansion { recipes, ..Expansion::default() };
-    crate::compile(&node(machine, attributes), cookbooks, &expand(&expansion, cookbooks)?)
+    crate::compile(node, cookbooks, &expand(&expansion, cookbooks)?)
 }
 
 /// The machine as a run leaves it. A second run must find nothing to do.
