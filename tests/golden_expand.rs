@@ -1,11 +1,9 @@
 //! What chef-solo made of run-lists, roles, environments and attributes (`tests/golden/expand`), and what brasa makes of them.
 #![allow(clippy::disallowed_methods, reason = "tests read their own files")]
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashSet},
-    path::Path,
-};
+mod tally;
+
+use std::{cell::RefCell, path::Path};
 
 use brasa::{
     Error, Result, compile,
@@ -20,6 +18,7 @@ use brasa::{
     values::Place,
 };
 use serde_json::{Map, Value, json};
+use tally::Tally;
 
 /// What Chef forces or invents at the automatic level, and the golden files leave out.
 const LEFT_OUT: [&str; 13] = [
@@ -44,13 +43,6 @@ fn cases(folder: &str) -> Vec<(String, Value)> {
     files.sort();
     let read = |path: &Path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     files.iter().map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), read(path))).collect()
-}
-
-/// Names of the cases in which brasa differs on purpose: those that `differences.md` gives a reason for.
-fn differing() -> HashSet<String> {
-    let text = include_str!("golden/differences.md");
-    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-    rows.map(|(name, _)| name.to_owned()).collect()
 }
 
 fn object(value: &Value) -> Map<String, Value> {
@@ -241,49 +233,16 @@ fn difference(inputs: &Value, expected: &Value) -> Option<String> {
 
 #[test]
 fn run_lists_and_attributes_are_what_chef_makes_of_them() {
-    let differing = differing();
-    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    let (mut wrong, mut needless) = (Vec::new(), Vec::new());
+    let mut tally = Tally::of("expand");
     for (name, case) in cases("expand") {
-        let count = counts.entry(case["group"].as_str().unwrap().to_owned()).or_default();
-        count.1 += 1;
         let mut difference_found = difference(&case["inputs"], &case["expected"]);
         if let (Some(_), Some(legacy)) = (&difference_found, case.get("expected_legacy_mode")) {
             // Without a server, what chef-solo does in its legacy mode is as good.
             difference_found = difference(&case["inputs"], legacy);
         }
-        match difference_found {
-            None if differing.contains(&name) => needless.push(name),
-            None => count.0 += 1,
-            Some(_) if differing.contains(&name) => {}
-            Some(difference) => wrong.push(format!("{name}:\n    {difference}")),
-        }
+        tally.count(case["group"].as_str().unwrap(), &name, difference_found);
     }
-    let all: usize = counts.values().map(|(_, all)| all).sum();
-    let passed: usize = counts.values().map(|(passed, _)| passed).sum();
-    println!("golden cases of expand: {passed} of {all} as Chef");
-    for (group, (passed, all)) in &counts {
-        println!("  {group:<12} {passed:>3} of {all:>3}");
-    }
-    assert!(wrong.is_empty(), "{} cases differ without a reason:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(needless, [""; 0], "listed as differing, and they do not");
-    assert!(all >= 126, "only {all} cases were found");
-}
-
-#[test]
-fn constraints_are_what_chef_takes_them_for() {
-    use brasa::node::{Constraint, CookbookVersion};
-    let (_, table) = cases("small").into_iter().find(|(name, _)| name == "version_constraints").unwrap();
-    let versions: Vec<&str> =
-        table["versions"].as_array().unwrap().iter().map(|version| version.as_str().unwrap()).collect();
-    for case in table["cases"].as_array().unwrap() {
-        let text = case["constraint"].as_str().unwrap();
-        let allowed = Constraint::parse(text).ok().map(|constraint| {
-            let allowed = versions.iter().filter(|version| constraint.allows(CookbookVersion::parse(version).unwrap()));
-            json!(allowed.collect::<Vec<_>>())
-        });
-        assert_eq!(allowed.as_ref(), case.get("satisfied_by"), "`{text}`");
-    }
+    tally.finish(126);
 }
 
 #[test]

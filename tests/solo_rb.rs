@@ -70,7 +70,7 @@ fn every_level_is_read() {
                 Err(faults) => wrong += &format!("{}: {faults}\n", file.display()),
             }
         }
-        println!("solo.rb level {}: {passed} of {} ({what})", level.to_uppercase(), files.len());
+        println!("golden solo.rb/{} ({what}): {passed} of {}", level.to_uppercase(), files.len());
         assert!(files.len() >= 12, "level {level} has too few cases");
     }
     assert!(wrong.is_empty(), "{wrong}");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use crate::{
     Error, Fault, Result,
     node::{Asked, CookbookVersion, Expansion, Named},
-    recipe::Cookbook,
+    recipe::{Cookbook, RecipeName},
     suggest,
 };
 
@@ -64,7 +64,10 @@ fn recipe_of(named: &Named, by_name: &HashMap<&str, &Cookbook>, cookbooks: &[Coo
                 .hint("name recipes here: roles are files, which only a node has"));
         }
     };
-    let (cookbook_name, recipe) = name.split_once("::").unwrap_or((name, "default"));
+    let Some(RecipeName { cookbook: cookbook_name, recipe }) = RecipeName::parse(name, None) else {
+        let fault = Fault::new(format!("`{name}` names no cookbook"));
+        return Err(fault.hint("`::RECIPE` is a recipe of the cookbook that includes it; write `COOKBOOK::RECIPE` here"));
+    };
     let Some(cookbook) = by_name.get(cookbook_name) else {
         return Err(unknown_cookbook(name, cookbook_name, cookbooks));
     };
@@ -198,6 +201,12 @@ mod tests {
         hint: there are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
         -o:1:84: role `web` was not resolved
         hint: name recipes here: roles are files, which only a node has
+        ");
+        insta::assert_snapshot!(expanded("::dynamic_dns,bind::").unwrap_err(), @"
+        -o:1:1: `::dynamic_dns` names no cookbook
+        hint: `::RECIPE` is a recipe of the cookbook that includes it; write `COOKBOOK::RECIPE` here
+        -o:1:15: cookbook `bind::` is not in this binary
+        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
         ");
         insta::assert_snapshot!(expand(&of(override_run_list("a").unwrap()), &[]).unwrap_err(), @"
         -o:1:1: no cookbook `a` is on `cookbook_path` or compiled in

@@ -7,10 +7,12 @@
 #![allow(clippy::disallowed_methods, reason = "tests may touch the machine")]
 
 mod kinds;
+#[path = "../tally/mod.rs"]
+mod tally;
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeSet, HashSet},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -29,6 +31,7 @@ use brasa::{
 };
 use kinds::{Described, OWN, Scope, World, declare};
 use serde::{Deserialize, Serialize};
+use tally::Tally;
 
 #[derive(Deserialize)]
 struct Case {
@@ -343,43 +346,19 @@ fn cases() -> Vec<Case> {
     paths.iter().map(read).collect()
 }
 
-/// Names of the cases of this folder that are said to differ.
-fn differences() -> BTreeSet<String> {
-    let page = fs::read_to_string(golden().join("differences.md")).expect("differences.md is there");
-    let section =
-        page.split("\n## ").find(|section| section.starts_with("converge")).expect("it has a part `converge`");
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-    rows.map(|(name, _)| name.to_owned()).collect()
-}
-
 #[test]
 fn actions_come_in_chefs_order() {
-    let said = differences();
-    let mut groups: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    let (mut wrong, mut differing) = (Vec::new(), BTreeSet::new());
+    let mut tally = Tally::of("converge");
     let all = cases();
     let names: BTreeSet<_> = all.iter().map(|case| case.name.clone()).collect();
-    assert!(!all.is_empty() && names.len() == all.len());
+    assert_eq!(names.len(), all.len(), "two cases have one name");
     for mut case in all {
         let (ours, chefs) = (case.run(), case.chef());
-        let (passed, of) = groups.entry(case.group.clone()).or_default();
-        *of += 1;
-        if ours == chefs {
-            *passed += 1;
-            continue;
-        }
-        if !said.contains(&case.name) {
+        let difference = (ours != chefs).then(|| {
             let shown = |result: &Ran| serde_json::to_string_pretty(result).expect("it serializes");
-            wrong.push(format!("{}\n--- ours\n{}\n--- Chef's\n{}", case.name, shown(&ours), shown(&chefs)));
-        }
-        differing.insert(case.name);
+            format!("--- ours\n{}\n--- Chef's\n{}", shown(&ours), shown(&chefs))
+        });
+        tally.count(&case.group, &case.name, difference);
     }
-    for (group, (passed, of)) in &groups {
-        println!("converge/{group}: {passed} of {of}");
-    }
-    let passed: usize = groups.values().map(|(passed, _)| passed).sum();
-    println!("converge: {passed} of {}, {} differ on purpose", names.len(), differing.len() - wrong.len());
-    assert!(wrong.is_empty(), "{} cases differ and are not in differences.md:\n{}", wrong.len(), wrong.join("\n\n"));
-    let stale: Vec<_> = said.difference(&differing).collect();
-    assert!(stale.is_empty(), "differences.md names cases that do not differ, or are not there: {stale:?}");
+    tally.finish(82);
 }

@@ -3,7 +3,7 @@ use std::panic::Location;
 
 use serde_json::Value;
 
-use super::Cookbook;
+use super::{Cookbook, RecipeName};
 use crate::{
     Error, Fault, Result,
     node::{AttributeWrite, Attributes, Constraint, CookbookVersion, Level, Node, WriteOp},
@@ -198,9 +198,10 @@ impl<'n> AttributeFile<'_, 'n> {
     /// # Errors
     /// That there is none of this name; what the file returned.
     pub fn include(&mut self, name: &str) -> Result<()> {
-        let (cookbook, file) = name.split_once("::").unwrap_or((name, "default"));
-        let cookbook = if cookbook.is_empty() { self.cookbook.clone() } else { cookbook.to_owned() };
-        self.loader.file(self.node, &cookbook, file)
+        // Files of attributes are named as recipes are.
+        let current = self.cookbook.clone();
+        let Some(RecipeName { cookbook, recipe: file }) = RecipeName::parse(name, Some(&current)) else { return Ok(()) };
+        self.loader.file(self.node, cookbook, file)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod data;
 pub(crate) mod declared;
 mod guard;
 mod kinds;
+mod name;
 #[allow(clippy::module_inception, reason = "the type gives the module its name")]
 mod recipe;
 mod reference;
@@ -18,6 +19,7 @@ pub use cookbook::{Cookbook, Origin};
 pub use declared::{Declare, Declared, IntoActions, Timing};
 pub use guard::{Guard, exists, shell, when};
 pub use kinds::{ActionInfo, Kind, Made, kind, kinds};
+pub use name::RecipeName;
 pub use recipe::Recipe;
 pub(crate) use recipe::{Acts, Compiling, Entry};
 pub(crate) use reference::Address;

@@ -3,7 +3,7 @@ use std::{any::TypeId, collections::HashMap, panic::Location};
 use serde::de::DeserializeOwned;
 
 use super::{
-    AtLevel, AttributePath, Composed, Composite, Cookbook, Declared, IntoComposed, RecipeEntry,
+    AtLevel, AttributePath, Composed, Composite, Cookbook, Declared, IntoComposed, RecipeEntry, RecipeName,
     declared::{AnyAction, Item},
     reference::Ref,
 };
@@ -62,8 +62,11 @@ const MOST_DEPTH: usize = 128;
 impl Compiling {
     /// A recipe by its name; of two cookbooks with one name the first counts.
     pub fn find(&self, wanted: &str) -> Option<RecipeEntry> {
-        let (name, recipe) = wanted.split_once("::").unwrap_or((wanted, "default"));
-        let cookbook = self.cookbooks.iter().find(|cookbook| cookbook.name == name)?;
+        self.entry(RecipeName::parse(wanted, None)?)
+    }
+
+    fn entry(&self, RecipeName { cookbook, recipe }: RecipeName) -> Option<RecipeEntry> {
+        let cookbook = self.cookbooks.iter().find(|known| known.name == cookbook)?;
         cookbook.recipes.iter().find(|entry| entry.name == recipe).cloned()
     }
 }
@@ -236,16 +239,21 @@ impl<'a> Recipe<'a> {
         self.named(name, recipe)
     }
 
-    /// Chef's `include_recipe`, by name: `COOKBOOK::RECIPE`, or `COOKBOOK` for its `default`. For recipes that only a run
-    /// knows; what is known when a cookbook is built is better included by its function.
+    /// Chef's `include_recipe`, by name: `COOKBOOK::RECIPE`, `COOKBOOK` for its `default`, or `::RECIPE` of the cookbook whose
+    /// recipe this is. For recipes that only a run knows; what is known when a cookbook is built is better included by its
+    /// function.
     ///
     /// # Errors
     /// That there is none of this name; what the recipe returned.
     pub fn include_recipe(&mut self, name: &str) -> Result<()> {
-        if let Some(recipe) = self.compiling.find(name) {
+        let current = self.name.split_once("::").map(|(cookbook, _)| cookbook.to_owned());
+        let Some(named) = RecipeName::parse(name, current.as_deref()) else {
+            return Err(Fault::new(format!("`{name}` is included by a recipe of no cookbook")).into());
+        };
+        if let Some(recipe) = self.compiling.entry(named) {
             return (recipe.run)(self);
         }
-        let (cookbook, recipe) = name.split_once("::").unwrap_or((name, "default"));
+        let RecipeName { cookbook, recipe } = named;
         let cookbooks = &self.compiling.cookbooks;
         let fault = match cookbooks.iter().find(|known| known.name == cookbook) {
             Some(known) => {

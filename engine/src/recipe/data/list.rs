@@ -65,7 +65,7 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
                 }
                 Entry::Include => {
                     stale = true;
-                    include(r, entry, scope_now, &shelf.name, &mut faults);
+                    include(r, entry, scope_now, &mut faults);
                 }
                 Entry::Attribute => {
                     stale = true;
@@ -194,7 +194,7 @@ fn rounds(entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec
     rounds
 }
 
-fn include(r: &mut Recipe<'_>, entry: Located<'_>, scope: &Scope<'_>, cookbook: &str, faults: &mut Vec<Fault>) {
+fn include(r: &mut Recipe<'_>, entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) {
     let Some(at) = entry.get("include_recipe") else { return };
     let before = faults.len();
     let value = scope.shown(at, "`include_recipe`", faults);
@@ -203,8 +203,6 @@ fn include(r: &mut Recipe<'_>, entry: Located<'_>, scope: &Scope<'_>, cookbook: 
     }
     let names = order::words(at, &value, "`include_recipe`", faults);
     for name in names {
-        // `::name` is a recipe of the same cookbook, as in Chef.
-        let name = if name.starts_with("::") { format!("{cookbook}{name}") } else { name };
         match r.include_recipe(&name) {
             Ok(()) => {}
             Err(Error::Faults(more)) => {

@@ -72,6 +72,7 @@ mod tests {
             let found = find(&folders, [source.as_str()], |path| files.iter().any(|file| file == path));
             assert_eq!(found, expected, "{node}: {source} in {files:?}");
         }
+        println!("golden small/file_specificity: 110 of 110");
     }
 
     #[test]
