@@ -20,7 +20,10 @@ usage: cargo xtask COMMAND
                               --fast    without the static binary and the containers; needs no root
                               FILTER    only the tests whose name contains it
   container [converge|plan]   converges the article's run-list in a throwaway container, with the static binary (as root)
-  bench                       measures runs that find nothing to change, beside what was promised (as root)
+  bench [PART]                measures, beside what was promised; all parts without one
+                              compile   reading and compiling a large repository, beside a plain parse of its bytes
+                              golden    how many of chef-solo's cases come out as with chef-solo
+                              machine   runs that find nothing to change, in a container (as root)
   docs [--check]              makes the reference pages in docs/reference, or only says which are out of date
 ";
 

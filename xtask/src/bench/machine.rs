@@ -1,0 +1,143 @@
+//! What a run costs that finds everything right, beside what was promised and what `sh -c true` costs.
+
+use lab::{Container, Output};
+use serde_json::{Value, json};
+
+use super::{Figures, figures, part};
+use crate::Failure;
+use crate::steps::step;
+use crate::test::{SIZE_LIMIT, build};
+
+/// Where a bench's settings are in the container.
+const HOME: &str = "/root/bench";
+
+/// One thing to measure.
+struct Bench {
+    name: &'static str,
+    /// What is run, once it has converged.
+    command: Vec<String>,
+    runs: usize,
+    /// Milliseconds of processor time at most.
+    time: Option<f64>,
+    /// MiB of memory at most.
+    memory: Option<f64>,
+}
+
+pub fn run() -> Result<(), Failure> {
+    lab::require_root("`cargo xtask bench`").map_err(|error| error.to_string())?;
+    let (brasa, kitchen, measure) = step("static binaries", || {
+        crate::test::install(false)?;
+        let brasa = build()?;
+        Ok((brasa, part("brasa-cli", "--example", "kitchen")?, part("xtask", "--bin", "measure")?))
+    })?;
+    let size = std::fs::metadata(&brasa).map_err(|error| format!("cannot read `{}`: {error}", brasa.display()))?.len();
+    let machine = step("a Debian 12 that has converged to the article's run-list", || {
+        let repository = lab::article_repo().map_err(|error| error.to_string())?;
+        let root = lab::root(lab::DEBIAN).map_err(|error| error.to_string())?;
+        let options = Container::of(root).repository(&repository).brasa(&brasa);
+        let options = options.bind(&kitchen, "/usr/local/bin/kitchen").bind(&measure, "/usr/local/bin/measure");
+        let machine = options.start().map_err(|error| error.to_string())?;
+        machine.copy_in(lab::workspace().join("nodes/article"), "/etc/chef");
+        good(machine.run(article()))?;
+        Ok(machine)
+    })?;
+
+    let mut benches = vec![
+        Bench { name: "sh -c true", command: words(&["sh", "-c", "true"]), runs: 51, time: None, memory: None },
+        Bench { name: "the article's run-list", command: article(), runs: 31, time: Some(10.0), memory: Some(15.0) },
+    ];
+    benches.push(prepare(
+        &machine,
+        "one file",
+        "files",
+        json!([{"path": "/srv/one", "content": "one\n"}]),
+        (2.0, None),
+    )?);
+    let installed = good(machine.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\\n"]))?;
+    let names: Vec<_> = installed.lines().filter_map(|line| line.strip_prefix("ii ")).take(100).collect();
+    if names.len() != 100 {
+        return Err(format!("only {} packages are installed", names.len()));
+    }
+    benches.push(prepare(&machine, "100 packages", "packages", json!([{"names": names}]), (6.0, None))?);
+    benches.push(prepare(&machine, "1,000 templates", "templates", pages(1_000), (30.0, None))?);
+    benches.push(prepare(&machine, "10,000 templates", "templates", pages(10_000), (300.0, Some(64.0)))?);
+
+    println!(
+        "{:<24} {:>9} {:>9} {:>7} {:>9} {:>9}",
+        "nothing to change", "CPU ms", "at most", "x sh", "MiB", "at most"
+    );
+    let mut missed = 0;
+    let mut shell = None;
+    for bench in &benches {
+        let figures = bench.measure(&machine)?;
+        let shell = *shell.get_or_insert(figures.time);
+        let over = bench.time.is_some_and(|most| figures.time > most)
+            || bench.memory.is_some_and(|most| figures.memory > most);
+        missed += usize::from(over);
+        println!(
+            "{:<24} {:>9.2} {:>9} {:>7.1} {:>9.1} {:>9}{}",
+            bench.name,
+            figures.time,
+            limit(bench.time),
+            figures.time / shell,
+            figures.memory,
+            limit(bench.memory),
+            if over { "  over" } else { "" }
+        );
+    }
+    let mebibytes = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
+    println!("{:<24} {:>46.1} {:>9.0}", "the static binary", mebibytes(size), mebibytes(SIZE_LIMIT));
+    if missed > 0 {
+        return Err(format!("{missed} of {} are over what was promised", benches.len()));
+    }
+    Ok(())
+}
+
+impl Bench {
+    fn measure(&self, machine: &Container) -> Result<Figures, Failure> {
+        let runs = self.runs.to_string();
+        let command = ["/usr/local/bin/measure", &runs].into_iter().chain(self.command.iter().map(String::as_str));
+        figures(&good(machine.run(command))?)
+    }
+}
+
+/// Converges a recipe of the example `kitchen` once, and makes sure that it then finds nothing to do.
+fn prepare(
+    machine: &Container,
+    name: &'static str,
+    recipe: &str,
+    wanted: Value,
+    (time, memory): (f64, Option<f64>),
+) -> Result<Bench, Failure> {
+    let file = format!("{HOME}/{}.json", name.replace([' ', ','], "-"));
+    let dna = json!({"run_list": [format!("kitchen::{recipe}")], "kitchen": {recipe: wanted}});
+    machine.write(&file, dna.to_string());
+    let command = words(&["/usr/local/bin/kitchen", "converge", "--detailed-exitcode", "-j", &file]);
+    let first = machine.run(&command);
+    if ![0, 2].contains(&first.code) {
+        return Err(format!("{name}: {first}"));
+    }
+    good(machine.run(&command))?;
+    let runs = if time > 100.0 { 7 } else { 31 };
+    Ok(Bench { name, command, runs, time: Some(time), memory })
+}
+
+fn pages(count: u32) -> Value {
+    json!({"directory": format!("/srv/{count}-pages"), "count": count, "word": "word"})
+}
+
+fn article() -> Vec<String> {
+    words(&["/usr/local/bin/chef-solo", "-c", "/etc/chef/solo.rb", "-j", "/etc/chef/dna.json"])
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn good(output: Output) -> Result<String, Failure> {
+    if output.code == 0 { Ok(output.stdout) } else { Err(output.to_string()) }
+}
+
+fn limit(most: Option<f64>) -> String {
+    most.map_or_else(|| "-".to_owned(), |most| format!("{most:.0}"))
+}
