@@ -19,11 +19,25 @@ pub struct Fault {
     pub hints: Vec<String>,
 }
 
+/// After so many faults of one file nobody reads on.
+pub(crate) const ENOUGH: usize = 20;
+
+/// A sentence has at most so many bytes: what it quotes may be a whole file.
+const LONGEST: usize = 4096;
+
+fn cut(mut sentence: String) -> String {
+    if sentence.len() > LONGEST {
+        sentence.truncate(sentence.floor_char_boundary(LONGEST));
+        sentence.push('…');
+    }
+    sentence
+}
+
 impl Fault {
     /// A fault with nothing but its sentence.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
-        Self { place: None, message: message.into(), excerpt: None, hints: Vec::new() }
+        Self { place: None, message: cut(message.into()), excerpt: None, hints: Vec::new() }
     }
 
     /// Says where it was written.
@@ -36,7 +50,7 @@ impl Fault {
     /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.hints.push(cut(hint.into()));
         self
     }
 }

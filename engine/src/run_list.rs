@@ -1,8 +1,9 @@
 //! Run-list items into the names of recipes.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     Error, Fault, Result,
+    error::ENOUGH,
     node::{Asked, CookbookVersion, Expansion, Named},
     recipe::{Cookbook, RecipeName},
     suggest,
@@ -19,11 +20,15 @@ pub fn expand(expansion: &Expansion, cookbooks: &[Cookbook]) -> Result<Vec<Strin
     for cookbook in cookbooks {
         by_name.entry(cookbook.name()).or_insert(cookbook);
     }
-    let (mut recipes, mut faults) = (Vec::new(), expansion.faults.clone());
+    let (mut recipes, mut known, mut faults) = (Vec::new(), HashSet::new(), expansion.faults.clone());
     for item in &expansion.recipes {
         match recipe_of(&item.named, &by_name, cookbooks) {
-            Ok(recipe) if recipes.contains(&recipe) => {}
-            Ok(recipe) => recipes.push(recipe),
+            Ok(recipe) => {
+                if known.insert(recipe.clone()) {
+                    recipes.push(recipe);
+                }
+            }
+            Err(_) if faults.len() >= ENOUGH => break,
             Err(fault) => faults.push(fault.at(item.place.clone())),
         }
     }
@@ -33,20 +38,19 @@ pub fn expand(expansion: &Expansion, cookbooks: &[Cookbook]) -> Result<Vec<Strin
 
 /// What the environment asks of cookbooks that are used (by the run-list, or by what those depend on) and are not so.
 fn refused_versions(asked: &[Asked], recipes: &[String], by_name: &HashMap<&str, &Cookbook>) -> Vec<Fault> {
-    let mut used: Vec<&str> = Vec::new();
+    let mut used: HashSet<&str> = HashSet::new();
     let mut left: Vec<&str> =
         recipes.iter().map(|recipe| recipe.split_once("::").map_or(&**recipe, |(name, _)| name)).collect();
     while let Some(name) = left.pop() {
-        if used.contains(&name) {
+        if !used.insert(name) {
             continue;
         }
-        used.push(name);
         left.extend(
             by_name.get(name).into_iter().flat_map(|cookbook| cookbook.depends.iter().map(|(name, _)| &**name)),
         );
     }
     let mut faults = Vec::new();
-    for Asked { cookbook, text, constraint, place } in asked.iter().filter(|asked| used.contains(&&*asked.cookbook)) {
+    for Asked { cookbook, text, constraint, place } in asked.iter().filter(|asked| used.contains(&*asked.cookbook)) {
         let Some(version) = by_name.get(&**cookbook).map(|cookbook| cookbook.version()) else { continue };
         if CookbookVersion::parse(version).is_none_or(|version| !constraint.allows(version)) {
             let fault = Fault::new(format!("the environment asks for `{cookbook}` {text}; version {version} is there"));
@@ -66,7 +70,9 @@ fn recipe_of(named: &Named, by_name: &HashMap<&str, &Cookbook>, cookbooks: &[Coo
     };
     let Some(RecipeName { cookbook: cookbook_name, recipe }) = RecipeName::parse(name, None) else {
         let fault = Fault::new(format!("`{name}` names no cookbook"));
-        return Err(fault.hint("`::RECIPE` is a recipe of the cookbook that includes it; write `COOKBOOK::RECIPE` here"));
+        return Err(
+            fault.hint("`::RECIPE` is a recipe of the cookbook that includes it; write `COOKBOOK::RECIPE` here")
+        );
     };
     let Some(cookbook) = by_name.get(cookbook_name) else {
         return Err(unknown_cookbook(name, cookbook_name, cookbooks));

@@ -1,7 +1,7 @@
 //! dna.json: a run-list, an environment, and attributes.
 //!
 //! Source: chef-solo 18 (`recipes` and `run_list` are the same key under two names; the forms of an item).
-use std::{fmt, path::Path, sync::Arc};
+use std::{collections::HashSet, fmt, path::Path, sync::Arc};
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use super::{
     json::{self, Document, Located},
     source::{Source, position},
 };
-use crate::{Fault, suggest, values::Place};
+use crate::{Fault, error::ENOUGH, suggest, values::Place};
 
 /// What dna.json asks for.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Default for Dna {
 }
 
 /// What an item of a run-list names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Named {
     /// `recipe[NAME]`, `recipe[NAME@VERSION]` or a bare name.
     Recipe {
@@ -140,17 +140,18 @@ impl Dna {
 /// Every word that is no item; its place is its column within the option.
 pub fn override_run_list(words: &str) -> Result<Vec<RunListItem>, Vec<Fault>> {
     let source = Source::new(Path::new("-o"), words.to_owned());
-    let (mut items, mut faults) = (Vec::new(), Vec::new());
+    let (mut items, mut faults) = (Items::default(), Vec::new());
     let mut at = 0;
     for word in words.split(',') {
         let start = at + word.len() - word.trim_start().len();
         at += word.len() + 1;
         match item_of(word.trim()) {
-            Ok(named) => push(&mut items, named, source.place(start)),
+            Ok(named) => items.push(named, source.place(start)),
+            Err(_) if faults.len() >= ENOUGH => break,
             Err(message) => faults.push(source.fault(start, message).hint(cure(word))),
         }
     }
-    if faults.is_empty() { Ok(items) } else { Err(faults) }
+    if faults.is_empty() { Ok(items.all) } else { Err(faults) }
 }
 
 fn run_list_of(root: &Located, faults: &mut Vec<Fault>) -> Vec<RunListItem> {
@@ -166,7 +167,7 @@ fn run_list_of(root: &Located, faults: &mut Vec<Fault>) -> Vec<RunListItem> {
         let message = format!("the run-list is given twice: `{word}`{other} means the same as this");
         faults.push(at.fault(message).hint("keep `run_list`; `recipes` is its old name"));
     }
-    let mut items = Vec::new();
+    let mut items = Items::default();
     if let Some(list) = recipes.or(run_list) {
         match list.value() {
             Value::Array(_) | Value::String(_) | Value::Object(_) => add_items(&list, &mut items, faults),
@@ -176,12 +177,12 @@ fn run_list_of(root: &Located, faults: &mut Vec<Fault>) -> Vec<RunListItem> {
             }
         }
     }
-    items
+    items.all
 }
 
 /// The items of a run-list in a role.
 pub(super) fn items(list: &Located, faults: &mut Vec<Fault>) -> Vec<RunListItem> {
-    let mut items = Vec::new();
+    let mut items = Items::default();
     match list.value() {
         Value::Array(_) | Value::String(_) | Value::Object(_) => add_items(list, &mut items, faults),
         Value::Null => {}
@@ -190,11 +191,14 @@ pub(super) fn items(list: &Located, faults: &mut Vec<Fault>) -> Vec<RunListItem>
             faults.push(list.fault(message).hint(FORMS));
         }
     }
-    items
+    items.all
 }
 
 /// Adds an item, or (as Chef does) every item of lists inside lists.
-fn add_items(located: &Located, items: &mut Vec<RunListItem>, faults: &mut Vec<Fault>) {
+fn add_items(located: &Located, items: &mut Items, faults: &mut Vec<Fault>) {
+    if faults.len() >= ENOUGH {
+        return;
+    }
     let named = match located.value() {
         Value::Array(_) => {
             located.items().for_each(|inner| add_items(&inner, items, faults));
@@ -207,7 +211,7 @@ fn add_items(located: &Located, items: &mut Vec<RunListItem>, faults: &mut Vec<F
         }
     };
     match named {
-        Ok(named) => push(items, named, located.place()),
+        Ok(named) => items.push(named, located.place()),
         Err(message) => faults.push(located.fault(message).hint(located.value().as_str().map_or(FORMS.into(), cure))),
     }
 }
@@ -224,10 +228,18 @@ fn cure(word: &str) -> String {
     }
 }
 
-/// Equal items are kept once, at their first place.
-fn push(items: &mut Vec<RunListItem>, named: Named, place: Place) {
-    if !items.iter().any(|item| item.named == named) {
-        items.push(RunListItem { named, place });
+/// Items in order; equal ones are kept once, at their first place.
+#[derive(Default)]
+struct Items {
+    all: Vec<RunListItem>,
+    known: HashSet<Named>,
+}
+
+impl Items {
+    fn push(&mut self, named: Named, place: Place) {
+        if self.known.insert(named.clone()) {
+            self.all.push(RunListItem { named, place });
+        }
     }
 }
 

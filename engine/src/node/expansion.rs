@@ -2,6 +2,8 @@
 //!
 //! Source: chef-solo 18, measured: a role's own items first, then its attributes, so that the includer counts more than
 //! what it includes; a role counts once, and circles end silently.
+use std::collections::{HashMap, HashSet, hash_map::Entry};
+
 use serde_json::{Value, json};
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
     levels::Layer,
     library::{Asked, Library},
 };
-use crate::{Error, Fault, Result, node::Node, values::Place};
+use crate::{Error, Fault, Result, error::ENOUGH, node::Node, values::Place};
 
 /// Roles may include each other so deep.
 const MOST_DEPTH: usize = 1000;
@@ -61,7 +63,14 @@ impl Expansion {
         library: &Library,
         attributes: &mut Attributes,
     ) -> Result<Self> {
-        let mut expander = Expander { environment, library, attributes, found: Self::default() };
+        let mut expander = Expander {
+            environment,
+            library,
+            attributes,
+            found: Self::default(),
+            recipes: HashMap::new(),
+            roles: HashSet::new(),
+        };
         if environment != Node::NO_ENVIRONMENT {
             expander.environment()?;
         }
@@ -75,6 +84,10 @@ struct Expander<'e, 'p> {
     library: &'e Library<'p>,
     attributes: &'e mut Attributes,
     found: Expansion,
+    /// Numbers of the recipes found, by name.
+    recipes: HashMap<String, usize>,
+    /// Names of the roles found.
+    roles: HashSet<String>,
 }
 
 impl Expander<'_, '_> {
@@ -104,12 +117,15 @@ impl Expander<'_, '_> {
     }
 
     fn recipe(&mut self, item: &RunListItem, name: &str, version: Option<&str>) {
-        let same_name =
-            |known: &&RunListItem| matches!(&known.named, Named::Recipe { name: other, .. } if other == name);
-        let Some(first) = self.found.recipes.iter().find(same_name) else {
-            self.found.recipes.push(item.clone());
-            return;
+        let number = match self.recipes.entry(name.to_owned()) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                new.insert(self.found.recipes.len());
+                self.found.recipes.push(item.clone());
+                return;
+            }
         };
+        let first = &self.found.recipes[number];
         let Named::Recipe { version: other, .. } = &first.named else { return };
         let numbers = |version: &str| super::CookbookVersion::parse(version);
         let differ = match (version, other) {
@@ -123,15 +139,12 @@ impl Expander<'_, '_> {
                 Fault::new(format!("two versions of `{name}` are asked for: {one}, and {other} at {}", first.place));
             self.found.faults.push(fault.at(item.place.clone()).hint("keep one of them"));
         } else if version.is_some() {
-            let pinned = item.named.clone();
-            if let Some(known) = self.found.recipes.iter_mut().find(|known| same_name(&&**known)) {
-                known.named = pinned;
-            }
+            self.found.recipes[number].named = item.named.clone();
         }
     }
 
     fn role(&mut self, name: &str, place: &Place, depth: usize) -> Result<()> {
-        if self.found.roles.iter().any(|known| known == name) {
+        if self.roles.contains(name) || self.found.faults.len() >= ENOUGH {
             return Ok(());
         }
         if depth == MOST_DEPTH {
@@ -139,6 +152,7 @@ impl Expander<'_, '_> {
             self.found.faults.push(fault.at(place.clone()).hint("put some of their run-lists together"));
             return Ok(());
         }
+        self.roles.insert(name.to_owned());
         self.found.roles.push(name.to_owned());
         let role = match self.library.role(name) {
             Ok(role) => role,

@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc};
 use serde_json::{Map, Number, Value};
 
 use super::source::Source;
-use crate::{Fault, values::Place};
+use crate::{Fault, error::ENOUGH, values::Place};
 
 /// How large and how deep a document may be.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +35,6 @@ impl Limits {
         })
     }
 }
-
-/// After so many faults nobody reads on.
-const ENOUGH: usize = 20;
 
 /// A JSON document whose every value and key knows where it was written.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::{
     folders::Folders,
     json::{self, Document, Located},
 };
-use crate::{Error, Fault, Result, host::Probe, suggest, values::Place};
+use crate::{Error, Fault, Result, error::ENOUGH, host::Probe, suggest, values::Place};
 
 /// A role: a run-list and attributes that many nodes share.
 #[derive(Clone, Debug)]
@@ -160,6 +160,9 @@ impl Environment {
                 faults.push(versions.fault(format!("`cookbook_versions` is an object, this is {found}")));
             }
             for (cookbook, asked) in versions.entries() {
+                if faults.len() >= ENOUGH {
+                    break;
+                }
                 let text = asked.value().as_str().unwrap_or_default();
                 match Constraint::parse(text) {
                     Ok(constraint) => constraints.push(Asked {

@@ -8,7 +8,7 @@ use super::{
     age,
     json::{self, pointer},
 };
-use crate::{Fault, suggest, values::Place};
+use crate::{Fault, error::ENOUGH, suggest, values::Place};
 
 /// What is read: where its parts were written, and what they are called.
 pub(super) trait Reading {
@@ -56,7 +56,7 @@ pub(super) fn read<T: DeserializeOwned, R: Reading>(
             Ok(_) => None,
             Err(error) => Some((steps_in(&track.path(), &trial.value), error.to_string())),
         };
-        for steps in &unread {
+        for steps in unread.iter().take(ENOUGH) {
             if let Some((name, parent)) = steps.split_last() {
                 let known = defaults.pointer(&pointer(parent)).and_then(Value::as_object);
                 let known: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
@@ -93,7 +93,7 @@ pub(super) fn read<T: DeserializeOwned, R: Reading>(
                 new && trial.mend(&steps)
             }
         };
-        if !mended {
+        if !mended || faults.len() >= ENOUGH {
             return Err(faults);
         }
     }

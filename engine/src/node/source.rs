@@ -15,11 +15,17 @@ pub(crate) struct Source {
     text: String,
     /// Where each line begins, found when a place is first asked for.
     lines: OnceLock<Vec<usize>>,
+    /// How many characters begin before each stretch of the text, counted when a place far into a line is first asked for: the
+    /// whole file may be one line.
+    stretches: OnceLock<Vec<usize>>,
 }
+
+/// Bytes in a stretch.
+const STRETCH: usize = 512;
 
 impl Source {
     pub fn new(path: impl Into<Arc<Path>>, text: String) -> Self {
-        Self { path: path.into(), text, lines: OnceLock::new() }
+        Self { path: path.into(), text, lines: OnceLock::new(), stretches: OnceLock::new() }
     }
 
     /// Takes bytes that must be UTF-8; the fault says where they are not.
@@ -41,8 +47,13 @@ impl Source {
 
     pub fn place(&self, offset: usize) -> Place {
         let (line, start) = self.line_at(offset);
-        let column = self.text[start..self.boundary(offset)].chars().count() + 1;
-        Place::File { path: Arc::clone(&self.path), line: line + 1, column }
+        let end = self.boundary(offset);
+        let before = if end - start <= STRETCH {
+            characters(&self.text.as_bytes()[start..end])
+        } else {
+            self.characters_before(end) - self.characters_before(start)
+        };
+        Place::File { path: Arc::clone(&self.path), line: line + 1, column: before + 1 }
     }
 
     /// A fault at this offset that shows the line.
@@ -54,9 +65,9 @@ impl Source {
     pub fn excerpt(&self, offset: usize) -> String {
         let (line, start) = self.line_at(offset);
         let offset = self.boundary(offset);
-        let end = self.text[offset..].find(['\n', '\r']).map_or(self.text.len(), |length| offset + length);
         let before: Vec<char> = self.text[start..offset].chars().rev().take(AROUND + 1).collect();
-        let after: Vec<char> = self.text[offset..end].chars().take(AROUND + 1).collect();
+        let after = self.text[offset..].chars().take_while(|c| !matches!(c, '\n' | '\r'));
+        let after: Vec<char> = after.take(AROUND + 1).collect();
         let mut shown = String::new();
         if before.len() > AROUND {
             shown.push('…');
@@ -73,12 +84,26 @@ impl Source {
 
     /// Index and start of the line that holds an offset.
     fn line_at(&self, offset: usize) -> (usize, usize) {
-        let starts = self.lines.get_or_init(|| {
-            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let lines = self.lines.get_or_init(|| {
+            let ends = self.text.match_indices('\n').map(|(at, _)| at + 1);
             std::iter::once(0).chain(ends).collect()
         });
-        let line = starts.partition_point(|start| *start <= offset).saturating_sub(1);
-        (line, starts[line])
+        let line = lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        (line, lines[line])
+    }
+
+    /// How many characters begin before an offset.
+    fn characters_before(&self, offset: usize) -> usize {
+        let stretches = self.stretches.get_or_init(|| {
+            let mut before = 0;
+            let counted = self.text.as_bytes().chunks(STRETCH).map(|stretch| {
+                before += characters(stretch);
+                before
+            });
+            std::iter::once(0).chain(counted).collect()
+        });
+        let stretch = offset / STRETCH;
+        stretches[stretch] + characters(&self.text.as_bytes()[stretch * STRETCH..offset])
     }
 
     /// The start of the character that an offset lies in.
@@ -89,6 +114,11 @@ impl Source {
         }
         offset
     }
+}
+
+/// How many characters of UTF-8 begin in these bytes.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count()
 }
 
 /// Line and column, to sort by; what has no place in a file comes first.
@@ -137,6 +167,15 @@ mod tests {
         let source = source("aé\nüx\n");
         for (offset, place) in [(0, "f:1:1"), (1, "f:1:2"), (3, "f:1:3"), (4, "f:2:1"), (6, "f:2:2"), (99, "f:3:1")] {
             assert_eq!(source.place(offset).to_string(), place, "{offset}");
+        }
+    }
+
+    #[test]
+    fn columns_far_into_a_line_count_characters() {
+        let text = format!("x\n{}", "aé€🙂".repeat(500));
+        let source = source(&text);
+        for (column, (offset, _)) in text.char_indices().skip(2).enumerate() {
+            assert_eq!(source.place(offset).to_string(), format!("f:2:{}", column + 1), "{offset}");
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
     json::{Document, NO_KEY, Spot, short},
     source::Source,
 };
-use crate::Fault;
+use crate::{Fault, error::ENOUGH};
 
 /// A YAML file is at most so many bytes long: it is written by people.
 pub const MOST_BYTES: u64 = 4 << 20;
@@ -24,9 +24,6 @@ pub const MOST_BYTES: u64 = 4 << 20;
 const MOST_DEPTH: usize = 64;
 /// All aliases together may stand for so many bytes and values.
 const MOST_REPEATED: usize = 4 << 20;
-/// After so many faults nobody reads on.
-const ENOUGH: usize = 20;
-
 impl Document {
     /// Reads a YAML document; `path` is for messages.
     ///
@@ -50,13 +47,17 @@ impl Document {
         let value = match flat.value(&node, NO_KEY, false) {
             Ok(value) => value,
             Err(at) => {
-                let fault = source.fault(at, "the aliases of this file stand for more than anybody would write");
-                faults.push(fault.hint("write the values out where they are needed"));
+                faults.push(too_much(&source, at));
                 return Err(faults);
             }
         };
         if faults.is_empty() { Ok(Self::assemble(value, source, flat.spots)) } else { Err(faults) }
     }
+}
+
+fn too_much(source: &Source, at: usize) -> Fault {
+    let fault = source.fault(at, "the aliases of this file stand for more than anybody would write");
+    fault.hint("write the values out where they are needed")
 }
 
 /// A fault was recorded after which the rest cannot be read.
@@ -85,6 +86,8 @@ struct Reader<'s> {
     offsets: Option<Vec<u32>>,
     anchors: HashMap<usize, Rc<Node>>,
     open: usize,
+    /// Entries that `<<` took over, and bytes of their keys.
+    repeated: usize,
     faults: Vec<Fault>,
 }
 
@@ -100,6 +103,7 @@ impl<'s> Reader<'s> {
             offsets,
             anchors: HashMap::new(),
             open: 0,
+            repeated: 0,
             faults: Vec::new(),
         }
     }
@@ -256,6 +260,12 @@ impl<'s> Reader<'s> {
         for node in merged {
             if let Content::Entries(more) = &node.content {
                 for (key, at, value) in more {
+                    // Each may have been taken over from another that took it over.
+                    self.repeated += 1 + key.len();
+                    if self.repeated > MOST_REPEATED {
+                        self.faults.push(too_much(self.source, node.at));
+                        return Err(Stop);
+                    }
                     if seen.insert(key.clone()) {
                         entries.push((key.clone(), *at, Rc::clone(value)));
                     }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result,
+    error::ENOUGH,
     node::{
         AttributeWrite, Level, WriteOp,
         json::{self, Located},
@@ -58,6 +59,9 @@ pub(super) fn read(a: &mut AttributeFile<'_, '_>, path: &Path) -> Result<()> {
     let document = file::read(path).map_err(Error::Faults)?;
     let mut faults = Vec::new();
     for statement in statements(document.root(), &mut faults) {
+        if faults.len() >= ENOUGH {
+            break;
+        }
         // A scope is made anew each time: what was written must be seen by what follows.
         let write = match statement {
             Statement::Write(at) => write(at, &Scope::new(a.node(), a.merged()), &mut faults),
@@ -101,6 +105,9 @@ pub(super) fn statements<'d>(root: Located<'d>, faults: &mut Vec<Fault>) -> Vec<
         Json::Null => {}
         Json::Object(_) => {
             for (key, tree) in root.entries() {
+                if faults.len() >= ENOUGH {
+                    break;
+                }
                 match LEVELS.iter().find(|(word, _)| *word == key) {
                     Some((_, level)) if tree.value().is_object() => {
                         leaves(*level, &mut Vec::new(), tree, &mut statements)
@@ -123,6 +130,7 @@ pub(super) fn statements<'d>(root: Located<'d>, faults: &mut Vec<Fault>) -> Vec<
                 match item.get("include_attribute") {
                     Some(at) => match at.value().as_str() {
                         Some(name) => statements.push(Statement::Include(name.to_owned(), at)),
+                        None if faults.len() >= ENOUGH => break,
                         None => faults.push(at.fault("`include_attribute` names a cookbook or `COOKBOOK::FILE`")),
                     },
                     None => statements.push(Statement::Write(item)),

@@ -7,6 +7,7 @@ use tera::{Context, Kwargs, Tera};
 use super::secrets::{Desk, Unrendered};
 use crate::{
     Fault,
+    error::ENOUGH,
     facts::Facts,
     node::{Node, json::Located},
     resources::template,
@@ -99,6 +100,9 @@ impl<'n> Scope<'n> {
 
     /// A value with every expression in it worked out. Faults are added; the value is then of no use.
     pub fn value(&self, located: Located<'_>, faults: &mut Vec<Fault>) -> Json {
+        if faults.len() >= ENOUGH {
+            return Json::Null;
+        }
         match located.value() {
             Json::String(text) => match self.text(text) {
                 Ok(value) => value,

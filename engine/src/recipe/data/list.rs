@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result,
+    error::ENOUGH,
     node::{
         json::{self, Located},
         position,
@@ -37,7 +38,13 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
     let first = r.compiling.faults.len();
     let mut faults = Vec::new();
     let entries = entries(document.root(), &mut faults);
-    let checked: Vec<_> = entries.into_iter().filter_map(|entry| Some((entry, kind_of(entry, &mut faults)?))).collect();
+    let mut checked = Vec::new();
+    for entry in entries {
+        if faults.len() >= ENOUGH {
+            break;
+        }
+        checked.extend(kind_of(entry, &mut faults).map(|of| (entry, of)));
+    }
     let node = r.node;
     let mut scope = None;
     for (entry, of) in checked {
@@ -52,6 +59,9 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
         }
         let mut stale = false;
         for (index, round) in rounds.into_iter().enumerate() {
+            if faults.len() - before >= ENOUGH || r.compiling.faults.len() - first >= ENOUGH {
+                break;
+            }
             if let Some(item) = &round {
                 scope_now.set(word, item);
                 scope_now.set("index", &json!(index));

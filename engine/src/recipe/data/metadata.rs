@@ -4,6 +4,7 @@ use std::path::Path;
 use super::file;
 use crate::{
     Fault,
+    error::ENOUGH,
     node::{
         json::{Located, kind},
         position,
@@ -85,6 +86,9 @@ fn depends(value: Located<'_>, faults: &mut Vec<Fault>) -> Vec<(String, String)>
         faults.push(fault.hint("write `depends: {apt: \">= 0.0.0\"}`, or a list of names"));
     }
     for (name, constraint) in value.entries() {
+        if faults.len() >= ENOUGH {
+            break;
+        }
         let constraint = match constraint.value().as_array().map(Vec::as_slice) {
             Some([]) => Some(String::new()),
             Some([one]) => one.as_str().map(str::to_owned),
@@ -97,6 +101,9 @@ fn depends(value: Located<'_>, faults: &mut Vec<Fault>) -> Vec<(String, String)>
         }
     }
     for item in value.items() {
+        if faults.len() >= ENOUGH {
+            break;
+        }
         if let Some(name) = text(item, "the name of a dependency", faults)
             && named(item, &name, faults)
         {
