@@ -54,6 +54,24 @@ pub struct Layered {
     pub decides: bool,
 }
 
+/// Merged attributes as they were at some time: what is written later does not show in it. Nothing is merged before it is
+/// asked for.
+pub(crate) struct View {
+    tower: Tower,
+}
+
+impl View {
+    /// The whole tree.
+    pub fn whole(&self) -> Value {
+        self.tower.merged(&[], None).unwrap_or_default()
+    }
+
+    /// What is below a key of the root.
+    pub fn below(&self, key: &str) -> Option<Value> {
+        self.tower.merged(&[key.to_owned()], None)
+    }
+}
+
 /// Attributes that were written nowhere, as tests have them: those of a dna.json.
 impl From<Value> for Attributes {
     fn from(tree: Value) -> Self {
@@ -76,11 +94,14 @@ impl Attributes {
     /// The merged tree, without what is known of the machine.
     #[must_use]
     pub fn tree(&self) -> &Value {
-        self.merged.get_or_init(|| {
-            let mut tower = self.tower.clone();
-            tower.set(Layer::Automatic, Value::Object(Map::new()));
-            tower.merged(&[], None).unwrap_or_default()
-        })
+        self.merged.get_or_init(|| self.view().whole())
+    }
+
+    /// What is merged as it is now, without what is known of the machine.
+    pub(crate) fn view(&self) -> View {
+        let mut tower = self.tower.clone();
+        tower.set(Layer::Automatic, Value::Object(Map::new()));
+        View { tower }
     }
 
     /// The merged tree with what is known of the machine, which nothing else can hide.
@@ -124,8 +145,8 @@ impl Attributes {
 
     /// Adds what a role or an environment says: the object below `key` of its document, united with what the layer says.
     pub(super) fn add(&mut self, layer: Layer, of: &str, document: &Arc<Document>, key: &'static str) {
-        let Some(tree) = document.root().get(key).map(|located| located.value().clone()) else { return };
-        self.change(|tower| tower.unite(layer, &tree));
+        let Some(tree) = document.root().get(key).map(|located| located.value()) else { return };
+        self.change(|tower| tower.unite(layer, tree));
         let said = Said::Document(Arc::clone(document), key);
         self.sources.push(Source { layer, of: Some(of.to_owned()), said });
     }

@@ -4,7 +4,7 @@
 //! Source: RFC 8259 for the grammar; numbers are converted by `serde_json`, so that both agree on every value.
 use std::{path::Path, sync::Arc};
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, map::Entry};
 
 use super::source::Source;
 use crate::{Fault, error::ENOUGH, values::Place};
@@ -333,15 +333,19 @@ impl<'s> Reader<'s> {
             self.skip()?;
             self.inside(open, b'}')?;
             let value = self.value(at)?;
-            if entries.contains_key(&key) {
-                let first = entries.keys().position(|known| *known == key).map_or(at, |index| keys[index]);
-                let message =
-                    format!("key `{key}` is given twice; the first is at {}", self.source.place(first as usize));
-                let fault = self.source.fault(at as usize, message);
-                self.note(fault.hint("keep the one that is meant"))?;
-            } else {
-                keys.push(at);
-                entries.insert(key, value);
+            match entries.entry(key) {
+                Entry::Vacant(new) => {
+                    keys.push(at);
+                    new.insert(value);
+                }
+                Entry::Occupied(known) => {
+                    let key = known.key().clone();
+                    let first = entries.keys().position(|known| *known == key).map_or(at, |index| keys[index]);
+                    let message =
+                        format!("key `{key}` is given twice; the first is at {}", self.source.place(first as usize));
+                    let fault = self.source.fault(at as usize, message);
+                    self.note(fault.hint("keep the one that is meant"))?;
+                }
             }
             if !self.another(open, b'}')? {
                 return Ok(Value::Object(entries));
@@ -503,13 +507,14 @@ impl<'s> Reader<'s> {
             let rest = &self.text[self.at..];
             let plain =
                 rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len());
-            string.push_str(&rest[..plain]);
             self.at += plain;
+            let plain = &rest[..plain];
+            if self.eat(b'"') {
+                // Nearly every string is plain to its end.
+                return Ok(if string.is_empty() { plain.to_owned() } else { string + plain });
+            }
+            string.push_str(plain);
             match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(string);
-                }
                 Some(b'\\') => string.push(self.escape(open)?),
                 Some(b'\n' | b'\r') => {
                     let hint = "close it with `\"` on the same line; a line break inside a string is written `\\n`";
@@ -595,8 +600,12 @@ impl<'s> Reader<'s> {
     /// Skips white space and comments.
     fn skip(&mut self) -> Result<(), Stop> {
         loop {
-            let rest = &self.text[self.at..];
-            self.at += rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
+            while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+                self.at += 1;
+            }
+            if self.peek() != Some(b'/') {
+                return Ok(());
+            }
             let rest = &self.text[self.at..];
             if rest.starts_with("//") {
                 self.at += rest.find('\n').unwrap_or(rest.len());

@@ -3,6 +3,8 @@
 //! Source: chef-solo 18, measured. Low to high: `default`, the environment's, the roles', `force_default`; `normal`;
 //! `override`, the roles', the environment's, `force_override`; automatic. The first four and the four overrides are
 //! groups: within one, objects merge and lists are united; between groups objects merge and lists are replaced.
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::merge;
@@ -146,33 +148,35 @@ impl From<Level> for Layer {
     }
 }
 
-/// The layers' trees: each an object.
+/// The layers' trees: each an object. A copy shares them until one of both is written to.
 #[derive(Clone, Debug)]
 pub(super) struct Tower {
-    layers: [Value; LAYERS.len()],
+    layers: [Arc<Value>; LAYERS.len()],
 }
 
 impl Default for Tower {
     fn default() -> Self {
-        Self { layers: std::array::from_fn(|_| Value::Object(Map::new())) }
+        let empty = Arc::new(Value::Object(Map::new()));
+        Self { layers: std::array::from_fn(|_| Arc::clone(&empty)) }
     }
 }
 
 impl Tower {
     /// A layer's tree.
-    pub const fn layer(&self, layer: Layer) -> &Value {
+    pub fn layer(&self, layer: Layer) -> &Value {
         &self.layers[layer.index()]
     }
 
     /// Gives a layer another tree.
     pub fn set(&mut self, layer: Layer, tree: Value) {
-        self.layers[layer.index()] = tree;
+        self.layers[layer.index()] = Arc::new(tree);
     }
 
     /// Merges a further tree into a layer as roles do: lists are united.
     pub fn unite(&mut self, layer: Layer, tree: &Value) {
-        let below = std::mem::take(&mut self.layers[layer.index()]);
-        self.layers[layer.index()] = merge::united(below, tree);
+        let slot = &mut self.layers[layer.index()];
+        let below = Arc::unwrap_or_clone(std::mem::take(slot));
+        *slot = Arc::new(merge::united(below, tree));
     }
 
     /// The merged value at a path; `None` when no layer has one. `base` is what the lowest layer says where it says
@@ -222,7 +226,7 @@ impl Tower {
             return Err("it names no attribute".to_owned());
         }
         let layer = Layer::from(*level);
-        let tree = &mut self.layers[layer.index()];
+        let tree = Arc::make_mut(&mut self.layers[layer.index()]);
         match op {
             WriteOp::Set => {
                 *merge::reach(tree, path)? = value.clone();
@@ -241,7 +245,7 @@ impl Tower {
                 if matches!(level, Level::ForceDefault | Level::ForceOverride) {
                     self.remove(layer.group(), path);
                 }
-                *merge::force(&mut self.layers[layer.index()], path) = value.clone();
+                *merge::force(Arc::make_mut(&mut self.layers[layer.index()]), path) = value.clone();
             }
             WriteOp::Write => *merge::force(tree, path) = value.clone(),
             WriteOp::Remove => [0, 1, 2].into_iter().for_each(|group| self.remove(group, path)),
@@ -253,7 +257,7 @@ impl Tower {
 
     fn remove(&mut self, group: u8, path: &[String]) {
         for layer in LAYERS.iter().filter(|layer| layer.group() == group) {
-            merge::take_out(&mut self.layers[layer.index()], path);
+            merge::take_out(Arc::make_mut(&mut self.layers[layer.index()]), path);
         }
     }
 }

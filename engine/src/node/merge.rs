@@ -62,9 +62,11 @@ pub(super) fn reach<'v>(tree: &'v mut Value, path: &[String]) -> Result<&'v mut 
             let name = path[..depth].join(".");
             return Err(format!("`{name}` is {kind} at this level, so `{key}` cannot be set in it"));
         };
-        let last = depth + 1 == path.len();
-        value =
-            entries.entry(key.clone()).or_insert_with(|| if last { Value::Null } else { Value::Object(Map::new()) });
+        if !entries.contains_key(key) {
+            let last = depth + 1 == path.len();
+            entries.insert(key.clone(), if last { Value::Null } else { Value::Object(Map::new()) });
+        }
+        value = entries.get_mut(key).expect("it was there, or has just been put in");
     }
     Ok(value)
 }

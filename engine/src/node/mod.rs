@@ -18,6 +18,7 @@ mod source;
 mod typed;
 mod yaml;
 
+pub(crate) use attributes::View;
 pub use attributes::{Attributes, Layered};
 pub use constraint::{Constraint, CookbookVersion};
 pub use data_bags::{DataBags, Item};

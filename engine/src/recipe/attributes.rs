@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Cookbook, RecipeName};
 use crate::{
     Error, Fault, Result,
-    node::{AttributeWrite, Attributes, Constraint, CookbookVersion, Level, Node, WriteOp},
+    node::{AttributeWrite, Attributes, Constraint, CookbookVersion, Level, Node, View, WriteOp},
     suggest,
     values::Place,
 };
@@ -177,6 +177,11 @@ impl<'n> AttributeFile<'_, 'n> {
         self
     }
 
+    /// The merged attributes as they are now, for expressions.
+    pub(crate) fn view(&self) -> View {
+        self.loader.attributes.view()
+    }
+
     /// Carries out a write that has its place already. What is wrong with it is gathered.
     pub fn apply(&mut self, write: AttributeWrite) {
         if let Err(fault) = self.loader.attributes.write(write) {
@@ -200,7 +205,9 @@ impl<'n> AttributeFile<'_, 'n> {
     pub fn include(&mut self, name: &str) -> Result<()> {
         // Files of attributes are named as recipes are.
         let current = self.cookbook.clone();
-        let Some(RecipeName { cookbook, recipe: file }) = RecipeName::parse(name, Some(&current)) else { return Ok(()) };
+        let Some(RecipeName { cookbook, recipe: file }) = RecipeName::parse(name, Some(&current)) else {
+            return Ok(());
+        };
         self.loader.file(self.node, cookbook, file)
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result,
-    node::{AttributeSet, AttributeWrite, Attributes, Level, Node},
+    node::{AttributeSet, AttributeWrite, Attributes, Level, Node, View},
     resource::Resource,
     suggest,
     values::{Place, Secret},
@@ -293,8 +293,8 @@ impl<'a> Recipe<'a> {
     }
 
     /// The merged attributes as they are now.
-    pub(crate) fn merged(&self) -> serde_json::Value {
-        self.compiling.attributes.tree().clone()
+    pub(crate) fn view(&self) -> View {
+        self.compiling.attributes.view()
     }
 
     /// Writes attributes while recipes are compiled: those compiled later see them.

@@ -64,12 +64,12 @@ pub(super) fn read(a: &mut AttributeFile<'_, '_>, path: &Path) -> Result<()> {
         }
         // A scope is made anew each time: what was written must be seen by what follows.
         let write = match statement {
-            Statement::Write(at) => write(at, &Scope::new(a.node(), a.merged()), &mut faults),
+            Statement::Write(at) => write(at, &Scope::new(a.node(), a.view()), &mut faults),
             Statement::Leaf(level, path, at) if is_plain(at.value()) => {
                 let place = at.key_place().unwrap_or_else(|| at.place());
                 Some(AttributeWrite { level, path, op: WriteOp::Set, value: at.value().clone(), place })
             }
-            Statement::Leaf(level, path, at) => leaf(level, path, at, &Scope::new(a.node(), a.merged()), &mut faults),
+            Statement::Leaf(level, path, at) => leaf(level, path, at, &Scope::new(a.node(), a.view()), &mut faults),
             Statement::Include(name, at) => {
                 match a.include(&name) {
                     Ok(()) => {}

@@ -1,5 +1,8 @@
 //! `{{ node.name }}` in the text of a data recipe: tera's expressions over the node.
-use std::cell::{OnceCell, RefCell};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeSet,
+};
 
 use serde_json::{Map, Value as Json};
 use tera::{Context, Kwargs, Tera};
@@ -9,7 +12,7 @@ use crate::{
     Fault,
     error::ENOUGH,
     facts::Facts,
-    node::{Node, json::Located},
+    node::{Node, View, json::Located},
     resources::template,
     suggest,
     values::is_printed,
@@ -19,10 +22,10 @@ use crate::{
 pub(super) struct Scope<'n> {
     tera: Tera,
     node: &'n Node<'n>,
-    /// The merged attributes as they are when the scope is made.
-    attributes: Json,
-    /// Names of facts that were asked for, and the node with them.
-    known: RefCell<Vec<&'static str>>,
+    /// The attributes as they are when the scope is made.
+    attributes: View,
+    /// What `node` holds so far: merging attributes and reading facts costs time, so only what texts mention.
+    known: RefCell<Known>,
     context: RefCell<Context>,
     described: OnceCell<()>,
     desk: Desk,
@@ -30,9 +33,16 @@ pub(super) struct Scope<'n> {
     secret_words: RefCell<Vec<String>>,
 }
 
+/// What is asked of the node.
+#[derive(Default)]
+struct Known {
+    facts: Vec<&'static str>,
+    attributes: Used,
+}
+
 impl<'n> Scope<'n> {
     /// The node with these merged attributes.
-    pub fn new(node: &'n Node<'n>, attributes: Json) -> Self {
+    pub fn new(node: &'n Node<'n>, attributes: View) -> Self {
         let mut tera = template::engine();
         // By way of JSON a number stays a number, and a list a list.
         tera.register_filter("typed", |value: &tera::Value, _: Kwargs, _: &tera::State| {
@@ -76,7 +86,7 @@ impl<'n> Scope<'n> {
         self.desk.took_secret()
     }
 
-    /// The node for a template with this text. Facts cost time to read, so only those are there that the text mentions.
+    /// The node for a template with this text.
     pub fn node_for(&self, text: &str) -> Json {
         self.mention(text);
         self.node_with(&self.known.borrow())
@@ -161,7 +171,15 @@ impl<'n> Scope<'n> {
     }
 
     fn render(&self, text: &str) -> Result<String, Vec<Fault>> {
-        let error = match self.rendered(text) {
+        let rendered = self.rendered(text).or_else(|error| match error {
+            Unrendered::Tera(_) => {
+                // What it should have said may be near to something that it does not mention.
+                self.know(&Used::All, text);
+                self.rendered(text)
+            }
+            asked @ Unrendered::Asked(_) => Err(asked),
+        });
+        let error = match rendered {
             Ok(rendered) if is_printed(&rendered) && !is_printed(text) => {
                 let fault = Fault::new("in an expression: a value that is encrypted with age is printed as it is");
                 return Err(vec![fault.hint("decrypt it: `{{ node.database.password | secret }}`")]);
@@ -191,21 +209,34 @@ impl<'n> Scope<'n> {
         }])
     }
 
-    /// Makes `node` hold the facts that a text names.
+    /// Makes `node` hold what a text mentions of it.
     fn mention(&self, text: &str) {
+        self.know(&Used::by(text), text);
+    }
+
+    fn know(&self, used: &Used, text: &str) {
         let mut known = self.known.borrow_mut();
-        let before = known.len();
-        let new: Vec<_> = Facts::names().filter(|name| text.contains(name) && !known.contains(name)).collect();
-        known.extend(new);
-        if known.len() > before || self.described.set(()).is_ok() {
+        let before = known.facts.len();
+        let new: Vec<_> = Facts::names().filter(|name| text.contains(name) && !known.facts.contains(name)).collect();
+        known.facts.extend(new);
+        let more = known.attributes.add(used) || known.facts.len() > before;
+        if more || self.described.set(()).is_ok() {
             self.context.borrow_mut().insert("node", &self.node_with(&known));
         }
     }
 
     /// What is known by itself counts more than what was written, as in Chef.
-    fn node_with(&self, facts: &[&'static str]) -> Json {
-        let mut node = self.attributes.as_object().cloned().unwrap_or_default();
-        for name in facts {
+    fn node_with(&self, known: &Known) -> Json {
+        let mut node = match &known.attributes {
+            Used::All => match self.attributes.whole() {
+                Json::Object(tree) => tree,
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => Map::new(),
+            },
+            Used::Keys(keys) => {
+                keys.iter().filter_map(|key| Some((key.clone(), self.attributes.below(key)?))).collect()
+            }
+        };
+        for name in &known.facts {
             if let Some(value) = self.node.facts().get(name) {
                 node.insert((*name).to_owned(), value);
             }
@@ -221,6 +252,74 @@ impl<'n> Scope<'n> {
 fn placed(faults: Vec<Fault>, located: Located<'_>) -> impl Iterator<Item = Fault> {
     let place = located.place();
     faults.into_iter().map(move |fault| if fault.place.is_some() { fault } else { fault.at(place.clone()) })
+}
+
+/// Which attributes a text may use.
+#[derive(Debug, PartialEq)]
+enum Used {
+    /// Those below these keys of the root.
+    Keys(BTreeSet<String>),
+    /// Any.
+    All,
+}
+
+impl Default for Used {
+    fn default() -> Self {
+        Self::Keys(BTreeSet::new())
+    }
+}
+
+impl Used {
+    /// Those of a text: `node.app` and `node["app"]` are about `app` alone. Where `node` stands in any other way, or text is
+    /// brought in from elsewhere, it may be any.
+    fn by(text: &str) -> Self {
+        const ELSEWHERE: [&str; 4] = ["include", "import", "extends", "__tera"];
+        if ELSEWHERE.iter().any(|word| text.contains(word)) {
+            return Self::All;
+        }
+        let in_word = |c: char| c.is_alphanumeric() || c == '_';
+        let mut keys = BTreeSet::new();
+        for (at, node) in text.match_indices("node") {
+            let after = &text[at + node.len()..];
+            if text[..at].ends_with(in_word) || after.starts_with(in_word) {
+                continue;
+            }
+            match key_in(after.trim_start()) {
+                Some(key) => keys.insert(key.to_owned()),
+                None => return Self::All,
+            };
+        }
+        Self::Keys(keys)
+    }
+
+    /// Adds others; whether any is new.
+    fn add(&mut self, more: &Self) -> bool {
+        match (&mut *self, more) {
+            (Self::All, _) => false,
+            (Self::Keys(_), Self::All) => {
+                *self = Self::All;
+                true
+            }
+            (Self::Keys(keys), Self::Keys(more)) => {
+                let before = keys.len();
+                keys.extend(more.iter().cloned());
+                keys.len() > before
+            }
+        }
+    }
+}
+
+/// The key in `.key` or `["key"]`.
+fn key_in(after: &str) -> Option<&str> {
+    if let Some(rest) = after.strip_prefix('.') {
+        let rest = rest.trim_start();
+        let key = &rest[..rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())];
+        return (!key.is_empty()).then_some(key);
+    }
+    let rest = after.strip_prefix('[')?.trim_start();
+    let quote = rest.chars().next().filter(|c| "\"'`".contains(*c))?;
+    let (key, rest) = rest[1..].split_once(quote)?;
+    (!key.contains('\\') && rest.trim_start().starts_with(']')).then_some(key)
 }
 
 /// The expression in a text that is one expression and nothing else.
@@ -248,15 +347,19 @@ mod tests {
 
     use serde_json::json;
 
-    use super::{Scope, alone};
-    use crate::{host::Fake, node::json::Document, spec};
+    use super::{Scope, Used, alone};
+    use crate::{
+        host::Fake,
+        node::{Attributes, json::Document},
+        spec,
+    };
 
     #[test]
     fn expressions_keep_their_type_and_text_stays_text() {
         let machine = Fake::debian("12");
         let attributes = json!({"app": {"port": 80, "hosts": ["a", "b"], "on": true, "none": null}});
         let node = spec::node(&machine, attributes.clone());
-        let scope = Scope::new(&node, attributes);
+        let scope = Scope::new(&node, Attributes::from(attributes).view());
         scope.set("item", &json!({"name": "x"}));
         for (written, wanted) in [
             ("plain", json!("plain")),
@@ -289,7 +392,7 @@ mod tests {
     fn what_cannot_be_worked_out_has_a_place_and_shows_the_expression() {
         let machine = Fake::debian("12");
         let node = spec::node(&machine, json!({"app": {"port": 80}}));
-        let scope = Scope::new(&node, json!({"app": {"port": 80}}));
+        let scope = Scope::new(&node, node.attributes().view());
         let text =
             "a: '{{ node.app.prot }}'\nb: ['{{ node.app.port', '{{ nod.app }}']\nc: '{{ node.app | nofilter }}'\n";
         let document = Document::parse_yaml(Path::new("f.yml"), text.into()).unwrap();
@@ -297,6 +400,49 @@ mod tests {
         scope.value(document.root(), &mut faults);
         let said: Vec<_> = faults.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn what_a_text_uses_of_the_node_is_seen_or_may_be_anything() {
+        for (text, keys) in [
+            ("{{ a.b }}", &[][..]),
+            ("{{ node.a.b }}{{ node . c }}{{ nodes }}{{ my_node.x }}", &["a", "c"]),
+            ("{{ node['a b'].c }}{{ node[ \"d\" ] }}{{ node[`e`].f }}", &["a b", "d", "e"]),
+        ] {
+            assert_eq!(Used::by(text), Used::Keys(keys.iter().map(|key| (*key).to_owned()).collect()), "{text}");
+        }
+        for text in [
+            "{{ node }}",
+            "{{ node | json_encode }}",
+            "{% for key, value in node %}{% endfor %}",
+            "{% set n = node %}{{ n.a }}",
+            "{{ node[item].b }}",
+            "{{ node['a' ~ item] }}",
+            "{{ node['a\\'b'] }}",
+            "{{ node.a }}{{ node?.b }}",
+            "{% include 'x' %}{{ node.a }}",
+            "{{ __tera_context }}",
+        ] {
+            assert_eq!(Used::by(text), Used::All, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_way_to_the_node_finds_all_of_it() {
+        let machine = Fake::debian("12");
+        let attributes = json!({"app": {"port": 80}, "site": {"name": "x"}});
+        let node = spec::node(&machine, attributes.clone());
+        let scope = Scope::new(&node, Attributes::from(attributes).view());
+        for (written, wanted) in [
+            ("{{ node.site.name }}", json!("x")),
+            ("{{ node['app'].port }}", json!(80)),
+            ("{% set n = node %}{{ n.site.name }}", json!("x")),
+            ("{% for key, value in node %}{% if key == 'app' %}{{ value.port }}{% endif %}{% endfor %}", json!("80")),
+        ] {
+            assert_eq!(scope.text(written).unwrap(), wanted, "{written}");
+            let fresh = Scope::new(&node, node.attributes().view());
+            assert_eq!(fresh.text(written).unwrap(), wanted, "{written}, alone");
+        }
     }
 
     #[test]

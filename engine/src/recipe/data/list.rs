@@ -48,7 +48,7 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
     let node = r.node;
     let mut scope = None;
     for (entry, of) in checked {
-        let scope_now = scope.get_or_insert_with(|| Scope::new(node, r.merged()));
+        let scope_now = scope.get_or_insert_with(|| Scope::new(node, r.view()));
         let before = faults.len();
         scope_now.took_secret();
         let rounds = rounds(entry, scope_now, &mut faults);

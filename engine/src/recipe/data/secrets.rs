@@ -9,7 +9,7 @@ use tera::{Kwargs, State, Tera, TeraResult};
 
 use crate::{
     Error, Fault,
-    node::{Attributes, Node, age},
+    node::{Attributes, Node, View, age},
 };
 
 /// Something that only the node knows.
@@ -104,7 +104,7 @@ impl Desk {
     pub fn render(
         &self,
         node: &Node<'_>,
-        attributes: &Json,
+        attributes: &View,
         render: impl Fn() -> TeraResult<String>,
     ) -> Result<String, Unrendered> {
         loop {
@@ -147,7 +147,7 @@ pub(super) enum Unrendered {
     Asked(Vec<Fault>),
 }
 
-fn answer(question: &Question, node: &Node<'_>, attributes: &Json) -> Answer {
+fn answer(question: &Question, node: &Node<'_>, attributes: &View) -> Answer {
     let given = |value: Json, secret: bool| match tera::Value::try_from_serializable(&value) {
         Ok(value) if secret => Answer::Secret(value),
         Ok(value) => Answer::Open(value),
@@ -160,7 +160,7 @@ fn answer(question: &Question, node: &Node<'_>, attributes: &Json) -> Answer {
     match question {
         Question::Attribute(path) => {
             let path: Vec<String> = path.split('.').map(str::to_owned).collect();
-            secret(Attributes::from(attributes.clone()).secret(&path, node.identities()))
+            secret(Attributes::from(attributes.whole()).secret(&path, node.identities()))
         }
         Question::Value(Json::String(text)) => given(text.as_str().into(), true),
         Question::Value(value) if age::is_sealed(value) => secret(node.identities().open(value)),
