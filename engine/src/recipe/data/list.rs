@@ -57,7 +57,8 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
         if secret_rounds {
             scope_now.set_secret(word);
         }
-        let mut stale = false;
+        // Done when the rounds are over, as the scope does not see it: it would only keep a copy of what was there before.
+        let (mut includes, mut writes) = (Vec::new(), Vec::new());
         for (index, round) in rounds.into_iter().enumerate() {
             if faults.len() - before >= ENOUGH || r.compiling.faults.len() - first >= ENOUGH {
                 break;
@@ -73,21 +74,22 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
                         r.declare(item, entry.place());
                     }
                 }
-                Entry::Include => {
-                    stale = true;
-                    include(r, entry, scope_now, &mut faults);
-                }
+                Entry::Include => includes.extend(included(entry, scope_now, &mut faults)),
                 Entry::Attribute => {
-                    stale = true;
                     let at = entry.get("attribute").unwrap_or(entry);
-                    if let Some(write) = attributes::write(at, scope_now, &mut faults) {
-                        r.write_attribute(write);
-                    }
+                    writes.extend(attributes::write(at, scope_now, &mut faults));
                 }
             }
         }
         scope_now.unset(word);
         scope_now.unset("index");
+        if !includes.is_empty() || !writes.is_empty() {
+            scope = None;
+        }
+        writes.into_iter().for_each(|write| r.write_attribute(write));
+        for name in includes {
+            include(r, entry, &name, &mut faults);
+        }
         // Each round may have met the same fault.
         let mut new: Vec<Fault> = Vec::new();
         for fault in faults.drain(before..) {
@@ -96,9 +98,6 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
             }
         }
         faults.extend(new);
-        if stale {
-            scope = None;
-        }
     }
     // What declaring found is among them already, what was included came before; this file's are told from top to bottom.
     let mut all = r.compiling.faults.split_off(first);
@@ -204,28 +203,27 @@ fn rounds(entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec
     rounds
 }
 
-fn include(r: &mut Recipe<'_>, entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) {
-    let Some(at) = entry.get("include_recipe") else { return };
+/// The recipes that an entry includes.
+fn included(entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec<String> {
+    let Some(at) = entry.get("include_recipe") else { return Vec::new() };
     let before = faults.len();
     let value = scope.shown(at, "`include_recipe`", faults);
     if faults.len() > before {
-        return;
+        return Vec::new();
     }
-    let names = order::words(at, &value, "`include_recipe`", faults);
-    for name in names {
-        match r.include_recipe(&name) {
-            Ok(()) => {}
-            Err(Error::Faults(more)) => {
-                let place = at.place();
-                faults.extend(
-                    more.into_iter().map(|fault| if fault.place.is_some() { fault } else { fault.at(place.clone()) }),
-                );
-            }
-            Err(error) => {
-                let mut fault = at.fault(error.to_string());
-                fault.hints = error.hints();
-                faults.push(fault);
-            }
+    order::words(at, &value, "`include_recipe`", faults)
+}
+
+fn include(r: &mut Recipe<'_>, entry: Located<'_>, name: &str, faults: &mut Vec<Fault>) {
+    let place = entry.get("include_recipe").unwrap_or(entry).place();
+    match r.include_recipe(name) {
+        Ok(()) => {}
+        Err(Error::Faults(more)) => faults
+            .extend(more.into_iter().map(|fault| if fault.place.is_some() { fault } else { fault.at(place.clone()) })),
+        Err(error) => {
+            let mut fault = Fault::new(error.to_string()).at(place);
+            fault.hints = error.hints();
+            faults.push(fault);
         }
     }
 }
