@@ -103,3 +103,25 @@ fn what_a_custom_resource_owes_survives_a_kill_between_its_parts() {
     place.converge().code(0);
     assert_eq!(place.text("srv/log").as_deref(), Some("served\n"));
 }
+
+#[test]
+fn directories_that_others_use_are_left_as_they_are() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Kitchen::with(slow("touch ROOT/srv/done"));
+    let mode = |name: &str| std::fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o7777;
+    for (name, bits) in [("tmp", 0o1777), ("opt", 0o755)] {
+        std::fs::create_dir(place.path(name)).unwrap();
+        std::fs::set_permissions(place.path(name), std::fs::Permissions::from_mode(bits)).unwrap();
+        place.write("solo.rb", format!("lockfile '{}'\n", place.path(name).join("chef-solo.lock").display()));
+        place.converge().code(0);
+        assert_eq!(mode(name), bits);
+        place.write("solo.rb", "");
+        let directory = format!("ROOT/{name}");
+        let there = ["converge", "-c", "ROOT/solo.rb", "-j", "ROOT/dna.json", "--state-dir", &directory];
+        std::fs::remove_file(place.path("srv/main")).unwrap();
+        let refused = place.call(&there).code(65);
+        assert!(refused.stderr.contains("cannot be the state directory"), "{}", refused.whole());
+        assert!(refused.stderr.contains("hint: name a directory of its own"), "{}", refused.whole());
+        assert_eq!((mode(name), place.text("srv/main")), (bits, None), "nothing is done");
+    }
+}

@@ -11,7 +11,7 @@ use std::{
 
 use rustix::fs::FlockOperation;
 
-use crate::{Error, Result, values::Digest};
+use crate::{Error, Fault, Result, values::Digest};
 
 /// Reads a file of at most `limit` bytes; `None` when there is none.
 ///
@@ -372,30 +372,28 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, waiting up to `patience`. `waiting` is told what the holder wrote about itself, again and again.
+    /// Takes the lock, waiting up to `patience`. `waiting` is told what the holder wrote about itself, again and again. Its
+    /// directory is made (0700) when it is not there, and left as it is when it is: it may be one that others use, as `/tmp`.
     ///
     /// # Errors
-    /// [`Error::Busy`] when the time is up; what the system refused.
+    /// [`Error::Busy`] when the time is up; that the file is a link or somebody else's; what the system refused.
     pub fn take(
         path: &Path,
         patience: Duration,
         about_me: &str,
         waiting: &mut dyn FnMut(&str, Duration),
     ) -> Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(Error::io("open the lock", path))?;
+        if let Some(parent) = path.parent() {
+            super::own::make(parent)?;
+        }
+        let mut file = open_lock(path)?;
         let started = Instant::now();
         while let Err(error) = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             if error != rustix::io::Errno::AGAIN {
                 return Err(Error::io("lock", path)(error.into()));
             }
-            let holder = fs::read_to_string(path).unwrap_or_default();
+            let mut holder = String::new();
+            file.rewind().and_then(|()| file.read_to_string(&mut holder)).map_err(Error::io("read the lock", path))?;
             let holder = if holder.trim().is_empty() { "another run" } else { holder.trim() };
             let waited = started.elapsed();
             if waited >= patience {
@@ -412,6 +410,40 @@ impl Lock {
         file.write_all(about_me.as_bytes()).map_err(Error::io("write the lock", path))?;
         Ok(Self { file })
     }
+}
+
+/// Opens a lock, making it (0600) when it is not there. In a directory that others can write somebody may have put a link there,
+/// for us to write through, or a file that they hold.
+fn open_lock(path: &Path) -> Result<File> {
+    let shown = path.display();
+    let refused = |why: String| {
+        Fault::new(format!("`{shown}` cannot be the lock: {why}; nothing was changed"))
+            .hint("look who made it; then remove it, or name another file with `--lockfile` or the setting `lockfile`")
+    };
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(_) if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) => {
+            return Err(refused("it is a symbolic link".to_owned()).into());
+        }
+        Err(error) => return Err(Error::io("open the lock", path)(error)),
+    };
+    let found = file.metadata().map_err(Error::io("look at", path))?;
+    let me = rustix::process::geteuid().as_raw();
+    if !found.is_file() || found.nlink() != 1 {
+        return Err(refused("it is no file of its own".to_owned()).into());
+    }
+    if found.uid() != me {
+        return Err(refused(format!("it belongs to user number {}, not to {me} who runs this", found.uid())).into());
+    }
+    Ok(file)
 }
 
 impl Drop for Lock {

@@ -29,7 +29,7 @@ pub use recorder::Recorder;
 pub use undo::{Conflict, UndoItem, UndoPlan, Undoing, Undone};
 
 use crate::{
-    Error, Result,
+    Error, Fault, Result,
     event::{Debt, Summary},
     host::{
         disk::{self, Lock, Log},
@@ -151,13 +151,52 @@ impl State {
         &self.path
     }
 
+    /// The directory itself, made when it is not there, and closed to others when it is known to be brasa's.
+    fn home(&self) -> Result<Directory> {
+        let home = self.existing_home()?;
+        home.map_or_else(|| Directory::private(&self.path), |home| home.close().map(|()| home))
+    }
+
+    /// The directory, when there is one that brasa may keep things in: one that is private already, or that holds what only
+    /// brasa makes. Any other may be in use by others, and is never changed.
+    fn existing_home(&self) -> Result<Option<Directory>> {
+        let Some(home) = Directory::existing(&self.path)? else { return Ok(None) };
+        let mode = home.mode()?;
+        let shown = self.path.display();
+        let refused = |why: &str| {
+            Fault::new(format!("`{shown}` cannot be the state directory: {why} (mode {mode:04o}); nothing was changed"))
+                .hint(format!(
+                    "name a directory of its own, as `{}`: brasa makes it",
+                    self.path.join("brasa").display()
+                ))
+        };
+        // What lies in it may have been put there by anybody, so it says nothing.
+        if mode & 0o022 != 0 {
+            return Err(refused("others can write to it").into());
+        }
+        if mode & 0o077 != 0 && !self.is_known(&home)? {
+            let hint = format!("if it is for brasa alone, close it to others before: `chmod 0700 {shown}`");
+            return Err(refused("others can read it, and brasa has not made it").hint(hint).into());
+        }
+        Ok(Some(home))
+    }
+
+    /// Whether there is something in it that only brasa makes.
+    fn is_known(&self, home: &Directory) -> Result<bool> {
+        if home.read(HISTORY)?.is_some_and(|history| serde_json::from_slice::<Idle>(first_line(&history)).is_ok()) {
+            return Ok(true);
+        }
+        let Some(runs) = Directory::existing(self.path.join("runs"))? else { return Ok(false) };
+        Ok(names(&runs)?.iter().any(|name| disk::exists(&runs.path().join(name).join(JOURNAL))))
+    }
+
     fn runs(&self) -> Result<Directory> {
-        Directory::private(&self.path)?;
+        self.home()?;
         Directory::private(self.path.join("runs"))
     }
 
     fn store(&self) -> Result<Store> {
-        Directory::private(&self.path)?;
+        self.home()?;
         Store::open(self.path.join("store"))
     }
 
@@ -165,7 +204,8 @@ impl State {
     /// waited for and for how long already.
     ///
     /// # Errors
-    /// [`Error::Busy`] when another run goes on; when the lock file cannot be made.
+    /// [`Error::Busy`] when another run goes on; when the lock file cannot be made, or is not ours alone; when the state
+    /// directory is one that others use.
     pub fn lock(
         &self,
         file: &Path,
@@ -174,9 +214,7 @@ impl State {
         wait: Seconds,
         listen: &mut dyn FnMut(&str, Seconds),
     ) -> Result<RunLock> {
-        if let Some(parent) = file.parent() {
-            Directory::private(parent)?;
-        }
+        self.existing_home()?;
         let label = format!("process {} (`{command}`), started at {} UTC", process_number(), time_stamp(now));
         let mut hear = |holder: &str, waited: Duration| listen(holder, Seconds(waited.as_secs()));
         Lock::take(file, wait.into(), &label, &mut hear).map(|lock| RunLock { _lock: lock })
@@ -364,7 +402,7 @@ impl State {
     }
 
     fn note_idle(&self, idle: &Idle) -> Result<()> {
-        let directory = Directory::private(&self.path)?;
+        let directory = self.home()?;
         let mut line = Vec::new();
         recorder::push(&mut line, idle);
         let mut log = Log::open(&self.path.join(HISTORY))?;
@@ -426,6 +464,10 @@ impl Previous {
         };
         Some(format!("run {} was cut off {place}", record.name))
     }
+}
+
+fn first_line(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == b'\n').next().unwrap_or_default()
 }
 
 fn past(record: Record) -> (u64, bool, Past) {

@@ -632,14 +632,60 @@ fn state_that_others_can_write_is_not_trusted() {
     symlink(&elsewhere, place.state.path()).unwrap();
     assert!(place.state.previous().unwrap_err().to_string().ends_with("is no directory, so nothing can be kept in it"));
     std::fs::remove_file(place.state.path()).unwrap();
-    std::fs::create_dir(place.state.path()).unwrap();
-    std::fs::set_permissions(place.state.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     let run = place.run(&mut machine(), &[write("/etc/motd", "x", 0o644)]).unwrap();
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     let journal = place.journal(&run);
     assert_eq!([place.state.path(), journal.parent().unwrap(), &journal].map(mode), [0o700, 0o700, 0o600]);
     let stored = std::fs::read_dir(place.state.path().join("store")).unwrap().next().unwrap().unwrap();
     assert_eq!(mode(&stored.path()), 0o600);
+    // Its own content shows that it is brasa's, and what can be read by others is closed again.
+    std::fs::set_permissions(place.state.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    place.run(&mut machine(), &[write("/etc/motd", "y", 0o644)]).unwrap();
+    assert_eq!(mode(place.state.path()), 0o700);
+    std::fs::set_permissions(place.state.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let error = place.try_lock().err().unwrap();
+    assert!(error.to_string().contains("others can write to it (mode 0777)"), "{error}");
+    assert_eq!(mode(place.state.path()), 0o777);
+}
+
+#[test]
+fn directories_of_others_are_left_as_they_are() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let now = Fake::new().now();
+    let take = |state: &State, lock: &Path| state.lock(lock, "brasa", now, Seconds(0), &mut |_, _| {});
+    for (name, bits) in [("tmp", 0o1777), ("run", 0o755)] {
+        let shared = directory.path().join(name);
+        std::fs::create_dir(&shared).unwrap();
+        std::fs::write(shared.join("theirs"), "").unwrap();
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(bits)).unwrap();
+        let own = State::at(directory.path().join("own"));
+        drop(take(&own, &shared.join("chef-solo.lock")).unwrap());
+        drop(take(&own, &shared.join("made/lock")).unwrap());
+        assert_eq!((mode(&shared), mode(&shared.join("made"))), (bits, 0o700));
+        let error = take(&State::at(&shared), &shared.join("lock")).err().unwrap();
+        assert_eq!(error.kind(), Kind::Input, "{error}");
+        assert!(error.to_string().contains("cannot be the state directory"), "{error}");
+        assert_eq!((mode(&shared), shared.join("lock").exists()), (bits, false));
+    }
+}
+
+#[test]
+fn a_lock_is_a_file_of_our_own() {
+    use std::os::unix::fs::symlink;
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::write(at("theirs"), "precious").unwrap();
+    symlink(at("theirs"), at("link")).unwrap();
+    std::fs::hard_link(at("theirs"), at("second")).unwrap();
+    let state = State::at(at("own"));
+    for (name, why) in [("link", "it is a symbolic link"), ("second", "it is no file of its own")] {
+        let error = state.lock(&at(name), "brasa", Fake::new().now(), Seconds(0), &mut |_, _| {}).err().unwrap();
+        assert_eq!(error.kind(), Kind::Input);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(at("theirs")).unwrap(), "precious");
 }
 
 #[test]

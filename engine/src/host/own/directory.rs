@@ -13,26 +13,28 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens it, making it (0700) with its missing parents when it is not there. Wider permissions are taken away.
+    /// Opens it, making it (0700) with its missing parents when it is not there. One that is there keeps its mode: it may be
+    /// somebody else's.
     ///
     /// # Errors
     /// When it is a link or no directory, or belongs to somebody else, who could then rewrite what is kept in it.
     pub fn private(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
-        if let Some(parent) = path.parent() {
-            fs::DirBuilder::new().recursive(true).create(parent).map_err(Error::io("make directory", parent))?;
-        }
-        match fs::DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::io("make directory", &path)(error)),
-        }
-        let directory = Self { path };
-        if !directory.check()? {
-            fs::set_permissions(&directory.path, fs::Permissions::from_mode(0o700))
-                .map_err(Error::io("set the mode of", &directory.path))?;
-        }
+        let directory = Self { path: path.into() };
+        make(&directory.path)?;
+        directory.mode()?;
         Ok(directory)
+    }
+
+    /// Takes wider permissions away. Only for a directory that is known to be ours.
+    ///
+    /// # Errors
+    /// What the system refused.
+    pub fn close(&self) -> Result<()> {
+        if self.mode()? & 0o077 == 0 {
+            return Ok(());
+        }
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700))
+            .map_err(Error::io("set the mode of", &self.path))
     }
 
     /// Opens it for reading; `None` when there is none.
@@ -46,12 +48,15 @@ impl Directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("look at", &directory.path)(error)),
         }
-        directory.check()?;
+        directory.mode()?;
         Ok(Some(directory))
     }
 
-    /// Whether its mode is private; that it is a directory of ours is insisted on.
-    fn check(&self) -> Result<bool> {
+    /// Its permission bits; that it is a directory and belongs to us is insisted on.
+    ///
+    /// # Errors
+    /// As [`Directory::private`].
+    pub fn mode(&self) -> Result<u32> {
         let found = fs::symlink_metadata(&self.path).map_err(Error::io("look at", &self.path))?;
         let shown = self.path.display();
         if !found.is_dir() {
@@ -66,7 +71,7 @@ impl Directory {
             ))
             .hint(format!("run as its owner, or `chown {me}` it if its content is known to be good")));
         }
-        Ok(found.mode() & 0o077 == 0)
+        Ok(found.mode() & 0o7777)
     }
 
     /// Its path.
@@ -125,5 +130,20 @@ impl Directory {
             Ok((end, start == 0))
         };
         read().map(Some).map_err(Error::io("read", &path))
+    }
+}
+
+/// Makes a directory (0700) with its missing parents; one that is there is left as it is.
+///
+/// # Errors
+/// What the system refused.
+pub fn make(path: &Path) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::DirBuilder::new().recursive(true).create(parent).map_err(Error::io("make directory", parent))?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(Error::io("make directory", path)(error)),
     }
 }

@@ -2,7 +2,7 @@
 mod directory;
 mod store;
 
-pub use directory::Directory;
+pub use directory::{Directory, make};
 pub use store::Store;
 
 /// The number of this process.
