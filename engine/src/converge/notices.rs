@@ -13,6 +13,8 @@ pub(super) struct Queued {
     pub uncertain: bool,
     /// Every debt that delivering it settles.
     pub debts: Vec<Debt>,
+    /// Whether it was delivered. It is not delivered again: as in Chef, whoever asks for the same later asks for nothing.
+    pub delivered: bool,
 }
 
 impl Converge<'_> {
@@ -58,15 +60,21 @@ impl Converge<'_> {
     pub(super) fn delayed(&mut self) {
         let mut next = 0;
         while let Some(queued) = self.frames.last().and_then(|frame| frame.queue.get(next)) {
+            let at = next;
             next += 1;
-            let (notice, by, debts) = (queued.notice.clone(), queued.by.clone(), queued.debts.clone());
+            let (notice, by) = (queued.notice.clone(), queued.by.clone());
             let cause = if queued.owed {
                 Cause::Owed { by: &by }
             } else {
                 Cause::Notified { by: &by, timing: Timing::Delayed }
             };
             let why = Why { cause, uncertain: queued.uncertain, depth: self.frames.len() - 1 };
-            if self.act(notice.to, &notice.action, why).is_ok() {
+            if self.act(notice.to, &notice.action, why).is_ok()
+                && let Some(queued) = self.frames.last_mut().and_then(|frame| frame.queue.get_mut(at))
+            {
+                // Also what was promised meanwhile: by what it changed, or by itself.
+                queued.delivered = true;
+                let debts = std::mem::take(&mut queued.debts);
                 self.settle(&debts);
             }
         }
@@ -97,9 +105,13 @@ impl Converge<'_> {
         let queue = &mut self.frame_of(notice.to).queue;
         if let Some(queued) = queue.iter_mut().find(same) {
             queued.uncertain &= uncertain;
-            queued.debts.extend(debts);
+            if queued.delivered {
+                self.settle(&debts);
+            } else {
+                queued.debts.extend(debts);
+            }
         } else {
-            queue.push(Queued { notice, by: by.to_owned(), owed, uncertain, debts });
+            queue.push(Queued { notice, by: by.to_owned(), owed, uncertain, debts, delivered: false });
         }
     }
 
@@ -134,10 +146,7 @@ impl Converge<'_> {
         self.promised_by_part(index, copies);
         let mut flow = Ok(());
         for notice in self.notices(index, Timing::Immediately) {
-            let settles = match self.delayed_too(index, &notice) {
-                true => Vec::new(),
-                false => vec![self.debt(index, &notice); copies],
-            };
+            let settles = vec![self.debt(index, &notice); copies];
             if self.put_off(id, &notice, uncertain, depth, &settles) {
                 continue;
             }
@@ -150,13 +159,6 @@ impl Converge<'_> {
         }
         self.promise(index, copies, uncertain);
         flow
-    }
-
-    /// Whether the same notice is promised again for the end of the run.
-    fn delayed_too(&self, index: usize, notice: &Notice) -> bool {
-        self.run.notices[index].iter().any(|other| {
-            other.timing == Timing::Delayed && other.to == notice.to && other.action.name == notice.action.name
-        })
     }
 
     /// After a failure that may have changed something: what was promised is delivered all the same, at the end of the run

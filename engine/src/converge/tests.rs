@@ -273,3 +273,56 @@ fn resources_of_one_name_share_their_notices() {
     let (lines, _, _) = converged(&run.unwrap(), &mut Fake::new());
     assert_eq!(lines, ["execute[make] run skipped", "execute[make] run changed", "execute[end] run changed"]);
 }
+
+#[test]
+fn what_is_asked_for_again_after_it_was_done_is_not_owed() {
+    let run = compiled(|r| {
+        let (a, b) = (Id::<Execute>::named("a"), Id::<Execute>::named("b"));
+        r.add(File::at("/one").content("1").notifies(execute::Run, b, Delayed).notifies(execute::Run, a, Delayed));
+        r.add(Execute::new("a", ["a"]).nothing().notifies(execute::Run, b, Delayed));
+        r.add(Execute::new("b", ["b"]).nothing());
+        Ok(())
+    });
+    let (lines, owed, _) = converged(&run.unwrap(), &mut Fake::new());
+    assert_eq!(lines, ["file[/one] create changed", "execute[b] run changed", "execute[a] run changed"]);
+    assert_eq!(owed, BTreeMap::new());
+}
+
+#[test]
+fn what_asks_for_itself_is_done_once_more_and_not_owed() {
+    let run = compiled(|r| {
+        let again = Id::<Execute>::named("a");
+        r.add(Execute::new("a", ["a"]).notifies(execute::Run, again, Delayed));
+        Ok(())
+    });
+    let (lines, owed, _) = converged(&run.unwrap(), &mut Fake::new());
+    assert_eq!(lines, ["execute[a] run changed", "execute[a] run changed"]);
+    assert_eq!(owed, BTreeMap::new());
+}
+
+#[test]
+fn what_is_asked_for_at_once_and_later_is_owed_by_nobody_in_the_end() {
+    let run = compiled(|r| {
+        let a = Id::<Execute>::named("a");
+        r.add(File::at("/one").content("1").notifies(execute::Run, a, Immediately).notifies(execute::Run, a, Delayed));
+        r.add(Execute::new("a", ["a"]).nothing());
+        Ok(())
+    });
+    let (lines, owed, _) = converged(&run.unwrap(), &mut Fake::new());
+    assert_eq!(lines, ["file[/one] create changed", "execute[a] run changed", "execute[a] run changed"]);
+    assert_eq!(owed, BTreeMap::new());
+}
+
+#[test]
+fn what_failed_at_the_end_stays_owed_whoever_asks_again() {
+    let run = compiled(|r| {
+        let (a, b) = (Id::<Execute>::named("a"), Id::<Execute>::named("b"));
+        r.add(File::at("/one").content("1").notifies(execute::Run, b, Delayed).notifies(execute::Run, a, Delayed));
+        r.add(Execute::new("a", ["a"]).nothing().notifies(execute::Run, b, Delayed));
+        r.add(Execute::new("b", ["broken"]).nothing());
+        Ok(())
+    });
+    let (_, owed, outcome) = converged(&run.unwrap(), &mut Fake::new().with_answer("broken", 1, ""));
+    assert!(outcome.is_err());
+    assert_eq!(owed.keys().collect::<Vec<_>>(), ["execute[a] to run execute[b]", "file[/one] to run execute[b]"]);
+}
