@@ -74,7 +74,12 @@ fn reports(run: &Run, host: &mut dyn Host, command: &'static str, retried: bool)
     let mut document = Document::new(whole.clone(), command);
     let mut events = Lines::new(lines.clone(), command);
     let mut summary = None;
-    let debt = |to: &str| Debt { by: "file[/etc/old]".into(), to: to.into(), action: "restart".into() };
+    let debt = |to: &str, run_list: &[&str]| Debt {
+        by: "file[/etc/old]".into(),
+        to: to.into(),
+        action: "restart".into(),
+        run_list: run_list.iter().map(ToString::to_string).collect(),
+    };
     let mut listen = |event: &Event| {
         if let Event::Finished { summary: counts, .. } = event {
             summary = Some(*counts);
@@ -86,7 +91,8 @@ fn reports(run: &Run, host: &mut dyn Host, command: &'static str, retried: bool)
         listen(&Event::Retried { resource: "file[/x]", action: "create", error: "no".into(), left: 2 });
         listen(&Event::Progress(brasa::event::ProgressLine { text: "unpacking".into(), percent: Some(12.5) }));
     }
-    let owed = vec![debt("service[web]"), debt("service[gone]")];
+    let owed =
+        vec![debt("service[web]", &[]), debt("service[gone]", &["everything"]), debt("service[other]", &["other"])];
     let outcome = run.converge(host, Context { ledger: &mut NoLedger, listen: &mut listen, owed, stop: &|| None });
     let place = Place::File { path: Path::new("dna.json").into(), line: 1, column: 2 };
     let failure = outcome.err().map(|error| ReportedFailure {

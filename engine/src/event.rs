@@ -28,6 +28,9 @@ pub enum Event<'a> {
     Owed {
         /// Those whose target is still declared.
         debts: &'a [Debt],
+        /// Those whose target this run does not declare, while another run-list that promised them may: kept.
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        kept: &'a [Debt],
         /// Those whose target no recipe declares any more: dropped.
         dropped: &'a [Debt],
     },
@@ -184,6 +187,9 @@ pub struct Debt {
     pub to: String,
     /// What it then does.
     pub action: String,
+    /// The recipes that were asked for when it was promised. Empty: by the run itself, or (as earlier versions wrote it) unknown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run_list: Vec<String>,
 }
 
 /// The counts of a run. They count actions, as Chef does, not resources.

@@ -124,7 +124,7 @@ impl Stage {
                 notes.push((*level, (*message).to_owned()));
             }
         });
-        let mut recorder = state.begin(&lock, &command, &previous, self.real.now())?;
+        let mut recorder = state.begin(&lock, &command, run.wanted(), &previous, self.real.now())?;
         match ahead {
             Preflight::Refused(error) => {
                 recorder.finish(Err(&error.to_string()), self.real.now())?;

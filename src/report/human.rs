@@ -69,11 +69,21 @@ impl<W: Write> Human<W> {
                 }
                 Ok(())
             }
-            Event::Owed { debts, dropped } => {
+            Event::Owed { debts, kept, dropped } => {
                 for debt in *debts {
                     let line = format!(
                         "still owed by an earlier run: {} to {} (because of {})",
                         debt.to, debt.action, debt.by
+                    );
+                    writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
+                }
+                for debt in *kept {
+                    let line = format!(
+                        "kept for a run that declares it: {} to {} (because of {}, in a run of {})",
+                        debt.to,
+                        debt.action,
+                        debt.by,
+                        debt.run_list.join(", ")
                     );
                     writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
                 }

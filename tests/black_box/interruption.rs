@@ -82,6 +82,54 @@ fn after_a_kill_the_next_run_says_where_it_stopped_and_runs_what_is_owed() {
 }
 
 #[test]
+fn what_is_asked_for_twice_or_by_itself_is_not_owed_by_the_next_run() {
+    let place = Kitchen::with(json!({
+        "run_list": ["kitchen"],
+        "kitchen": {
+            "files": [{"path": "ROOT/srv/one", "content": "1\n", "notifies": [{"execute": "b"}, {"execute": "a"}]}],
+            "execute": [
+                {"name": "a", "command": "echo a >> ROOT/srv/log", "action": ["nothing"], "notifies": [{"execute": "b"}]},
+                {"name": "b", "command": "echo b >> ROOT/srv/log", "action": ["nothing"]},
+                {
+                    "name": "c", "command": "echo c >> ROOT/srv/log", "notifies": [{"execute": "c"}],
+                    "not_if": "test $(grep -c c ROOT/srv/log) = 2"
+                }
+            ]
+        }
+    }));
+    place.converge().code(0);
+    let done = place.text("srv/log");
+    assert_eq!(done.as_deref(), Some("c\nb\na\nc\n"));
+    for _ in 0..2 {
+        let again = place.converge().code(0);
+        assert!(!again.whole().contains("owed"), "{}", again.whole());
+        assert_eq!(place.text("srv/log"), done);
+    }
+    assert!(!place.call(&["show", "last", "--state-dir", "ROOT/state"]).code(0).stdout.contains("owed"));
+}
+
+#[test]
+fn what_is_owed_waits_for_a_run_that_declares_it() {
+    let place = Kitchen::with(slow(WAITS));
+    let run = place.start(&["converge"]);
+    place.await_file("srv/started");
+    signal("KILL", run.id());
+    place.wait(run);
+    place.write("srv/go", "");
+    let kept =
+        "kept for a run that declares it: execute[restart] to run (because of file[ROOT/srv/one], in a run of kitchen";
+    for _ in 0..2 {
+        let other = place.here(&["converge", "-o", "kitchen::links"]).code(0);
+        assert!(other.stdout.contains(kept), "{}", other.whole());
+        assert_eq!(place.text("srv/log"), None);
+    }
+    let same = place.converge().code(0);
+    assert!(same.stdout.contains("still owed by an earlier run: execute[restart] to run"), "{}", same.whole());
+    assert_eq!(place.text("srv/log").as_deref(), Some("restarted\n"));
+    assert!(!place.converge().code(0).stdout.contains("owed"));
+}
+
+#[test]
 fn what_a_custom_resource_owes_survives_a_kill_between_its_parts() {
     let place = Kitchen::with(json!({
         "run_list": ["kitchen::dish"],

@@ -23,7 +23,7 @@ impl Converge<'_> {
         if owed.is_empty() {
             return;
         }
-        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
+        let (mut taken, mut kept, mut dropped) = (Vec::new(), Vec::new(), Vec::new());
         for debt in owed {
             let target = self.run.entries.iter().rposition(|entry| entry.id == debt.to);
             let action = target.and_then(|to| self.run.entries[to].item.action_named(&debt.action));
@@ -31,12 +31,14 @@ impl Converge<'_> {
                 (Some(to), Some(action)) => {
                     let notice = Notice { to, action, timing: Timing::Delayed };
                     self.enqueue(notice, &debt.by, vec![debt.clone()], true, false);
-                    kept.push(debt);
+                    taken.push(debt);
                 }
+                // With another run-list it may be declared again: only the one that promised it can tell.
+                _ if !debt.run_list.is_empty() && debt.run_list != self.run.wanted() => kept.push(debt),
                 (Some(_) | None, _) => dropped.push(debt),
             }
         }
-        (self.listen)(&Event::Owed { debts: &kept, dropped: &dropped });
+        (self.listen)(&Event::Owed { debts: &taken, kept: &kept, dropped: &dropped });
         for debt in &dropped {
             if let Err(error) = self.ledger.settle(debt) {
                 self.failures.push(error);
@@ -135,6 +137,7 @@ impl Converge<'_> {
             by: self.run.entries[by].id.clone(),
             to: self.run.entries[notice.to].id.clone(),
             action: notice.action.name.to_owned(),
+            run_list: Vec::new(),
         }
     }
 

@@ -55,15 +55,29 @@ fn compiled(recipe: impl Fn(&mut Recipe) -> Result<()> + 'static) -> Result<Run>
 
 /// What happened, a line for each action that ended, and what is still owed.
 fn converged(run: &Run, fake: &mut dyn Host) -> (Vec<String>, BTreeMap<String, i32>, Result<()>) {
+    converged_owing(run, fake, Vec::new())
+}
+
+/// The same after earlier runs that owe something; what became of that is told by the first lines.
+fn converged_owing(
+    run: &Run,
+    fake: &mut dyn Host,
+    owed: Vec<Debt>,
+) -> (Vec<String>, BTreeMap<String, i32>, Result<()>) {
     let (mut lines, mut ledger) = (Vec::new(), Owed::default());
+    ledger.add(&owed, 1);
     let mut listen = |event: &Event| {
+        if let Event::Owed { debts, kept, dropped } = event {
+            let told = [("taken over", debts), ("kept", kept), ("dropped", dropped)];
+            lines.extend(told.iter().flat_map(|(what, all)| all.iter().map(move |debt| format!("{what} {}", debt.to))));
+        }
         if let Event::Ended { resource, action, outcome, .. } = event {
             let outcome = serde_json::to_value(outcome).unwrap();
             let doubts = outcome.get("doubts").map(|doubts| format!(" {doubts}")).unwrap_or_default();
             lines.push(format!("{resource} {action} {}{doubts}", outcome["outcome"].as_str().unwrap()));
         }
     };
-    let context = Context { ledger: &mut ledger, listen: &mut listen, owed: Vec::new(), stop: &|| None };
+    let context = Context { ledger: &mut ledger, listen: &mut listen, owed, stop: &|| None };
     let outcome = run.converge(fake, context).map(|_| ());
     let owed = ledger.owed.into_iter().filter(|(_, count)| *count != 0).collect();
     (lines, owed, outcome)
@@ -325,4 +339,32 @@ fn what_failed_at_the_end_stays_owed_whoever_asks_again() {
     let (_, owed, outcome) = converged(&run.unwrap(), &mut Fake::new().with_answer("broken", 1, ""));
     assert!(outcome.is_err());
     assert_eq!(owed.keys().collect::<Vec<_>>(), ["execute[a] to run execute[b]", "file[/one] to run execute[b]"]);
+}
+
+#[test]
+fn what_another_run_list_owes_is_kept_for_it() {
+    let run = compiled(|r| {
+        r.add(Execute::new("here", ["here"]).nothing());
+        Ok(())
+    });
+    let run = run.unwrap();
+    let debt = |to: &str, run_list: &[&str]| Debt {
+        by: format!("file[{to}]"),
+        to: format!("execute[{to}]"),
+        action: "run".into(),
+        run_list: run_list.iter().map(ToString::to_string).collect(),
+    };
+    assert_eq!(run.wanted(), ["test"]);
+    let owed =
+        vec![debt("here", &["other"]), debt("elsewhere", &["other"]), debt("gone", &["test"]), debt("old", &[])];
+    let (lines, owed, _) = converged_owing(&run, &mut Fake::new(), owed);
+    let expected = [
+        "taken over execute[here]",
+        "kept execute[elsewhere]",
+        "dropped execute[gone]",
+        "dropped execute[old]",
+        "execute[here] run changed",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(owed.into_iter().collect::<Vec<_>>(), [("file[elsewhere] to run execute[elsewhere]".to_owned(), 1)]);
 }

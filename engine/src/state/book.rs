@@ -6,6 +6,8 @@ use crate::event::Debt;
 pub(super) struct Book {
     /// A notice promised twice stands here twice, and is settled twice.
     pub owed: Vec<Debt>,
+    /// What the run itself was asked for: what it owes, it owes because of that.
+    run_list: Vec<String>,
     /// Steps that have begun and not ended, in order.
     pub open: Vec<Open>,
 }
@@ -22,7 +24,10 @@ pub(super) struct Open {
 impl Book {
     pub fn apply(&mut self, line: &Line) {
         match line {
-            Line::Header(header) => self.owed.clone_from(&header.owed),
+            Line::Header(header) => {
+                self.owed.clone_from(&header.owed);
+                self.run_list.clone_from(&header.run_list);
+            }
             Line::Begin { resource, action, owes } => {
                 // One that is tried again, alone after a batch failed, promises the same once more and not twice.
                 if !self.open.iter().any(|open| open.resource == *resource && open.action == *action) {
@@ -54,12 +59,16 @@ impl Book {
         }
     }
 
-    /// Each debt once.
+    /// Each debt once, as it is handed on to later runs: with what was asked for when it was promised.
     pub fn debts(&self) -> Vec<Debt> {
         let mut debts: Vec<Debt> = Vec::new();
         for debt in &self.owed {
-            if !debts.contains(debt) {
-                debts.push(debt.clone());
+            let mut debt = debt.clone();
+            if debt.run_list.is_empty() {
+                debt.run_list.clone_from(&self.run_list);
+            }
+            if !debts.contains(&debt) {
+                debts.push(debt);
             }
         }
         debts

@@ -58,6 +58,9 @@ pub struct Header {
     /// The run that this one takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<String>,
+    /// The recipes that were asked for, roles expanded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run_list: Vec<String>,
     /// Notices that earlier runs still owed when it started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owed: Vec<Debt>,

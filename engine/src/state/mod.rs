@@ -253,15 +253,29 @@ impl State {
         Ok(previous)
     }
 
-    /// Opens the books of a new run. `lock` is held as long as it goes on.
+    /// Opens the books of a new run of `run_list`, the recipes that are asked for. `lock` is held as long as it goes on.
     ///
     /// # Errors
     /// When the directory cannot be read or made private.
-    pub fn begin(&self, _lock: &RunLock, command: &str, previous: &Previous, now: SystemTime) -> Result<Recorder> {
-        self.open(command, previous, now, None)
+    pub fn begin(
+        &self,
+        _lock: &RunLock,
+        command: &str,
+        run_list: &[String],
+        previous: &Previous,
+        now: SystemTime,
+    ) -> Result<Recorder> {
+        self.open(command, run_list, previous, now, None)
     }
 
-    fn open(&self, command: &str, previous: &Previous, now: SystemTime, undoes: Option<String>) -> Result<Recorder> {
+    fn open(
+        &self,
+        command: &str,
+        run_list: &[String],
+        previous: &Previous,
+        now: SystemTime,
+        undoes: Option<String>,
+    ) -> Result<Recorder> {
         let sequence = self.next_sequence()?;
         let header = Header {
             schema_version: SCHEMA_VERSION,
@@ -271,6 +285,7 @@ impl State {
             process: process_number(),
             command: command.to_owned(),
             undoes,
+            run_list: run_list.to_vec(),
             owed: previous.owed.clone(),
         };
         if !previous.unreadable.is_empty() {

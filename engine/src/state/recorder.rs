@@ -93,7 +93,7 @@ impl Recorder {
         let finish = Finish { schema_version, finished, summary, error, owed };
         let state = recording.state.clone();
         recording.write(&[Line::Finish(finish)], true)?;
-        state.retain(&recording.book.owed)?;
+        state.retain(&recording.book.debts())?;
         Ok(Some(recording.name.clone()))
     }
 

@@ -38,8 +38,13 @@ impl Place {
     }
 
     fn begin(&self) -> Recorder {
+        self.begin_of(&[])
+    }
+
+    fn begin_of(&self, run_list: &[&str]) -> Recorder {
         let previous = self.state.previous().unwrap();
-        self.state.begin(&self.lock(), "brasa converge", &previous, Fake::new().now()).unwrap()
+        let run_list: Vec<_> = run_list.iter().map(ToString::to_string).collect();
+        self.state.begin(&self.lock(), "brasa converge", &run_list, &previous, Fake::new().now()).unwrap()
     }
 
     /// Performs operations as one step of one run; those that the machine refuses are passed over.
@@ -309,7 +314,7 @@ proptest! {
 }
 
 fn debt(by: &str) -> Debt {
-    Debt { by: by.into(), to: "service[named]".into(), action: "restart".into() }
+    Debt { by: by.into(), to: "service[named]".into(), action: "restart".into(), run_list: Vec::new() }
 }
 
 /// A run that is cut off while it writes the second of two files, each of which owes a restart.
@@ -383,6 +388,33 @@ fn a_notice_is_owed_until_it_is_settled_over_any_number_of_runs() {
     fourth.finish(Ok(&Summary::default()), fake.now()).unwrap();
     let previous = place.state.previous().unwrap();
     assert_eq!((previous.owed.len(), previous.stopped_at()), (0, None));
+}
+
+#[test]
+fn what_is_owed_goes_with_the_run_list_that_promised_it() {
+    let (place, mut fake) = (Place::new(), machine());
+    let owes = [debt("file[/etc/motd]")];
+    let mut recorder = place.begin_of(&["web::default"]);
+    let mut ledger = recorder.clone();
+    ledger.begin("file[/etc/motd]", "create", &owes).unwrap();
+    Journal::new(&mut fake, &mut recorder).perform(&write("/etc/motd", "x", 0o644)).unwrap();
+    drop((recorder, ledger));
+    let of_web = [Debt { run_list: vec!["web::default".into()], ..owes[0].clone() }];
+    assert_eq!(place.state.previous().unwrap().owed, of_web);
+    // A run of something else keeps it, and owes the same because of itself.
+    let mut recorder = place.begin_of(&["db::default"]);
+    let mut ledger = recorder.clone();
+    ledger.begin("file[/etc/motd]", "create", &owes).unwrap();
+    Journal::new(&mut fake, &mut recorder).perform(&write("/etc/motd", "y", 0o644)).unwrap();
+    let of_db = Debt { run_list: vec!["db::default".into()], ..owes[0].clone() };
+    assert_eq!(place.state.previous().unwrap().owed, [of_web[0].clone(), of_db]);
+    ledger.settle(&owes[0]).unwrap();
+    recorder.finish(Ok(&Summary::default()), fake.now()).unwrap();
+    assert_eq!(place.state.previous().unwrap().owed, of_web);
+    let mut recorder = place.begin_of(&["web::default"]);
+    recorder.settle(&of_web[0]).unwrap();
+    recorder.finish(Ok(&Summary::default()), fake.now()).unwrap();
+    assert_eq!(place.state.previous().unwrap().owed, []);
 }
 
 /// A composite of two files, whose change restarts a service at the end; and a file after it.

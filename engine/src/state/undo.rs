@@ -181,7 +181,7 @@ impl State {
         }
         let _held: &RunLock = lock;
         let now = host.now();
-        let mut recorder = self.open(command, previous, now, Some(plan.run.clone()))?;
+        let mut recorder = self.open(command, &[], previous, now, Some(plan.run.clone()))?;
         let counter = recorder.clone();
         let mut undone = Undone::default();
         let mut summary = Summary::default();
