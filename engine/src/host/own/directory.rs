@@ -64,14 +64,7 @@ impl Directory {
                 .hint(format!("move it away, or keep the state elsewhere than in `{shown}`")));
         }
         let me = rustix::process::geteuid().as_raw();
-        if found.uid() != me && me != 0 || me == 0 && found.uid() != 0 {
-            let owner = found.uid();
-            return Err(Error::failed(format!(
-                "`{shown}` belongs to user number {owner}, not to {me} who runs this: what is kept in it cannot be trusted"
-            ))
-            .hint(format!("run as its owner, or `chown {me}` it if its content is known to be good")));
-        }
-        Ok(found.mode() & 0o7777)
+        if found.uid() != me { Err(foreign(&self.path, found.uid(), me)) } else { Ok(found.mode() & 0o7777) }
     }
 
     /// Its path.
@@ -133,6 +126,22 @@ impl Directory {
     }
 }
 
+/// What is in a directory of `owner` cannot be trusted by `me`, and whoever is not root has no right to take it either.
+fn foreign(path: &Path, owner: u32, me: u32) -> Error {
+    let shown = path.display();
+    let named = |user: u32| if user == 0 { "root".to_owned() } else { format!("user number {user}") };
+    let hint = match (owner, me) {
+        (0, _) => "run it as root (`sudo`)".to_owned(),
+        (_, 0) => format!("run it as its owner, or `chown root {shown}` if its content is known to be good"),
+        (_, _) => "run it as its owner, or name a directory of yours".to_owned(),
+    };
+    let sentence = match me {
+        0 => format!("`{shown}` belongs to {}, not to root who runs this: its content cannot be trusted", named(owner)),
+        _ => format!("`{shown}` belongs to {}, and {} who runs this may not use it", named(owner), named(me)),
+    };
+    Error::failed(sentence).hint(hint)
+}
+
 /// Makes a directory (0700) with its missing parents; one that is there is left as it is.
 ///
 /// # Errors
@@ -145,5 +154,28 @@ pub fn make(path: &Path) -> Result<()> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(Error::io("make directory", path)(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::foreign;
+
+    #[test]
+    fn only_root_is_told_to_take_what_is_not_its_own() {
+        let told = |owner, me| {
+            let error = foreign(Path::new("/var/lib/brasa"), owner, me);
+            format!("{error}\n{}", error.hints().join("\n"))
+        };
+        insta::assert_snapshot!([told(0, 65534), told(1000, 0), told(1000, 65534)].join("\n"), @"
+        `/var/lib/brasa` belongs to root, and user number 65534 who runs this may not use it
+        run it as root (`sudo`)
+        `/var/lib/brasa` belongs to user number 1000, not to root who runs this: its content cannot be trusted
+        run it as its owner, or `chown root /var/lib/brasa` if its content is known to be good
+        `/var/lib/brasa` belongs to user number 1000, and user number 65534 who runs this may not use it
+        run it as its owner, or name a directory of yours
+        ");
     }
 }
