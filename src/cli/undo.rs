@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use brasa::{
     host::{Grade, Probe, Real, environment},
-    state::{UndoItem, UndoPlan, Undoing},
+    state::{Unable, UndoItem, UndoPlan, Undoing},
     values::Seconds,
 };
 use serde_json::json;
@@ -59,7 +59,7 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
     let previous = state.previous()?;
     let mut begin = |item: &UndoItem| {
         progress.end();
-        progress.begin(&format!("taking back operation {}: {}", item.number, describe(&item.does)));
+        progress.begin(&format!("taking back: {}", describe(&item.does)));
     };
     let undoing = Undoing {
         command: &command,
@@ -80,6 +80,12 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
                     run.split('-').next().unwrap_or(run).trim_start_matches('0')
                 );
             }
+            for Unable { number, error } in &undone.unable {
+                for item in plan.items.iter().filter(|item| item.number == *number) {
+                    let line = format!("{}: {error}", describe(&item.does));
+                    said += &format!("\n  could not be taken back: {}", printable(&line));
+                }
+            }
             for stays in &undone.stays {
                 said += &format!("\n  stays: {}", printable(stays));
             }
@@ -96,7 +102,11 @@ fn text(plan: &UndoPlan) -> String {
     let mut text =
         format!("taking back run {}:\n", plan.run.split('-').next().unwrap_or(&plan.run).trim_start_matches('0'));
     for item in &plan.items {
-        text += &format!("  {}\n", printable(&line(item)));
+        let first = plan.items.iter().find(|other| other.with.contains(&item.number));
+        text += &format!("  {}\n", printable(&line(item, first.is_some())));
+        if let Some(first) = first {
+            text += &format!("      together with: {}\n", printable(&describe(&first.does)));
+        }
         if let Some(note) = &item.note {
             text += &format!("      {}\n", printable(note));
         }
@@ -116,7 +126,8 @@ fn text(plan: &UndoPlan) -> String {
     text
 }
 
-fn line(item: &UndoItem) -> String {
+/// `joined`: it is taken back together with another one.
+fn line(item: &UndoItem, joined: bool) -> String {
     let grade = match item.grade {
         Grade::Exact => "exact      ",
         Grade::BestEffort => "best effort",
@@ -124,6 +135,50 @@ fn line(item: &UndoItem) -> String {
         Grade::Needless => "needless   ",
     };
     let ways: Vec<_> = item.operations.iter().map(describe).collect();
-    let way = if ways.is_empty() { "stays as it is".to_owned() } else { ways.join("; ") };
+    let way = match ways.as_slice() {
+        [] if joined => "taken back later".to_owned(),
+        [] => "stays as it is".to_owned(),
+        ways => ways.join("; "),
+    };
     format!("{grade}  {} -> {way}", describe(&item.does))
+}
+
+#[cfg(test)]
+mod tests {
+    use brasa::{
+        host::{Grade, Op, ServiceVerb},
+        state::{UndoItem, UndoPlan},
+    };
+
+    use super::text;
+
+    #[test]
+    fn what_is_taken_back_together_is_named() {
+        let service = |verb| Op::Service { unit: "named".into(), verb };
+        let item = |number, does, operations, with| UndoItem {
+            number,
+            does,
+            grade: Grade::Exact,
+            operations,
+            note: None,
+            with,
+        };
+        let back = vec![service(ServiceVerb::Unmask), service(ServiceVerb::Start)];
+        let plan = UndoPlan {
+            run: "000012-20260131120000".into(),
+            items: vec![
+                item(8, service(ServiceVerb::Stop), Vec::new(), Vec::new()),
+                item(7, service(ServiceVerb::Mask), back, vec![8]),
+            ],
+            conflicts: Vec::new(),
+            services: Vec::new(),
+        };
+        insta::assert_snapshot!(text(&plan), @"
+        taking back run 12:
+          exact        stop named -> taken back later
+              together with: mask named
+          exact        mask named -> unmask named; start named
+        2 exactly, 0 as well as can be, 0 not at all
+        ");
+    }
 }

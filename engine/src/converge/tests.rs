@@ -355,8 +355,7 @@ fn what_another_run_list_owes_is_kept_for_it() {
         run_list: run_list.iter().map(ToString::to_string).collect(),
     };
     assert_eq!(run.wanted(), ["test"]);
-    let owed =
-        vec![debt("here", &["other"]), debt("elsewhere", &["other"]), debt("gone", &["test"]), debt("old", &[])];
+    let owed = vec![debt("here", &["other"]), debt("elsewhere", &["other"]), debt("gone", &["test"]), debt("old", &[])];
     let (lines, owed, _) = converged_owing(&run, &mut Fake::new(), owed);
     let expected = [
         "taken over execute[here]",

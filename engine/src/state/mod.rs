@@ -26,7 +26,7 @@ pub use line::{Finish, Header, SCHEMA_VERSION};
 pub use preflight::{Preflight, preflight};
 pub use record::{Operation, Record, Step};
 pub use recorder::Recorder;
-pub use undo::{Conflict, UndoItem, UndoPlan, Undoing, Undone};
+pub use undo::{Conflict, Unable, UndoItem, UndoPlan, Undoing, Undone};
 
 use crate::{
     Error, Fault, Result,

@@ -43,7 +43,7 @@ pub struct UndoItem {
     pub operations: Vec<Op>,
     /// What to know beforehand.
     pub note: Option<String>,
-    /// Numbers of the run's operations that are taken back together with this one.
+    /// Numbers of the run's operations that are taken back together with this one; those have no operations of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub with: Vec<u64>,
 }
@@ -86,8 +86,19 @@ pub struct Undone {
     pub taken_back: Vec<u64>,
     /// What stays, and why: a sentence each.
     pub stays: Vec<String>,
+    /// Operations that could not be taken back.
+    pub unable: Vec<Unable>,
     /// How many things were tried and failed.
     pub failed: usize,
+}
+
+/// An operation that could not be taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unable {
+    /// Its number within the run.
+    pub number: u64,
+    /// Why not.
+    pub error: String,
 }
 
 impl UndoPlan {
@@ -216,7 +227,7 @@ impl State {
                 Err(error) if item.grade == Grade::BestEffort && !matches!(error, Error::Interrupted(_)) => {
                     summary.failed += 1;
                     undone.failed += 1;
-                    undone.stays.push(format!("operation {} could not be taken back: {error}", item.number));
+                    undone.unable.push(Unable { number: item.number, error: error.to_string() });
                 }
                 Err(error) => {
                     failure = Some(error);
@@ -343,7 +354,6 @@ fn settle_services(items: &mut [UndoItem]) {
         }
         last.with.push(item.number);
         last.with.append(&mut item.with);
-        item.note = Some(format!("together with operation {}", last.number));
         item.operations.clear();
     }
 }
