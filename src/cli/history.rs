@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 
 use brasa::{
     host::{Grade, time_stamp},
-    state::{Past, PastOutcome, Record},
+    state::{Past, PastOutcome, Record, Step},
 };
 use serde_json::json;
 
@@ -77,6 +77,19 @@ pub fn show(run: &str, kept: &Kept, output: &Output) -> Result<Code, Failure> {
     Ok(Code::Success)
 }
 
+/// `package[a], package[b] install`.
+fn steps(steps: &[Step]) -> String {
+    let mut text = String::new();
+    for (n, step) in steps.iter().enumerate() {
+        let separator = if n == 0 { "" } else { ", " };
+        text += &format!("{separator}{}", step.resource);
+        if steps.get(n + 1).is_none_or(|next| next.action != step.action) {
+            text += &format!(" {}", step.action);
+        }
+    }
+    text
+}
+
 fn text(record: &Record) -> String {
     let header = &record.header;
     let mut text =
@@ -89,7 +102,7 @@ fn text(record: &Record) -> String {
     }
     let mut step = String::new();
     for operation in &record.operations {
-        let now = operation.step.as_ref().map_or(String::new(), |step| format!("{} {}", step.resource, step.action));
+        let now = steps(&operation.steps);
         if now != step && !now.is_empty() {
             text += &format!("{}\n", printable(&now));
         }
@@ -109,8 +122,8 @@ fn text(record: &Record) -> String {
     match &record.finish {
         None => {
             text += "it was cut off";
-            for step in &record.open_steps {
-                text += &format!(" at {} {}", step.resource, step.action);
+            if !record.open_steps.is_empty() {
+                text += &format!(" at {}", printable(&steps(&record.open_steps)));
             }
             text.push('\n');
         }

@@ -119,6 +119,18 @@ impl Converge<'_> {
                 return run.entries.len();
             }
         }
+        let mut belongs = vec![Vec::new(); joined.len()];
+        let mut own = 0..0;
+        for (index, action, attempt) in &members {
+            let Attempt::Pending(pending) = attempt else { continue };
+            own = own.end..own.end + pending.operations().len();
+            // Transactions become one; other operations stay a list.
+            let one = matches!(joined, [Op::Packages(_)]);
+            for operation in belongs.get_mut(if one { 0..1 } else { own.clone() }).unwrap_or_default() {
+                operation.push((run.entries[*index].id.as_str(), action.name));
+            }
+        }
+        self.ledger.joined(&belongs);
         let done = self.host.perform_all(joined);
         let doubts = self.host.take_doubts();
         for (index, action, attempt) in members {

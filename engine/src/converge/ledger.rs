@@ -9,6 +9,10 @@ pub trait Ledger {
     /// When it cannot be written: then nothing is changed.
     fn begin(&mut self, resource: &str, action: &str, owes: &[Debt]) -> Result<()>;
 
+    /// The operations that are performed next, together, belong to these of the steps that have begun: for each operation
+    /// resource and action of its members. Without this they belong to the step that began last.
+    fn joined(&mut self, _members: &[Vec<(&str, &str)>]) {}
+
     /// The step has ended.
     ///
     /// # Errors

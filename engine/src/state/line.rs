@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::record::Step;
 use crate::{
     event::{Debt, Summary},
     host::{Ended, Op, Undo},
@@ -22,8 +23,14 @@ pub(super) enum Line {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         owes: Vec<Debt>,
     },
-    /// An operation is about to be performed.
-    Op { number: u64, does: Op, undo: Undo },
+    /// An operation is about to be performed, for the last of the steps that are open or for those it names.
+    Op {
+        number: u64,
+        does: Op,
+        undo: Undo,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        steps: Vec<Step>,
+    },
     /// It has ended.
     Done {
         number: u64,

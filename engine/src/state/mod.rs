@@ -471,13 +471,26 @@ impl Previous {
     #[must_use]
     pub fn stopped_at(&self) -> Option<String> {
         let record = self.interrupted.as_ref()?;
-        let step = record.open_steps.last().or_else(|| record.operations.last().and_then(|op| op.step.as_ref()));
-        let place = match step {
-            Some(Step { resource, action }) if !record.open_steps.is_empty() => format!("at {resource} ({action})"),
-            Some(Step { resource, action }) => format!("after {resource} ({action})"),
-            None => "before it changed anything".to_owned(),
+        let begun = record.unfinished().next().map(|operation| operation.steps.as_slice());
+        let open = record.open_steps.last().map(std::slice::from_ref);
+        let last = || record.operations.last().map(|operation| operation.steps.as_slice());
+        let place = match (begun.filter(|steps| !steps.is_empty()).or(open), last()) {
+            (Some(steps), _) => format!("at {}", some(steps)),
+            (None, Some(steps)) if !steps.is_empty() => format!("after {}", some(steps)),
+            (None, Some(_) | None) => "before it changed anything".to_owned(),
         };
         Some(format!("run {} was cut off {place}", record.name))
+    }
+}
+
+/// Steps for people, the first few of them.
+fn some(steps: &[Step]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<_> =
+        steps.iter().take(SHOWN).map(|Step { resource, action }| format!("{resource} ({action})")).collect();
+    match steps.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

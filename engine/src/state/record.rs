@@ -1,4 +1,4 @@
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     book::Book,
@@ -32,7 +32,7 @@ pub struct Record {
 }
 
 /// A resource and what was asked of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// `kind[name]`.
     pub resource: String,
@@ -45,8 +45,8 @@ pub struct Step {
 pub struct Operation {
     /// Its number within the run.
     pub number: u64,
-    /// The step it belongs to; `None` when it takes back another.
-    pub step: Option<Step>,
+    /// The steps it belongs to: several when they were carried out together, none when it takes back another.
+    pub steps: Vec<Step>,
     /// What was done.
     pub does: Op,
     /// How to take it back, as foreseen.
@@ -116,9 +116,9 @@ impl Record {
 
     fn take(&mut self, line: Line, book: &Book) {
         match line {
-            Line::Op { number, does, undo } => {
-                let step = steps(book).pop();
-                self.operations.push(Operation { number, step, does, undo, ended: None });
+            Line::Op { number, does, undo, steps: named } => {
+                let steps = if named.is_empty() { steps(book).pop().into_iter().collect() } else { named };
+                self.operations.push(Operation { number, steps, does, undo, ended: None });
             }
             Line::Done { number, ended } => {
                 if let Some(operation) = self.operations.iter_mut().rev().find(|op| op.number == number) {

@@ -10,6 +10,7 @@ use super::{
     Idle, State,
     book::Book,
     line::{Finish, Header, Line, SCHEMA_VERSION},
+    record::Step,
 };
 use crate::{
     Result,
@@ -43,6 +44,10 @@ struct Recording {
     since: Vec<u64>,
     /// Whether a journal is to be left in any case.
     always: bool,
+    /// The step that began last and goes on.
+    current: Option<Step>,
+    /// The steps of each of the operations that begin next, when they are carried out together.
+    joined: Vec<Vec<Step>>,
 }
 
 impl Recorder {
@@ -60,6 +65,8 @@ impl Recorder {
             next: 1,
             since: Vec::new(),
             always,
+            current: None,
+            joined: Vec::new(),
         })))
     }
 
@@ -130,6 +137,16 @@ impl Recording {
         if durable { log.sync() } else { Ok(()) }
     }
 
+    /// The steps of the operations that begin now; none where that is the one that was opened last, as whoever reads takes it.
+    fn steps_of(&mut self, operations: usize) -> Vec<Vec<Step>> {
+        let joined = std::mem::take(&mut self.joined);
+        let steps =
+            if joined.len() == operations { joined } else { vec![self.current.iter().cloned().collect(); operations] };
+        let last = self.book.open.last().map(|open| step((&open.resource, &open.action)));
+        let told = |steps: Vec<Step>| if steps.as_slice() == last.as_slice() { Vec::new() } else { steps };
+        steps.into_iter().map(told).collect()
+    }
+
     fn create(&self) -> Result<Log> {
         let runs = self.state.runs()?;
         let directory = Directory::private(runs.path().join(&self.name))?;
@@ -147,7 +164,13 @@ impl Ledger for Recorder {
         // Nothing is owed before an operation begins, and that one takes this line along to the disk.
         push(&mut recording.waiting, &line);
         recording.book.apply(&line);
+        recording.current = Some(step((resource, action)));
         Ok(())
+    }
+
+    fn joined(&mut self, members: &[Vec<(&str, &str)>]) {
+        let steps = members.iter().map(|members| members.iter().copied().map(step).collect());
+        self.0.borrow_mut().joined = steps.collect();
     }
 
     fn end(&mut self, resource: &str, action: &str, changed: bool) -> Result<()> {
@@ -155,6 +178,7 @@ impl Ledger for Recorder {
         let line = Line::End { resource: resource.to_owned(), action: action.to_owned(), changed };
         let before = recording.book.owed.len();
         recording.book.apply(&line);
+        recording.current = None;
         push(&mut recording.waiting, &line);
         // Promises of a step without operations (a composite's) are durable once it has ended.
         let promised = recording.book.owed.len() > before;
@@ -175,9 +199,9 @@ impl Sink for Recorder {
     fn begin(&mut self, operations: &[(Op, Undo)]) -> Result<u64> {
         let mut recording = self.0.borrow_mut();
         let first = recording.next;
-        let numbered = (first..).zip(operations);
+        let numbered = (first..).zip(operations).zip(recording.steps_of(operations.len()));
         let lines: Vec<_> = numbered
-            .map(|(number, (does, undo))| Line::Op { number, does: does.clone(), undo: undo.clone() })
+            .map(|((number, (does, undo)), steps)| Line::Op { number, does: does.clone(), undo: undo.clone(), steps })
             .collect();
         recording.next += operations.len() as u64;
         let next = recording.next;
@@ -189,6 +213,10 @@ impl Sink for Recorder {
     fn end(&mut self, number: u64, ended: &Ended) -> Result<()> {
         self.0.borrow_mut().write(&[Line::Done { number, ended: ended.clone() }], false)
     }
+}
+
+fn step((resource, action): (&str, &str)) -> Step {
+    Step { resource: resource.to_owned(), action: action.to_owned() }
 }
 
 /// Seconds since 1970; 0 for a clock before that.

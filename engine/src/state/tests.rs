@@ -499,6 +499,42 @@ fn a_batch_that_fails_and_is_repeated_owes_no_more_than_it_settles() {
 }
 
 #[test]
+fn operations_are_those_of_every_step_they_were_done_for() {
+    use crate::{
+        compile_function,
+        converge::Context,
+        facts::Facts,
+        node::{Attributes, Node},
+        recipe::Recipe,
+        resources::prelude::{File, Package},
+    };
+    fn recipe(r: &mut Recipe) -> Result<()> {
+        for name in ["a", "b", "c"] {
+            r.add(Package::named(name));
+        }
+        r.add(File::at("/etc/one").content("1"));
+        r.add(File::at("/etc/two").content("2"));
+        Ok(())
+    }
+    let place = Place::new();
+    let packages = |fake: Fake| fake.with_candidate("a", "1").with_candidate("b", "1").with_candidate("c", "1");
+    let mut fake = packages(machine());
+    let node = Node::new("test", None, Attributes::default(), Facts::new(&fake));
+    let run = compile_function(&node, "test", recipe).unwrap();
+    drop(node);
+    let mut recorder = place.begin();
+    let mut ledger = recorder.clone();
+    let counter = recorder.clone();
+    let context = Context { ledger: &mut ledger, listen: &mut |_| {}, owed: Vec::new(), stop: &|| None };
+    let summary = run.converge(&mut Journal::new(&mut fake, &mut recorder), context).unwrap();
+    counter.finish(Ok(&summary), fake.now()).unwrap();
+    let record = place.state.show("last").unwrap();
+    let steps = |op: &super::Operation| op.steps.iter().map(|step| step.resource.clone()).collect::<Vec<_>>().join(" ");
+    let shown: Vec<_> = record.operations.iter().map(steps).collect();
+    assert_eq!(shown, ["package[a] package[b] package[c]", "file[/etc/one]", "file[/etc/two]"]);
+}
+
+#[test]
 fn a_run_that_changes_nothing_leaves_a_line_of_history_and_no_journal() {
     let place = Place::new();
     assert_eq!(
