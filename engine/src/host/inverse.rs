@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountChange, Active, Command, Enabled, Entry, EntryKind, Group, Op, PackageChange, PackageSpec, Probe, Provider,
-    ServiceState, ServiceVerb, Transaction, Write,
+    ServiceState, ServiceVerb, Transaction, User, Write,
 };
 use crate::{Result, values::Blob};
 
@@ -54,6 +54,14 @@ impl Undo {
 
     fn none(grade: Grade, note: impl Into<String>) -> Self {
         Self { grade, operations: Vec::new(), note: Some(note.into()), before: Vec::new() }
+    }
+
+    /// The home directory that it removes, when that did not exist before.
+    pub(crate) fn new_home(&self) -> Option<(&User, &Path)> {
+        self.operations.iter().find_map(|operation| match operation {
+            Op::Account(AccountChange::RemoveUser { user, manage_home: true }) => Some((user, user.home.as_deref()?)),
+            _ => None,
+        })
     }
 
     /// Contents that taking it back needs, in memory or in files.
@@ -161,6 +169,20 @@ fn of_path(op: &Op, path: &Path, probe: &dyn Probe) -> Result<Undo> {
         undo.note = Some(format!("cannot be made again: {}", others.join(", ")));
     }
     Ok(undo)
+}
+
+/// Everything in a tree, its root first.
+pub(super) fn tree(path: &Path, probe: &dyn Probe) -> Result<Vec<Seen>> {
+    let mut seen = Vec::new();
+    let mut left = vec![path.to_owned()];
+    while let Some(path) = left.pop() {
+        let Some(entry) = probe.entry(&path)? else { continue };
+        if entry.kind == EntryKind::Directory {
+            left.extend(probe.list(&path)?.into_iter().map(|name| path.join(name)));
+        }
+        seen.push(Seen { path, entry: Some(entry) });
+    }
+    Ok(seen)
 }
 
 /// Operations that make an entry, and everything below it, as it is now.
@@ -282,6 +304,7 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
     Ok(match change {
         AccountChange::CreateUser { user, manage_home, .. } => {
             let mut operations = Vec::new();
+            let unknown_home = *manage_home && user.home.is_none();
             if probe.user(&user.name)?.is_none() {
                 let home_is_new = match &user.home {
                     Some(home) if *manage_home => probe.entry(home)?.is_none(),
@@ -293,7 +316,12 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
                     operations.push(account(AccountChange::RemoveGroup { group }));
                 }
             }
-            Undo::exact(operations)
+            let mut undo = Undo::exact(operations);
+            if unknown_home && !undo.operations.is_empty() {
+                undo.grade = Grade::BestEffort;
+                undo.note = Some("the home directory stays".to_owned());
+            }
+            undo
         }
         AccountChange::ModifyUser { from, to, manage_home } => match probe.user(&from.name)? {
             Some(now) => Undo::exact([account(AccountChange::ModifyUser {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange, PackageState,
     Performed, Probe, Provider, Request, ServiceState, Transaction, User,
-    inverse::{Seen, Undo, of_packages, redacted, touched},
+    inverse::{Seen, Undo, of_packages, redacted, touched, tree},
 };
 use crate::{
     Result,
@@ -87,12 +87,19 @@ impl<'a> Journal<'a> {
         let first = self.sink.begin(&lines)?;
         let performed = perform(self.below);
         let packages = self.below.take_package_changes();
-        for (number, (op, _)) in (first..).zip(&lines) {
+        for (number, (op, undo)) in (first..).zip(&lines) {
             let mut ended = Ended { error: performed.as_ref().err().map(ToString::to_string), ..Ended::default() };
             for path in touched(op) {
                 // What cannot be read back is met again when the step is verified.
                 if let Ok(entry) = self.below.entry(&path) {
                     ended.left.push(Seen { path, entry });
+                }
+            }
+            // What a new account's home holds from the first is no work of its user.
+            if let (Op::Account(_), Some((_, home)), Ok(_)) = (op, undo.new_home(), &performed) {
+                match tree(home, self.below.as_probe()) {
+                    Ok(tree) => ended.left.extend(tree),
+                    Err(error) => tracing::warn!("what is in `{}` was not noted: {error}", home.display()),
                 }
             }
             if let Op::Packages(transaction) = op

@@ -589,6 +589,60 @@ fn what_was_changed_since_is_not_lost_unless_forced() {
 }
 
 #[test]
+fn a_home_that_its_user_has_used_is_not_removed_unless_forced() {
+    let before = machine().with_file("/etc/skel/.profile", "hello").with_file("/etc/skel/.config/x", "y");
+    let create = || Op::Account(AccountChange::CreateUser { user: ana(""), system: false, manage_home: true });
+    // What the run itself put there goes with it.
+    let undone = there_and_back(&before, &[create(), write("/home/ana/.ours", "x", 0o600)]);
+    assert_eq!(undone.failed, 0);
+    let (place, mut fake) = (Place::new(), before.clone());
+    let run = place.run(&mut fake, &[create()]).unwrap();
+    assert_eq!(place.state.undo_plan(&run, &fake).unwrap().conflicts, []);
+    let made = std::fs::read_to_string(place.journal(&run)).unwrap();
+    fake.perform(&remove("/home/ana/.config", true)).unwrap();
+    assert_eq!(place.state.undo_plan(&run, &fake).unwrap().conflicts, [], "what is gone is not lost");
+    fake.perform(&write("/home/ana/.profile", "mine", 0o644)).unwrap();
+    fake.perform(&write("/home/ana/thesis", "years", 0o644)).unwrap();
+    let used = fake.clone();
+    let error = place.undo(&mut fake, &run, false).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "run {run} is not taken back, for what was changed since would be lost:\n\
+             `/home/ana/.profile` was changed since: its content is another\n\
+             `/home/ana` holds `thesis`, which the run did not put there"
+        )
+    );
+    assert_eq!(fake, used);
+    let plan = place.state.undo_plan(&run, &fake).unwrap();
+    assert_eq!((plan.items[0].grade, plan.items[0].note.is_some()), (Grade::BestEffort, true));
+    // A journal of an earlier version does not say what the home held: what is as in /etc/skel was put there by useradd.
+    let line = |text: &str, from: &str| text.lines().position(|line| line.starts_with(from)).unwrap();
+    let done = line(&made, r#"{"line":"done""#);
+    let old: Vec<_> = made
+        .lines()
+        .enumerate()
+        .map(|(n, text)| if n == done { r#"{"line":"done","number":1}"# } else { text })
+        .collect();
+    std::fs::write(place.journal(&run), old.join("\n") + "\n").unwrap();
+    let told: Vec<_> = place.state.undo_plan(&run, &fake).unwrap().conflicts.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["`/home/ana` holds `.profile` and 1 more, which the run did not put there"]);
+    std::fs::write(place.journal(&run), made).unwrap();
+    place.undo(&mut fake, &run, true).unwrap();
+    assert_eq!(fake.entry(Path::new("/home/ana")).unwrap(), None);
+}
+
+#[test]
+fn mail_that_has_come_is_not_lost() {
+    let (place, mut fake) = (Place::new(), machine().with_directory("/var/mail"));
+    let create = Op::Account(AccountChange::CreateUser { user: ana(""), system: false, manage_home: true });
+    let run = place.run(&mut fake, &[create]).unwrap();
+    fake.perform(&write("/var/mail/ana", "dear", 0o600)).unwrap();
+    let error = place.undo(&mut fake, &run, false).unwrap_err();
+    assert!(error.to_string().ends_with("`/var/mail/ana` holds mail, which came since"), "{error}");
+}
+
+#[test]
 fn a_plan_to_undo_says_what_it_can_do() {
     let (place, mut fake) = (Place::new(), machine().package_brings("bind9", Brings::new().service("bind")));
     let secret = Command { sensitive: true, ..Command::new(["login", "s3cret-canary"]) };

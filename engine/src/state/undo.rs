@@ -144,6 +144,7 @@ impl State {
                 trees.push(path);
             }
             let way_back = operation.way_back();
+            let lost = lost_with_home(operation, &removed, probe)?;
             for op in &way_back.operations {
                 if let Op::Remove { path, recursive: false, .. } = op {
                     plan.conflicts.extend(foreign(path, &removed, probe)?);
@@ -163,6 +164,11 @@ impl State {
                 note: way_back.note.clone(),
                 with: Vec::new(),
             };
+            if let [first, ..] = lost.as_slice() {
+                item.grade = Grade::BestEffort;
+                item.note = Some(format!("with `--force` also what was put there since is gone: {first}"));
+                plan.conflicts.extend(lost);
+            }
             if self.lacks_content(&item)? {
                 item.grade = Grade::Impossible;
                 item.note = Some("the content it replaced is no longer kept".to_owned());
@@ -415,6 +421,10 @@ fn expected(operation: &Operation) -> Vec<Seen> {
 
 fn conflict(expected: &Seen, operation: &Operation, probe: &dyn Probe) -> Result<Option<Conflict>> {
     let now = probe.entry(&expected.path)?;
+    // What is gone from a home that is to go is not lost by that.
+    if now.is_none() && matches!(operation.does, Op::Account(_)) {
+        return Ok(None);
+    }
     // Somebody who put it back by hand did our work.
     let was = operation.undo.before.iter().find(|seen| seen.path == expected.path).map(|seen| &seen.entry);
     if now == expected.entry || was == Some(&now) {
@@ -462,6 +472,58 @@ fn foreign(directory: &Path, removed: &BTreeSet<PathBuf>, probe: &dyn Probe) -> 
         [one, rest @ ..] => format!("holds {one} and {} more, which the run did not put there", rest.len()),
     };
     Ok(Some(Conflict { path: directory.to_owned(), why }))
+}
+
+/// What removing the home of an account that the run made would destroy: what is in it that was not there from the first and that
+/// this undo does not remove before, and mail.
+fn lost_with_home(operation: &Operation, removed: &BTreeSet<PathBuf>, probe: &dyn Probe) -> Result<Vec<Conflict>> {
+    let Some((user, home)) = operation.way_back().new_home() else { return Ok(Vec::new()) };
+    let from_the_first = expected(operation);
+    let mut others = Vec::new();
+    let mut left = vec![home.to_owned()];
+    while let Some(directory) = left.pop() {
+        if probe.entry(&directory)?.is_none_or(|entry| entry.kind != EntryKind::Directory) {
+            continue;
+        }
+        for path in probe.list(&directory)?.into_iter().map(|name| directory.join(name)) {
+            let ours = if from_the_first.is_empty() {
+                is_skeleton(&path, home, probe)?
+            } else {
+                from_the_first.iter().any(|seen| seen.path == path)
+            };
+            match (removed.contains(&path), ours) {
+                (true, _) => {}
+                (false, true) => left.push(path),
+                (false, false) => others.push(path),
+            }
+        }
+    }
+    others.sort_unstable();
+    let mut lost = Vec::new();
+    if let [first, rest @ ..] = others.as_slice() {
+        let first = first.strip_prefix(home).unwrap_or(first).display();
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        let why = format!("holds `{first}`{more}, which the run did not put there");
+        lost.push(Conflict { path: home.to_owned(), why });
+    }
+    // `userdel --remove` takes the mailbox along. Source: userdel(8).
+    for spool in ["/var/mail", "/var/spool/mail"] {
+        let path = Path::new(spool).join(&user.name);
+        if lost.iter().all(|conflict| conflict.path == home)
+            && let Some(Entry { kind: EntryKind::File { content }, .. }) = probe.entry(&path)?
+            && content.size() > 0
+        {
+            lost.push(Conflict { path, why: "holds mail, which came since".to_owned() });
+        }
+    }
+    Ok(lost)
+}
+
+/// Whether something in a home is as `useradd` puts it there: for journals that do not say what it did. Source: useradd(8).
+fn is_skeleton(path: &Path, home: &Path, probe: &dyn Probe) -> Result<bool> {
+    let Ok(name) = path.strip_prefix(home) else { return Ok(false) };
+    let Some(skeleton) = probe.entry(&Path::new("/etc/skel").join(name))? else { return Ok(false) };
+    Ok(probe.entry(path)?.is_some_and(|entry| entry.kind == skeleton.kind))
 }
 
 /// The operation as it is needed now, or `None` when its result is there already.

@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     host::{
         AccountChange, Active, Command, Enabled, Entry, EntryKind, Group, Host, Init, Op, PackageChange, Performed,
-        Probe, ServiceVerb, Transaction, User, Write, unit_name,
+        Probe, Seen, ServiceVerb, Transaction, User, Write, inverse::tree, unit_name,
     },
     values::{Blob, Mode},
 };
@@ -361,6 +361,14 @@ impl Fake {
         if manage_home && self.state.entries.get(&home)?.is_none() {
             let owner = user.name.clone();
             let directory = Entry { kind: EntryKind::Directory, mode: Mode::from(0o700), owner, group };
+            let own = |entry: Entry| Entry { owner: directory.owner.clone(), group: directory.group.clone(), ..entry };
+            for Seen { path, entry } in tree(Path::new(SKELETON), self)? {
+                if let (Ok(name), Some(entry)) = (path.strip_prefix(SKELETON), entry)
+                    && name != Path::new("")
+                {
+                    self.state.entries.put(&home.join(name), own(entry));
+                }
+            }
             self.state.entries.put(&home, directory);
         }
         self.state.users.insert(user.name.clone(), account);
@@ -415,6 +423,9 @@ impl Fake {
         }
     }
 }
+
+/// What `useradd` puts into a new home. Source: useradd(8).
+const SKELETON: &str = "/etc/skel";
 
 fn missing(kind: &'static str, name: &str) -> Error {
     Error::Missing { kind, name: name.to_owned(), why: None }
