@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub use self::ledger::{Ledger, NoLedger};
 use self::whole::Frame;
 use crate::{
-    Error, Result,
+    Error, Kind, Result,
     compile::Run,
     event::{Cause, Debt, Event, Outcome, Summary},
     host::{Host, Op},
@@ -76,6 +76,8 @@ impl Run {
         if let Err(error) = converge.host.finish() {
             converge.failures.push(error);
         }
+        // Also one that came during the last step: whoever sent it is to see that it was heard.
+        converge.interrupted();
         converge.finish()
     }
 }
@@ -147,7 +149,7 @@ impl Converge<'_> {
 
     fn interrupted(&mut self) -> bool {
         let Some(signal) = (self.stop)() else { return false };
-        if !self.failures.iter().any(|failure| matches!(failure, Error::Interrupted(_))) {
+        if !self.failures.iter().any(|failure| matches!(failure.kind(), Kind::Interrupted(_))) {
             self.failures.push(Error::Interrupted(signal));
         }
         true

@@ -5,7 +5,10 @@ use brasa::{
     Error,
     converge::{Context, NoLedger},
     event::{Event, ProgressLine, Summary},
-    host::{Dry, Host, Journal, LogLevel, Probe, Progress as HostProgress, Real, clean_leftovers, environment},
+    host::{
+        Dry, Host, Journal, LogLevel, Probe, Progress as HostProgress, Real, clean_leftovers,
+        environment::{self, Asked},
+    },
     prelude::Cookbook,
     state::{Preflight, Previous, preflight},
     values::Seconds,
@@ -143,6 +146,7 @@ impl Stage {
             Preflight::UpToDate(_) | Preflight::Converge => {}
         }
         let mut ledger = recorder.clone();
+        self.hear_signals();
         let outcome = {
             let mut journal = Journal::new(&mut self.real, &mut recorder);
             let context = Context {
@@ -182,6 +186,7 @@ impl Stage {
         if let Some(stopped) = previous.stopped_at() {
             listen(&Event::Noted { resource: "", level: LogLevel::Warn, message: &stopped });
         }
+        self.hear_signals();
         let mut dry = Dry::new(&self.real);
         let context = Context {
             ledger: &mut NoLedger,
@@ -190,6 +195,12 @@ impl Stage {
             stop: &environment::stop_signal,
         };
         Ok(run.converge(&mut dry as &mut dyn Host, context)?)
+    }
+
+    /// Says of each signal from now on what comes of it.
+    fn hear_signals(&self) {
+        let handle = self.progress.handle();
+        environment::watch_signals(move |asked| handle.note(&heeded(asked, handle.resource().as_deref())));
     }
 
     /// Whoever hears what happens: progress, report, and the counts for the verdict.
@@ -262,6 +273,16 @@ impl Stage {
             }
             (outcome, _) => outcome.map(|_| code),
         }
+    }
+}
+
+/// What comes of a signal while `resource` acts.
+fn heeded(Asked { signal, again, ends }: Asked, resource: Option<&str>) -> String {
+    match (resource, again, ends) {
+        (None, _, _) => format!("stopping (signal {signal})"),
+        (Some(resource), false, true) => format!("stopping after {resource} (signal {signal}); again to end it"),
+        (Some(resource), true, true) => format!("ending {resource} (signal {signal})"),
+        (Some(resource), _, false) => format!("stopping after {resource}, which is not cut off (signal {signal})"),
     }
 }
 

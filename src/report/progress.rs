@@ -121,6 +121,14 @@ impl ProgressHandle {
         text.clone_into(&mut self.0.lock().detail);
     }
 
+    /// The resource whose action is going on.
+    #[must_use]
+    pub fn resource(&self) -> Option<String> {
+        let state = self.0.lock();
+        let (step, _) = state.step.as_ref()?;
+        Some(step.rsplit_once(' ').map_or(step.as_str(), |(resource, _)| resource).to_owned())
+    }
+
     /// A line to be read: the live line makes room for it.
     pub fn note(&self, line: &str) {
         let mut state = self.0.lock();

@@ -60,6 +60,53 @@ fn a_signal_stops_before_the_next_resource_and_owed_notices_run() {
     assert_eq!(place.text("srv/main").as_deref(), Some("x"), "{}", ran.whole());
 }
 
+/// A file that owes a restart, and a command behind which nothing comes.
+fn slow_at_the_end(command: &str) -> Value {
+    let mut dna = slow(command);
+    dna["run_list"] = json!(["kitchen::files", "kitchen::execute"]);
+    dna
+}
+
+#[test]
+fn a_signal_during_the_last_resource_is_told_and_heeded() {
+    let place = Kitchen::with(slow_at_the_end(WAITS));
+    let run = place.start(&["converge"]);
+    place.await_file("srv/started");
+    signal("TERM", run.id());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    place.write("srv/go", "");
+    let ran = place.wait(run).code(143);
+    assert!(
+        ran.stderr.starts_with("stopping after execute[slow] (signal 15); again to end it\n"),
+        "it is told: {}",
+        ran.whole()
+    );
+    assert!(ran.stderr.contains("stopped by signal 15"), "{}", ran.whole());
+    assert_eq!(place.text("srv/log").as_deref(), Some("restarted\n"), "{}", ran.whole());
+    assert!(place.path("srv/done").exists(), "the command went on to its end");
+    place.converge().code(0);
+}
+
+#[test]
+fn a_second_signal_ends_the_command() {
+    let place = Kitchen::with(slow_at_the_end("echo $$ > ROOT/srv/started; sleep 600; true"));
+    let run = place.start(&["converge"]);
+    place.await_file("srv/started");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    for _ in 0..2 {
+        signal("INT", run.id());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    let ran = place.wait(run).code(130);
+    let told = "stopping after execute[slow] (signal 2); again to end it\nending execute[slow] (signal 2)\n";
+    assert!(ran.stderr.starts_with(told), "{}", ran.whole());
+    let command = place.text("srv/started").unwrap();
+    assert!(!std::path::Path::new("/proc").join(command.trim()).exists(), "its process is gone");
+    assert_eq!(place.text("srv/log").as_deref(), Some("restarted\n"), "owed notices still run: {}", ran.whole());
+    let shown = place.call(&["show", "last", "--state-dir", "ROOT/state"]).code(0);
+    assert!(shown.stdout.contains("(failed: stopped by signal 2)"), "{}", shown.whole());
+}
+
 #[test]
 fn after_a_kill_the_next_run_says_where_it_stopped_and_runs_what_is_owed() {
     let place = Kitchen::with(slow(WAITS));

@@ -4,11 +4,18 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
 };
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+/// The signals that ask this process to stop.
+const STOPS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
 
 use crate::{Error, Fault, Result};
 
@@ -78,15 +85,75 @@ static STOPPED: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 /// watching for them; commands that run meanwhile are in process groups of their own and go on.
 #[must_use]
 pub fn stop_signal() -> Option<i32> {
-    let stopped = STOPPED.get_or_init(|| {
+    i32::try_from(stopped().load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
+}
+
+fn stopped() -> &'static AtomicUsize {
+    STOPPED.get_or_init(|| {
         let stopped = Arc::new(AtomicUsize::new(0));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in STOPS {
             let number = usize::try_from(signal).unwrap_or_default();
             if let Err(error) = signal_hook::flag::register_usize(signal, Arc::clone(&stopped), number) {
                 tracing::warn!("cannot watch for signal {signal}: {error}");
             }
         }
         stopped
+    })
+}
+
+/// A signal that asks this process to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its number.
+    pub signal: i32,
+    /// Whether it is not the first one.
+    pub again: bool,
+    /// Whether what is going on is a command that a further signal ends. Package managers are waited for: what they leave behind
+    /// when they are cut off takes more time to repair.
+    pub ends: bool,
+}
+
+/// Whether a command is going on that may be ended, and whether it is to be.
+static ENDABLE: AtomicBool = AtomicBool::new(false);
+static END: AtomicBool = AtomicBool::new(false);
+
+/// Watches for the signals of [`stop_signal`] from now on: `tell` hears of each as it comes, on a thread of its own, and from the
+/// second one on each ends the command that is going on.
+pub fn watch_signals(tell: impl Fn(Asked) + Send + 'static) {
+    stopped();
+    let mut signals = match Signals::new(STOPS) {
+        Ok(signals) => signals,
+        Err(error) => return tracing::warn!("cannot watch for signals: {error}"),
+    };
+    thread::spawn(move || {
+        for (n, signal) in signals.forever().enumerate() {
+            let (again, ends) = (n > 0, ENDABLE.load(Ordering::Relaxed));
+            if again && ends {
+                END.store(true, Ordering::Relaxed);
+            }
+            tell(Asked { signal, again, ends });
+        }
     });
-    i32::try_from(stopped.load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
+}
+
+/// While it lives, a command goes on that a second signal ends.
+pub(super) struct Endable(());
+
+impl Endable {
+    pub fn begin() -> Self {
+        END.store(false, Ordering::Relaxed);
+        ENDABLE.store(true, Ordering::Relaxed);
+        Self(())
+    }
+
+    /// The signal that asks to end the command, once for each time it asks.
+    pub fn asked(&self) -> Option<i32> {
+        if END.swap(false, Ordering::Relaxed) { stop_signal() } else { None }
+    }
+}
+
+impl Drop for Endable {
+    fn drop(&mut self) {
+        ENDABLE.store(false, Ordering::Relaxed);
+    }
 }

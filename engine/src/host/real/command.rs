@@ -23,7 +23,7 @@ use nix::{
 
 use crate::{
     Error, Result,
-    host::{Answer, Command, User},
+    host::{Answer, Command, User, environment::Endable},
 };
 
 /// Directories that every command can rely on, whatever this process was started with.
@@ -35,6 +35,8 @@ const TAIL: usize = 192 * 1024;
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a command may take to end after it was asked to.
 const MERCY: Duration = Duration::from_secs(5);
+/// How often is looked whether a signal asks to end a command.
+const TICK: Duration = Duration::from_millis(100);
 /// Pieces of output on their way at most: a flood waits in the command's pipe, not in our memory.
 const QUEUE: usize = 64;
 /// Longest status line that is handed on.
@@ -46,6 +48,17 @@ const LINE: usize = 64 * 1024;
 /// No such user or working directory; the deadline passed (the whole process group is ended then).
 pub fn run(command: &Command) -> Result<Answer> {
     Running::start(command)?.finish(&mut |_| {})
+}
+
+/// Runs a command of the recipe's: a second signal that asks to stop ends it, with its whole process group.
+///
+/// # Errors
+/// As [`run`]; [`Error::Interrupted`] when it was ended so.
+pub fn run_endable(command: &Command) -> Result<Answer> {
+    let endable = Endable::begin();
+    let mut running = Running::start(command)?;
+    running.endable = Some(endable);
+    running.finish(&mut |_| {})
 }
 
 /// Runs a command that writes progress lines to its descriptor 3, as apt does; `line` is handed each of them as it comes.
@@ -90,13 +103,23 @@ struct Running<'c> {
     missing: bool,
     /// Streams that may still say something.
     open: usize,
+    /// Whether a signal may end it.
+    endable: Option<Endable>,
 }
 
 impl<'c> Running<'c> {
     fn start(command: &'c Command) -> Result<Self> {
         let (say, heard) = mpsc::sync_channel(QUEUE);
-        let mut running =
-            Self { command, group: Pid::from_raw(0), heard, say, started: Instant::now(), missing: false, open: 2 };
+        let mut running = Self {
+            command,
+            group: Pid::from_raw(0),
+            heard,
+            say,
+            started: Instant::now(),
+            missing: false,
+            open: 2,
+            endable: None,
+        };
         let directory = command.cwd.as_deref().unwrap_or(Path::new("/"));
         if !directory.is_dir() {
             return Err(Error::Missing {
@@ -195,11 +218,26 @@ impl<'c> Running<'c> {
         let mut status = None;
         let mut deadline = after(self.started, self.command.timeout.into());
         let mut asked = Asked::Nothing;
+        let mut ended_by = None;
         while status.is_none() || open > 0 {
             // Looked at before the queue: a command that never stops printing never leaves it empty.
             let left = deadline.saturating_duration_since(Instant::now());
-            let heard = if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.heard.recv_timeout(left) };
+            let wait = if self.endable.is_some() { left.min(TICK) } else { left };
+            let heard = if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { self.heard.recv_timeout(wait) };
+            if status.is_none()
+                && let Some(signal) = self.endable.as_ref().and_then(Endable::asked)
+            {
+                // Asked once more, it need not be patient.
+                deadline = if ended_by.is_none() { Instant::now() + MERCY } else { Instant::now() };
+                if asked == Asked::Nothing {
+                    asked = Asked::ToEnd;
+                    killpg(self.group, Signal::SIGTERM).unwrap_or_default();
+                }
+                ended_by = Some(signal);
+            }
             match heard {
+                // Only a look at what signals ask for.
+                Err(RecvTimeoutError::Timeout) if wait < left => {}
                 Ok(Heard::Output(Stream::Out, bytes)) => out.push(&bytes),
                 Ok(Heard::Output(Stream::Error, bytes)) => error.push(&bytes),
                 Ok(Heard::Closed) => open -= 1,
@@ -228,6 +266,9 @@ impl<'c> Running<'c> {
         if asked != Asked::Nothing {
             // Whatever of its group is still there goes too.
             killpg(self.group, Signal::SIGKILL).unwrap_or_default();
+            if let Some(signal) = ended_by {
+                return Err(Error::Interrupted(signal));
+            }
             let output = if self.command.sensitive { String::new() } else { last_lines(&(out.text() + &error.text())) };
             return Err(Error::Timeout {
                 what: format!("command `{}`", self.command),

@@ -163,7 +163,7 @@ impl Probe for Real {
     }
 
     fn query(&self, command: &Command) -> Result<Answer> {
-        command::run(command)
+        command::run_endable(command)
     }
 
     fn fetch(&self, request: &Request) -> Result<Fetched> {
@@ -227,7 +227,7 @@ impl Host for Real {
                 done?;
             }
             Op::Run(command) => {
-                let answer = command::run(command);
+                let answer = command::run_endable(command);
                 self.forget();
                 command::check(command, answer?)?;
             }
