@@ -220,3 +220,51 @@ fn directories_that_others_use_are_left_as_they_are() {
         assert_eq!((mode(name), place.text("srv/main")), (bits, None), "nothing is done");
     }
 }
+
+/// Moments that nobody chose: spread over the time of a run by a generator with a fixed seed. Whatever is cut off, the next run
+/// ends it, and no restart is lost: the service has read what the files hold at the end.
+#[test]
+fn runs_killed_at_moments_that_nobody_chose_are_taken_up_again() {
+    const FILES: usize = 24;
+    let order = |round: usize| {
+        let file = |n: usize| {
+            let (path, content) = (format!("ROOT/srv/f{n:02}"), format!("{round} {n}\n"));
+            json!({"path": path, "content": content, "notifies": [{"execute": "restart"}]})
+        };
+        json!({
+            "run_list": ["kitchen"],
+            "kitchen": {
+                "files": (0..FILES).map(file).collect::<Vec<_>>(),
+                "execute": [
+                    {"name": "slow", "command": "sleep 0.1", "not_if": format!("grep -q '^{round} ' ROOT/srv/read")},
+                    {"name": "restart", "command": "cat ROOT/srv/f?? > ROOT/srv/read", "action": ["nothing"]}
+                ]
+            }
+        })
+    };
+    let read = |round: usize| (0..FILES).map(|n| format!("{round} {n}\n")).collect::<String>();
+    let place = Kitchen::with(order(0));
+    let started = std::time::Instant::now();
+    place.converge().code(0);
+    let whole = u64::try_from(started.elapsed().as_millis()).unwrap().max(1);
+    let (mut seed, mut killed) = (20_101_123_u64, 0);
+    for round in 1..=12 {
+        place.order(order(round));
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let run = place.start(&["converge"]);
+        std::thread::sleep(std::time::Duration::from_millis((seed >> 33) % whole));
+        signal("KILL", run.id());
+        killed += usize::from(place.wait(run).code.is_none());
+        let next = place.converge().code(0);
+        assert_eq!(place.text("srv/read"), Some(read(round)), "round {round}: {}", next.whole());
+        let names = std::fs::read_dir(place.path("srv")).unwrap().count();
+        assert_eq!(names, FILES + 1, "round {round}: nothing half-written is left: {}", next.whole());
+    }
+    assert!(killed > 2, "most were cut off, not {killed}");
+    let last = place.converge().code(0);
+    let expected = format!("converged in TIME: 0 changed, {FILES} up to date, 1 skipped\n");
+    assert_eq!((last.stdout, last.stderr), (expected, String::new()));
+    let history = place.call(&["history", "--state-dir", "ROOT/state"]).code(0);
+    assert!(!history.stdout.contains("damaged"), "{}", history.whole());
+    assert!(history.stdout.contains("was cut off"), "{}", history.whole());
+}
