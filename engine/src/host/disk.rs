@@ -405,6 +405,14 @@ impl Lock {
             waiting(holder, waited);
             std::thread::sleep(Duration::from_millis(200).min(patience - waited));
         }
+        let mut before = Vec::new();
+        file.rewind().and_then(|()| file.read_to_end(&mut before)).map_err(Error::io("read the lock", path))?;
+        // A run that was killed leaves its label, one of chef-solo its number, a loss of power zeros. Anything else is no lock,
+        // and worth keeping.
+        let left = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'\n' | 0);
+        if !before.starts_with(b"process ") && !before.iter().all(left) {
+            return Err(not_the_lock(path, "it holds something else".to_owned()));
+        }
         file.set_len(0).map_err(Error::io("write the lock", path))?;
         file.rewind().map_err(Error::io("write the lock", path))?;
         file.write_all(about_me.as_bytes()).map_err(Error::io("write the lock", path))?;
@@ -415,11 +423,6 @@ impl Lock {
 /// Opens a lock, making it (0600) when it is not there. In a directory that others can write somebody may have put a link there,
 /// for us to write through, or a file that they hold.
 fn open_lock(path: &Path) -> Result<File> {
-    let shown = path.display();
-    let refused = |why: String| {
-        Fault::new(format!("`{shown}` cannot be the lock: {why}; nothing was changed"))
-            .hint("look who made it; then remove it, or name another file with `--lockfile` or the setting `lockfile`")
-    };
     let opened = OpenOptions::new()
         .read(true)
         .write(true)
@@ -431,19 +434,26 @@ fn open_lock(path: &Path) -> Result<File> {
     let file = match opened {
         Ok(file) => file,
         Err(_) if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) => {
-            return Err(refused("it is a symbolic link".to_owned()).into());
+            return Err(not_the_lock(path, "it is a symbolic link".to_owned()));
         }
         Err(error) => return Err(Error::io("open the lock", path)(error)),
     };
     let found = file.metadata().map_err(Error::io("look at", path))?;
     let me = rustix::process::geteuid().as_raw();
     if !found.is_file() || found.nlink() != 1 {
-        return Err(refused("it is no file of its own".to_owned()).into());
+        return Err(not_the_lock(path, "it is no file of its own".to_owned()));
     }
     if found.uid() != me {
-        return Err(refused(format!("it belongs to user number {}, not to {me} who runs this", found.uid())).into());
+        let why = format!("it belongs to user number {}, not to {me} who runs this", found.uid());
+        return Err(not_the_lock(path, why));
     }
     Ok(file)
+}
+
+fn not_the_lock(path: &Path, why: String) -> Error {
+    Fault::new(format!("`{}` cannot be the lock: {why}; nothing was changed", path.display()))
+        .hint("look who made it; then remove it, or name another file with `--lockfile` or the setting `lockfile`")
+        .into()
 }
 
 impl Drop for Lock {

@@ -802,12 +802,22 @@ fn a_lock_is_a_file_of_our_own() {
     symlink(at("theirs"), at("link")).unwrap();
     std::fs::hard_link(at("theirs"), at("second")).unwrap();
     let state = State::at(at("own"));
-    for (name, why) in [("link", "it is a symbolic link"), ("second", "it is no file of its own")] {
+    std::fs::write(at("hosts"), "127.0.0.1 localhost\n").unwrap();
+    for (name, why) in [
+        ("link", "it is a symbolic link"),
+        ("second", "it is no file of its own"),
+        ("hosts", "it holds something else"),
+    ] {
         let error = state.lock(&at(name), "brasa", Fake::new().now(), Seconds(0), &mut |_, _| {}).err().unwrap();
         assert_eq!(error.kind(), Kind::Input);
         assert!(error.to_string().contains(why), "{error}");
     }
     assert_eq!(std::fs::read_to_string(at("theirs")).unwrap(), "precious");
+    assert_eq!(std::fs::read_to_string(at("hosts")).unwrap(), "127.0.0.1 localhost\n");
+    for left in ["4711\n", "process 4711 (`brasa converge`), started at 20231114221320 UTC"] {
+        std::fs::write(at("left"), left).unwrap();
+        state.lock(&at("left"), "brasa", Fake::new().now(), Seconds(0), &mut |_, _| {}).unwrap();
+    }
 }
 
 #[test]
