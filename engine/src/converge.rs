@@ -317,7 +317,10 @@ impl Converge<'_> {
         let entry = &self.run.entries[index];
         let mut doubts = self.doubts(why);
         if self.dry && !doubts.is_empty() {
-            doubts.insert(0, error.to_string());
+            let sentence = error.to_string();
+            if !doubts.contains(&sentence) {
+                doubts.insert(0, sentence);
+            }
             self.ended(index, action, why, started, Outcome::Unknown { doubts: &doubts });
             // Whether it changes is unknown, so whether it tells anybody is, too.
             return self.tell(index, 1, true, why.depth);

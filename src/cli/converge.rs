@@ -176,10 +176,12 @@ impl Stage {
         self.session.read_dna(input, &self.real)?;
         let run = self.session.compile(&self.session.node(&self.real)?, cookbooks)?;
         let mut listen = self.listener();
-        let previous = if may_keep_state(&self.real, &self.session.places) {
+        let own = may_keep_state(&self.real, &self.session.places);
+        let previous = if own {
             self.session.places.state().previous()?
         } else {
-            let message = "only root can tell what earlier runs still owe; this plan leaves it out";
+            let message =
+                "this plan is of what root will do; what earlier runs still owe only root can tell, so it is left out";
             listen(&Event::Noted { resource: "", level: LogLevel::Info, message });
             Previous::default()
         };
@@ -187,7 +189,8 @@ impl Stage {
             listen(&Event::Noted { resource: "", level: LogLevel::Warn, message: &stopped });
         }
         self.hear_signals();
-        let mut dry = Dry::new(&self.real);
+        let dry = Dry::new(&self.real);
+        let mut dry = if own { dry } else { dry.for_root() };
         let context = Context {
             ledger: &mut NoLedger,
             listen: &mut listen,

@@ -43,6 +43,28 @@ fn a_plan_says_what_a_run_then_does_and_leaves_no_trace() {
 }
 
 #[test]
+fn a_plan_needs_no_root_rights() {
+    let place = Kitchen::with(json!({
+        "run_list": ["kitchen::files"],
+        "kitchen": {
+            "files": [
+                {"path": "ROOT/srv/first", "content": "x\n"},
+                {"path": "ROOT/closed/secret", "content": "y\n"},
+                {"path": "ROOT/srv/known", "content": "z\n", "owner": "no-such-account"}
+            ]
+        }
+    }));
+    std::fs::create_dir(place.path("closed")).unwrap();
+    for (name, mode) in [("", 0o755), ("srv", 0o555), ("closed", 0)] {
+        place.mode(name, mode);
+    }
+    let plan = place.call_as_nobody(&["plan", "-c", "ROOT/solo.rb", "-j", "ROOT/dna.json"]).code(1);
+    place.mode("closed", 0o700);
+    place.mode("srv", 0o755);
+    insta::assert_snapshot!("plan_without_root", plan.whole());
+}
+
+#[test]
 fn the_second_run_changes_nothing() {
     let place = dinner();
     place.converge().code(0);

@@ -36,8 +36,10 @@ const NEWEST: &str = "(newest)";
 /// A dry host: see the module.
 pub struct Dry<'a> {
     below: &'a dyn Probe,
-    /// Whether commands and downloads are asked for at all.
+    /// Whether this is a plan: commands and downloads are asked for, and what root would do is shown to everybody.
     asks: bool,
+    /// Whether root converges, whoever plans.
+    for_root: bool,
     files: Overlay,
     packages: BTreeMap<Registry, Packages>,
     services: BTreeMap<String, ServiceState>,
@@ -91,12 +93,14 @@ struct Shadow {
 }
 
 impl<'a> Dry<'a> {
-    /// For a plan: guards and lazy values are asked of the machine as it is.
+    /// For a plan: guards and lazy values are asked of the machine as it is. Rights to change something are taken for
+    /// granted; what this user may not even look at leaves a doubt.
     #[must_use]
     pub fn new(below: &'a dyn Probe) -> Self {
         Self {
             below,
             asks: true,
+            for_root: false,
             files: Overlay::default(),
             packages: BTreeMap::new(),
             services: BTreeMap::new(),
@@ -112,7 +116,14 @@ impl<'a> Dry<'a> {
         }
     }
 
-    /// For the look ahead before converging: no command is run and nothing is downloaded, each leaves a doubt.
+    /// A plan of what root will do, whoever asks: what is made is root's.
+    #[must_use]
+    pub fn for_root(self) -> Self {
+        Self { for_root: true, ..self }
+    }
+
+    /// For the look ahead before converging: no command is run and nothing is downloaded, each leaves a doubt, and what
+    /// this user has no right to change fails.
     #[must_use]
     pub fn preflight(below: &'a dyn Probe) -> Self {
         Self { asks: false, ..Self::new(below) }
@@ -201,9 +212,43 @@ impl<'a> Dry<'a> {
 
     fn root(&self, doing: &str) -> Result<()> {
         match self.below.effective_user() {
+            _ if self.asks => Ok(()),
             0 => Ok(()),
             user => Err(Error::Unsupported(format!("{doing} needs root; this is user number {user}"))),
         }
+    }
+
+    /// In a plan: a look that this user is refused leaves a doubt, for root will see.
+    fn unless_refused<T>(&self, looked: Result<T>) -> Result<T> {
+        if let Err(error) = &looked
+            && self.asks
+            && self.below.effective_user() != 0
+            && is_refused(error)
+        {
+            self.doubt(error.to_string());
+        }
+        looked
+    }
+
+    /// What the machine's own user may ask as `command` wants it.
+    fn may_ask(&self, command: &Command) -> Result<()> {
+        let user = self.below.effective_user();
+        if user == 0 || !self.asks {
+            return Ok(());
+        }
+        let other = match &command.user {
+            Some(name) => self.below.user(name)?.and_then(|account| account.uid) != Some(user),
+            None => false,
+        };
+        if let (true, Some(name)) = (other, &command.user) {
+            let sentence = format!("`{command}` is asked as user `{name}`, which only root can do");
+            self.doubt(sentence.clone());
+            return Err(Error::Unsupported(sentence));
+        }
+        if self.for_root && command.user.is_none() {
+            self.doubt(format!("`{command}` was asked by user number {user}; root may get another answer"));
+        }
+        Ok(())
     }
 
     /// Checks that a file may be put at a path: its directory, its owner and group, the file system.
@@ -388,7 +433,7 @@ impl<'a> Dry<'a> {
 
     /// Names of the account that a new link will belong to.
     fn own_names(&self) -> Result<(String, String)> {
-        let number = self.below.effective_user().to_string();
+        let number = self.effective_user().to_string();
         let user = self.below.user(&number)?;
         let group = user.as_ref().and_then(|user| user.group.clone());
         Ok((user.map_or_else(|| number.clone(), |user| user.name), group.unwrap_or(number)))
@@ -739,8 +784,8 @@ impl Dry<'_> {
 
 impl Probe for Dry<'_> {
     fn entry(&self, path: &Path) -> Result<Option<Entry>> {
-        let located = self.files.locate(self.below, path)?;
-        let found = self.files.at(self.below, &located)?;
+        let located = self.unless_refused(self.files.locate(self.below, path))?;
+        let found = self.unless_refused(self.files.at(self.below, &located))?;
         if self.homes.contains(path) {
             self.doubt(format!(
                 "`{}` is made together with its user, with a mode of the system's choice",
@@ -756,7 +801,7 @@ impl Probe for Dry<'_> {
     fn same_file(&self, one: &Path, other: &Path) -> Result<bool> {
         let (one, other) = (self.files.locate(self.below, one)?, self.files.locate(self.below, other)?);
         if self.files.changed(&one).is_none() && self.files.changed(&other).is_none() {
-            return self.below.same_file(&one, &other);
+            return self.unless_refused(self.below.same_file(&one, &other));
         }
         let joined = |(a, b): &(PathBuf, PathBuf)| (*a == one && *b == other) || (*a == other && *b == one);
         Ok(self.hard_links.iter().any(joined)
@@ -764,7 +809,8 @@ impl Probe for Dry<'_> {
     }
 
     fn list(&self, path: &Path) -> Result<Vec<OsString>> {
-        let names = self.files.list(self.below, &self.files.locate(self.below, path)?)?;
+        let located = self.unless_refused(self.files.locate(self.below, path))?;
+        let names = self.unless_refused(self.files.list(self.below, &located))?;
         if names.is_empty() && self.peek(path)?.is_none() {
             self.entry(path)?;
         }
@@ -931,7 +977,8 @@ impl Probe for Dry<'_> {
                 "`{command}` was asked of the machine as it is now; earlier steps may change its answer"
             ));
         }
-        self.below.query(command)
+        self.may_ask(command)?;
+        self.unless_refused(self.below.query(command))
     }
 
     fn fetch(&self, request: &Request) -> Result<Fetched> {
@@ -947,7 +994,7 @@ impl Probe for Dry<'_> {
             self.doubt(format!("`{}` is downloaded only when converging", without_credentials(&request.url)));
             return Err(Error::failed("nothing is downloaded before converging"));
         }
-        self.below.fetch(request)
+        self.unless_refused(self.below.fetch(request))
     }
 
     fn kernel(&self) -> Result<Kernel> {
@@ -959,7 +1006,7 @@ impl Probe for Dry<'_> {
     }
 
     fn effective_user(&self) -> u32 {
-        self.below.effective_user()
+        if self.for_root { 0 } else { self.below.effective_user() }
     }
 
     fn now(&self) -> SystemTime {
@@ -967,13 +1014,17 @@ impl Probe for Dry<'_> {
     }
 
     fn writable(&self, path: &Path, bytes: u64) -> Result<()> {
-        self.below.writable(path, bytes)
+        match self.below.writable(path, bytes) {
+            Err(error) if self.asks && is_refused(&error) => Ok(()),
+            writable => writable,
+        }
     }
 }
 
 impl Host for Dry<'_> {
     fn perform(&mut self, op: &Op) -> Result<Performed> {
-        let performed = self.predict(op)?;
+        let predicted = self.predict(op);
+        let performed = self.unless_refused(predicted)?;
         self.operations.push(op.clone());
         Ok(performed)
     }
@@ -999,6 +1050,11 @@ impl Host for Dry<'_> {
 
 fn candidate(below: &dyn Probe, provider: &Provider, name: &str) -> Result<Option<Candidate>> {
     Ok(below.candidates(provider, &[name.to_owned()])?.into_iter().next().flatten())
+}
+
+/// Whether it is for lack of rights that something was not done.
+fn is_refused(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
 }
 
 const fn worse(one: Performed, other: Performed) -> Performed {

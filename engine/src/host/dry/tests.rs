@@ -175,9 +175,43 @@ fn what_would_certainly_fail_is_refused() {
         assert_eq!(refusal(&fake, &operation), sentence);
         assert!(fake.clone().perform(&operation).is_err(), "{operation:?} works after all");
     }
-    let anybody = machine().as_user(1000);
-    assert_eq!(refusal(&anybody, &packages(&["bind9"], &[])), "changing packages needs root; this is user number 1000");
     assert!(Dry::new(&fake).perform(&packages(&["nonesuch"], &[])).is_err());
+}
+
+#[test]
+fn a_plan_takes_rights_for_granted_and_the_look_ahead_does_not() {
+    let anybody = machine().with_read_only("/srv").as_user(1000);
+    for (operation, sentence) in [
+        (packages(&["bind9"], &[]), "changing packages needs root; this is user number 1000"),
+        (verb("cron", ServiceVerb::Stop), "changing services needs root; this is user number 1000"),
+        (create("app"), "changing accounts needs root; this is user number 1000"),
+    ] {
+        assert_eq!(Dry::new(&anybody).perform(&operation).unwrap(), Performed::Done, "{operation:?}");
+        assert_eq!(Dry::preflight(&anybody).perform(&operation).unwrap_err().to_string(), sentence);
+    }
+}
+
+#[test]
+fn what_only_root_may_see_leaves_a_doubt() {
+    let anybody = machine().with_unreadable("/etc/secret").with_answer("true", 0, "").as_user(1000);
+    let sentence = "cannot read `/etc/secret`: permission denied";
+    let look = |dry: &mut Dry| (dry.entry(Path::new("/etc/secret")).unwrap_err().to_string(), dry.take_doubts());
+    assert_eq!(look(&mut Dry::new(&anybody)), (sentence.to_owned(), vec![sentence.to_owned()]));
+    assert_eq!(look(&mut Dry::preflight(&anybody)), (sentence.to_owned(), Vec::new()));
+    assert_eq!(look(&mut Dry::new(&anybody.clone().as_user(0))), (sentence.to_owned(), Vec::new()));
+    let mut dry = Dry::new(&anybody);
+    assert_eq!(dry.perform(&write("/etc/secret", "x")).unwrap_err().to_string(), sentence);
+    assert_eq!(dry.take_doubts(), [sentence]);
+    let ask = |user: Option<&str>, mut dry: Dry| {
+        let command = Command { user: user.map(str::to_owned), ..Command::new(["true"]) };
+        (dry.query(&command).map_err(|error| error.to_string()).map(|_| ()), dry.take_doubts())
+    };
+    let other = "`true` is asked as user `root`, which only root can do".to_owned();
+    assert_eq!(ask(Some("root"), Dry::new(&anybody)), (Err(other.clone()), vec![other]));
+    assert_eq!(ask(None, Dry::new(&anybody)), (Ok(()), Vec::new()));
+    let mine = "`true` was asked by user number 1000; root may get another answer".to_owned();
+    assert_eq!(ask(None, Dry::new(&anybody).for_root()), (Ok(()), vec![mine]));
+    assert_eq!(Dry::new(&anybody).for_root().effective_user(), 0);
 }
 
 #[test]
