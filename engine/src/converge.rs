@@ -114,10 +114,10 @@ struct Stopped;
 type Flow<T> = std::result::Result<T, Stopped>;
 
 impl Converge<'_> {
-    /// Every resource's own actions, in order, until something fails.
+    /// Every resource's own actions, in order, until something fails; in a plan all of them.
     fn declared(&mut self) {
         let mut index = 0;
-        while index < self.run.entries.len() && self.failures.is_empty() {
+        while index < self.run.entries.len() && (self.dry || self.failures.is_empty()) {
             if self.run.entries[index].whole.is_some() {
                 index += 1; // a part acts where its composite does
                 continue;

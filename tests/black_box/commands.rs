@@ -65,6 +65,26 @@ fn a_plan_needs_no_root_rights() {
 }
 
 #[test]
+fn a_plan_shows_every_failure_and_the_rest() {
+    let place = Kitchen::with(json!({
+        "run_list": ["kitchen::files"],
+        "kitchen": {
+            "files": [
+                {"path": "ROOT/srv/one", "content": "x\n", "owner": "nobody-1"},
+                {"path": "ROOT/srv/two", "content": "x\n", "owner": "nobody-2"},
+                {"path": "ROOT/srv/three", "content": "x\n"}
+            ]
+        }
+    }));
+    insta::assert_snapshot!("plan_failures", place.plan().code(1).whole());
+    let refused = place.converge().code(1);
+    for said in ["`nobody-1` does not exist", "`nobody-2` does not exist", "nothing was changed"] {
+        assert!(refused.stderr.contains(said), "{}", refused.whole());
+    }
+    assert_eq!(place.text("srv/three"), None);
+}
+
+#[test]
 fn the_second_run_changes_nothing() {
     let place = dinner();
     place.converge().code(0);

@@ -197,6 +197,23 @@ fn a_plan_shows_the_parts_and_what_follows() {
 }
 
 #[test]
+fn a_plan_goes_on_after_a_failure_and_names_every_one() {
+    let run = compiled(|r| {
+        r.add(File::at("/one").content("1").owner("nobody-1"));
+        r.add(File::at("/two").content("2").owner("nobody-2"));
+        r.add(File::at("/three").content("3"));
+        Ok(())
+    });
+    let fake = Fake::new();
+    let run = run.unwrap();
+    assert_eq!(converged(&run, &mut Fake::new()).0, ["file[/one] create failed"]);
+    let (planned, _, outcome) = converged(&run, &mut Dry::new(&fake));
+    assert_eq!(planned, ["file[/one] create failed", "file[/two] create failed", "file[/three] create changed"]);
+    let Err(Error::Several(failures)) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(failures.len(), 2, "{failures:?}");
+}
+
+#[test]
 fn a_composite_that_tells_itself_ends_as_an_error() {
     struct Round;
     impl Composite for Round {

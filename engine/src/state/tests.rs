@@ -858,6 +858,8 @@ fn a_look_ahead_tells_whether_converging_is_needed() {
     fn late_mistake(r: &mut Recipe) -> Result<()> {
         r.add(File::at("/etc/new").content("x"));
         r.add(File::at("/nowhere/at/all").content("x"));
+        r.add(File::at("/etc/another").content("x"));
+        r.add(File::at("/not/here/either").content("x"));
         Ok(())
     }
     let fake = machine();
@@ -867,6 +869,8 @@ fn a_look_ahead_tells_whether_converging_is_needed() {
     assert!(matches!(ahead(guarded, &fake, &[]), Preflight::Converge), "the guard is asked only when converging");
     assert!(fake.asked().is_empty());
     let Preflight::Refused(error) = ahead(late_mistake, &fake, &[]) else { panic!() };
-    assert!(error.to_string().contains("`/nowhere/at`"), "{error}");
+    for named in ["`/nowhere/at`", "`/not/here`"] {
+        assert!(error.to_string().contains(named), "every failure at once: {error}");
+    }
     assert_eq!(fake, machine());
 }
