@@ -377,6 +377,9 @@ impl<'a> Dry<'a> {
             }
         }
         let performed = self.may_put("write", path, content.size(), owner, group)?;
+        for judge in &write.verify {
+            self.doubt(format!("`{judge}` judges the content only when converging"));
+        }
         let kind = EntryKind::File { content: content.clone() };
         self.put(path, Entry { kind, mode: *mode, owner: owner.clone(), group: group.clone() })?;
         Ok(performed)

@@ -215,6 +215,17 @@ fn what_only_root_may_see_leaves_a_doubt() {
 }
 
 #[test]
+fn content_that_is_yet_to_be_judged_is_no_promise() -> Result<()> {
+    let fake = machine();
+    for mut dry in [Dry::new(&fake), Dry::preflight(&fake)] {
+        let Op::Write(plain) = write("/etc/new", "x") else { unreachable!() };
+        dry.perform(&Op::Write(Write { verify: vec!["false".to_owned()], ..plain }))?;
+        assert_eq!(dry.take_doubts(), ["`false` judges the content only when converging"]);
+    }
+    Ok(())
+}
+
+#[test]
 fn packages_come_with_all_that_they_need() -> Result<()> {
     let fake = machine().with_installed("nano", "7.2").with_candidate("nano", "7.2");
     let mut dry = Dry::new(&fake);
