@@ -59,7 +59,7 @@ const REFUSED: &[(&str, &[u8], &str)] = &[
     (
         "a mode",
         b"{\"run_list\": [\"kitchen::files\"], \"kitchen\": {\"files\": [{\"path\": \"ROOT/srv/x\", \"mode\": \"99999\"}]}}",
-        "error: ROOT/dna.json:1:56: `kitchen.files[0]`: `99999` is no file mode: octal digits from `0` to `7777` are\n",
+        "error: ROOT/dna.json:1:56: `kitchen.files[0]`: `99999` is no octal number from `0` to `7777`\n",
     ),
     (
         "a path that climbs",

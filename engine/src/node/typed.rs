@@ -258,7 +258,7 @@ mod tests {
         dna.json:3:20: `bind.dynamic_dns.ttl`: expected a whole number, 0 or more, got a string
         dna.json:4:23: `bind.dynamic_dns.server`: expected a string, got the number `5`
         dna.json:5:23: `bind.dynamic_dns.secret`: expected a string, got a list
-        dna.json:6:21: `bind.dynamic_dns.mode`: `99999` is no file mode: octal digits from `0` to `7777` are
+        dna.json:6:21: `bind.dynamic_dns.mode`: `99999` is no octal number from `0` to `7777`
         dna.json:7:23: unknown attribute `bind.dynamic_dns.retry.tims`
         hint: did you mean `times`?
         dna.json:7:43: `bind.dynamic_dns.retry.times`: expected a whole number from 0 to 255, got the number `256`

@@ -23,7 +23,7 @@ impl Mode {
         let mode = octal.then(|| u32::from_str_radix(digits, 8).ok()).flatten().map(Mode);
         match mode {
             Some(mode) if mode.fault().is_none() => Ok(mode),
-            Some(_) | None => Err(format!("`{text}` is no file mode: octal digits from `0` to `7777` are")),
+            Some(_) | None => Err(format!("`{text}` is no octal number from `0` to `7777`")),
         }
     }
 
