@@ -32,7 +32,7 @@ impl CookbookFile {
 
 fn no_source() -> Fault {
     Fault::new("it has no source")
-        .hint("give the content as its property `source`: `include_bytes!(\"../files/NAME\")`")
+        .hint("give the content with `source`; in Rust that is `include_bytes!(\"../files/NAME\")`")
 }
 
 impl Resource for CookbookFile {

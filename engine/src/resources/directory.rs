@@ -106,7 +106,7 @@ impl Directory {
         if inside > 0 {
             let things = if inside == 1 { "1 entry".to_owned() } else { format!("{inside} entries") };
             let error = Error::failed(format!("directory `{shown}` is not empty: {things} in it"));
-            return Err(error.hint("say `recursive(true)` to remove it with everything in it"));
+            return Err(error.hint("set `recursive` to remove it with everything in it"));
         }
         Ok(State { entry: None, source: None, missing_parents: Vec::new() })
     }
@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(
             refused(&keys(), Delete, &mut full.clone()),
             "directory `/etc/keys` is not empty: 2 entries in it\n\
-             hint: say `recursive(true)` to remove it with everything in it"
+             hint: set `recursive` to remove it with everything in it"
         );
         let recursive = keys().recursive(true);
         assert_eq!(done(&recursive, Delete, &mut full.clone()), ["remove /etc/keys recursive backup 0"]);

@@ -146,7 +146,7 @@ pub(crate) fn goal(
         },
         Some(kind @ EntryKind::Link { .. }) => {
             let error = in_the_way(&file.path, kind, "file");
-            return Err(error.hint("say `manage_symlink_source(true)` to edit the file it leads to"));
+            return Err(error.hint("set `manage_symlink_source` to edit the file it leads to"));
         }
         Some(kind @ (EntryKind::Directory | EntryKind::Other { .. })) => {
             return Err(in_the_way(&file.path, kind, "file").hint("correct the path"));

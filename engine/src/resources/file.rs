@@ -114,7 +114,7 @@ impl File {
             Touch => self.present(now, probe, content).map(|to| Goal::Event("touch", to)),
             Delete => match now.entry.as_ref().map(|entry| &entry.kind) {
                 Some(kind @ (EntryKind::Directory | EntryKind::Other { .. })) if !self.may_unlink() => {
-                    Err(in_the_way(&self.path, kind, "file").hint("say `force_unlink(true)` to have it removed"))
+                    Err(in_the_way(&self.path, kind, "file").hint("set `force_unlink` to have it removed"))
                 }
                 Some(_) | None => Ok(Goal::State(State::ABSENT)),
             },
@@ -149,13 +149,13 @@ impl File {
         let error = in_the_way(&self.path, found, "file");
         match found {
             EntryKind::Link { .. } if self.manage_symlink_source.unwrap_or(false) => {
-                error.hint("it leads nowhere: make what it leads to, or say `force_unlink(true)` to replace the link")
+                error.hint("it leads nowhere: make what it leads to, or set `force_unlink` to replace the link")
             }
             EntryKind::Link { .. } => error.hint(
-                "say `manage_symlink_source(true)` to manage the file it leads to, or `force_unlink(true)` to replace the link",
+                "set `manage_symlink_source` to manage the file it leads to, or `force_unlink(true)` to replace the link",
             ),
             EntryKind::File { .. } | EntryKind::Directory | EntryKind::Other { .. } => {
-                error.hint("remove it, or say `force_unlink(true)` to have it replaced")
+                error.hint("remove it, or set `force_unlink` to have it replaced")
             }
         }
     }
@@ -367,7 +367,7 @@ mod tests {
         assert_eq!(done(&followed, Delete, &mut linked.clone()), ["remove /etc/motd backup 0"]);
         assert_eq!(
             refused(&file, Delete, &mut machine().with_directory(MOTD)),
-            "`/etc/motd` is a directory, not a file\nhint: say `force_unlink(true)` to have it removed"
+            "`/etc/motd` is a directory, not a file\nhint: set `force_unlink` to have it removed"
         );
         let forced = File::at(MOTD).force_unlink(true);
         assert_eq!(
@@ -383,7 +383,7 @@ mod tests {
             (machine().with_entry(MOTD, pipe()), "`/etc/motd` is a named pipe, not a file", "remove"),
         ];
         for (mut machine, sentence, _) in cases {
-            let hint = "\nhint: remove it, or say `force_unlink(true)` to have it replaced";
+            let hint = "\nhint: remove it, or set `force_unlink` to have it replaced";
             assert_eq!(refused(&motd(), Create, &mut machine), format!("{sentence}{hint}"));
         }
         let forced = motd().force_unlink(true);
@@ -403,7 +403,7 @@ mod tests {
         assert_eq!(
             refused(&motd(), Create, &mut linked()),
             "`/etc/motd` is a symbolic link to `../srv/motd`, not a file\n\
-             hint: say `manage_symlink_source(true)` to manage the file it leads to, or `force_unlink(true)` to replace the link"
+             hint: set `manage_symlink_source` to manage the file it leads to, or `force_unlink(true)` to replace the link"
         );
         let followed = || motd().manage_symlink_source(true);
         assert_eq!(done(&followed(), Create, &mut linked()), ["write /srv/motd \"hello\\n\" 0644 root:root backup 5"]);
@@ -412,7 +412,7 @@ mod tests {
         let to_directory = machine().with_directory("/srv").with_link(MOTD, "/srv");
         assert_eq!(
             refused(&followed(), Create, &mut to_directory.clone()),
-            "`/etc/motd` is a directory, not a file\nhint: remove it, or say `force_unlink(true)` to have it replaced"
+            "`/etc/motd` is a directory, not a file\nhint: remove it, or set `force_unlink` to have it replaced"
         );
         assert_eq!(done(&followed().force_unlink(true), Create, &mut to_directory.clone()), replaced);
     }
@@ -423,7 +423,7 @@ mod tests {
         assert_eq!(
             refused(&followed, Create, &mut machine().with_link(MOTD, "/gone")),
             "`/etc/motd` is a symbolic link to `/gone`, not a file\n\
-             hint: it leads nowhere: make what it leads to, or say `force_unlink(true)` to replace the link"
+             hint: it leads nowhere: make what it leads to, or set `force_unlink` to replace the link"
         );
         assert_eq!(
             refused(&followed, Create, &mut machine().with_link(MOTD, "motd")),

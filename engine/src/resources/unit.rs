@@ -245,7 +245,7 @@ fn refuse_unless_startable(unit: &str, verb: ServiceVerb, now: &UnitState, probe
 
 fn masked(unit: &str, verb: ServiceVerb) -> Error {
     Error::failed(format!("unit `{unit}` is masked, so it cannot {}", Passive(verb)))
-        .hint("put the action `unmask` in front, as in `.action([service::Unmask, service::Enable])`")
+        .hint("put the action `unmask` in front, as in `[unmask, enable]`")
 }
 
 struct Refused<'a> {
