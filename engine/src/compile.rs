@@ -172,6 +172,20 @@ fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
             }
         }
     }
+    for (entry, notices) in entries.iter().zip(&shared) {
+        let delayed = entry.item.common().delayed.iter().map(|action| (entry, action));
+        for (asked, action) in notices.iter().map(|notice| (&entries[notice.to], &notice.action)).chain(delayed) {
+            for fault in asked.item.check_asked(action) {
+                let fault = Fault { message: format!("{}: {}", asked.id, fault.message), ..fault };
+                let place = fault.place.clone().unwrap_or_else(|| asked.place.clone());
+                let fault = fault.at(place);
+                // What it does by itself was checked when it was declared.
+                if !faults.contains(&fault) {
+                    faults.push(fault);
+                }
+            }
+        }
+    }
     let notices = firsts.iter().map(|first| shared[*first].clone()).collect();
     if faults.is_empty() {
         Ok(Run { entries, notices, wanted, recipes, origins, attributes, attribute_files })

@@ -235,6 +235,8 @@ pub(crate) trait Item: Send + Sync + Any {
     fn id(&self) -> String;
     fn batch(&self) -> Option<&'static str>;
     fn check(&self) -> Vec<Fault>;
+    /// What is wrong with another's asking this action of it.
+    fn check_asked(&self, action: &AnyAction) -> Vec<Fault>;
     fn actions(&self) -> Vec<AnyAction>;
     fn action_named(&self, word: &str) -> Option<AnyAction>;
     fn common(&self) -> &Common;
@@ -263,6 +265,11 @@ impl<R: Resource> Item for Declared<R> {
             }
         }
         faults
+    }
+
+    fn check_asked(&self, action: &AnyAction) -> Vec<Fault> {
+        let action = action.value.downcast_ref::<R::Action>().expect("a notice is typed by its target's kind");
+        self.resource.check_action(*action)
     }
 
     fn actions(&self) -> Vec<AnyAction> {

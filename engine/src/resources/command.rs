@@ -93,6 +93,14 @@ impl Circumstances<'_> {
         if let Some(fault) = self.umask.and_then(Mode::fault) {
             faults.push(Fault::new(format!("`umask`: {fault}")));
         }
+        for (property, name) in [("user", self.user), ("group", self.group)] {
+            if let Some(name) = name.filter(|name| name.is_empty() || name.contains([':', '/', '\0', '\n'])) {
+                faults.push(Fault::new(format!("`{property}`: {name:?} is no account name")));
+            }
+        }
+        if let Some(cwd) = self.cwd.filter(|cwd| cwd.as_os_str().as_encoded_bytes().contains(&0)) {
+            faults.push(Fault::new(format!("`cwd` holds a NUL byte: {:?}", cwd.display().to_string())));
+        }
         if self.returns.is_some_and(Vec::is_empty) {
             faults.push(Fault::new("`returns` is empty, so no exit code could mean success"));
         }

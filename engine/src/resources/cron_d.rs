@@ -111,6 +111,10 @@ impl CronD {
         File::at(format!("/etc/cron.d/{}", self.name)).mode(mode).owner("root").group("root").backup(0_u32)
     }
 
+    fn lacks_command(&self) -> bool {
+        self.command.as_ref().is_none_or(|command| command.trim().is_empty())
+    }
+
     fn runs_as(&self) -> &str {
         self.user.as_deref().unwrap_or("root")
     }
@@ -191,6 +195,10 @@ fn is_field(text: &str, least: u32, most: u32, words: &[&str]) -> bool {
     })
 }
 
+fn no_command() -> Fault {
+    Fault::new("it has no command").hint("say with `command` what cron is to run")
+}
+
 impl Resource for CronD {
     const KIND: &'static str = "cron_d";
     const BATCH: Option<&'static str> = File::BATCH;
@@ -264,6 +272,13 @@ impl Resource for CronD {
         faults
     }
 
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        match action {
+            Create | CreateIfMissing if self.lacks_command() => vec![no_command()],
+            Create | CreateIfMissing | Delete => Vec::new(),
+        }
+    }
+
     fn batch(&self) -> Option<&'static str> {
         Self::BATCH
     }
@@ -279,9 +294,8 @@ impl Resource for CronD {
             Delete => file::Delete,
         };
         self.file().goal(action, now, probe, || {
-            if self.command.as_ref().is_none_or(|command| command.trim().is_empty()) {
-                let error = Error::failed(format!("cron_d `{}` has no command", self.name));
-                return Err(error.hint("say what cron is to run, as in `.command(\"/usr/local/sbin/backup\")`"));
+            if self.lacks_command() {
+                return Err(no_command().into());
             }
             if probe.user(self.runs_as())?.is_none() {
                 return Err(Error::Missing { kind: "user", name: self.runs_as().to_owned(), why: None });
@@ -300,7 +314,7 @@ mod tests {
     use super::{Create, CreateIfMissing, CronD, Delete, is_field};
     use crate::{
         host::Fake,
-        resources::trial::{done, faults, refused},
+        resources::trial::{done, faults, faults_of, refused},
     };
 
     #[test]
@@ -320,8 +334,8 @@ mod tests {
             "user `backup` does not exist\nhint: declare the account before it, or correct the name"
         );
         assert_eq!(
-            refused(&CronD::named("x"), Create, &mut machine.clone()),
-            "cron_d `x` has no command\nhint: say what cron is to run, as in `.command(\"/usr/local/sbin/backup\")`"
+            faults_of(&CronD::named("x"), Create),
+            ["it has no command\nhint: say with `command` what cron is to run"]
         );
         assert_eq!(
             refused(&cron(), Create, &mut Fake::new()),

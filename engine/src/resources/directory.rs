@@ -127,6 +127,15 @@ impl Resource for Directory {
         faults
     }
 
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        match action {
+            Delete if self.path.parent().is_none() && self.path.is_absolute() => {
+                vec![Fault::new("the root directory cannot be removed")]
+            }
+            Create | Delete => Vec::new(),
+        }
+    }
+
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         let entry = probe.entry(&self.path)?;
         let mut missing_parents = Vec::new();

@@ -150,6 +150,8 @@ mod tests {
             faults(&Execute::shell("true").environment([("A=B", "c")])),
             ["`environment`: `A=B` is no name of a variable"]
         );
+        assert_eq!(faults(&Execute::shell("true").user("a:b")), ["`user`: \"a:b\" is no account name"]);
+        assert_eq!(faults(&Execute::shell("true").group("")), ["`group`: \"\" is no account name"]);
         assert_eq!(
             faults(&Execute::shell("true").umask(99999)),
             ["`umask`: mode 99999 (octal 303237) is beyond 7777; write permission bits in octal, as in `0o644`"]

@@ -102,10 +102,7 @@ impl Link {
 
     fn create(&self, now: &State, probe: &dyn Probe) -> Result<State> {
         let shown = self.path.display();
-        let Some(to) = self.to.clone() else {
-            let error = Error::failed(format!("link `{shown}` has no target"));
-            return Err(error.hint("say where it leads, as in `.to(\"/usr/bin/python3\")`"));
-        };
+        let Some(to) = self.to.clone() else { return Err(no_target().into()) };
         let wanted = match self.kind() {
             LinkType::Symbolic => State::Symbolic { to },
             LinkType::Hard => match probe.entry(&to)?.map(|entry| entry.kind) {
@@ -148,6 +145,10 @@ impl Link {
     }
 }
 
+fn no_target() -> Fault {
+    Fault::new("it has no target").hint("say where it leads with `to`")
+}
+
 impl Resource for Link {
     const KIND: &'static str = "link";
     type Action = Action;
@@ -173,6 +174,13 @@ impl Resource for Link {
             }
         }
         faults
+    }
+
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        match action {
+            Create if self.to.is_none() => vec![no_target()],
+            Create | Delete => Vec::new(),
+        }
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
@@ -231,7 +239,7 @@ mod tests {
     use crate::{
         host::Fake,
         resource::Described as _,
-        resources::trial::{done, faults, refused},
+        resources::trial::{done, faults, faults_of, refused},
     };
 
     const AT: &str = "/usr/bin/python";
@@ -319,7 +327,7 @@ mod tests {
     fn bad_declarations_are_found_before_anything_is_done() {
         assert_eq!(
             refused(&Link::at(AT), Create, &mut machine()),
-            "link `/usr/bin/python` has no target\nhint: say where it leads, as in `.to(\"/usr/bin/python3\")`"
+            "it has no target\nhint: say where it leads with `to`"
         );
         assert_eq!(faults(&Link::at(AT).to("")), ["the target is empty"]);
         assert_eq!(faults(&Link::at(AT).to("a\0b")), ["target `a\\0b` contains a NUL byte"]);
@@ -329,6 +337,8 @@ mod tests {
             ["target `python3` of a hard link is relative\nhint: write it from the root"]
         );
         assert_eq!(faults(&Link::at("/a/").to("/b")).len(), 1);
+        assert_eq!(faults_of(&Link::at(AT), Create), ["it has no target\nhint: say where it leads with `to`"]);
+        assert_eq!(faults_of(&Link::at(AT), Delete), [""; 0]);
         let mut link = python();
         assert_eq!(link.set("link_type", &json!("hard")), Ok(()));
         assert_eq!(link.link_type, Some(LinkType::Hard));

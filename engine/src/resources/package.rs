@@ -72,7 +72,13 @@ packages!(Package, "package", batch "packages");
 fn name_fault(name: &str) -> Option<String> {
     let begins = name.chars().next().is_some_and(|c| c.is_ascii_alphanumeric() || "/@_".contains(c));
     let known = |c: char| c.is_ascii_alphanumeric() || "/@_.+:()~^=<> -".contains(c);
-    let sound = begins && name.chars().all(known) && !name.ends_with(['-', ' ']);
+    // A blank stands only around a comparison of versions: `perl(JSON) >= 4`.
+    let blanks = match name.split(' ').collect::<Vec<_>>()[..] {
+        [_] => true,
+        [_, sign, version] => ["<", "<=", "=", ">=", ">"].contains(&sign) && !version.is_empty(),
+        _ => false,
+    };
+    let sound = begins && blanks && name.chars().all(known) && !name.ends_with('-');
     (!sound).then(|| format!("`{name}` is no package name"))
 }
 
@@ -83,12 +89,21 @@ mod tests {
 
     #[test]
     fn names() {
-        for good in
-            ["g++", "bind9-utils", "libc6:i386", "perl(JSON)", "@development-tools", "/usr/bin/env", "NetworkManager"]
-        {
+        for good in [
+            "g++",
+            "bind9-utils",
+            "libc6:i386",
+            "perl(JSON)",
+            "perl(JSON) >= 4",
+            "@development-tools",
+            "/usr/bin/env",
+            "NetworkManager",
+        ] {
             assert_eq!(name_fault(good), None, "{good}");
         }
-        for bad in ["", "-y", "vim-", "lab*", "a;b", "a\nb", " a", "lab-sm.ll?", "$x"] {
+        for bad in
+            ["", "-y", "vim-", "lab*", "a;b", "a\nb", " a", "lab-sm.ll?", "$x", "Foo Bar", "a > ", "a b c", "a  b"]
+        {
             assert_eq!(name_fault(bad), Some(format!("`{bad}` is no package name")));
         }
     }
@@ -102,6 +117,10 @@ mod tests {
         assert_eq!(
             faults(&Package::all(["a1", "b1", "c1"]).version(["1", "2"])),
             ["2 versions for 3 packages\nhint: give one version for all, or one for each name; an empty one means any"]
+        );
+        assert_eq!(
+            faults(&Package::named("a1").timeout(0)),
+            ["`timeout` is 0, so the package manager could never end in time"]
         );
         assert_eq!(faults(&Package::named("a1").version("1 || true")), ["`1 || true` is no package version"]);
         assert_eq!(

@@ -109,12 +109,11 @@ impl Resource for RemoteFile {
     fn check(&self) -> Vec<Fault> {
         let mut faults = self.file.check();
         if self.urls().is_empty() {
-            faults
-                .push(Fault::new("it has no source").hint("say where it comes from, as in `.source(\"https://..\")`"));
+            faults.push(Fault::new("it has no source").hint("say with `source` where it comes from, as `https://..`"));
         }
         for url in self.urls() {
-            let known = ["http://", "https://", "file://"].iter().any(|scheme| url.starts_with(scheme));
-            if !known || url.contains(|c: char| c.is_control() || c == ' ') {
+            let known = ["http://", "https://", "file://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+            if known.is_none_or(str::is_empty) || url.contains(|c: char| c.is_control() || c == ' ') {
                 let fault = Fault::new(format!("source `{}` is no address", shown(url).escape_debug()));
                 faults.push(fault.hint("`http://`, `https://` and `file://` addresses are"));
             }
@@ -203,7 +202,7 @@ mod tests {
         let hint = "hint: `http://`, `https://` and `file://` addresses are";
         assert_eq!(
             faults(&RemoteFile::at(AT)),
-            ["it has no source\nhint: say where it comes from, as in `.source(\"https://..\")`"]
+            ["it has no source\nhint: say with `source` where it comes from, as `https://..`"]
         );
         assert_eq!(
             faults(&RemoteFile::at(AT).source(["ftp://user:secret@host/x", "tool", "http://a b"])),

@@ -8,7 +8,7 @@ use crate::{
     Error, Fault, Result,
     host::{Candidate, Command, Op, PackageSpec, PackageState, Probe, Provider, Transaction},
     resource::{Change, Goal},
-    values::Words,
+    values::{Seconds, Words},
 };
 
 /// State of packages, by the name that the recipe uses.
@@ -159,6 +159,9 @@ impl<'a> Selection<'a> {
             if version.starts_with('-') || !version.chars().all(known) {
                 faults.push(Fault::new(format!("`{version}` is no package version")));
             }
+        }
+        if self.settings.timeout == Seconds(0) {
+            faults.push(Fault::new("`timeout` is 0, so the package manager could never end in time"));
         }
         for option in &self.settings.options {
             if !option.starts_with('-') && !self.settings.options.iter().any(|other| other.starts_with('-')) {

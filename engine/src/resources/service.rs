@@ -61,6 +61,13 @@ impl Resource for Service {
         unit::fault(self.unit()).into_iter().map(Fault::new).collect()
     }
 
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        match action {
+            Start | Restart | Reload => unit::no_instance(self.unit()).into_iter().collect(),
+            Nothing | Enable | Disable | Stop | Mask | Unmask => Vec::new(),
+        }
+    }
+
     fn read(&self, probe: &dyn Probe) -> Result<UnitState> {
         unit::read(self.unit(), probe)
     }

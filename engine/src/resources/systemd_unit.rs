@@ -168,8 +168,7 @@ impl SystemdUnit {
         }
         let goal = self.file().goal(action, &now.file, probe, || match &self.content {
             Some(content) => Ok(Some(Content::from(&content.0).blob)),
-            None => Err(Error::failed(format!("systemd_unit `{}` has no content", self.name))
-                .hint("say what the unit file is to say, as in `.content(UNIT)`")),
+            None => Err(no_content().into()),
         })?;
         let (Goal::State(file) | Goal::Event(_, file)) = goal;
         Ok(Goal::State(State { file, about: About::File, ..now.clone() }))
@@ -182,6 +181,10 @@ impl SystemdUnit {
             Goal::Event(event, unit) => Goal::Event(event, state(unit)),
         })
     }
+}
+
+fn no_content() -> Fault {
+    Fault::new("it has no content").hint("say with `content` what the unit file is to say")
 }
 
 impl Resource for SystemdUnit {
@@ -201,6 +204,14 @@ impl Resource for SystemdUnit {
             faults.push(fault.hint(format!("end the name with it, as in `{}.service`", self.name)));
         }
         faults
+    }
+
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        match action {
+            Create if self.content.is_none() => vec![no_content()],
+            Start | Restart | Reload => unit::no_instance(&self.name).into_iter().collect(),
+            Create | Nothing | Delete | Enable | Disable | Stop | TryRestart | Mask | Unmask => Vec::new(),
+        }
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
@@ -257,7 +268,7 @@ mod tests {
     use crate::{
         host::{Active, Enabled, Fake},
         resource::{Described as _, Property as _},
-        resources::trial::{done, faults, refused},
+        resources::trial::{done, faults, faults_of, refused},
     };
 
     const PATH: &str = "/etc/systemd/system/ddns.service";
@@ -347,9 +358,14 @@ mod tests {
         );
         assert_eq!(faults(&SystemdUnit::named("a/b.service")).len(), 1);
         assert_eq!(
-            refused(&SystemdUnit::with_name("ddns.timer"), Create, &mut machine()),
-            "systemd_unit `ddns.timer` has no content\n\
-             hint: say what the unit file is to say, as in `.content(UNIT)`"
+            faults_of(&SystemdUnit::with_name("ddns.timer"), Create),
+            ["it has no content\nhint: say with `content` what the unit file is to say"]
+        );
+        assert_eq!(faults_of(&SystemdUnit::with_name("ddns.timer"), Start), [""; 0]);
+        assert_eq!(faults_of(&SystemdUnit::with_name("ddns@.service"), Enable), [""; 0]);
+        assert_eq!(
+            faults_of(&SystemdUnit::with_name("ddns@.service"), Start),
+            ["`ddns@.service` is a template, of which only instances run\nhint: name one, as in `ddns@NAME.service`"]
         );
     }
 }

@@ -58,6 +58,11 @@ pub fn with_hints(error: &Error) -> String {
     error.hints().iter().fold(error.to_string(), |text, hint| text + "\nhint: " + hint)
 }
 
+/// Faults of asking an action of a declaration, hints included.
+pub fn faults_of<R: Resource>(resource: &R, action: R::Action) -> Vec<String> {
+    resource.check_action(action).iter().map(ToString::to_string).collect()
+}
+
 /// Faults of a declaration, hints included.
 pub fn faults<R: Resource>(resource: &R) -> Vec<String> {
     resource.check().iter().map(ToString::to_string).collect()

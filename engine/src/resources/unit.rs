@@ -4,7 +4,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result,
+    Error, Fault, Result,
     host::{Active, Enabled, Init, Op, Probe, ServiceVerb},
     resource::{Change, Goal},
 };
@@ -206,6 +206,15 @@ pub(crate) fn fault(unit: &str) -> Option<String> {
     }
 }
 
+/// What is wrong with having this unit run: of a template only instances do. Source: systemd.unit(5).
+pub(crate) fn no_instance(unit: &str) -> Option<Fault> {
+    let (prefix, kind) = unit.split_once('@')?;
+    (kind.is_empty() || kind.starts_with('.')).then(|| {
+        Fault::new(format!("`{unit}` is a template, of which only instances run"))
+            .hint(format!("name one, as in `{prefix}@NAME{kind}`"))
+    })
+}
+
 fn refuse_unless_there(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &dyn Probe) -> Result<()> {
     refuse_without_init(unit, verb, probe)?;
     // A mask may stand for a unit that is not installed.
@@ -278,7 +287,7 @@ impl fmt::Display for Passive {
 
 #[cfg(test)]
 mod tests {
-    use super::{Boot, Running, UnitState, fault, ops};
+    use super::{Boot, Running, UnitState, fault, no_instance, ops};
     use crate::{
         host::{Op, ServiceVerb},
         resource::Change,
@@ -327,6 +336,9 @@ mod tests {
         assert_eq!(fault("dev-disk-by\\x2duuid.swap"), None);
         for bad in ["", "-f", "a b", "a/b", "x;y"] {
             assert!(fault(bad).is_some(), "{bad}");
+        }
+        for (unit, wrong) in [("getty@", true), ("getty@.service", true), ("getty@tty1.service", false), ("x", false)] {
+            assert_eq!(no_instance(unit).is_some(), wrong, "{unit}");
         }
     }
 }
