@@ -7,7 +7,7 @@ use crate::{
     Error, Fault, Result,
     node::{Attributes, Node},
     recipe::{
-        Acts, Address, Compiling, Cookbook, Declared, Entry, Loader, Origin, Recipe, Timing,
+        Acts, Address, Compiling, Cookbook, Declared, Entry, Loader, Origin, Recipe, Timing, Unmade,
         declared::{AnyAction, Item},
     },
     resource::Resource,
@@ -116,7 +116,12 @@ where
 }
 
 fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn Fn(&mut Recipe) -> Result<()>) {
-    match recipe(&mut Recipe::new(node, compiling)) {
+    let compiled = recipe(&mut Recipe::new(node, compiling));
+    if compiled.is_err() {
+        // What it would have gone on to declare nobody knows.
+        compiling.unmade.push(Unmade::default());
+    }
+    match compiled {
         Ok(()) => {}
         Err(Error::Faults(faults)) => {
             for fault in faults {
@@ -136,7 +141,7 @@ fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn 
 
 fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
     let mut faults = std::mem::take(&mut compiling.faults);
-    let Compiling { entries, by_id, recipes, cookbooks, attributes, attribute_files, .. } = compiling;
+    let Compiling { entries, by_id, unmade, recipes, cookbooks, attributes, attribute_files, .. } = compiling;
     let mut origins: Vec<Origin> = Vec::new();
     for recipe in &recipes {
         let name = recipe.split_once("::").map_or(recipe.as_str(), |(name, _)| name);
@@ -144,7 +149,7 @@ fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
             cookbooks.iter().find(|cookbook| cookbook.name == name).and_then(|cookbook| cookbook.origin.as_ref());
         origins.extend(origin.filter(|origin| !origins.contains(origin)).cloned());
     }
-    let names = Names { entries: &entries, by_id: &by_id };
+    let names = Names { entries: &entries, by_id: &by_id, unmade: &unmade };
     // As in Chef resources of one name share their notices: whichever of them changes, all that were asked for are sent.
     let mut first: HashMap<(Option<usize>, &str), usize> = HashMap::new();
     let firsts: Vec<usize> = entries
@@ -198,6 +203,7 @@ fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
 struct Names<'a> {
     entries: &'a [Entry],
     by_id: &'a HashMap<(Option<usize>, String), usize>,
+    unmade: &'a [Unmade],
 }
 
 impl Names<'_> {
@@ -223,6 +229,9 @@ impl Names<'_> {
                 Some(whole) => scope = self.entries[whole].whole,
                 None => break,
             }
+        }
+        if self.unmade.iter().any(|unmade| unmade.may_be(name)) {
+            return None;
         }
         let sentence = format!("{} {verb} `{name}`, which no recipe in this run declares", asking.id);
         faults.push(self.hint(name, Fault::new(sentence).at(place.clone())));

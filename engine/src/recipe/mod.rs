@@ -21,6 +21,6 @@ pub use guard::{Guard, exists, shell, when};
 pub use kinds::{ActionInfo, Kind, Made, kind, kinds};
 pub use name::RecipeName;
 pub use recipe::Recipe;
-pub(crate) use recipe::{Acts, Compiling, Entry};
+pub(crate) use recipe::{Acts, Compiling, Entry, Unmade};
 pub(crate) use reference::Address;
 pub use reference::{Id, Ref, Target};

@@ -39,6 +39,8 @@ pub(crate) struct Compiling {
     /// `cookbook::recipe` in the order in which they were compiled.
     pub recipes: Vec<String>,
     pub faults: Vec<Fault>,
+    /// What would have been declared, had it not been faulty: notices to it are not told as faults of their own.
+    pub unmade: Vec<Unmade>,
     /// Every cookbook that recipes may be included from.
     pub cookbooks: Vec<Cookbook>,
     /// How many recipes are being compiled inside each other.
@@ -68,6 +70,21 @@ impl Compiling {
     fn entry(&self, RecipeName { cookbook, recipe }: RecipeName) -> Option<RecipeEntry> {
         let cookbook = self.cookbooks.iter().find(|known| known.name == cookbook)?;
         cookbook.recipes.iter().find(|entry| entry.name == recipe).cloned()
+    }
+}
+
+/// A resource that was not declared because it is faulty, as far as it is known.
+#[derive(Debug, Default)]
+pub(crate) struct Unmade {
+    pub kind: Option<String>,
+    pub name: Option<String>,
+}
+
+impl Unmade {
+    /// Whether this id may be its own.
+    pub fn may_be(&self, id: &str) -> bool {
+        let (kind, name) = id.strip_suffix(']').and_then(|id| id.split_once('[')).unwrap_or((id, ""));
+        self.kind.as_ref().is_none_or(|known| known == kind) && self.name.as_ref().is_none_or(|known| known == name)
     }
 }
 

@@ -17,7 +17,10 @@ use crate::{
         json::{self, Located},
         position,
     },
-    recipe::{Recipe, kinds::Kind},
+    recipe::{
+        Recipe, Unmade,
+        kinds::{Kind, kind},
+    },
     suggest,
     values::Place,
 };
@@ -34,16 +37,23 @@ enum Entry {
 
 /// Declares what the file says.
 pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &Shelves) -> Result<()> {
-    let document = file::read(path).map_err(Error::Faults)?;
+    let document = file::read(path).map_err(|faults| {
+        r.compiling.unmade.push(Unmade::default());
+        Error::Faults(faults)
+    })?;
     let first = r.compiling.faults.len();
     let mut faults = Vec::new();
     let entries = entries(document.root(), &mut faults);
     let mut checked = Vec::new();
     for entry in entries {
         if faults.len() >= ENOUGH {
+            r.compiling.unmade.push(Unmade::default());
             break;
         }
-        checked.extend(kind_of(entry, &mut faults).map(|of| (entry, of)));
+        match kind_of(entry, &mut faults) {
+            Some(of) => checked.push((entry, of)),
+            None => r.compiling.unmade.push(unmade(entry, None)),
+        }
     }
     let node = r.node;
     let mut scope = None;
@@ -53,6 +63,10 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
         scope_now.took_secret();
         let rounds = rounds(entry, scope_now, &mut faults);
         let secret_rounds = scope_now.took_secret();
+        if let (true, Entry::Resource(kind)) = (faults.len() > before, &of) {
+            // How many there would be, and of what names, nobody knows.
+            r.compiling.unmade.push(Unmade { kind: Some(kind.name.to_owned()), name: None });
+        }
         let word = entry.get("as").and_then(|at| at.value().as_str()).unwrap_or("item");
         if secret_rounds {
             scope_now.set_secret(word);
@@ -70,8 +84,14 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
             match of {
                 Entry::Resource(kind) => {
                     let workshop = Workshop { scope: scope_now, node, shelf, shelves };
-                    if let Some(item) = order::make(&workshop, entry, kind, &mut faults) {
-                        r.declare(item, entry.place());
+                    match order::make(&workshop, entry, kind, &mut faults) {
+                        Some(item) => {
+                            r.declare(item, entry.place());
+                        }
+                        None => r
+                            .compiling
+                            .unmade
+                            .push(Unmade { kind: Some(kind.name.to_owned()), ..unmade(entry, Some(scope_now)) }),
                     }
                 }
                 Entry::Include => includes.extend(included(entry, scope_now, &mut faults)),
@@ -112,6 +132,25 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
         }
     }
     Ok(())
+}
+
+/// What a faulty entry would have declared, as far as it says so.
+fn unmade(entry: Located<'_>, scope: Option<&Scope<'_>>) -> Unmade {
+    let text = |key: &str| {
+        let at = entry.get(key)?;
+        let value = match scope {
+            Some(scope) => scope.value(at, &mut Vec::new()),
+            None => at.value().clone(),
+        };
+        match value {
+            Json::String(text) if scope.is_some() || !text.contains("{{") => Some(text),
+            Json::Number(number) => Some(number.to_string()),
+            Json::String(_) | Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+        }
+    };
+    // A kind that is none may have been meant as any.
+    let kind = entry.get("type").and_then(|at| at.value().as_str()).filter(|word| kind(word).is_ok());
+    Unmade { kind: kind.map(str::to_owned), name: text("name") }
 }
 
 /// The entries of the top-level `resources`.
@@ -218,9 +257,14 @@ fn include(r: &mut Recipe<'_>, entry: Located<'_>, name: &str, faults: &mut Vec<
     let place = entry.get("include_recipe").unwrap_or(entry).place();
     match r.include_recipe(name) {
         Ok(()) => {}
-        Err(Error::Faults(more)) => faults
-            .extend(more.into_iter().map(|fault| if fault.place.is_some() { fault } else { fault.at(place.clone()) })),
+        Err(Error::Faults(more)) => {
+            r.compiling.unmade.push(Unmade::default());
+            faults.extend(
+                more.into_iter().map(|fault| if fault.place.is_some() { fault } else { fault.at(place.clone()) }),
+            );
+        }
         Err(error) => {
+            r.compiling.unmade.push(Unmade::default());
             let mut fault = Fault::new(error.to_string()).at(place);
             fault.hints = error.hints();
             faults.push(fault);
