@@ -472,7 +472,10 @@ impl Dry<'_> {
         let mut changes = match self.below.simulate(transaction) {
             Ok(changes) => changes,
             Err(error) => {
-                let Some(doubt) = self.unforeseeable(provider)? else { return Err(error) };
+                let Some(doubt) = self.unforeseeable(provider)? else {
+                    self.doubt_old_lists(provider)?;
+                    return Err(error);
+                };
                 self.doubt(doubt);
                 performed = Performed::Assumed;
                 self.bare_changes(transaction)?
@@ -562,8 +565,16 @@ impl Dry<'_> {
                 "the package lists are to be refreshed first: dependencies and versions are known only then".to_owned(),
             ));
         }
-        let age = self.below.package_lists_age(provider)?;
-        Ok(age.is_none().then(|| "there are no package lists yet: dependencies and versions are not known".to_owned()))
+        let lists = self.below.has_package_lists(provider)?;
+        Ok((!lists).then(|| "there are no package lists yet: dependencies and versions are not known".to_owned()))
+    }
+
+    /// Notes that what is not possible by the lists at hand may be by those that converging fetches then.
+    fn doubt_old_lists(&self, provider: &Provider) -> Result<()> {
+        if self.below.package_lists_age(provider)?.is_none() {
+            self.doubt("the package lists are of unknown age, so they are fetched first");
+        }
+        Ok(())
     }
 
     /// What a transaction names itself, when nothing can tell what comes along.
@@ -886,7 +897,10 @@ impl Probe for Dry<'_> {
         let changes = match self.below.simulate(transaction) {
             Ok(changes) => changes,
             Err(error) => {
-                let Some(doubt) = self.unforeseeable(&transaction.provider)? else { return Err(error) };
+                let Some(doubt) = self.unforeseeable(&transaction.provider)? else {
+                    self.doubt_old_lists(&transaction.provider)?;
+                    return Err(error);
+                };
                 self.doubt(doubt);
                 self.bare_changes(transaction)?
             }
@@ -903,6 +917,11 @@ impl Probe for Dry<'_> {
             return Ok(Some(Seconds(0)));
         }
         self.below.package_lists_age(provider)
+    }
+
+    fn has_package_lists(&self, provider: &Provider) -> Result<bool> {
+        Ok(self.registry(provider).is_some_and(|pending| pending.refreshed)
+            || self.below.has_package_lists(provider)?)
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {

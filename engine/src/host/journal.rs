@@ -180,6 +180,10 @@ impl Probe for Journal<'_> {
         self.below.package_lists_age(provider)
     }
 
+    fn has_package_lists(&self, provider: &Provider) -> Result<bool> {
+        self.below.has_package_lists(provider)
+    }
+
     fn service(&self, unit: &str) -> Result<ServiceState> {
         self.below.service(unit)
     }

@@ -54,8 +54,16 @@ pub trait Probe {
     /// Everything the package manager would do to carry out `transaction`, dependencies included.
     fn simulate(&self, transaction: &Transaction) -> Result<Vec<PackageChange>>;
 
-    /// Seconds since the package lists were last refreshed; `None` when there are none.
+    /// Seconds since the package lists were last refreshed; `None` when there are none, or nobody knows how old they are.
     fn package_lists_age(&self, provider: &Provider) -> Result<Option<Seconds>>;
+
+    /// Whether there are package lists at all, whatever their age.
+    ///
+    /// # Errors
+    /// As [`Probe::package_lists_age`].
+    fn has_package_lists(&self, provider: &Provider) -> Result<bool> {
+        Ok(self.package_lists_age(provider)?.is_some())
+    }
 
     /// State of a service or another unit of the init system.
     fn service(&self, unit: &str) -> Result<ServiceState>;

@@ -281,6 +281,18 @@ fn what_packages_may_bring_is_doubtful() -> Result<()> {
 }
 
 #[test]
+fn lists_of_unknown_age_tell_what_they_know() -> Result<()> {
+    let fake = Fake::new().with_undated_lists().with_candidate("bind9", "9.18");
+    let mut dry = Dry::new(&fake);
+    assert_eq!(dry.perform(&packages(&["bind9"], &[]))?, Performed::Done);
+    assert_eq!((dry.take_doubts(), dry.take_package_changes().len()), (Vec::new(), 1));
+    let unknown = dry.perform(&packages(&["nonesuch"], &[])).unwrap_err();
+    assert_eq!(unknown.to_string(), "package `nonesuch` does not exist");
+    assert_eq!(dry.take_doubts(), ["the package lists are of unknown age, so they are fetched first"]);
+    Ok(())
+}
+
+#[test]
 fn without_package_lists_a_transaction_is_assumed() -> Result<()> {
     let fake = Fake::new();
     let mut dry = Dry::new(&fake);

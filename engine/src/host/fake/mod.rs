@@ -524,6 +524,13 @@ impl Fake {
         self
     }
 
+    /// The platform has package lists of which nobody knows how old they are.
+    #[must_use]
+    pub fn with_undated_lists(mut self) -> Self {
+        self.packages_mut(&Provider::Platform).undated_lists = true;
+        self
+    }
+
     /// What a command answers, written as people type it. A query that nobody told the answer of is an error.
     #[must_use]
     pub fn with_answer(mut self, command: impl Into<String>, code: i32, stdout: impl Into<String>) -> Self {
@@ -770,6 +777,11 @@ impl Probe for Fake {
 
     fn package_lists_age(&self, provider: &Provider) -> Result<Option<Seconds>> {
         Ok(self.packages_of(provider)?.lists_age)
+    }
+
+    fn has_package_lists(&self, provider: &Provider) -> Result<bool> {
+        let packages = self.packages_of(provider)?;
+        Ok(packages.undated_lists || packages.lists_age.is_some())
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {

@@ -21,6 +21,8 @@ pub(super) struct Packages {
     pub(super) provides: BTreeMap<String, Vec<String>>,
     /// Seconds since the lists were refreshed.
     pub(super) lists_age: Option<Seconds>,
+    /// There are lists, and nobody knows how old they are.
+    pub(super) undated_lists: bool,
     /// What installing a package puts on the machine.
     pub(super) brings: BTreeMap<String, Brings>,
     /// Whether versions lie side by side (gems).

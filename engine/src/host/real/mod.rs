@@ -146,6 +146,10 @@ impl Probe for Real {
         self.packages.lists_age(provider)
     }
 
+    fn has_package_lists(&self, provider: &Provider) -> Result<bool> {
+        self.packages.has_lists(provider)
+    }
+
     fn service(&self, unit: &str) -> Result<ServiceState> {
         self.services.service(unit)
     }

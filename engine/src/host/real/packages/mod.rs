@@ -165,6 +165,18 @@ impl Packages {
         }
     }
 
+    /// Whether there are package lists, whatever their age. Gems need none.
+    ///
+    /// # Errors
+    /// Directories that cannot be read.
+    pub fn has_lists(&self, provider: &Provider) -> Result<bool> {
+        match self.find(provider)? {
+            Found::Apt => (apt::LISTS.any)(&self.root),
+            Found::Dnf => (dnf::LISTS.any)(&self.root),
+            Found::Gem { .. } => Ok(true),
+        }
+    }
+
     /// Carries out a transaction, and forgets what was read before it.
     ///
     /// # Errors
