@@ -304,8 +304,8 @@ pub fn heard(progress: &Progress, told: &HostProgress) {
             Some(percent) => progress.handle().detail(&format!("{percent:.0} %, {text}")),
             None => progress.handle().detail(text),
         },
-        HostProgress::Waiting { what, holder, .. } => {
-            progress.handle().waiting(&format!("{what} {holder}"), &ProgressLine::from(told).text);
+        HostProgress::Waiting { what, .. } => {
+            progress.handle().waiting(what, &ProgressLine::from(told).text);
         }
         HostProgress::Note { level, message } => {
             progress.end();

@@ -28,7 +28,31 @@ pub struct Progress {
 struct Shared {
     state: Mutex<State>,
     wake: Condvar,
+    screen: Screen,
+}
+
+/// Where progress is shown, and at what pace.
+struct Screen {
     terminal: bool,
+    heartbeat: Duration,
+    frame: Duration,
+    patience: Duration,
+    /// How many characters a line has room for.
+    width: fn() -> usize,
+    write: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Screen {
+    fn standard_error() -> Self {
+        let terminal = std::io::stderr().is_terminal() && environment::var("TERM").is_none_or(|term| term != "dumb");
+        // Standard error may be closed; there is nobody left to tell then.
+        let write = |text: &str| std::io::stderr().write_all(text.as_bytes()).unwrap_or_default();
+        Self { terminal, heartbeat: HEARTBEAT, frame: FRAME, patience: PATIENCE, width, write: Box::new(write) }
+    }
+
+    fn line(&self, line: &str) {
+        (self.write)(&format!("{}\n", printable(line)));
+    }
 }
 
 #[derive(Default)]
@@ -49,8 +73,11 @@ impl Progress {
     /// Watches steps from the first one on. `enabled` false keeps silent, as `--quiet` wants it.
     #[must_use]
     pub fn start(enabled: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal() && environment::var("TERM").is_none_or(|term| term != "dumb");
-        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), terminal });
+        Self::on(Screen::standard_error(), enabled)
+    }
+
+    fn on(screen: Screen, enabled: bool) -> Self {
+        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), screen });
         Self { shared, enabled, thread: RefCell::default() }
     }
 
@@ -77,6 +104,7 @@ impl Progress {
         state.step = Some((step.to_owned(), Instant::now()));
         state.more = 0;
         state.detail.clear();
+        state.waiting.clear();
         state.beats = 0;
     }
 
@@ -133,11 +161,9 @@ impl ProgressHandle {
     pub fn note(&self, line: &str) {
         let mut state = self.0.lock();
         self.0.clear(&mut state);
-        eprint_line(line);
+        self.0.screen.line(line);
     }
-}
 
-impl ProgressHandle {
     /// `line` is going on inside the step; said once for each `what` that is waited for, since it may take long.
     pub fn waiting(&self, what: &str, line: &str) {
         let mut state = self.0.lock();
@@ -145,7 +171,7 @@ impl ProgressHandle {
         if state.waiting != what {
             what.clone_into(&mut state.waiting);
             self.0.clear(&mut state);
-            eprint_line(line);
+            self.0.screen.line(line);
         }
     }
 }
@@ -156,48 +182,132 @@ impl Shared {
     }
 
     fn watch(&self) {
+        let Screen { terminal, heartbeat, frame, patience, width, write } = &self.screen;
         let mut state = self.lock();
         while !state.stop {
-            let wait = if self.terminal { FRAME } else { HEARTBEAT / 30 };
+            let wait = if *terminal { *frame } else { *heartbeat / 30 };
             state = self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
             let Some((mut step, since)) = state.step.clone() else { continue };
             if state.more > 0 {
                 step += &format!(" and {} more", state.more);
             }
             let elapsed = since.elapsed();
-            if self.terminal {
-                if elapsed > PATIENCE {
+            if *terminal {
+                if elapsed > *patience {
                     let detail = if state.detail.is_empty() { String::new() } else { format!(": {}", state.detail) };
                     let line = format!("{step} ({} s){detail}", elapsed.as_secs());
                     let line: String = printable(&line).replace('\n', " ").chars().take(width()).collect();
                     write(&format!("\r\x1b[2K{line}"));
                     state.drawn = true;
                 }
-            } else if elapsed >= HEARTBEAT * (state.beats + 1) {
+            } else if elapsed >= *heartbeat * (state.beats + 1) {
                 state.beats += 1;
                 let detail = if state.detail.is_empty() { String::new() } else { format!(": {}", state.detail) };
-                eprint_line(&format!("still at {step} after {} s{detail}", elapsed.as_secs()));
+                self.screen.line(&format!("still at {step} after {} s{detail}", elapsed.as_secs()));
             }
         }
     }
 
     fn clear(&self, state: &mut State) {
         if state.drawn {
-            write("\r\x1b[2K");
+            (self.screen.write)("\r\x1b[2K");
             state.drawn = false;
         }
     }
 }
 
+/// What the terminal says of itself, for `$COLUMNS` is seldom exported and does not follow a window that changes.
 fn width() -> usize {
-    environment::var("COLUMNS").and_then(|columns| columns.parse::<usize>().ok()).unwrap_or(80).saturating_sub(1)
+    let told = || environment::var("COLUMNS").and_then(|columns| columns.parse().ok());
+    environment::terminal_width().or_else(told).unwrap_or(80).saturating_sub(1)
 }
 
-fn eprint_line(line: &str) {
-    write(&format!("{}\n", printable(line)));
-}
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
 
-fn write(text: &str) {
-    // Standard error may be closed; there is nobody left to tell then.
-    std::io::stderr().write_all(text.as_bytes()).unwrap_or_default();
+    use super::{Progress, Screen};
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<String>>);
+
+    impl Written {
+        fn text(&self) -> String {
+            self.0.lock().unwrap().clone()
+        }
+
+        /// Waits until this was written.
+        #[track_caller]
+        fn expect(&self, part: &str) {
+            for _ in 0..2000 {
+                if self.text().contains(part) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            panic!("`{part}` was not written, but {:?}", self.text());
+        }
+    }
+
+    fn progress(terminal: bool, enabled: bool) -> (Progress, Written) {
+        let written = Written::default();
+        let heard = written.clone();
+        let write = move |text: &str| heard.0.lock().unwrap().push_str(text);
+        let (heartbeat, frame) = (Duration::from_millis(30), Duration::from_millis(1));
+        let screen =
+            Screen { terminal, heartbeat, frame, patience: Duration::ZERO, width: || 40, write: Box::new(write) };
+        (Progress::on(screen, enabled), written)
+    }
+
+    #[test]
+    fn without_a_terminal_a_line_now_and_then_says_that_work_goes_on() {
+        let (progress, written) = progress(false, true);
+        progress.begin("package[a] install");
+        written.expect("still at package[a] install after 0 s\n");
+        progress.begin("package[b] install");
+        progress.handle().detail("40 %, unpacking\x1b[2J");
+        written.expect("still at package[a] install and 1 more after 0 s: 40 %, unpacking\\u{1b}[2J\n");
+        progress.end();
+        progress.stop();
+        let lines = written.text();
+        assert!(lines.lines().all(|line| line.starts_with("still at ")), "{lines:?}");
+        assert!(!lines.contains('\r'), "{lines:?}");
+    }
+
+    #[test]
+    fn on_a_terminal_one_line_is_drawn_over_and_goes_away() {
+        let (progress, written) = progress(true, true);
+        progress.begin("execute[a name that is far too long for this terminal] run");
+        written.expect("\r\x1b[2Kexecute[a name that is far too long for \r");
+        progress.handle().note("read me");
+        written.expect("\r\x1b[2Kread me\n\r\x1b[2Kexecute");
+        progress.end();
+        let text = written.text();
+        progress.stop();
+        assert!(text.ends_with("\r\x1b[2K"), "{text:?}");
+        assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+    }
+
+    #[test]
+    fn what_is_waited_for_is_said_once_for_each_step() {
+        let (progress, written) = progress(false, false);
+        for seconds in [0, 5, 10] {
+            progress.handle().waiting("dpkg's lock", &format!("waiting for dpkg's lock, held by apt ({seconds} s)"));
+        }
+        progress.begin("package[b] install");
+        progress.handle().waiting("dpkg's lock", "again");
+        assert_eq!(written.text(), "waiting for dpkg's lock, held by apt (0 s)\nagain\n");
+    }
+
+    #[test]
+    fn quiet_is_quiet() {
+        let (progress, written) = progress(false, false);
+        progress.begin("package[a] install");
+        std::thread::sleep(Duration::from_millis(60));
+        progress.stop();
+        assert_eq!(written.text(), "");
+    }
 }

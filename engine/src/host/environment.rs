@@ -79,6 +79,13 @@ pub fn enter_root(directory: &Path) -> Result<()> {
     })
 }
 
+/// Columns of the terminal that standard error is; `None` when it is none, or does not know.
+#[must_use]
+pub fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 static STOPPED: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 
 /// The number of the signal (INT, TERM or HUP) that asked this process to stop, if one has come. The first call starts
