@@ -59,9 +59,9 @@ actions! {
 }
 pub use Action::*;
 
-/// What is at the path.
+/// What is at the path. Serialized, nothing is null.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(from = "Option<There>", into = "Option<There>")]
 pub enum State {
     /// Nothing.
     Absent,
@@ -78,9 +78,46 @@ pub enum State {
     /// Something that is never replaced.
     Other {
         /// What it is.
+        what: EntryKind,
+    },
+}
+
+/// [`State`] of something that is there, as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum There {
+    Symbolic {
+        to: PathBuf,
+    },
+    File {
+        hard_link_to: Option<PathBuf>,
+    },
+    Other {
         #[serde(flatten)]
         what: EntryKind,
     },
+}
+
+impl From<Option<There>> for State {
+    fn from(there: Option<There>) -> Self {
+        match there {
+            None => Self::Absent,
+            Some(There::Symbolic { to }) => Self::Symbolic { to },
+            Some(There::File { hard_link_to }) => Self::File { hard_link_to },
+            Some(There::Other { what }) => Self::Other { what },
+        }
+    }
+}
+
+impl From<State> for Option<There> {
+    fn from(state: State) -> Self {
+        match state {
+            State::Absent => None,
+            State::Symbolic { to } => Some(There::Symbolic { to }),
+            State::File { hard_link_to } => Some(There::File { hard_link_to }),
+            State::Other { what } => Some(There::Other { what }),
+        }
+    }
 }
 
 impl Link {
@@ -235,10 +272,10 @@ impl Resource for Link {
 mod tests {
     use serde_json::json;
 
-    use super::{Create, Delete, Link, LinkType};
+    use super::{Create, Delete, Link, LinkType, State};
     use crate::{
-        host::Fake,
-        resource::Described as _,
+        host::{EntryKind, Fake},
+        resource::{Described as _, prepare},
         resources::trial::{done, faults, faults_of, refused},
     };
 
@@ -298,6 +335,25 @@ mod tests {
             refused(&Link::at(AT).to("/usr").hard(), Create, &mut machine()),
             "`/usr` is a directory, not a file\nhint: only a file can have a hard link"
         );
+    }
+
+    #[test]
+    fn nothing_is_null_so_that_a_new_link_is_something_new() {
+        let states = [
+            (State::Absent, json!(null)),
+            (State::Symbolic { to: "a".into() }, json!({"kind": "symbolic", "to": "a"})),
+            (State::File { hard_link_to: Some("/a".into()) }, json!({"kind": "file", "hard_link_to": "/a"})),
+            (State::Other { what: EntryKind::Directory }, json!({"kind": "other", "type": "directory"})),
+        ];
+        for (state, written) in states {
+            assert_eq!(serde_json::to_value(&state).unwrap(), written);
+            assert_eq!(serde_json::from_value::<State>(written).unwrap(), state);
+        }
+        for (link, machine) in [(python(), machine()), (Link::at(AT).to("/usr/bin/python3").hard(), machine())] {
+            let pending = prepare(&link, Create, false, &machine).unwrap().expect("it is not there");
+            let fields = pending.into_changed().fields;
+            assert!(fields.len() == 2 && fields.iter().all(|field| field.from.is_null()), "{fields:?}");
+        }
     }
 
     #[test]
