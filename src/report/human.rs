@@ -4,7 +4,7 @@ use brasa::{
     event::{Cause, Event, Outcome, Summary},
     host::LogLevel,
     recipe::Origin,
-    resource::Changed,
+    resource::{Changed, Field},
 };
 
 use super::{Report, Sign, Style, Verdict, describe, describe::package_line, printable, sign};
@@ -19,6 +19,8 @@ pub struct Human<W> {
     quiet: bool,
     dry: bool,
     counts: [usize; 3],
+    /// Failures that the recipe says to ignore.
+    ignored: usize,
     restarts: Vec<String>,
     /// The recipe whose heading was printed last.
     recipe: String,
@@ -44,6 +46,7 @@ impl<W: Write> Human<W> {
             quiet,
             dry: false,
             counts: [0; 3],
+            ignored: 0,
             restarts: Vec::new(),
             recipe: String::new(),
             slowest: 0,
@@ -153,6 +156,7 @@ impl<W: Write> Human<W> {
                         }
                     }
                     Outcome::Failed { error, hints, ignored } => {
+                        self.ignored += usize::from(*ignored);
                         self.heading(recipe)?;
                         let note = if *ignored { " (ignored)" } else { "" };
                         let line = format!("{head}{because} failed{note}");
@@ -220,8 +224,13 @@ impl<W: Write> Human<W> {
         self.reasons(doubts)?;
         // A thing that appears is told by its operations, a thing that changes by what differs.
         if sign == Sign::Change && changed.event.is_none() {
-            for field in &changed.fields {
+            let (hidden, shown): (Vec<_>, Vec<_>) = changed.fields.iter().partition(|field| is_hidden(field));
+            for field in shown {
                 writeln!(self.out, "      {}", printable(&field.to_string()))?;
+            }
+            if !hidden.is_empty() {
+                let names: Vec<_> = hidden.iter().map(|field| field.name.as_str()).collect();
+                writeln!(self.out, "      {} (sensitive)", printable(&names.join(", ")))?;
             }
         }
         for operation in &changed.operations {
@@ -277,7 +286,7 @@ impl<W: Write> Human<W> {
         if self.dry {
             self.plan_line(summary)?;
         } else {
-            let counts = counts(summary);
+            let counts = counts(summary, self.ignored);
             let seconds = seconds(verdict.seconds);
             if verdict.failure.is_none() {
                 writeln!(self.out, "{} in {seconds}: {counts}", self.style.green("converged"))?;
@@ -297,9 +306,11 @@ impl<W: Write> Human<W> {
         if summary.uncertain > 0 {
             line += &format!(", {} uncertain", summary.uncertain);
         }
-        if summary.failed > 0 {
-            line += &format!(", {} that cannot be done", summary.failed);
+        let failed = summary.failed.saturating_sub(self.ignored);
+        if failed > 0 {
+            line += &format!(", {failed} that cannot be done");
         }
+        line += &ignored(self.ignored);
         line += &format!("; {} up to date, {} skipped", summary.up_to_date, summary.skipped);
         writeln!(self.out, "{}: {line}", self.style.bold("plan"))
     }
@@ -313,12 +324,28 @@ fn because(cause: Cause) -> String {
     }
 }
 
-/// `3 changed, 12 up to date, 1 skipped`.
-fn counts(summary: Summary) -> String {
-    let mut line = format!("{} changed", summary.changed);
-    if summary.failed > 0 {
-        line += &format!(", {} failed", summary.failed);
+/// Whether the values of a property must not be shown, neither the old nor the new.
+fn is_hidden(field: &Field) -> bool {
+    field.from == "(sensitive)" && field.to == "(sensitive)"
+}
+
+/// `, 1 failure ignored`, when there are any.
+fn ignored(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => ", 1 failure ignored".to_owned(),
+        _ => format!(", {count} failures ignored"),
     }
+}
+
+/// `3 changed, 12 up to date, 1 skipped`.
+fn counts(summary: Summary, ignored_failures: usize) -> String {
+    let mut line = format!("{} changed", summary.changed);
+    let failed = summary.failed.saturating_sub(ignored_failures);
+    if failed > 0 {
+        line += &format!(", {failed} failed");
+    }
+    line += &ignored(ignored_failures);
     line + &format!(", {} up to date, {} skipped", summary.up_to_date, summary.skipped)
 }
 
