@@ -36,6 +36,9 @@ pub struct Command {
     /// Whether command line and output are kept out of every log, report and error.
     #[serde(default)]
     pub sensitive: bool,
+    /// Whether the text on standard input is the program, whose beginning people may see.
+    #[serde(skip)]
+    pub script: bool,
     /// Text given on standard input in place of `/dev/null`. Never serialized: it may be a script with secrets.
     #[serde(skip)]
     pub stdin: Option<Vec<u8>>,
@@ -63,7 +66,7 @@ struct Shown<'c> {
 
 impl<'c> From<&'c Command> for Shown<'c> {
     fn from(command: &'c Command) -> Self {
-        let Command { argv, cwd, environment, user, group, umask, timeout, returns, sensitive, stdin: _ } = command;
+        let Command { argv, cwd, environment, user, group, umask, timeout, returns, sensitive, .. } = command;
         let shown = |text: &'c String| if *sensitive { "(sensitive)" } else { text.as_str() };
         Self {
             argv: if *sensitive { vec!["(sensitive)"] } else { argv.iter().map(String::as_str).collect() },
@@ -107,8 +110,37 @@ impl Command {
             timeout: Self::TIMEOUT,
             returns: vec![0],
             sensitive: false,
+            script: false,
             stdin: None,
         }
+    }
+
+    /// Reads a shell's whole program from standard input before any of it runs.
+    pub(crate) const READ_ALL: &'static str = r#"eval "$(cat)" </dev/null"#;
+
+    /// The words before those by which a shell is told to read its program from standard input.
+    fn told_to_read(&self) -> Option<&[String]> {
+        match self.argv.as_slice() {
+            [words @ .., flag, program, _] if flag == "-c" && program == Self::READ_ALL => Some(words),
+            _ => None,
+        }
+    }
+
+    /// The first line of a script that says something, and how many more there are.
+    fn beginning(&self) -> Option<String> {
+        const LONGEST: usize = 100;
+        let text = String::from_utf8_lossy(self.stdin.as_deref().filter(|_| self.script)?);
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let first = lines.next()?;
+        let mut shown: String = first.chars().take(LONGEST).collect();
+        if shown.len() < first.len() {
+            shown += "...";
+        }
+        Some(match lines.count() {
+            0 => shown,
+            1 => format!("{shown} (and 1 more line)"),
+            more => format!("{shown} (and {more} more lines)"),
+        })
     }
 
     /// A line for `/bin/sh`.
@@ -132,13 +164,19 @@ impl fmt::Display for Command {
         let plain = |word: &str| {
             !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&b))
         };
-        for (n, word) in self.argv.iter().enumerate() {
+        let told_to_read = self.told_to_read();
+        let words = told_to_read.unwrap_or(&self.argv);
+        for (n, word) in words.iter().enumerate() {
             if n > 0 {
                 f.write_str(" ")?;
             }
             if plain(word) { f.write_str(word)? } else { write!(f, "'{}'", word.replace('\'', r"'\''"))? }
         }
-        Ok(())
+        match (self.beginning(), told_to_read, self.argv.last()) {
+            (Some(beginning), ..) => write!(f, ": {beginning}"),
+            (None, Some(_), Some(name)) => write!(f, ", script `{name}`"),
+            (None, ..) => Ok(()),
+        }
     }
 }
 
@@ -164,6 +202,26 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::Command;
+
+    #[test]
+    fn of_a_script_people_see_the_interpreter_and_its_beginning() {
+        let shell = ["bash", "-e", "-c", Command::READ_ALL, "unpack"];
+        let script = |argv: &[&str], code: &str| Command {
+            script: true,
+            stdin: Some(code.as_bytes().to_vec()),
+            ..Command::new(argv.iter().copied())
+        };
+        let code = "# unpacks it\n\ntar xf tool.tar\n./install\n./clean\n";
+        assert_eq!(script(&shell, code).to_string(), "bash -e: tar xf tool.tar (and 2 more lines)");
+        assert_eq!(script(&["python3"], "print(1)\nprint(2)").to_string(), "python3: print(1) (and 1 more line)");
+        let long = "x".repeat(200);
+        assert_eq!(script(&["/bin/sh"], &long).to_string(), format!("/bin/sh: {}...", "x".repeat(100)));
+        // What a journal kept has no standard input any more, and input that is no program is nobody's business.
+        assert_eq!(Command::new(shell).to_string(), "bash -e, script `unpack`");
+        let input = Command { script: false, ..script(&["cat"], "canary") };
+        assert_eq!(input.to_string(), "cat");
+        assert_eq!(Command { sensitive: true, ..script(&shell, "canary") }.to_string(), "(sensitive)");
+    }
 
     #[test]
     fn a_sensitive_command_is_written_out_nowhere() {

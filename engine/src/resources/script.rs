@@ -62,9 +62,6 @@ actions! {
 }
 pub use Action::*;
 
-/// Reads the whole program from standard input before any of it runs.
-const READ_ALL: &str = r#"eval "$(cat)" </dev/null"#;
-
 fn is_shell(interpreter: &str) -> bool {
     let name = Path::new(interpreter).file_name().and_then(|name| name.to_str()).unwrap_or(interpreter);
     ["sh", "bash", "dash", "ash", "ksh", "ksh93", "mksh", "zsh"].contains(&name)
@@ -93,11 +90,11 @@ fn command(circumstances: Circumstances, name: &str, interpreter: &str, flags: O
     if is_shell(interpreter) {
         argv.extend(given.map_or_else(|| vec!["-e".to_owned()], Iterator::collect));
         // What follows the program is its `$0`: the shell's own messages begin with it.
-        argv.extend(["-c".to_owned(), READ_ALL.to_owned(), name.to_owned()]);
+        argv.extend(["-c".to_owned(), Command::READ_ALL.to_owned(), name.to_owned()]);
     } else {
         argv.extend(given.into_iter().flatten());
     }
-    circumstances.command(argv, Some(code.as_bytes().to_vec()))
+    Command { script: true, ..circumstances.command(argv, Some(code.as_bytes().to_vec())) }
 }
 
 macro_rules! script {
