@@ -306,15 +306,19 @@ fn roots() -> RootCerts {
 
 fn trouble(error: ureq::Error) -> Trouble {
     match error {
-        ureq::Error::Io(_)
-        | ureq::Error::Timeout(_)
+        ureq::Error::Io(error) => {
+            let text = error.to_string();
+            // rustls hands its errors over as I/O errors of this kind: what it does not accept it never will.
+            if error.kind() == io::ErrorKind::InvalidData || text.contains("certificate") {
+                certificate(text)
+            } else {
+                Trouble::Passing(text)
+            }
+        }
+        ureq::Error::Timeout(_)
         | ureq::Error::HostNotFound
         | ureq::Error::ConnectionFailed
-        | ureq::Error::Protocol(_) => {
-            let text = error.to_string();
-            // rustls hands its certificate errors over as I/O errors.
-            if text.contains("certificate") { certificate(text) } else { Trouble::Passing(text) }
-        }
+        | ureq::Error::Protocol(_) => Trouble::Passing(error.to_string()),
         other => {
             let text = other.to_string();
             if text.contains("certificate") { certificate(text) } else { Trouble::Final(text, None) }
@@ -382,6 +386,41 @@ mod tests {
             answers
         });
         (url, thread)
+    }
+
+    #[test]
+    fn what_tls_does_not_accept_is_not_tried_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/x", listener.local_addr().unwrap());
+        listener.set_nonblocking(true).unwrap();
+        let (ended, ends) = std::sync::mpsc::channel::<()>();
+        let server = std::thread::spawn(move || {
+            let mut streams = Vec::new();
+            while ends.try_recv().is_err() {
+                if let Ok((mut stream, _)) = listener.accept() {
+                    stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+                    streams.push(stream);
+                }
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            streams.len()
+        });
+        let cache = tempfile::tempdir().unwrap();
+        let error = fetch(&request(url.clone()), cache.path()).unwrap_err().to_string();
+        ended.send(()).unwrap();
+        assert!(error.starts_with(&format!("cannot download `{url}`: ")), "{error}");
+        assert!(!error.contains("io:") && !error.contains("attempts"), "{error}");
+        assert_eq!(server.join().unwrap(), 1);
+    }
+
+    #[test]
+    fn why_a_server_cannot_be_reached_is_said_in_the_systems_words() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/x", listener.local_addr().unwrap());
+        drop(listener);
+        let cache = tempfile::tempdir().unwrap();
+        let error = fetch(&Request { timeout: Seconds(1), ..request(url.clone()) }, cache.path()).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot download `{url}`: Connection refused (os error 111)"));
     }
 
     #[test]
