@@ -378,6 +378,10 @@ fn dna_bytes(given: Option<&str>, probe: &dyn Probe) -> Result<Option<(String, V
         };
         return Ok(Some((shown_address(&name), bytes.to_vec())));
     }
+    if let Some((scheme, _)) = name.split_once("://").filter(|_| !disk::exists(Path::new(&name))) {
+        return Err(Failure::input(format!("run-list and attributes cannot be read from a `{scheme}:` address"))
+            .hint("`http:`, `https:` and `file:` addresses, files and `-` (standard input) are read"));
+    }
     if disk::is_directory(Path::new(&name)) {
         return Err(Failure::input(format!("`{name}` is a directory, not a file with a run-list"))
             .hint("name the file in it, as in `-j DIR/dna.json`"));
