@@ -20,11 +20,14 @@ pub fn check(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result<C
         Format::Human if output.quiet => {}
         Format::Human => print(&format!("no fault found: {recipes} recipes, {resources} resources\n"))?,
         Format::Json | Format::Ndjson => {
-            print_json(&json!({
-                "schema_version": crate::report::SCHEMA_VERSION,
-                "recipes": run.recipes(),
-                "resources": resources,
-            }))?;
+            print_json(
+                &json!({
+                    "schema_version": crate::report::SCHEMA_VERSION,
+                    "recipes": run.recipes(),
+                    "resources": resources,
+                }),
+                output.format,
+            )?;
         }
     }
     Ok(Code::Success)

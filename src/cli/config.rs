@@ -97,7 +97,7 @@ pub fn show(input: &Input, origin: bool, output: &Output) -> Result<Code, Failur
         return Ok(Code::Success);
     }
     match output.format {
-        Format::Json => print_json(&settings)?,
+        Format::Json => print_json(&settings, output.format)?,
         Format::Ndjson => {
             let lines: String = settings
                 .iter()
@@ -200,10 +200,13 @@ fn show_rows(rows: &[Row], output: &Output) -> Result<(), Failure> {
         document
     };
     match output.format {
-        Format::Json => print_json(&json!({
-            "schema_version": crate::report::SCHEMA_VERSION,
-            "settings": rows.iter().map(document).collect::<Vec<_>>(),
-        })),
+        Format::Json => print_json(
+            &json!({
+                "schema_version": crate::report::SCHEMA_VERSION,
+                "settings": rows.iter().map(document).collect::<Vec<_>>(),
+            }),
+            output.format,
+        ),
         Format::Ndjson => print(&rows.iter().map(|row| format!("{}\n", document(row))).collect::<String>()),
         Format::Human => {
             let width = |of: fn(&Row) -> &str| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or_default();

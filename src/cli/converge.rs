@@ -41,7 +41,8 @@ struct Stage {
 
 /// Brings this machine to the state that the run-list describes.
 pub fn converge(options: &arguments::Converge, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
-    let mut stage = Stage::set("converge", &options.input, output)?;
+    let mut stage =
+        Stage::set("converge", &options.input, output).inspect_err(|failure| unstaged("converge", output, failure))?;
     let outcome = match stage.session.flag("why_run") {
         Ok(true) => stage.plan(&options.input, cookbooks),
         Ok(false) => stage.converge(options, output, cookbooks),
@@ -52,7 +53,8 @@ pub fn converge(options: &arguments::Converge, output: &Output, cookbooks: &[Coo
 
 /// Shows what `converge` would do.
 pub fn plan(options: &arguments::Plan, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
-    let mut stage = Stage::set("plan", &options.input, output)?;
+    let mut stage =
+        Stage::set("plan", &options.input, output).inspect_err(|failure| unstaged("plan", output, failure))?;
     let outcome = stage.plan(&options.input, cookbooks);
     stage.end(outcome, options.detailed_exitcode)
 }
@@ -254,11 +256,7 @@ impl Stage {
         let verdict = Verdict {
             summary: *self.summary.borrow(),
             exit_code: code.number(),
-            failure: outcome.as_ref().err().map(|failure| ReportedFailure {
-                message: failure.message.clone(),
-                hints: failure.hints.clone(),
-                faults: failure.faults.clone(),
-            }),
+            failure: outcome.as_ref().err().map(ReportedFailure::from),
             seconds: self.started.elapsed().as_secs_f64(),
         };
         self.report.borrow_mut().end(&verdict);
@@ -287,6 +285,17 @@ fn heeded(Asked { signal, again, ends }: Asked, resource: Option<&str>) -> Strin
         (Some(resource), true, true) => format!("ending {resource} (signal {signal})"),
         (Some(resource), _, false) => format!("stopping after {resource}, which is not cut off (signal {signal})"),
     }
+}
+
+/// Tells whoever asked for JSON of a failure before there was a report.
+fn unstaged(command: &'static str, output: &Output, failure: &Failure) {
+    let mut report: Box<dyn Report> = match output.format {
+        Format::Human => return,
+        Format::Json => Box::new(Document::new(std::io::stdout(), command)),
+        Format::Ndjson => Box::new(Lines::new(std::io::stdout(), command)),
+    };
+    let (code, failure) = (failure.code.number(), Some(ReportedFailure::from(failure)));
+    report.end(&Verdict { summary: None, exit_code: code, failure, seconds: 0.0 });
 }
 
 /// Hears of progress inside a step.

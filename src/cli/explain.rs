@@ -31,12 +31,15 @@ pub fn attribute(name: &str, input: &Input, output: &Output, cookbooks: &[Cookbo
     }
     match output.format {
         Format::Human => print(&layered(name, value.as_ref(), &layers))?,
-        Format::Json | Format::Ndjson => print_json(&json!({
-            "schema_version": crate::report::SCHEMA_VERSION,
-            "attribute": path,
-            "value": value,
-            "layers": layers,
-        }))?,
+        Format::Json | Format::Ndjson => print_json(
+            &json!({
+                "schema_version": crate::report::SCHEMA_VERSION,
+                "attribute": path,
+                "value": value,
+                "layers": layers,
+            }),
+            output.format,
+        )?,
     }
     Ok(Code::Success)
 }
@@ -70,7 +73,7 @@ pub fn explain(kind: Option<&str>, output: &Output) -> Result<Code, Failure> {
     };
     match output.format {
         Format::Human => print(&text(kind))?,
-        Format::Json | Format::Ndjson => print_json(&document(kind))?,
+        Format::Json | Format::Ndjson => print_json(&document(kind), output.format)?,
     }
     Ok(Code::Success)
 }
@@ -82,7 +85,7 @@ fn list(output: &Output) -> Result<(), Failure> {
             let lines = kinds().iter().map(|kind| format!("{:<width$}  {}\n", kind.name, first_sentence(kind.about)));
             print(&lines.collect::<String>())
         }
-        Format::Json | Format::Ndjson => print_json(&kinds().iter().map(document).collect::<Vec<_>>()),
+        Format::Json | Format::Ndjson => print_json(&kinds().iter().map(document).collect::<Vec<_>>(), output.format),
     }
 }
 

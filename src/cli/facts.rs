@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 use super::{Code, Failure, Output, print_json};
 
 /// `brasa facts [NAME...]`
-pub fn facts(names: &[String], _: &Output) -> Result<Code, Failure> {
+pub fn facts(names: &[String], output: &Output) -> Result<Code, Failure> {
     let real = Real::new(Settings::default(), |_| {});
     let facts = Facts::new(&real);
     if names.is_empty() {
-        print_json(&facts.to_json())?;
+        print_json(&facts.to_json(), output.format)?;
         return Ok(Code::Success);
     }
     let mut chosen = Map::new();
@@ -24,6 +24,6 @@ pub fn facts(names: &[String], _: &Output) -> Result<Code, Failure> {
         }
         chosen.insert(name.clone(), facts.get(name).unwrap_or(Value::Null));
     }
-    print_json(&chosen)?;
+    print_json(&chosen, output.format)?;
     Ok(Code::Success)
 }

@@ -2,6 +2,8 @@ use std::io;
 
 use brasa::{Error, Fault, Kind};
 
+use crate::report::ReportedFailure;
+
 /// Why the program ends without having done what was asked, and the exit code that says so.
 #[derive(Debug)]
 pub struct Failure {
@@ -83,6 +85,13 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+}
+
+impl From<&Failure> for ReportedFailure {
+    fn from(failure: &Failure) -> Self {
+        let Failure { message, hints, faults, .. } = failure;
+        Self { message: message.clone(), hints: hints.clone(), faults: faults.clone() }
     }
 }
 

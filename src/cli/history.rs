@@ -22,7 +22,9 @@ pub fn history(kept: &Kept, output: &Output) -> Result<Code, Failure> {
     match output.format {
         Format::Human if runs.is_empty() => print("no run yet\n")?,
         Format::Human => print(&runs.iter().map(line).collect::<String>())?,
-        Format::Json => print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "runs": runs}))?,
+        Format::Json => {
+            print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "runs": runs}), output.format)?
+        }
         Format::Ndjson => {
             for run in &runs {
                 print(&format!("{}\n", json!(run)))?;
@@ -71,7 +73,7 @@ pub fn show(run: &str, kept: &Kept, output: &Output) -> Result<Code, Failure> {
     match output.format {
         Format::Human => print(&text(&record))?,
         Format::Json | Format::Ndjson => {
-            print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "run": record}))?;
+            print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "run": record}), output.format)?;
         }
     }
     Ok(Code::Success)

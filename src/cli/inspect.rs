@@ -43,7 +43,7 @@ pub fn inspect(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result
             if !run.origins().is_empty() {
                 document["cookbooks"] = json!(run.origins());
             }
-            print_json(&document)?;
+            print_json(&document, output.format)?;
         }
     }
     Ok(Code::Success)

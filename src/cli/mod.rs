@@ -28,13 +28,14 @@ use std::{
 
 use brasa::{host::environment, prelude::Cookbook};
 use clap::{CommandFactory, Parser};
+use serde_json::json;
 
 use self::{
-    arguments::{Cli, Colour, Command, ConfigCommand, Output},
+    arguments::{Cli, Colour, Command, ConfigCommand, Format, Output},
     chef_solo::Parsed,
     failure::{Code, Failure},
 };
-use crate::report::{Style, printable};
+use crate::report::{ReportedFailure, Style, printable};
 
 /// The whole program, with the cookbooks that are compiled in. A third party's binary is
 /// `fn main() -> ExitCode { brasa_cli::run([mine::cookbook()]) }`.
@@ -96,8 +97,8 @@ fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
     match command {
         Command::Converge(options) => converge::converge(&options, &output, cookbooks),
         Command::Plan(options) => converge::plan(&options, &output, cookbooks),
-        Command::Check(input) => check::check(&input, &output, cookbooks),
-        Command::Inspect(input) => inspect::inspect(&input, &output, cookbooks),
+        Command::Check(input) => documented("check", &output, check::check(&input, &output, cookbooks)),
+        Command::Inspect(input) => documented("inspect", &output, inspect::inspect(&input, &output, cookbooks)),
         Command::Facts { names } => facts::facts(&names, &output),
         Command::History { kept } => history::history(&kept, &output),
         Command::Show { run, kept } => history::show(&run, &kept, &output),
@@ -146,8 +147,31 @@ fn complain(line: &str) {
     writeln!(io::stderr().lock(), "{line}").unwrap_or_default();
 }
 
-/// Prints a JSON document to standard output.
-fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?;
-    print(&(text + "\n"))
+/// Prints a JSON document to standard output, as one line where lines of JSON are asked for.
+fn print_json(value: &impl serde::Serialize, format: Format) -> Result<(), Failure> {
+    let text = match format {
+        Format::Ndjson => serde_json::to_string(value),
+        Format::Human | Format::Json => serde_json::to_string_pretty(value),
+    };
+    print(&(text.map_err(|error| Failure::failed(error.to_string()))? + "\n"))
+}
+
+/// Where JSON is asked for, also a failure is told by a document.
+fn documented(command: &str, output: &Output, outcome: Result<Code, Failure>) -> Result<Code, Failure> {
+    let Err(failure) = outcome else { return outcome };
+    match output.format {
+        Format::Human => {}
+        Format::Json | Format::Ndjson => print_json(
+            &json!({
+                "schema_version": crate::report::SCHEMA_VERSION,
+                "brasa": env!("CARGO_PKG_VERSION"),
+                "command": command,
+                "success": false,
+                "exit_code": failure.code.number(),
+                "error": ReportedFailure::from(&failure).to_json(),
+            }),
+            output.format,
+        )?,
+    }
+    Err(failure)
 }

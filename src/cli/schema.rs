@@ -2,7 +2,11 @@
 use brasa::recipe::{Kind, kinds};
 use serde_json::{Map, Value, json};
 
-use super::{Code, Failure, arguments::SchemaOf, print, print_json};
+use super::{
+    Code, Failure,
+    arguments::{Format, SchemaOf},
+    print, print_json,
+};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 const REPORT: &str = include_str!("../../docs/report.schema.json");
@@ -11,10 +15,10 @@ const LEVELS: [&str; 5] = ["default", "force_default", "normal", "override", "fo
 /// `brasa schema [FILE]`
 pub fn schema(of: SchemaOf) -> Result<Code, Failure> {
     match of {
-        SchemaOf::Recipe => print_json(&recipe())?,
-        SchemaOf::Attributes => print_json(&attributes())?,
-        SchemaOf::Metadata => print_json(&metadata())?,
-        SchemaOf::Dna => print_json(&dna())?,
+        SchemaOf::Recipe => print_json(&recipe(), Format::Json)?,
+        SchemaOf::Attributes => print_json(&attributes(), Format::Json)?,
+        SchemaOf::Metadata => print_json(&metadata(), Format::Json)?,
+        SchemaOf::Dna => print_json(&dna(), Format::Json)?,
         SchemaOf::Report => print(REPORT)?,
     }
     Ok(Code::Success)

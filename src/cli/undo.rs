@@ -52,7 +52,7 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
     }
     let Some(lock) = lock else {
         if output.format != Format::Human {
-            print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "plan": plan}))?;
+            print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "plan": plan}), output.format)?;
         }
         return Ok(Code::Success);
     };
@@ -92,7 +92,10 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
             print(&(said + "\n"))?;
         }
         Format::Json | Format::Ndjson => {
-            print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "plan": plan, "undone": undone}))?;
+            print_json(
+                &json!({"schema_version": crate::report::SCHEMA_VERSION, "plan": plan, "undone": undone}),
+                output.format,
+            )?;
         }
     }
     Ok(if undone.failed == 0 { Code::Success } else { Code::Failed })

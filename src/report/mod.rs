@@ -44,7 +44,9 @@ pub struct ReportedFailure {
 }
 
 impl ReportedFailure {
-    fn to_json(&self) -> Value {
+    /// As an object with `message`, `hints` and `faults`.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
         let mut error = json!({"message": self.message, "hints": self.hints});
         if !self.faults.is_empty() {
             error["faults"] = self.faults.iter().map(fault).collect();

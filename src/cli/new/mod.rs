@@ -43,11 +43,14 @@ pub fn new(what: &New, output: &Output) -> Result<Code, Failure> {
     match output.format {
         Format::Human if output.quiet => {}
         Format::Human => print(&told(&directory, name, &made, *rust))?,
-        Format::Json | Format::Ndjson => print_json(&json!({
-            "schema_version": crate::report::SCHEMA_VERSION,
-            "cookbook": name,
-            "files": made.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
-        }))?,
+        Format::Json | Format::Ndjson => print_json(
+            &json!({
+                "schema_version": crate::report::SCHEMA_VERSION,
+                "cookbook": name,
+                "files": made.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+            }),
+            output.format,
+        )?,
     }
     Ok(Code::Success)
 }
