@@ -7,7 +7,7 @@ use crate::{
     Error, Fault, Result,
     node::{Attributes, Node},
     recipe::{
-        Acts, Address, Compiling, Cookbook, Declared, Entry, Loader, Origin, Recipe, Timing, Unmade,
+        Acts, Address, Compiling, Cookbook, Declared, Entry, Loader, Origin, Recipe, Slip, Timing, Unmade,
         declared::{AnyAction, Item},
     },
     resource::Resource,
@@ -24,6 +24,7 @@ pub struct Run {
     origins: Vec<Origin>,
     attributes: Attributes,
     attribute_files: Vec<String>,
+    slips: Vec<Slip>,
 }
 
 /// "Entry number `to` does `action`, at this time."
@@ -141,7 +142,7 @@ fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn 
 
 fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
     let mut faults = std::mem::take(&mut compiling.faults);
-    let Compiling { entries, by_id, unmade, recipes, cookbooks, attributes, attribute_files, .. } = compiling;
+    let Compiling { entries, by_id, unmade, slips, recipes, cookbooks, attributes, attribute_files, .. } = compiling;
     let mut origins: Vec<Origin> = Vec::new();
     for recipe in &recipes {
         let name = recipe.split_once("::").map_or(recipe.as_str(), |(name, _)| name);
@@ -193,7 +194,8 @@ fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
     }
     let notices = firsts.iter().map(|first| shared[*first].clone()).collect();
     if faults.is_empty() {
-        Ok(Run { entries, notices, wanted, recipes, origins, attributes, attribute_files })
+        let slips = slips.into_inner();
+        Ok(Run { entries, notices, wanted, recipes, origins, attributes, attribute_files, slips })
     } else {
         Err(Error::Faults(faults))
     }
@@ -295,6 +297,12 @@ impl Run {
     #[must_use]
     pub fn attribute_files(&self) -> &[String] {
         &self.attribute_files
+    }
+
+    /// Attributes under a key that looks like a slip of one that a recipe reads.
+    #[must_use]
+    pub fn slips(&self) -> &[Slip] {
+        &self.slips
     }
 
     /// How many resources there are.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use brasa::{
-    Error, Run, compile,
+    Error, Fault, Run, compile,
     facts::Facts,
     host::{Bounds, Probe, Repair, Request, disk, empty_repository, environment, shown_address, unpack},
     node::{
@@ -306,7 +306,14 @@ impl Session {
                 complain(&format!("warning: {}", note.sentence));
             }
         }
-        Ok(compiled?)
+        let run = compiled?;
+        for slip in run.slips() {
+            let fault = Fault::new(format!("`{}` is taken as an attribute that nothing reads", slip.given));
+            let place = self.dna.as_ref().and_then(|dna| dna.document.root().get(&slip.given)?.key_place());
+            let fault = place.into_iter().fold(fault, Fault::at);
+            complain(&format!("warning: {}", fault.hint(format!("did you mean `{}`?", slip.meant))));
+        }
+        Ok(run)
     }
 
     /// The directories that hold cookbooks as data, later ones counting more.

@@ -1,4 +1,4 @@
-use std::{any::TypeId, collections::HashMap, panic::Location};
+use std::{any::TypeId, cell::RefCell, collections::HashMap, panic::Location};
 
 use serde::de::DeserializeOwned;
 
@@ -41,6 +41,8 @@ pub(crate) struct Compiling {
     pub faults: Vec<Fault>,
     /// What would have been declared, had it not been faulty: notices to it are not told as faults of their own.
     pub unmade: Vec<Unmade>,
+    /// Attributes under a key that looks like a slip of one that a recipe reads.
+    pub slips: RefCell<Vec<Slip>>,
     /// Every cookbook that recipes may be included from.
     pub cookbooks: Vec<Cookbook>,
     /// How many recipes are being compiled inside each other.
@@ -71,6 +73,15 @@ impl Compiling {
         let cookbook = self.cookbooks.iter().find(|known| known.name == cookbook)?;
         cookbook.recipes.iter().find(|entry| entry.name == recipe).cloned()
     }
+}
+
+/// Attributes that nothing reads, under a key that is nearly one that a recipe reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slip {
+    /// The key as it stands there.
+    pub given: String,
+    /// The key that was probably meant.
+    pub meant: &'static str,
 }
 
 /// A resource that was not declared because it is faulty, as far as it is known.
@@ -130,7 +141,33 @@ impl<'a> Recipe<'a> {
     /// # Errors
     /// [`Error::Faults`]: keys the cookbook does not have, values of another type, each with its place.
     pub fn attributes<A: AttributeSet>(&self) -> Result<A> {
-        self.compiling.attributes.read::<A>(self.node.identities()).map_err(Error::Faults)
+        let read = self.compiling.attributes.read::<A>(self.node.identities());
+        let Some(slip) = self.slip(A::KEY) else { return read.map_err(Error::Faults) };
+        match read {
+            Ok(set) => {
+                let mut slips = self.compiling.slips.borrow_mut();
+                if !slips.contains(&slip) {
+                    slips.push(slip);
+                }
+                Ok(set)
+            }
+            Err(mut faults) => {
+                if let Some(fault) = faults.pop() {
+                    faults.push(fault.hint(format!("there is `{}`: did you mean `{}`?", slip.given, slip.meant)));
+                }
+                Err(Error::Faults(faults))
+            }
+        }
+    }
+
+    /// Attributes that were probably meant as those of this key, of which there are none.
+    fn slip(&self, key: &'static str) -> Option<Slip> {
+        let given = self.compiling.attributes.tree().as_object()?;
+        if given.contains_key(key) || key.contains('.') {
+            return None;
+        }
+        let near = suggest::nearest(key, given.keys().map(String::as_str))?;
+        Some(Slip { given: near.to_owned(), meant: key })
     }
 
     /// Chef's `data_bag_item`: an item of a data bag as a type of the recipe's own, decrypted when it is encrypted. What must
