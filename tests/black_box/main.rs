@@ -11,3 +11,4 @@ mod formats;
 mod interruption;
 mod kitchen;
 mod secrets;
+mod words;
