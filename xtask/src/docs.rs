@@ -16,24 +16,6 @@ type Pages = BTreeMap<PathBuf, String>;
 
 const MADE: &str = "<!-- Made by `cargo xtask docs`: change the source it is made from. -->\n";
 
-/// Every command that has a help of its own, in the order of `brasa help`.
-const COMMANDS: &[&str] = &[
-    "converge",
-    "plan",
-    "check",
-    "inspect",
-    "facts",
-    "history",
-    "show",
-    "undo",
-    "explain",
-    "data-bag",
-    "schema",
-    "new",
-    "completions",
-    "man",
-];
-
 pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
     match arguments {
         [] => step("reference pages", || {
@@ -132,13 +114,29 @@ fn cell(text: &str) -> String {
 }
 
 fn commands(program: &Path) -> Result<String, Failure> {
-    let mut page = format!("{MADE}# Commands\n\n```text\n{}```\n", says(program, program, &["--help"])?);
-    for command in COMMANDS {
-        page += &format!("\n## brasa {command}\n\n```text\n{}```\n", says(program, program, &[command, "--help"])?);
+    let help = says(program, program, &["--help"])?;
+    let mut page = format!("{MADE}# Commands\n\n```text\n{help}```\n");
+    for command in named(&help) {
+        let help = says(program, program, &[&command, "--help"])?;
+        page += &format!("\n## brasa {command}\n\n```text\n{help}```\n");
+        for part in named(&help) {
+            let help = says(program, program, &[&command, &part, "--help"])?;
+            page += &format!("\n### brasa {command} {part}\n\n```text\n{help}```\n");
+        }
     }
     let help = says(program, Path::new("chef-solo"), &["--help"])?;
     page += &format!("\n## chef-solo\n\nThe same program, called by a link of this name.\n\n```text\n{help}```\n");
     Ok(page)
+}
+
+/// The commands that a help lists, in its order: all there are, so that none can be forgotten here.
+fn named(help: &str) -> Vec<String> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    listed
+        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split(' ').next())
+        .filter(|command| *command != "help")
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What the program prints, called by this name, with no blank at the end of a line.
