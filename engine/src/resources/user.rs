@@ -1,5 +1,5 @@
 //! `user[name]`
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -172,6 +172,7 @@ impl User {
             });
         }
         if self.password.is_some() && now.exists && now.password.is_none() {
+            passwords_are_readable(now, probe)?;
             return Err(Error::failed(format!(
                 "the password of `{}` cannot be read, so it cannot be compared",
                 self.name
@@ -226,6 +227,14 @@ impl User {
             name: base.name,
         }
     }
+}
+
+/// Where the account's password is not known, for it to be said that this user may not look.
+fn passwords_are_readable(now: &State, probe: &dyn Probe) -> Result<()> {
+    if now.account.as_ref().is_some_and(|account| account.password.is_none()) {
+        probe.entry(Path::new("/etc/shadow"))?;
+    }
+    Ok(())
 }
 
 impl Resource for User {
@@ -296,10 +305,12 @@ impl Resource for User {
             Remove => State::ABSENT,
             Lock => {
                 self.must_exist(now, "lock")?;
+                passwords_are_readable(now, probe)?;
                 State { locked: Some(true), ..now.clone() }
             }
             Unlock => {
                 self.must_exist(now, "unlock")?;
+                passwords_are_readable(now, probe)?;
                 State { locked: Some(false), ..now.clone() }
             }
         }))
@@ -364,8 +375,11 @@ fn hash_fault(hash: &str) -> Option<Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{User, name_fault};
-    use crate::resource::Resource;
+    use super::{Lock, Modify, Unlock, User, name_fault};
+    use crate::{
+        host::{self, Dry, Fake},
+        resource::{Resource, step},
+    };
 
     fn faults(user: &User) -> Vec<String> {
         user.check().iter().map(ToString::to_string).collect()
@@ -378,6 +392,30 @@ mod tests {
         }
         for bad in ["", "-a", "a b", "a:b", "1000", "a\n", "x".repeat(33).as_str()] {
             assert!(name_fault("user", bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_only_root_may_read_of_an_account_is_no_guess_in_a_plan() {
+        let account = host::User {
+            name: "bob".to_owned(),
+            uid: Some(1000),
+            group: Some("root".to_owned()),
+            comment: String::new(),
+            home: None,
+            shell: None,
+            password: None,
+            locked: false,
+        };
+        let fake = Fake::new().with_account(account).with_unreadable("/etc/shadow").as_user(1000);
+        for (user, action) in [
+            (User::named("bob"), Lock),
+            (User::named("bob"), Unlock),
+            (User::named("bob").password("$6$salt$hash"), Modify),
+        ] {
+            let mut dry = Dry::new(&fake);
+            assert!(step(&user, action, &mut dry).is_err());
+            assert_eq!(host::Host::take_doubts(&mut dry), ["cannot read `/etc/shadow`: permission denied"]);
         }
     }
 

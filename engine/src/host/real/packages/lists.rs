@@ -80,7 +80,8 @@ fn read_stamp(path: &Path) -> Result<Option<Stamp>> {
     match fs::read(path) {
         // A stamp that is not understood is none: the lists are refreshed and it is written again.
         Ok(text) => Ok(serde_json::from_slice(&text).ok()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        // Whoever may not read it does not know how old the lists are.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
         Err(error) => Err(Error::io("read", path)(error)),
     }
 }
