@@ -79,7 +79,7 @@ impl Desk<'_> {
         match output.format {
             Format::Human => print(&names.iter().map(|name| format!("{name}\n")).collect::<String>())?,
             Format::Json | Format::Ndjson => {
-                print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "bags": names}))?;
+                print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "bags": names}), output.format)?;
             }
         }
         Ok(Code::Success)
@@ -90,7 +90,10 @@ impl Desk<'_> {
         match output.format {
             Format::Human => print(&names.iter().map(|name| format!("{name}\n")).collect::<String>())?,
             Format::Json | Format::Ndjson => {
-                print_json(&json!({"schema_version": crate::report::SCHEMA_VERSION, "bag": bag, "items": names}))?;
+                print_json(
+                    &json!({"schema_version": crate::report::SCHEMA_VERSION, "bag": bag, "items": names}),
+                    output.format,
+                )?;
             }
         }
         Ok(Code::Success)
@@ -99,14 +102,17 @@ impl Desk<'_> {
     fn show(&self, bag: &str, name: &str, output: &Output) -> Result<Code, Failure> {
         let item = self.bags.item(bag, name)?;
         match output.format {
-            Format::Human => print_json(item.value())?,
-            Format::Json | Format::Ndjson => print_json(&json!({
-                "schema_version": crate::report::SCHEMA_VERSION,
-                "bag": bag,
-                "item": name,
-                "encrypted": item.is_encrypted(),
-                "value": item.value(),
-            }))?,
+            Format::Human => print_json(item.value(), output.format)?,
+            Format::Json | Format::Ndjson => print_json(
+                &json!({
+                    "schema_version": crate::report::SCHEMA_VERSION,
+                    "bag": bag,
+                    "item": name,
+                    "encrypted": item.is_encrypted(),
+                    "value": item.value(),
+                }),
+                output.format,
+            )?,
         }
         Ok(Code::Success)
     }
