@@ -183,9 +183,8 @@ impl<'p> Identities<'p> {
                 }
                 Ok(None) if source.required => {
                     let (path, named_by) = (source.path.display(), &source.named_by);
-                    faults.push(Fault::new(format!(
-                        "`{path}`, where `{named_by}` says an identity of age is, is no file"
-                    )));
+                    let sentence = format!("`{path}`, where `{named_by}` says an identity of age is, is no file");
+                    faults.push(Fault { place: source.named_at.clone(), ..Fault::new(sentence) });
                 }
                 Ok(None) => {}
                 Err(error) => faults.push(data_bags::said(&error)),
