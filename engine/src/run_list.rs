@@ -211,8 +211,8 @@ mod tests {
         insta::assert_snapshot!(expanded("::dynamic_dns,bind::").unwrap_err(), @"
         -o:1:1: `::dynamic_dns` names no cookbook
         hint: `::RECIPE` is a recipe of the cookbook that includes it; write `COOKBOOK::RECIPE` here
-        -o:1:15: cookbook `bind::` is not in this binary
-        hint: compiled in are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        -o:1:15: no cookbook `bind::` is on `cookbook_path` or compiled in
+        hint: there are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
         ");
         insta::assert_snapshot!(expand(&of(override_run_list("a").unwrap()), &[]).unwrap_err(), @"
         -o:1:1: no cookbook `a` is on `cookbook_path` or compiled in

@@ -22,8 +22,11 @@ use brasa::{
     values::Blob,
 };
 
+/// Takes any bytes whatever, and panics when something is wrong.
+pub type Target = fn(&[u8]);
+
 /// What is fuzzed, by the names of the corpora.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("archive", archive),
     ("brasa_toml", brasa_toml),
     ("json", json),
