@@ -22,7 +22,7 @@ const MOST_SIZE: usize = 1 << 20;
 /// Lists in each other in one value, at most.
 const MOST_DEPTH: usize = 100;
 /// Steps and copied bytes for one file, at most.
-const MOST_WORK: usize = 16 << 20;
+const MOST_WORK: usize = 4 << 20;
 
 /// A variable of the file.
 struct Local {
