@@ -156,12 +156,37 @@ impl<'n> Scope<'n> {
         if self.secret_words.borrow().iter().any(|word| text.contains(word.as_str())) {
             self.desk.mark();
         }
+        if let Some(word) = self.unknown_word(text) {
+            let fault = Fault::new(format!("in an expression: variable `{word}` is not defined"));
+            return Err(vec![fault.hint(self.instead_of(&word))]);
+        }
         let Some(expression) = alone(text) else { return self.render(text).map(Json::String) };
         let typed = format!("{{% set value_of_expression = {expression} %}}{{{{ value_of_expression | typed }}}}");
         match self.rendered(&typed).ok().and_then(|json| serde_json::from_str(&json).ok()) {
             Some(value) => Ok(value),
             // Rendered as it was written, the fault points into what was written.
             None => self.render(text).map(Json::String),
+        }
+    }
+
+    /// A word that is nothing here, in a text that gives something else for what is absent: it would always give that.
+    fn unknown_word(&self, text: &str) -> Option<String> {
+        if ![" or ", "defined", "default"].iter().any(|word| text.contains(word)) {
+            return None;
+        }
+        let mut tera = self.tera.clone();
+        // What cannot be read at all is told when it is rendered.
+        tera.add_raw_template("expression", text).ok()?;
+        let context = self.context.borrow();
+        let words = tera.get_template_variables("expression").ok()?;
+        words.into_iter().filter(|word| !context.contains_key(word)).min().map(str::to_owned)
+    }
+
+    /// What to write in place of a variable that is not there.
+    fn instead_of(&self, word: &str) -> String {
+        match self.attributes.below(word) {
+            Some(_) => format!("attributes are below `node`: `{{{{ node.{word} }}}}`"),
+            None => format!("attributes are below `node`, as in `{{{{ node.{word} }}}}`; `for_each` makes the word `item`"),
         }
     }
 
@@ -201,9 +226,15 @@ impl<'n> Scope<'n> {
         Err(vec![match (sentence.split('`').nth(1), sentence.ends_with("is not defined")) {
             (Some(name), true) => match suggest::nearest(name, known) {
                 Some(near) => fault.hint(format!("did you mean `{near}`?")),
-                None => fault
-                    .hint("`brasa inspect --format json` shows the attributes, `brasa facts` the facts")
-                    .hint(format!("of what may be absent write `{{{{ {name} or \"something else\" }}}}`")),
+                None if sentence.starts_with("variable") => fault.hint(self.instead_of(name)),
+                None => {
+                    let fault = fault.hint("`brasa inspect --format json` shows the attributes, `brasa facts` the facts");
+                    match if_there(text, name) {
+                        Some(path) => fault
+                            .hint(format!("of what may be absent write `{{{{ {path} or \"something else\" }}}}`")),
+                        None => fault,
+                    }
+                }
             },
             _ => fault,
         }])
@@ -309,6 +340,21 @@ impl Used {
     }
 }
 
+/// The path in a text that has this name in it, asked so that it may be absent: `node.web.port` without `web` is
+/// `node.web?.port`.
+fn if_there(text: &str, name: &str) -> Option<String> {
+    let in_path = |c: char| c.is_alphanumeric() || "_.?".contains(c);
+    text.split(|c| !in_path(c)).find_map(|path| {
+        let steps: Vec<&str> = path.split('.').collect();
+        let absent = steps.iter().skip(1).position(|step| step.trim_end_matches('?') == name)? + 1;
+        let asked = steps.iter().enumerate().map(|(number, step)| {
+            let plain = step.trim_end_matches('?');
+            if number >= absent && number + 1 < steps.len() { format!("{plain}?") } else { (*step).to_owned() }
+        });
+        Some(asked.collect::<Vec<_>>().join("."))
+    })
+}
+
 /// The key in `.key` or `["key"]`.
 fn key_in(after: &str) -> Option<&str> {
     if let Some(rest) = after.strip_prefix('.') {
@@ -347,7 +393,7 @@ mod tests {
 
     use serde_json::json;
 
-    use super::{Scope, Used, alone};
+    use super::{Scope, Used, alone, if_there};
     use crate::{
         host::Fake,
         node::{Attributes, json::Document},
@@ -443,6 +489,27 @@ mod tests {
             let fresh = Scope::new(&node, node.attributes().view());
             assert_eq!(fresh.text(written).unwrap(), wanted, "{written}, alone");
         }
+    }
+
+    #[test]
+    fn what_may_be_absent_is_asked_for_by_its_whole_path() {
+        assert_eq!(if_there("a {{ node.web.port }}", "web").unwrap(), "node.web?.port");
+        assert_eq!(if_there("{{ node.web.port or 1 }}", "port").unwrap(), "node.web.port");
+        assert_eq!(if_there("{{ node['a'].b }}", "a"), None);
+        let machine = Fake::debian("12");
+        let node = spec::node(&machine, json!({"app": {"port": 80}}));
+        let scope = Scope::new(&node, node.attributes().view());
+        for (written, wanted) in [
+            ("{{ node.web?.port or 'none' }}", json!("none")),
+            ("{{ node.web?.port?.x or 7 }}", json!(7)),
+            ("{% if node.web?.port is defined %}y{% else %}n{% endif %}", json!("n")),
+            ("{% for p in node.app.list or [1] %}{{ loop.index }}{{ p or 'x' }}{% endfor %}", json!("11")),
+            ("{% set n = node %}{{ n.app.port or 1 }}", json!("80")),
+        ] {
+            assert_eq!(scope.text(written).unwrap(), wanted, "{written}");
+        }
+        let said = scope.text("{{ port or 'none' }}").unwrap_err();
+        assert_eq!(said[0].message, "in an expression: variable `port` is not defined");
     }
 
     #[test]
