@@ -4,6 +4,7 @@ use super::{Action as _, Change, Field, Goal, Resource, diff, unified};
 use crate::{
     Error, Result,
     host::{EntryKind, Host, Op, PackageChange, Performed, Probe},
+    values::Blob,
 };
 
 /// What a step did, or (on a dry host) would do.
@@ -126,7 +127,11 @@ pub fn prepare<'r, R: Resource>(
             diffs.extend(content_diff(operation, probe)?);
         }
     }
-    let changed = Changed { event, fields, operations: operations.clone(), packages: Vec::new(), diffs };
+    let mut shown = operations.clone();
+    if sensitive {
+        shown.iter_mut().filter_map(Op::content_mut).for_each(Blob::hide);
+    }
+    let changed = Changed { event, fields, operations: shown, packages: Vec::new(), diffs };
     Ok(Some(Box::new(Prepared { resource, action, to, changed, operations })))
 }
 

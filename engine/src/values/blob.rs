@@ -84,25 +84,32 @@ pub enum Held {
 
 /// The content of a file: compared by its bytes or its checksum, and never printed or serialized.
 ///
-/// It serializes as `{"sha256": HEX, "size": BYTES}` and comes back as a blob that is held [`Nowhere`](Held::Nowhere).
+/// Unless it is hidden, it serializes as `{"sha256": HEX, "size": BYTES}` and comes back as a blob that is held [`Nowhere`](Held::Nowhere).
 #[derive(Clone)]
 pub struct Blob {
     size: u64,
     digest: OnceLock<Digest>,
     held: Held,
+    /// Whether not even size and checksum may be seen: of a short password they tell it.
+    hidden: bool,
 }
 
 impl Blob {
+    /// Shows and serializes as `(sensitive)` from now on. For reports: what is written down to be read back must not be hidden.
+    pub const fn hide(&mut self) {
+        self.hidden = true;
+    }
+
     /// A blob whose bytes lie in `path`; size and digest were computed while streaming it.
     #[must_use]
     pub fn in_file(path: impl Into<PathBuf>, size: u64, digest: Digest) -> Self {
-        Self { size, digest: OnceLock::from(digest), held: Held::File(path.into()) }
+        Self { size, digest: OnceLock::from(digest), held: Held::File(path.into()), hidden: false }
     }
 
     /// A blob of which only size and checksum are known.
     #[must_use]
     pub fn known_by(digest: Digest, size: u64) -> Self {
-        Self { size, digest: OnceLock::from(digest), held: Held::Nowhere }
+        Self { size, digest: OnceLock::from(digest), held: Held::Nowhere, hidden: false }
     }
 
     /// Size in bytes.
@@ -156,13 +163,13 @@ impl Eq for Blob {}
 
 impl From<Vec<u8>> for Blob {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { size: bytes.len() as u64, digest: OnceLock::new(), held: Held::Memory(bytes.into()) }
+        Self { size: bytes.len() as u64, digest: OnceLock::new(), held: Held::Memory(bytes.into()), hidden: false }
     }
 }
 
 impl From<Arc<[u8]>> for Blob {
     fn from(bytes: Arc<[u8]>) -> Self {
-        Self { size: bytes.len() as u64, digest: OnceLock::new(), held: Held::Memory(bytes) }
+        Self { size: bytes.len() as u64, digest: OnceLock::new(), held: Held::Memory(bytes), hidden: false }
     }
 }
 
@@ -174,12 +181,18 @@ impl From<&str> for Blob {
 
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.hidden {
+            return f.write_str("Blob(sensitive)");
+        }
         write!(f, "Blob({} bytes, {})", self.size, self.digest().short())
     }
 }
 
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.hidden {
+            return serializer.serialize_str("(sensitive)");
+        }
         let mut fields = serializer.serialize_struct("Blob", 2)?;
         fields.serialize_field("sha256", &self.digest())?;
         fields.serialize_field("size", &self.size)?;
