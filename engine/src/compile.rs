@@ -248,10 +248,21 @@ impl Names<'_> {
         let mut known: Vec<_> =
             self.entries.iter().filter(|entry| entry.whole.is_none()).map(|entry| entry.id.as_str()).collect();
         known.sort_unstable();
-        let near = suggest::nearest(name, known).and_then(|near| self.by_id.get(&(None, near.to_owned())));
+        let near =
+            suggest::nearest(name, known.iter().copied()).and_then(|near| self.by_id.get(&(None, near.to_owned())));
         match near.map(|near| &self.entries[*near]) {
             Some(near) => fault.hint(format!("did you mean `{}` ({}, {})?", near.id, near.recipe, near.place)),
-            None => fault,
+            None => {
+                let kind = &name[..name.find('[').unwrap_or(name.len())];
+                let same = |id: &&&str| id.strip_prefix(kind).is_some_and(|rest| rest.starts_with('['));
+                let mut there: Vec<String> = known.iter().filter(same).map(|id| format!("`{id}`")).collect();
+                there.dedup();
+                there.truncate(20);
+                match there.is_empty() {
+                    true => fault.hint("declare it, or take the notice away"),
+                    false => fault.hint(format!("declare it; of this kind there are {}", there.join(", "))),
+                }
+            }
         }
     }
 

@@ -44,7 +44,7 @@ fn recipe() -> Value {
 
 /// What recipes of all kinds refer to.
 fn common() -> Map<String, Value> {
-    let words = json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]});
+    let words = json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "integer"]}}]});
     let word = |about: &str| json!({"type": "string", "description": about});
     let defs = json!({
         "expression": {"description": "Worked out when the recipe is compiled.", "type": "string", "pattern": "\\{[{%]"},
@@ -193,7 +193,8 @@ fn about(text: &str) -> String {
 /// The schema of a property's type, which the table has in words.
 fn of_words(words: &str) -> Value {
     match words {
-        "text" | "path" | "octal mode" | "SHA-256 in hex" | "secret text" | "template text" => {
+        "text" => json!({"type": ["string", "integer"]}),
+        "path" | "octal mode" | "SHA-256 in hex" | "secret text" | "template text" => {
             json!({"type": "string"})
         }
         "true or false" => json!({"type": "boolean"}),

@@ -23,7 +23,8 @@ fn a_secret_is_in_no_sink() {
         }
     }));
     // Whoever has the checksum of a weak password has the password.
-    let checksums = [CANARY.to_owned(), format!("key = {CANARY}\n")].map(|text| Digest::of(text.as_bytes()).to_string());
+    let checksums =
+        [CANARY.to_owned(), format!("key = {CANARY}\n")].map(|text| Digest::of(text.as_bytes()).to_string());
     let said = |words: &[&str]| {
         let ran = place.here(words);
         for told in [CANARY].into_iter().chain(checksums.iter().map(String::as_str)) {

@@ -80,7 +80,14 @@ fn wrong<T: Property>(value: &Json) -> String {
 impl Property for String {
     const TYPE: &'static str = "text";
     fn from_json(value: &Json) -> Result<Self, String> {
-        value.as_str().map(str::to_owned).ok_or_else(|| wrong::<Self>(value))
+        match value {
+            Json::String(text) => Ok(text.clone()),
+            // `owner: 0`, or an expression that gave a number: there is one way to write it. 1.0 and 1.10 have several.
+            Json::Number(number) if !number.is_f64() => Ok(number.to_string()),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+                Err(wrong::<Self>(value))
+            }
+        }
     }
 }
 

@@ -186,7 +186,9 @@ impl<'n> Scope<'n> {
     fn instead_of(&self, word: &str) -> String {
         match self.attributes.below(word) {
             Some(_) => format!("attributes are below `node`: `{{{{ node.{word} }}}}`"),
-            None => format!("attributes are below `node`, as in `{{{{ node.{word} }}}}`; `for_each` makes the word `item`"),
+            None => {
+                format!("attributes are below `node`, as in `{{{{ node.{word} }}}}`; `for_each` makes the word `item`")
+            }
         }
     }
 
@@ -228,10 +230,12 @@ impl<'n> Scope<'n> {
                 Some(near) => fault.hint(format!("did you mean `{near}`?")),
                 None if sentence.starts_with("variable") => fault.hint(self.instead_of(name)),
                 None => {
-                    let fault = fault.hint("`brasa inspect --format json` shows the attributes, `brasa facts` the facts");
+                    let fault =
+                        fault.hint("`brasa inspect --format json` shows the attributes, `brasa facts` the facts");
                     match if_there(text, name) {
-                        Some(path) => fault
-                            .hint(format!("of what may be absent write `{{{{ {path} or \"something else\" }}}}`")),
+                        Some(path) => {
+                            fault.hint(format!("of what may be absent write `{{{{ {path} or \"something else\" }}}}`"))
+                        }
                         None => fault,
                     }
                 }

@@ -41,6 +41,20 @@ pub const COMMON: [&str; 13] = [
     "as",
 ];
 
+/// Properties that in Chef are the name by another word.
+const NAMING: [(&str, &str); 10] = [
+    ("cookbook_file", "path"),
+    ("cron_d", "cron_name"),
+    ("directory", "path"),
+    ("file", "path"),
+    ("group", "group_name"),
+    ("link", "target_file"),
+    ("remote_file", "path"),
+    ("systemd_unit", "unit_name"),
+    ("template", "path"),
+    ("user", "username"),
+];
+
 /// Properties that may hold a secret: what they become on the machine is not shown when the resource is sensitive. Of the others
 /// some stand in messages, and commands in the list of processes.
 const HIDING: [&str; 10] =
@@ -90,6 +104,10 @@ pub(super) fn check(entry: Located<'_>, faults: &mut Vec<Fault>) -> Option<&'sta
             let fault = Fault::new(format!("`{word}` has no property `{key}`"));
             let fault = fault.at(value.key_place().unwrap_or_else(|| value.place()));
             let all: Vec<&str> = known().collect();
+            if NAMING.contains(&(word, key)) {
+                faults.push(fault.hint(format!("its name is the {}: write it as `name`", found.named)));
+                continue;
+            }
             faults.push(match suggest::nearest(key, all.iter().copied().chain(COMMON)) {
                 Some(near) => fault.hint(format!("did you mean `{near}`?")),
                 None => {
