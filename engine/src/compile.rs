@@ -5,13 +5,13 @@ use serde::Serialize;
 
 use crate::{
     Error, Fault, Result,
-    node::{Attributes, Node},
+    node::{Attributes, Expansion, Node},
     recipe::{
         Acts, Address, Compiling, Cookbook, Declared, Entry, Loader, Origin, Recipe, Slip, Timing, Unmade,
         declared::{AnyAction, Item},
     },
     resource::Resource,
-    suggest,
+    run_list, suggest,
     values::Place,
 };
 
@@ -64,12 +64,36 @@ pub struct OutlineNotice {
     pub timing: Timing,
 }
 
+/// Expands a run-list and compiles its recipes. Names that are missing are told together with what is wrong in the recipes that
+/// are there.
+///
+/// # Errors
+/// As [`expand`](crate::expand) and [`compile`].
+pub fn compile_run_list(node: &Node, cookbooks: &[Cookbook], expansion: &Expansion) -> Result<Run> {
+    let (recipes, mut missing) = run_list::resolve(expansion, cookbooks);
+    if missing.is_empty() {
+        return compile(node, cookbooks, &recipes);
+    }
+    // Without the attributes of a role, everything that reads them would be blamed.
+    if expansion.faults.is_empty()
+        && let Err(Error::Faults(more)) = compile_some(node, cookbooks, &recipes, false)
+    {
+        missing.extend(more);
+    }
+    Err(Error::Faults(missing))
+}
+
 /// Compiles recipes, named `cookbook::recipe`, in this order.
 ///
 /// # Errors
 /// [`Error::Faults`] with everything found wrong: faults of declarations, duplicates, targets that do not exist, attributes.
 /// Another error of a recipe function becomes a fault too, so that one failing recipe hides nothing of the others.
 pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Result<Run> {
+    compile_some(node, cookbooks, recipes, true)
+}
+
+/// `whole` when these are all recipes that the run was to have; else what they name may be in another one.
+fn compile_some(node: &Node, cookbooks: &[Cookbook], recipes: &[String], whole: bool) -> Result<Run> {
     let mut loader = Loader::new(cookbooks.to_vec(), node.attributes().clone());
     for wanted in recipes {
         loader.cookbook(node, wanted.split_once("::").map_or(wanted, |(cookbook, _)| cookbook));
@@ -79,6 +103,7 @@ pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Resul
         attributes: loader.attributes,
         attribute_files: loader.loaded,
         faults: loader.faults,
+        unmade: if whole { Vec::new() } else { vec![Unmade::default()] },
         ..Compiling::default()
     };
     for cookbook in cookbooks {

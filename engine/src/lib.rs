@@ -30,7 +30,7 @@ pub mod state;
 pub mod suggest;
 pub mod values;
 
-pub use compile::{Outline, OutlineNotice, Run, compile, compile_function};
+pub use compile::{Outline, OutlineNotice, Run, compile, compile_function, compile_run_list};
 pub use error::{Error, Fault, Kind, Result};
 pub use run_list::expand;
 #[doc(hidden)]

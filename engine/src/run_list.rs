@@ -15,6 +15,12 @@ use crate::{
 /// [`Error::Faults`]: what was wrong with roles and the environment, and every cookbook, recipe and version that is not there,
 /// each at its place.
 pub fn expand(expansion: &Expansion, cookbooks: &[Cookbook]) -> Result<Vec<String>> {
+    let (recipes, faults) = resolve(expansion, cookbooks);
+    if faults.is_empty() { Ok(recipes) } else { Err(Error::Faults(faults)) }
+}
+
+/// The recipes that there are, and what is wrong with the others.
+pub(crate) fn resolve(expansion: &Expansion, cookbooks: &[Cookbook]) -> (Vec<String>, Vec<Fault>) {
     // Of two cookbooks with one name the first counts, as in compile().
     let mut by_name: HashMap<&str, &Cookbook> = HashMap::new();
     for cookbook in cookbooks {
@@ -33,7 +39,7 @@ pub fn expand(expansion: &Expansion, cookbooks: &[Cookbook]) -> Result<Vec<Strin
         }
     }
     faults.extend(refused_versions(&expansion.asked, &recipes, &by_name));
-    if faults.is_empty() { Ok(recipes) } else { Err(Error::Faults(faults)) }
+    (recipes, faults)
 }
 
 /// What the environment asks of cookbooks that are used (by the run-list, or by what those depend on) and are not so.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use brasa::{
-    Error, Fault, Run, compile,
+    Error, Fault, Run, compile_run_list,
     facts::Facts,
     host::{Bounds, Probe, Repair, Request, disk, empty_repository, environment, shown_address, unpack},
     node::{
@@ -19,7 +19,6 @@ use brasa::{
     },
     prelude::Cookbook,
     recipe::data::{self, Found},
-    run_list,
     state::State,
     values::Seconds,
 };
@@ -291,8 +290,7 @@ impl Session {
     /// The run: names to recipes to resources. Every fault is found here.
     pub fn compile(&self, node: &Node, cookbooks: &[Cookbook]) -> Result<Run, Failure> {
         let Found { cookbooks, notes } = data::load(&self.cookbook_path()?, cookbooks);
-        let compiled = run_list::expand(&self.expansion.borrow(), &cookbooks)
-            .and_then(|recipes| compile(node, &cookbooks, &recipes));
+        let compiled = compile_run_list(node, &cookbooks, &self.expansion.borrow());
         for note in notes {
             // What is not used may be as it likes, unless something is missing.
             let concerns = match (&compiled, &note.cookbook) {

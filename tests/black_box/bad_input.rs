@@ -159,6 +159,11 @@ fn names_that_are_missing_are_told_at_once() {
         "{}",
         ran.whole()
     );
+    // What is wrong in a recipe that is there is told with them, and no notice to what the missing one may declare.
+    place.order(json!({"run_list": ["nothing", "kitchen"], "kitchen": {"fiels": []}}));
+    let ran = place.converge().code(65);
+    assert!(ran.stderr.contains("no cookbook `nothing`"), "{}", ran.whole());
+    assert!(ran.stderr.contains("unknown attribute `kitchen.fiels`"), "{}", ran.whole());
 }
 
 #[test]
