@@ -138,6 +138,15 @@ fn deep_and_large_documents_are_refused_at_once() {
 }
 
 #[test]
+fn a_flood_of_values_is_refused_before_it_takes_the_memory() {
+    let place = Kitchen::with(json!({}));
+    place.write("dna.json", format!("{{\"a\": [{}1]}}", "1,".repeat(5_000_000)));
+    let ran = place.converge().code(65);
+    assert!(ran.stderr.starts_with("error: ROOT/dna.json:1:"), "{}", ran.whole());
+    assert!(ran.stderr.contains(": there are more than 250000 values in this file\n"), "{}", ran.whole());
+}
+
+#[test]
 fn names_that_are_missing_are_told_at_once() {
     let place =
         Kitchen::with(json!({"run_list": ["role[web]", "kitchen::fils", "nothing"], "chef_environment": "staging"}));

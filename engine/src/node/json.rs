@@ -16,11 +16,16 @@ pub struct Limits {
     pub bytes: u64,
     /// How many lists and objects may lie inside each other.
     pub depth: usize,
+    /// How many values there may be in all. Each takes some 400 bytes of memory, with its places and what is made of it.
+    pub values: usize,
 }
+
+/// More values than any node has; small machines have 256 MB.
+pub(super) const MOST_VALUES: usize = 250_000;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes: 16 << 20, depth: 128 }
+        Self { bytes: 16 << 20, depth: 128, values: MOST_VALUES }
     }
 }
 
@@ -75,7 +80,7 @@ impl Document {
             return Err(vec![fault]);
         }
         let source = Source::of_bytes(path, bytes).map_err(|fault| vec![fault])?;
-        let mut reader = Reader::new(&source, limits.depth);
+        let mut reader = Reader::new(&source, limits);
         let value = reader.document();
         let Reader { spots, faults, .. } = reader;
         match value {
@@ -237,14 +242,15 @@ struct Reader<'s> {
     at: usize,
     /// Lists and objects that may still be opened.
     depth: usize,
-    limit: usize,
+    limits: Limits,
     spots: Vec<Spot>,
     faults: Vec<Fault>,
 }
 
 impl<'s> Reader<'s> {
-    fn new(source: &'s Source, depth: usize) -> Self {
-        Self { source, text: source.text(), at: 0, depth, limit: depth, spots: Vec::new(), faults: Vec::new() }
+    fn new(source: &'s Source, limits: &Limits) -> Self {
+        let (limits, depth) = (*limits, limits.depth);
+        Self { source, text: source.text(), at: 0, depth, limits, spots: Vec::new(), faults: Vec::new() }
     }
 
     fn document(&mut self) -> Result<Value, Stop> {
@@ -273,6 +279,10 @@ impl<'s> Reader<'s> {
 
     fn value(&mut self, key: u32) -> Result<Value, Stop> {
         let spot = self.spots.len();
+        if spot == self.limits.values {
+            let message = format!("there are more than {spot} values in this file");
+            return Err(self.stop(self.at, message, "put lists of this size beside it, in files of a cookbook"));
+        }
         self.spots.push(Spot { at: short(self.at), key, size: 1 });
         let value = match self.peek() {
             Some(b'{') => self.nested(Self::object)?,
@@ -287,7 +297,7 @@ impl<'s> Reader<'s> {
 
     fn nested(&mut self, read: fn(&mut Self) -> Result<Value, Stop>) -> Result<Value, Stop> {
         if self.depth == 0 {
-            let message = format!("lists and objects lie more than {} deep in each other", self.limit);
+            let message = format!("lists and objects lie more than {} deep in each other", self.limits.depth);
             return Err(self.stop(self.at, message, "is the file whole, or was it made by a program gone wrong?"));
         }
         self.depth -= 1;
@@ -1075,6 +1085,9 @@ hint: characters beyond U+FFFF are written as two halves, as in `\ud83d\ude00`, 
         hint: is it the right file? attributes need kilobytes; put larger things beside it, in files of a cookbook
         ");
         assert_eq!(Limits::default().fault(Path::new("dna.json"), 16 << 20), None);
+        let found = parse(format!("[{}1]", "1,".repeat(250_000))).expect_err("too many");
+        assert_eq!(found[0].message, "there are more than 250000 values in this file");
+        assert!(parse(format!("[{}1]", "1,".repeat(249_998))).is_ok());
         let limits = Limits { bytes: 3, ..Limits::default() };
         assert!(Document::parse_within(Path::new("f"), b"1234".to_vec(), &limits).is_err());
         assert!(Document::parse_within(Path::new("f"), b"123".to_vec(), &limits).is_ok());

@@ -13,7 +13,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde_json::{Map, Number, Value};
 
 use super::{
-    json::{Document, NO_KEY, Spot, short},
+    json::{Document, MOST_VALUES, NO_KEY, Spot, short},
     source::Source,
 };
 use crate::{Fault, error::ENOUGH};
@@ -88,6 +88,8 @@ struct Reader<'s> {
     open: usize,
     /// Entries that `<<` took over, and bytes of their keys.
     repeated: usize,
+    /// Values so far, each counted once.
+    values: usize,
     faults: Vec<Fault>,
 }
 
@@ -104,6 +106,7 @@ impl<'s> Reader<'s> {
             anchors: HashMap::new(),
             open: 0,
             repeated: 0,
+            values: 0,
             faults: Vec::new(),
         }
     }
@@ -173,6 +176,11 @@ impl<'s> Reader<'s> {
         };
         if below >= MOST_DEPTH {
             return Err(self.too_deep(at));
+        }
+        self.values += 1;
+        if self.values > MOST_VALUES {
+            let message = format!("there are more than {MOST_VALUES} values in this file");
+            return Err(self.stop(at, message, "put lists of this size beside it, in files of the cookbook"));
         }
         let node = Rc::new(Node { at, depth: below + 1, content });
         if anchor != 0 {
