@@ -32,12 +32,16 @@ fn of_what_is_sensitive_one_line_tells_what_changes() {
 }
 
 #[test]
-fn content_that_is_judged_later_is_no_promise() {
-    let place = only(json!({"files": [{"path": "ROOT/srv/conf", "content": "x\n", "verify": "false"}]}));
+fn content_is_promised_when_its_judge_accepts_it() {
+    let place = only(json!({"files": [
+        {"path": "ROOT/srv/conf", "content": "x\n", "verify": "grep y %{path}"},
+        {"path": "ROOT/srv/good", "content": "x\n", "verify": "grep x %{path}"}
+    ]}));
     let plan = place.plan().code(0);
-    let said =
-        "  + may     file[ROOT/srv/conf] create\n      because `false` judges the content only when converging\n";
+    let said = "  + may     file[ROOT/srv/conf] create\n      because `grep y %{path}` did not accept the content when it was \
+                tried (exit code 1); it judges again before the file is put in place\n";
     assert!(plan.stdout.contains(said), "{}", plan.whole());
+    assert!(plan.stdout.contains("  + will    file[ROOT/srv/good] create\n"), "{}", plan.whole());
 }
 
 /// A place whose only cookbook is this recipe.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    values::{Mode, Seconds},
+    values::{Blob, Mode, Seconds},
 };
 
 /// Where systemd looks for units, the strongest place first.
@@ -378,11 +378,34 @@ impl<'a> Dry<'a> {
         }
         let performed = self.may_put("write", path, content.size(), owner, group)?;
         for judge in &write.verify {
-            self.doubt(format!("`{judge}` judges the content only when converging"));
+            self.try_judge(judge, content)?;
         }
         let kind = EntryKind::File { content: content.clone() };
         self.put(path, Entry { kind, mode: *mode, owner: owner.clone(), group: group.clone() })?;
         Ok(performed)
+    }
+
+    /// Has a command of `verify` judge the content on its standard input, so that nothing is written. What accepts it there will
+    /// accept it; what does not may only have missed what lies beside the file.
+    fn try_judge(&self, judge: &str, content: &Blob) -> Result<()> {
+        let bytes = content.bytes().filter(|_| self.asks);
+        let Some(bytes) = bytes else {
+            self.doubt(format!("`{judge}` judges the content only when converging"));
+            return Ok(());
+        };
+        let mut command = Command::shell(judge.replace("%{path}", "/dev/stdin"));
+        command.timeout = Seconds(300);
+        command.stdin = Some(bytes.to_vec());
+        self.may_ask(&command)?;
+        match self.below.query(&command) {
+            Ok(answer) if answer.success() => {}
+            Ok(answer) => self.doubt(format!(
+                "`{judge}` did not accept the content when it was tried (exit code {}); it judges again before the file is put in place",
+                answer.code
+            )),
+            Err(error) => self.doubt(format!("`{judge}` could not be tried: {error}")),
+        }
+        Ok(())
     }
 
     fn set_meta(&mut self, path: &Path, mode: Mode, owner: &str, group: &str) -> Result<Performed> {

@@ -215,13 +215,20 @@ fn what_only_root_may_see_leaves_a_doubt() {
 }
 
 #[test]
-fn content_that_is_yet_to_be_judged_is_no_promise() -> Result<()> {
-    let fake = machine();
-    for mut dry in [Dry::new(&fake), Dry::preflight(&fake)] {
+fn content_is_promised_when_it_was_accepted() -> Result<()> {
+    let fake = machine().with_answer("judge -q /dev/stdin", 0, "").with_answer("judge -x /dev/stdin", 3, "no");
+    let doubts = |mut dry: Dry<'_>, judge: &str| {
         let Op::Write(plain) = write("/etc/new", "x") else { unreachable!() };
-        dry.perform(&Op::Write(Write { verify: vec!["false".to_owned()], ..plain }))?;
-        assert_eq!(dry.take_doubts(), ["`false` judges the content only when converging"]);
-    }
+        dry.perform(&Op::Write(Write { verify: vec![judge.to_owned()], ..plain }))?;
+        Ok::<_, crate::Error>(dry.take_doubts())
+    };
+    assert_eq!(doubts(Dry::new(&fake), "judge -q %{path}")?, [""; 0]);
+    let said =
+        "did not accept the content when it was tried (exit code 3); it judges again before the file is put in place";
+    assert_eq!(doubts(Dry::new(&fake), "judge -x %{path}")?, [format!("`judge -x %{{path}}` {said}")]);
+    let said = "`judge -q %{path}` judges the content only when converging";
+    assert_eq!(doubts(Dry::preflight(&fake), "judge -q %{path}")?, [said]);
+    assert!(doubts(Dry::new(&fake), "unknown")?[0].starts_with("`unknown` could not be tried: "));
     Ok(())
 }
 
