@@ -72,6 +72,8 @@ fn every_setting_of_solo_rb_is_listed() {
         .map(|known| match known.fate {
             Fate::Used => format!("| `{}` | used | {} |\n", known.name, known.default),
             Fate::Ignored(why) => format!("| `{}` | ignored | {why} |\n", known.name),
+            Fate::Noted(why) => format!("| `{}` | noted | {why} |\n", known.name),
+            Fate::Refused(why) => format!("| `{}` | refused | {why} |\n", known.name),
         })
         .collect();
     assert!(page("docs/files.md").contains(&rows), "docs/files.md should list\n{rows}");

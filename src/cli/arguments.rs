@@ -272,8 +272,9 @@ pub enum Level {
     /// What is going on
     Info,
     /// What deserves a look
-    #[value(alias = "auto")]
     Warn,
+    /// As warn
+    Auto,
     /// What went wrong
     Error,
     /// What ended the run

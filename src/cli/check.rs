@@ -10,7 +10,7 @@ use super::{
 
 /// `brasa check`: compiles, and says that there is no fault.
 pub fn check(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
-    let mut session = Session::open(input)?;
+    let mut session = Session::for_run(input)?;
     logging::start(output.log_level, output.log_file.as_deref())?;
     let real = Real::new(session.places.host_settings(), |_| {});
     session.read_dna(input, &real)?;

@@ -109,8 +109,9 @@ enum Formatter {
     /// Every resource
     Doc,
     /// Changes and failures
-    #[value(alias = "min")]
     Minimal,
+    /// As minimal
+    Min,
     /// Failures
     Null,
 }

@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 
 use brasa::{
     Error, Fault,
-    host::{Process, disk},
-    node::config::{Fate, KNOWN, MOST_BYTES, Settings},
+    host::{Process, disk, shown_address},
+    node::config::{Fate, KNOWN, MOST_BYTES, Setting, Settings, Shape, Value as Given},
 };
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use super::{
     Code, Failure, Output,
     arguments::{Colour, Format, Input},
     complain, print, print_json,
+    session::Session,
 };
 use crate::report::printable;
 
@@ -85,7 +86,7 @@ struct Row {
 
 /// `brasa config show [--origin]`
 pub fn show(input: &Input, origin: bool, output: &Output) -> Result<Code, Failure> {
-    let settings = settings(input.config.as_deref())?;
+    let settings = Session::settings(input)?;
     for warning in settings.warnings() {
         complain(&format!("warning: {}", printable(&warning.to_string())));
     }
@@ -97,18 +98,22 @@ pub fn show(input: &Input, origin: bool, output: &Output) -> Result<Code, Failur
         return Ok(Code::Success);
     }
     match output.format {
-        Format::Json => print_json(&settings, output.format)?,
+        Format::Json => {
+            let all: serde_json::Map<_, _> =
+                settings.iter().map(|(name, setting)| (name.to_owned(), document(name, setting))).collect();
+            print_json(&all, output.format)?;
+        }
         Format::Ndjson => {
             let lines: String = settings
                 .iter()
-                .map(|(name, setting)| format!("{}\n", json!({ "name": name, "value": setting.value })))
+                .map(|(name, setting)| format!("{}\n", json!({ "name": name, "value": document(name, setting) })))
                 .collect();
             print(&lines)?;
         }
         Format::Human => {
             let lines: String = settings
                 .iter()
-                .map(|(name, setting)| format!("{name} {}\n", printable(&setting.value.to_string())))
+                .map(|(name, setting)| format!("{name} {}\n", printable(&shown(name, setting))))
                 .collect();
             print(&lines)?;
         }
@@ -123,7 +128,7 @@ fn rows(settings: &Settings, input: &Input, output: &Output) -> Result<Vec<Row>,
         let known = KNOWN.iter().find(|known| known.name == name);
         match known.map(|known| known.fate) {
             Some(Fate::Used) => None,
-            Some(Fate::Ignored(why)) => Some(why),
+            Some(Fate::Ignored(why) | Fate::Noted(why) | Fate::Refused(why)) => Some(why),
             None => Some("no setting of this name is known"),
         }
     };
@@ -132,12 +137,11 @@ fn rows(settings: &Settings, input: &Input, output: &Output) -> Result<Vec<Row>,
         if given.iter().any(|(given, ..)| *given == name) {
             continue;
         }
-        let value = serde_json::to_value(&setting.value).map_err(|error| Failure::failed(error.to_string()))?;
         rows.push(Row {
             name: name.to_owned(),
-            value: Ok(value),
-            shown: setting.value.to_string(),
-            origin: setting.place.to_string(),
+            value: Ok(document(name, setting)),
+            shown: shown(name, setting),
+            origin: origin(setting),
             unused: reason(name),
         });
     }
@@ -162,6 +166,44 @@ fn rows(settings: &Settings, input: &Input, output: &Output) -> Result<Vec<Row>,
         }
     }
     Ok(rows)
+}
+
+/// A value without what may be secret of the addresses in it.
+fn discreet(value: &Given) -> Given {
+    match value {
+        Given::String(text) => Given::String(shown_address(text)),
+        Given::Array(items) => Given::Array(items.iter().map(discreet).collect()),
+        Given::Hash(pairs) => Given::Hash(pairs.iter().map(|(key, value)| (key.clone(), discreet(value))).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Permission bits as they are written, when it is a number of them.
+fn octal(name: &str, setting: &Setting) -> Option<String> {
+    let known = KNOWN.iter().find(|known| known.name == name)?;
+    match (known.shape, &setting.value) {
+        (Shape::Mode, Given::Integer(bits)) => Some(format!("{bits:04o}")),
+        _ => None,
+    }
+}
+
+/// As solo.rb writes it.
+fn shown(name: &str, setting: &Setting) -> String {
+    octal(name, setting).unwrap_or_else(|| discreet(&setting.value).to_string())
+}
+
+/// As JSON has it.
+fn document(name: &str, setting: &Setting) -> Value {
+    octal(name, setting).map_or_else(|| json!(discreet(&setting.value)), Value::from)
+}
+
+/// Where a value was written: an option, or a place in a file.
+fn origin(setting: &Setting) -> String {
+    let place = setting.place.to_string();
+    match place.split_once(':') {
+        Some((option, _)) if option.starts_with('-') => format!("command line ({option})"),
+        _ => place,
+    }
 }
 
 /// What the command line sets, and by which option.

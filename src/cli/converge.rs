@@ -62,7 +62,7 @@ pub fn plan(options: &arguments::Plan, output: &Output, cookbooks: &[Cookbook]) 
 impl Stage {
     fn set(command: &'static str, input: &Input, output: &Output) -> Result<Self, Failure> {
         let started = Instant::now();
-        let session = Session::open(input)?;
+        let session = Session::for_run(input)?;
         let file = output.log_file.clone().or(session.log_file()?);
         let level = output.log_level.or(session.log_level()?);
         logging::start(level, file.as_deref())?;
@@ -73,7 +73,9 @@ impl Stage {
         let (out, unwritten) = Careful::new(out);
         let report: Box<dyn Report> = match output.format {
             Format::Human => Box::new(
-                Human::new(out, style, output.verbose, output.quiet).slowest(output.slowest.unwrap_or_default()),
+                Human::new(out, style, output.verbose, output.quiet)
+                    .slowest(output.slowest.unwrap_or_default())
+                    .diffs(!session.flag("diff_disabled")?),
             ),
             Format::Json => Box::new(Document::new(out, command)),
             Format::Ndjson => Box::new(Lines::new(out, command)),

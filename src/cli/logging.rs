@@ -12,7 +12,7 @@ pub fn start(level: Option<Level>, file: Option<&std::path::Path>) -> Result<(),
         Level::Trace => LevelFilter::TRACE,
         Level::Debug => LevelFilter::DEBUG,
         Level::Info => LevelFilter::INFO,
-        Level::Warn => LevelFilter::WARN,
+        Level::Warn | Level::Auto => LevelFilter::WARN,
         Level::Error | Level::Fatal => LevelFilter::ERROR,
     };
     let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(false);

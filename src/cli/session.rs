@@ -23,8 +23,10 @@ use brasa::{
     values::Seconds,
 };
 
+use crate::report::printable;
+
 use super::{
-    Failure,
+    Code, Failure,
     arguments::{Input, Kept, Level, Places},
     complain,
     config::{HOMES, settings},
@@ -111,8 +113,21 @@ impl Session {
         Ok(Self { settings, dna: None, override_run_list: None, node_name, expansion, places })
     }
 
+    /// As [`Session::open`], for a run: what no run begins with is refused, and what has no effect is said.
+    pub fn for_run(input: &Input) -> Result<Self, Failure> {
+        let session = Self::open(input)?;
+        let refused = session.settings.refused();
+        if !refused.is_empty() {
+            return Err(Error::Faults(refused).into());
+        }
+        for note in session.settings.without_effect() {
+            complain(&format!("note: {}", printable(&note.to_string())));
+        }
+        Ok(session)
+    }
+
     /// The settings of the file, and over them those of the command line.
-    fn settings(input: &Input) -> Result<config::Settings, Failure> {
+    pub fn settings(input: &Input) -> Result<config::Settings, Failure> {
         let mut all =
             if input.disable_config { config::Settings::default() } else { settings(input.config.as_deref())? };
         let mut faults = Vec::new();
@@ -139,14 +154,34 @@ impl Session {
         let Some(url) = input.recipe_url.as_deref().or(set) else { return Ok(()) };
         let into = self.repository()?;
         let shown = shown_address(url);
-        let blob = probe.fetch(&download(&address_of(url)?))?.content;
+        let address = address_of(url)?;
+        if !["http://", "https://", "file:"].iter().any(|scheme| address.starts_with(scheme)) {
+            return Err(Failure::input(format!("cannot download `{shown}`: it is no http, https or file address")));
+        }
+        if !url.contains("://") && !url.starts_with("file:") && !disk::exists(Path::new(url)) {
+            return Err(Failure::input(format!("the archive `{shown}` does not exist"))
+                .hint("name a tar.gz file, or its address, with --recipe-url"));
+        }
+        let fetched = probe.fetch(&download(&address)).map_err(|error| {
+            let mut failure = Failure::from(error);
+            if address.starts_with("file:") && failure.code == Code::Failed {
+                failure.code = Code::Input;
+            }
+            failure
+        });
+        let blob = fetched?.content;
         if input.empty_repository {
             empty_repository(&into)?;
         }
         let unpacked = unpack(&blob, &into, Bounds::default()).map_err(|error| {
-            let mut failure = Failure::failed(format!("the archive `{shown}` was not unpacked: {error}"));
-            failure.hints = error.hints();
-            failure
+            let told = |error: &dyn std::fmt::Display| format!("the archive `{shown}` was not unpacked: {error}");
+            match &error {
+                Error::Faults(faults) => faults.iter().flat_map(|fault| &fault.hints).fold(
+                    Failure::input(told(&faults.iter().map(|fault| fault.message.as_str()).collect::<String>())),
+                    Failure::hint,
+                ),
+                other => other.hints().into_iter().fold(Failure::failed(told(other)), Failure::hint),
+            }
         })?;
         let (files, into) = (unpacked.files, into.display());
         tracing::info!("unpacked {files} files of `{shown}` into `{into}`");
@@ -228,9 +263,10 @@ impl Session {
     /// The data bags that the settings name; with another file of their secret where one is given.
     pub fn data_bags<'m>(&self, probe: &'m dyn Probe, secret: Option<&Path>) -> Result<DataBags<'m>, Failure> {
         let set = self.settings.path(SECRET).map_err(Error::from)?;
-        let secret = match secret.map(Path::to_owned).or(set) {
-            Some(path) => SecretFile::Named(path),
-            None => SecretFile::Usual(HOMES.iter().map(|home| Path::new(home).join(SECRET)).collect()),
+        let secret = match (secret, set) {
+            (Some(path), _) => SecretFile::Named { path: path.to_owned(), by: "--secret-file" },
+            (None, Some(path)) => SecretFile::Named { path, by: SECRET },
+            (None, None) => SecretFile::Usual(HOMES.iter().map(|home| Path::new(home).join(SECRET)).collect()),
         };
         let lowest = self.settings.count("data_bag_decrypt_minimum_version").map_err(Error::from)?.unwrap_or_default();
         let directories = self.beside_cookbooks("data_bag_path", "data_bags")?;
@@ -353,6 +389,11 @@ impl Session {
     /// The file that the settings send the log to, when they do.
     pub fn log_file(&self) -> Result<Option<PathBuf>, Failure> {
         let locations = self.settings.log_locations().map_err(Error::from)?.unwrap_or_default();
+        if let ([_, _, ..], Some(setting)) = (locations.as_slice(), self.settings.get("log_location")) {
+            let fault = Fault::new(format!("setting `log_location`: {} places are given", locations.len()));
+            let fault = fault.at(setting.place.clone()).hint("name one: report and log are written to one place");
+            return Err(Error::from(fault).into());
+        }
         Ok(locations.into_iter().find_map(|location| match location {
             LogLocation::File(path) => Some(path),
             LogLocation::Stdout | LogLocation::Stderr | LogLocation::Syslog => None,

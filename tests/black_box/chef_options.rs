@@ -110,14 +110,17 @@ fn a_bad_archive_changes_nothing_and_says_why() {
     fs::create_dir_all(outside.parent().unwrap()).unwrap();
     symlink("../../../etc", outside).unwrap();
     chef.archive(&COOKBOOK);
-    let ran = chef.call(&["-r", "ROOT/repo.tar.gz", "-o", "greet"]).code(1);
+    let ran = chef.call(&["-r", "ROOT/repo.tar.gz", "-o", "greet"]).code(65);
     assert!(ran.stderr.contains("cookbooks/out` in it links to `../../../etc`, out of it"), "{}", ran.whole());
     assert!(!chef.place.path("repo/cookbooks").exists());
     chef.place.write("repo.tar.gz", "this is no archive");
-    let ran = chef.call(&["-r", "ROOT/repo.tar.gz", "-o", "greet"]).code(1);
+    let ran = chef.call(&["-r", "ROOT/repo.tar.gz", "-o", "greet"]).code(65);
     assert!(ran.stderr.contains("the archive `ROOT/repo.tar.gz` was not unpacked"), "{}", ran.whole());
-    let ran = chef.call(&["-r", "s3://bucket/repo.tar.gz"]).code(1);
+    let ran = chef.call(&["-r", "s3://bucket/repo.tar.gz"]).code(65);
     assert!(ran.stderr.contains("no http, https or file address"), "{}", ran.whole());
+    chef.call(&["-r", "file:///absent/repo.tar.gz"]).code(65);
+    let ran = chef.call(&["-r", "ROOT/absent.tar.gz"]).code(65);
+    assert!(ran.stderr.contains("the archive `ROOT/absent.tar.gz` does not exist"), "{}", ran.whole());
     chef.place.write("solo.rb", "");
     let ran = chef.call(&["-r", "ROOT/repo.tar.gz", "-W"]).code(65);
     assert!(ran.stderr.contains("hint: set `cookbook_path"), "{}", ran.whole());
@@ -200,6 +203,75 @@ fn what_is_ignored_or_refused_says_so_in_one_line() {
     }
     assert!(chef.call(&["-d"]).stderr.contains("packaging/systemd"));
     assert_eq!(chef.place.text("srv/motd"), None);
+}
+
+#[test]
+fn settings_that_chef_would_heed_are_refused_or_noted() {
+    let chef = Chef::new("user 'nobody'\nfips true\npolicy_name 'web'\nnamed_run_list 'base'");
+    for words in [&["-W"][..], &[]] {
+        let ran = chef.call(words).code(65);
+        assert!(
+            ran.stderr.contains("solo.rb:3:6: setting `user` is refused: start brasa as that user"),
+            "{}",
+            ran.whole()
+        );
+        assert_eq!(ran.stderr.matches("is refused: ").count(), 4, "{}", ran.whole());
+    }
+    assert_eq!(chef.place.text("srv/motd"), None);
+    chef.settings("user nil\nfips false\nssl_verify_mode :verify_none\numask 0022\nsplay 0\nno_proxy ''");
+    assert_eq!(chef.call(&["-W"]).code(0).stderr, "");
+    chef.settings("http_proxy 'http://proxy.test'\numask 0077");
+    let ran = chef.call(&["-W"]).code(0);
+    let notes = "note: ROOT/solo.rb:3:12: setting `http_proxy` has no effect: set the environment variable of this name\n\
+                 note: ROOT/solo.rb:4:7: setting `umask` has no effect: modes are given by resources; commands have `umask`\n";
+    assert_eq!(ran.stderr, notes, "{}", ran.whole());
+}
+
+#[test]
+fn diffs_can_be_left_out() {
+    let chef = Chef::new("");
+    chef.place.write("srv/motd", "good day\n");
+    assert!(chef.call(&["-W"]).code(0).stdout.contains("-good day"));
+    chef.settings("diff_disabled true");
+    let ran = chef.call(&["-W"]).code(0);
+    assert!(ran.stdout.contains("srv/motd") && !ran.stdout.contains("good day"), "{}", ran.whole());
+}
+
+#[test]
+fn several_places_of_the_log_are_refused_and_words_are_listed() {
+    let chef = Chef::new("log_location ['ROOT/a.log', STDOUT]");
+    let ran = chef.call(&["-W"]).code(65);
+    assert!(ran.stderr.contains("solo.rb:3:14: setting `log_location`: 2 places are given"), "{}", ran.whole());
+    assert!(chef.call(&["-l", "frob"]).code(64).stderr.contains("auto"));
+    assert!(chef.call(&["-F", "frob"]).code(64).stderr.contains("min,"));
+}
+
+#[test]
+fn settings_are_shown_with_options_and_without_passwords() {
+    let chef = Chef::new("http_proxy 'http://user:hunter2@proxy.test'\numask 0022");
+    let show = |more: &[&str]| {
+        let words = [&["config", "show", "-c", "ROOT/solo.rb"], more].concat();
+        chef.place.ran(&chef.place.command(program(), &words).output().unwrap())
+    };
+    for more in [&[][..], &["--origin"], &["--format", "json"]] {
+        let ran = show(more).code(0);
+        assert!(!ran.stdout.contains("hunter2") && ran.stdout.contains("0022"), "{}", ran.whole());
+    }
+    let ran = show(&["--origin", "--config-option", "log_level=:debug"]).code(0);
+    let line = ran.stdout.lines().find(|line| line.starts_with("log_level ")).unwrap_or_default();
+    assert!(line.contains("command line (--config-option)") && line.contains(":debug"), "{line}");
+    show(&["--config-option", "log_level=:loud"]).code(65);
+}
+
+#[test]
+fn a_missing_secret_is_told_by_the_name_of_its_option() {
+    let chef = Chef::new("");
+    chef.place.write("item.json", "{\"id\": \"b\", \"x\": 1}");
+    fs::create_dir_all(chef.place.path("repo/data_bags/a")).unwrap();
+    let words =
+        ["data-bag", "encrypt", "a", "b", "-c", "ROOT/solo.rb", "--from", "ROOT/item.json", "--secret-file", "nope"];
+    let ran = chef.place.ran(&chef.place.command(program(), &words).output().unwrap()).code(65);
+    assert!(ran.stderr.contains("`nope`, which `--secret-file` names, is no file"), "{}", ran.whole());
 }
 
 fn signal(name: &str, id: u32) {

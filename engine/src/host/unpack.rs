@@ -10,7 +10,7 @@ use std::{
 use tar::EntryType;
 
 use super::{disk, real::files::temporary_name};
-use crate::{Error, Result, values::Blob};
+use crate::{Error, Fault, Result, values::Blob};
 
 /// How much an archive may hold.
 #[derive(Clone, Copy, Debug)]
@@ -120,16 +120,20 @@ fn open(archive: &Blob) -> Result<Box<dyn Read + '_>> {
 }
 
 fn damaged(error: io::Error) -> Error {
-    Error::failed(format!("it is damaged, or no tar archive: {error}"))
-        .hint("make it with `tar -czf FILE.tar.gz DIRECTORY`")
+    wrong(format!("it is damaged, or no tar archive: {error}"), "make it with `tar -czf FILE.tar.gz DIRECTORY`")
 }
 
 fn too_much(what: String) -> Error {
-    Error::failed(format!("it is too large: {what}")).hint("is it the right archive? leave out what no recipe uses")
+    wrong(format!("it is too large: {what}"), "is it the right archive? leave out what no recipe uses")
 }
 
 fn refused(path: &Path, why: &str) -> Error {
-    Error::failed(format!("`{}` in it {why}", path.display())).hint("nothing of it was put in place")
+    wrong(format!("`{}` in it {why}", path.display()), "nothing of it was put in place")
+}
+
+/// The archive is wrong input: nothing has been changed.
+fn wrong(message: String, hint: &str) -> Error {
+    Error::Faults(vec![Fault::new(message).hint(hint)])
 }
 
 /// Reads the whole archive, its files into `staging`.
@@ -202,7 +206,7 @@ fn stage(archive: &Blob, staging: &Path, bounds: Bounds) -> Result<(BTreeMap<Pat
         pieces.insert(path, piece);
     }
     if count == 0 {
-        return Err(Error::failed("it is empty").hint("make it with `tar -czf FILE.tar.gz DIRECTORY`"));
+        return Err(wrong("it is empty".to_owned(), "make it with `tar -czf FILE.tar.gz DIRECTORY`"));
     }
     Ok((pieces, unpacked))
 }

@@ -47,8 +47,12 @@ pub enum Shape {
 pub enum Fate {
     /// It is used.
     Used,
-    /// It is read and not used, for this reason.
+    /// It is read and not used, for this reason. Nothing comes of it that a run would show.
     Ignored(&'static str),
+    /// It is not used, for this reason, though Chef would do something else for it: a run says so.
+    Noted(&'static str),
+    /// A run that finds it set ends there, for this reason: Chef would do something else altogether.
+    Refused(&'static str),
 }
 
 const fn used(name: &'static str, shape: Shape, default: &'static str) -> Known {
@@ -64,11 +68,23 @@ const fn unused(name: &'static str, shape: Shape, why: &'static str) -> Known {
     Known { name, shape, fate: Fate::Ignored(why), default: "" }
 }
 
+/// Not used, which a run says.
+const fn noted(name: &'static str, shape: Shape, why: &'static str) -> Known {
+    Known { name, shape, fate: Fate::Noted(why), default: "" }
+}
+
+/// No run begins when it is set.
+const fn refused(name: &'static str, why: &'static str) -> Known {
+    Known { name, shape: Shape::Any, fate: Fate::Refused(why), default: "" }
+}
+
 const SERVER: &str = "there is no Chef server";
 const RUBY: &str = "there is no Ruby to set up";
 const ALWAYS: &str = "brasa always does what is safe here";
 const OUTPUT: &str = "reports are chosen by `--format`";
 const DAEMON: &str = "use the systemd timer, or `chef-solo -i`";
+const POLICY: &str = "there are no Policyfiles";
+const USER: &str = "start brasa as that user";
 const PROXY: &str = "set the environment variable of this name";
 
 /// Words of `log_level`.
@@ -127,67 +143,68 @@ pub const KNOWN: &[Known] = &[
     ignored("cookbook_artifact_path", SERVER),
     ignored("config_dir", "files are found from the place of solo.rb"),
     ignored("count_log_resource_updates", OUTPUT),
-    ignored("daemonize", DAEMON),
+    noted("daemonize", Shape::Any, DAEMON),
     used("data_bag_decrypt_minimum_version", Shape::Count, "1: every version is read"),
     unused("data_bag_encrypt_version", Shape::Count, "version 3 is written"),
-    unused("diff_disabled", Shape::Flag, "a resource whose content must not be shown is declared `sensitive`"),
+    used("diff_disabled", Shape::Flag, "false: reports show diffs"),
     ignored("diff_filesize_threshold", OUTPUT),
     ignored("diff_output_threshold", OUTPUT),
     ignored("download_progress_interval", OUTPUT),
     ignored("enable_selinux_file_permission_fixup", ALWAYS),
     ignored("enforce_default_paths", ALWAYS),
     ignored("enforce_path_sanity", ALWAYS),
-    ignored("event_handlers", RUBY),
+    noted("event_handlers", Shape::Any, RUBY),
     used("exception_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
     ignored("file_atomic_update", ALWAYS),
     ignored("file_staging_uses_destdir", ALWAYS),
+    refused("fips", "brasa has no FIPS mode"),
     ignored("force_formatter", OUTPUT),
     ignored("force_logger", OUTPUT),
     ignored("formatter", OUTPUT),
     ignored("formatters", OUTPUT),
-    ignored("ftp_proxy", PROXY),
-    ignored("group", "brasa runs as the user that starts it"),
+    noted("ftp_proxy", Shape::Any, PROXY),
+    refused("group", USER),
     ignored("group_valid_regex", "names are judged by the system's own rules"),
-    ignored("http_proxy", PROXY),
+    noted("http_proxy", Shape::Any, PROXY),
     ignored("http_retry_count", "downloads are tried again by `retries` of the resource"),
     ignored("http_retry_delay", "downloads are tried again by `retries` of the resource"),
-    ignored("https_proxy", PROXY),
-    ignored("internal_locale", "commands run with `C.UTF-8`"),
-    unused("interval", Shape::Count, DAEMON),
+    noted("https_proxy", Shape::Any, PROXY),
+    noted("internal_locale", Shape::Any, "commands run with `C.UTF-8`"),
+    noted("interval", Shape::Count, DAEMON),
     ignored("local_mode", SERVER),
     ignored("minimal_ohai", "facts are read only when they are asked for"),
-    ignored("named_run_list", "there are no Policyfiles"),
+    refused("named_run_list", POLICY),
     ignored("no_lazy_load", SERVER),
-    ignored("no_proxy", PROXY),
+    noted("no_proxy", Shape::Any, PROXY),
     ignored("node_path", "nothing of a node is kept between runs"),
     ignored("ohai", "facts are native: there are no plugins"),
     ignored("once", DAEMON),
-    unused("pid_file", Shape::Path, DAEMON),
-    ignored("policy_group", "there are no Policyfiles"),
-    ignored("policy_group_path", "there are no Policyfiles"),
-    ignored("policy_name", "there are no Policyfiles"),
-    ignored("policy_path", "there are no Policyfiles"),
-    ignored("policy_persist_run_list", "there are no Policyfiles"),
+    noted("pid_file", Shape::Path, DAEMON),
+    refused("policy_group", POLICY),
+    ignored("policy_group_path", POLICY),
+    refused("policy_name", POLICY),
+    ignored("policy_path", POLICY),
+    ignored("policy_persist_run_list", POLICY),
     used("recipe_url", Shape::Text, "none"),
     used("report_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
-    ignored("resource_unified_mode_default", RUBY),
+    noted("resource_unified_mode_default", Shape::Any, RUBY),
     ignored("rest_timeout", "downloads have deadlines of their own"),
     ignored("rubygems_cache_enabled", RUBY),
-    unused("rubygems_url", Shape::Texts, "give `source` to the gem_package"),
+    noted("rubygems_url", Shape::Texts, "give `source` to the gem_package"),
     ignored("show_download_progress", OUTPUT),
     ignored("silence_deprecation_warnings", RUBY),
     ignored("solo", SERVER),
     ignored("solo_legacy_mode", "brasa always works as chef-solo's legacy mode does"),
-    unused("splay", Shape::Count, DAEMON),
-    ignored("ssl_ca_file", "servers are verified by the system's certificates"),
-    ignored("ssl_ca_path", "servers are verified by the system's certificates"),
+    noted("splay", Shape::Count, DAEMON),
+    noted("ssl_ca_file", Shape::Any, "servers are verified by the system's certificates"),
+    noted("ssl_ca_path", Shape::Any, "servers are verified by the system's certificates"),
     unused("ssl_verify_mode", Shape::Verification, "the servers of downloads are always verified"),
     used("start_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
     ignored("stream_execute_output", OUTPUT),
     ignored("treat_deprecation_warnings_as_errors", RUBY),
-    ignored("trusted_certs_dir", "servers are verified by the system's certificates"),
-    unused("umask", Shape::Mode, "modes are given by resources; commands have `umask`"),
-    ignored("user", "brasa runs as the user that starts it"),
+    noted("trusted_certs_dir", Shape::Any, "servers are verified by the system's certificates"),
+    noted("umask", Shape::Mode, "modes are given by resources; commands have `umask`"),
+    refused("user", USER),
     ignored("user_valid_regex", "names are judged by the system's own rules"),
     ignored("validation_client_name", SERVER),
     ignored("validation_key", SERVER),

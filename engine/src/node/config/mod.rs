@@ -200,9 +200,55 @@ impl Settings {
         self.values.iter().filter_map(|(name, setting)| {
             let known = KNOWN.iter().find(|known| known.name == name)?;
             match known.fate {
-                Fate::Ignored(why) => Some((name.as_str(), setting, why)),
+                Fate::Ignored(why) | Fate::Noted(why) | Fate::Refused(why) => Some((name.as_str(), setting, why)),
                 Fate::Used => None,
             }
+        })
+    }
+
+    /// The settings that no run begins with: Chef would do something else altogether for them.
+    #[must_use]
+    pub fn refused(&self) -> Vec<Fault> {
+        let all = self.in_force().filter_map(|(name, setting, fate)| {
+            let Fate::Refused(why) = fate else { return None };
+            let fault = Fault::new(format!("setting `{name}` is refused: {why}")).at(setting.place.clone());
+            Some(fault.hint("take it out of the settings"))
+        });
+        all.collect()
+    }
+
+    /// The settings for which Chef would do something that brasa does not.
+    #[must_use]
+    pub fn without_effect(&self) -> Vec<Fault> {
+        let all = self.in_force().filter_map(|(name, setting, fate)| {
+            let Fate::Noted(why) = fate else { return None };
+            Some(Fault::new(format!("setting `{name}` has no effect: {why}")).at(setting.place.clone()))
+        });
+        all.collect()
+    }
+
+    /// The known settings that are set to something other than what holds without them.
+    fn in_force(&self) -> impl Iterator<Item = (&str, &Setting, Fate)> {
+        self.values.iter().filter_map(|(name, setting)| {
+            let known = KNOWN.iter().find(|known| known.name == name)?;
+            let usual = match &setting.value {
+                Value::Nil | Value::Bool(false) | Value::Integer(0) => true,
+                Value::String(text) => text.is_empty(),
+                Value::Array(items) => items.is_empty(),
+                Value::Hash(pairs) => pairs.is_empty(),
+                Value::Symbol(_)
+                | Value::Integer(_)
+                | Value::Float(_)
+                | Value::Bool(true)
+                | Value::Path(_)
+                | Value::Constant(_) => false,
+            };
+            let same = match known.shape {
+                // The mask of every run.
+                Shape::Mode => setting.value == Value::Nil || matches!(self.mode(name), Ok(Some(0o022))),
+                _ => usual,
+            };
+            (!same).then_some((name.as_str(), setting, known.fate))
         })
     }
 

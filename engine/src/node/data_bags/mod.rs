@@ -49,7 +49,12 @@ pub struct DataBags<'p> {
 #[derive(Clone, Debug)]
 pub enum SecretFile {
     /// One that must be there when it is needed.
-    Named(PathBuf),
+    Named {
+        /// Its path.
+        path: PathBuf,
+        /// The setting or option that names it.
+        by: &'static str,
+    },
     /// The first of these that is there.
     Usual(Vec<PathBuf>),
 }
@@ -202,7 +207,7 @@ impl<'p> DataBags<'p> {
 
     fn read_secret(&self) -> Result<ItemSecret, Fault> {
         let candidates = match &self.secret {
-            SecretFile::Named(path) => std::slice::from_ref(path),
+            SecretFile::Named { path, .. } => std::slice::from_ref(path),
             SecretFile::Usual(paths) => paths.as_slice(),
         };
         for path in candidates {
@@ -221,7 +226,9 @@ impl<'p> DataBags<'p> {
         }
         let fault = Fault::new("an encrypted item of a data bag needs its secret, and there is none");
         Err(match &self.secret {
-            SecretFile::Named(path) => fault.hint(format!("`{}`, which `{SECRET}` names, is no file", path.display())),
+            SecretFile::Named { path, by } => {
+                fault.hint(format!("`{}`, which `{by}` names, is no file", path.display()))
+            }
             SecretFile::Usual(_) => {
                 fault.hint(format!("name its file in the settings: `{SECRET} \"/etc/chef/{SECRET}\"`"))
             }

@@ -35,7 +35,11 @@ fn sealed(item: &Value) -> Value {
 }
 
 fn bags<'m>(machine: &'m Fake, secret: &str) -> DataBags<'m> {
-    let secret = if secret.is_empty() { SecretFile::Usual(Vec::new()) } else { SecretFile::Named(secret.into()) };
+    let secret = if secret.is_empty() {
+        SecretFile::Usual(Vec::new())
+    } else {
+        SecretFile::Named { path: secret.into(), by: "encrypted_data_bag_secret" }
+    };
     DataBags::new(machine, vec!["/a".into(), "/b".into(), "/not-there".into()], secret)
 }
 
