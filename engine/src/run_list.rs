@@ -52,7 +52,7 @@ fn refused_versions(asked: &[Asked], recipes: &[String], by_name: &HashMap<&str,
             continue;
         }
         left.extend(
-            by_name.get(name).into_iter().flat_map(|cookbook| cookbook.depends.iter().map(|(name, _)| &**name)),
+            by_name.get(name).into_iter().flat_map(|cookbook| cookbook.depends.iter().map(|wanted| &*wanted.name)),
         );
     }
     let mut faults = Vec::new();

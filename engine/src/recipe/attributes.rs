@@ -3,7 +3,7 @@ use std::panic::Location;
 
 use serde_json::Value;
 
-use super::{Cookbook, RecipeName};
+use super::{Cookbook, RecipeName, cookbook::Dependency};
 use crate::{
     Error, Fault, Result,
     node::{AttributeWrite, Attributes, Constraint, CookbookVersion, Level, Node, View, WriteOp},
@@ -258,16 +258,17 @@ impl Loader {
             }
             self.begun.push(name.clone());
             left.push((name.clone(), true));
-            let mut depends: Vec<&(String, String)> = cookbook.depends.iter().collect();
-            depends.sort_unstable();
-            for (wanted, asked) in depends.into_iter().rev() {
+            let mut depends: Vec<&Dependency> = cookbook.depends.iter().collect();
+            depends.sort_unstable_by_key(|dependency| (&dependency.name, &dependency.version));
+            for Dependency { name: wanted, version: asked, place } in depends.into_iter().rev() {
+                let placed = |fault| place.iter().cloned().fold(fault, Fault::at);
                 if let Some(known) = self.cookbooks.iter().find(|known| known.name == *wanted) {
-                    self.faults.extend(version_fault(&name, known, asked));
+                    self.faults.extend(version_fault(&name, known, asked).map(placed));
                     left.push((wanted.clone(), false));
                 } else {
                     let names = self.cookbooks.iter().map(Cookbook::name);
                     let fault = Fault::new(format!("cookbook `{name}` depends on `{wanted}`, which is not there"));
-                    self.faults.push(fault.hint(suggest::hint(wanted, names)));
+                    self.faults.push(placed(fault).hint(suggest::hint(wanted, names)));
                 }
             }
         }

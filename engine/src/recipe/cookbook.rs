@@ -1,7 +1,7 @@
 use std::{any::TypeId, borrow::Cow, sync::Arc};
 
 use super::{AttributeFile, Recipe};
-use crate::Result;
+use crate::{Result, values::Place};
 
 type Run = Arc<dyn Fn(&mut Recipe) -> Result<()> + Send + Sync>;
 type Load = Arc<dyn Fn(&mut AttributeFile) -> Result<()> + Send + Sync>;
@@ -13,10 +13,20 @@ pub struct Cookbook {
     pub(crate) version: Cow<'static, str>,
     pub(crate) recipes: Vec<RecipeEntry>,
     /// Cookbooks whose attributes are loaded before its own, each with what is asked of its version.
-    pub(crate) depends: Vec<(String, String)>,
+    pub(crate) depends: Vec<Dependency>,
     pub(crate) attributes: Vec<AttributeEntry>,
     /// Where it was found, and whom it hides, when it was found in a directory.
     pub(crate) origin: Option<Origin>,
+}
+
+/// A cookbook that another depends on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Dependency {
+    pub name: String,
+    /// What is asked of its version.
+    pub version: String,
+    /// Where metadata names it.
+    pub place: Option<Place>,
 }
 
 /// Where a cookbook that is data was found.
@@ -100,7 +110,8 @@ impl Cookbook {
     /// Names cookbooks whose attributes are loaded before those of this one.
     #[must_use]
     pub fn depends<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.depends.extend(names.into_iter().map(|name| (name.into(), ANY_VERSION.to_owned())));
+        let any = |name: N| Dependency { name: name.into(), version: ANY_VERSION.to_owned(), place: None };
+        self.depends.extend(names.into_iter().map(any));
         self
     }
 

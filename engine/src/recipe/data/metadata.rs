@@ -9,6 +9,7 @@ use crate::{
         json::{Located, kind},
         position,
     },
+    recipe::cookbook::Dependency,
 };
 
 /// What is known of a cookbook before any recipe of it is read.
@@ -16,8 +17,8 @@ use crate::{
 pub(super) struct Metadata {
     pub name: Option<String>,
     pub version: Option<String>,
-    /// Names of cookbooks, with the constraint on their version.
-    pub depends: Vec<(String, String)>,
+    /// Other cookbooks, with the constraint on their version.
+    pub depends: Vec<Dependency>,
 }
 
 /// The names under which a cookbook's metadata is looked for.
@@ -79,25 +80,26 @@ fn versioned(at: Located<'_>, version: &str, faults: &mut Vec<Fault>) -> bool {
 }
 
 /// An object of names and constraints, as Chef writes it, or a list of names.
-fn depends(value: Located<'_>, faults: &mut Vec<Fault>) -> Vec<(String, String)> {
+fn depends(value: Located<'_>, faults: &mut Vec<Fault>) -> Vec<Dependency> {
     let mut found = Vec::new();
     if !value.value().is_object() && !value.value().is_array() {
         let fault = value.fault(format!("`depends` is an object of names and versions, not {}", kind(value.value())));
         faults.push(fault.hint("write `depends: {apt: \">= 0.0.0\"}`, or a list of names"));
     }
-    for (name, constraint) in value.entries() {
+    for (name, version) in value.entries() {
         if faults.len() >= ENOUGH {
             break;
         }
-        let constraint = match constraint.value().as_array().map(Vec::as_slice) {
+        let constraint = match version.value().as_array().map(Vec::as_slice) {
             Some([]) => Some(String::new()),
             Some([one]) => one.as_str().map(str::to_owned),
             Some(_) => None,
-            None if constraint.value().is_null() => Some(String::new()),
-            None => text(constraint, "the version of a dependency", faults),
+            None if version.value().is_null() => Some(String::new()),
+            None => text(version, "the version of a dependency", faults),
         };
         if named(value, name, faults) {
-            found.push((name.to_owned(), constraint.unwrap_or_default()));
+            let place = version.key_place().or_else(|| Some(version.place()));
+            found.push(Dependency { name: name.to_owned(), version: constraint.unwrap_or_default(), place });
         }
     }
     for item in value.items() {
@@ -107,7 +109,7 @@ fn depends(value: Located<'_>, faults: &mut Vec<Fault>) -> Vec<(String, String)>
         if let Some(name) = text(item, "the name of a dependency", faults)
             && named(item, &name, faults)
         {
-            found.push((name, String::new()));
+            found.push(Dependency { name, version: String::new(), place: Some(item.place()) });
         }
     }
     found
