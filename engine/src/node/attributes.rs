@@ -127,8 +127,8 @@ impl Attributes {
         let mut normal = self.tower.layer(Layer::Normal).clone();
         if let Value::Object(entries) = &mut normal {
             let tags = entries.entry("tags").or_insert_with(|| Value::Array(Vec::new()));
-            if let Value::String(tag) = tags {
-                *tags = Value::Array(vec![Value::String(std::mem::take(tag))]);
+            if tags.is_string() || tags.is_number() {
+                *tags = Value::Array(vec![std::mem::take(tags)]);
             }
             if tags.is_null() {
                 *tags = Value::Array(Vec::new());
@@ -282,4 +282,18 @@ impl Source {
 
 fn below(root: &str, path: &[String]) -> String {
     if root.is_empty() { pointer(path) } else { format!("/{root}{}", pointer(path)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tags_are_a_list() {
+        for (given, made) in [(json!(null), json!([])), (json!("a"), json!(["a"])), (json!(7), json!([7]))] {
+            assert_eq!(Attributes::from(json!({ "tags": given })).with_tags().tree()["tags"], made);
+        }
+    }
 }
