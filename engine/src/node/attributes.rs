@@ -161,9 +161,11 @@ impl Attributes {
         let AttributeWrite { level, path, op, value, place } = write;
         if let Err(sentence) = done {
             let name = path.join(".");
-            let fault = Fault::new(format!("attribute `{name}` cannot be set: {sentence}")).at(place);
+            let done = if op == WriteOp::DeleteKey { "deleted" } else { "set" };
+            let fault = Fault::new(format!("attribute `{name}` cannot be {done}: {sentence}")).at(place);
             return Err(match op {
                 WriteOp::Push => fault.hint("set it to a list first"),
+                WriteOp::DeleteKey => fault.hint("keys are deleted from objects; `rm` passes over what is none"),
                 _ => fault.hint("write to the object itself, or use `write`, which puts an object in its place"),
             });
         }
@@ -286,9 +288,48 @@ fn below(root: &str, path: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use serde_json::json;
 
     use super::*;
+    use crate::node::Level;
+
+    fn write(attributes: &mut Attributes, op: WriteOp, path: &str, value: Value) -> Result<(), String> {
+        let path = path.split('.').map(str::to_owned).collect();
+        let place = Place::File { path: Path::new("a.yml").into(), line: 1, column: 1 };
+        let write = AttributeWrite { level: Level::Normal, path, op, value, place };
+        attributes.write(write).map_err(|fault| fault.message)
+    }
+
+    #[test]
+    fn unless_puts_objects_in_place_of_what_is_in_the_way() {
+        for there in [json!("text"), json!(null), json!(["x"]), json!({"b": null})] {
+            let mut attributes = Attributes::from(json!({ "a": there }));
+            write(&mut attributes, WriteOp::Unless, "a.b", json!(1)).unwrap();
+            assert_eq!(attributes.tree(), &json!({"a": {"b": 1}}));
+        }
+        let mut attributes = Attributes::from(json!({"a": {"b": false}}));
+        write(&mut attributes, WriteOp::Unless, "a.b", json!(1)).unwrap();
+        assert_eq!(attributes.tree(), &json!({"a": {"b": false}}));
+    }
+
+    #[test]
+    fn deleting_a_key_makes_the_objects_around_it() {
+        let mut attributes = Attributes::from(json!({"k": {"x": 1, "y": 2}, "text": "t", "none": null}));
+        let mut delete = |path| write(&mut attributes, WriteOp::DeleteKey, path, json!(null));
+        delete("k.x").unwrap();
+        delete("a.b.c").unwrap();
+        delete("gone").unwrap();
+        for (path, sentence) in [
+            ("text.x", "`text` is a string at this level"),
+            ("text.x.y", "`text` is a string at this level"),
+            ("none.x", "`none` is null at this level"),
+        ] {
+            assert_eq!(delete(path).unwrap_err(), format!("attribute `{path}` cannot be deleted: {sentence}"));
+        }
+        assert_eq!(attributes.tree(), &json!({"k": {"y": 2}, "text": "t", "none": null, "a": {"b": {}}}));
+    }
 
     #[test]
     fn tags_are_a_list() {

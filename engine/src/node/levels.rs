@@ -31,7 +31,7 @@ pub enum Level {
 pub enum WriteOp {
     /// Sets it at the level; objects on the way are made.
     Set,
-    /// Sets it unless the level has a value for it; null is none.
+    /// Sets it as `write` does, unless the level has a value for it; null is none.
     Unless,
     /// Appends to the list at the level.
     Push,
@@ -44,7 +44,7 @@ pub enum WriteOp {
     Remove,
     /// Chef's `rm_default`, `rm_normal`, `rm_override`: removes it from the level's group.
     RemoveLevel,
-    /// Removes a key from the object at the level.
+    /// Removes a key from the object at the level; objects on the way are made, as Chef makes them.
     DeleteKey,
 }
 
@@ -222,9 +222,7 @@ impl Tower {
     /// Carries out a write. The sentence says what is in its way.
     pub fn write(&mut self, write: &AttributeWrite) -> Result<(), String> {
         let AttributeWrite { level, path, op, value, .. } = write;
-        if path.is_empty() {
-            return Err("it names no attribute".to_owned());
-        }
+        let Some((key, parents)) = path.split_last() else { return Err("it names no attribute".to_owned()) };
         let layer = Layer::from(*level);
         let tree = Arc::make_mut(&mut self.layers[layer.index()]);
         match op {
@@ -232,9 +230,8 @@ impl Tower {
                 *merge::reach(tree, path)? = value.clone();
             }
             WriteOp::Unless => {
-                let slot = merge::reach(tree, path)?;
-                if slot.is_null() {
-                    *slot = value.clone();
+                if merge::at(tree, path).is_none_or(Value::is_null) {
+                    *merge::force(tree, path) = value.clone();
                 }
             }
             WriteOp::Push => match merge::reach(tree, path)? {
@@ -250,7 +247,9 @@ impl Tower {
             WriteOp::Write => *merge::force(tree, path) = value.clone(),
             WriteOp::Remove => [0, 1, 2].into_iter().for_each(|group| self.remove(group, path)),
             WriteOp::RemoveLevel => self.remove(layer.group(), path),
-            WriteOp::DeleteKey => merge::take_out(tree, path),
+            WriteOp::DeleteKey => {
+                merge::enter(tree, parents)?.shift_remove(key);
+            }
         }
         Ok(())
     }

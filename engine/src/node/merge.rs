@@ -55,20 +55,24 @@ pub(super) fn at<'v>(tree: &'v Value, path: &[String]) -> Option<&'v Value> {
 
 /// The slot at a path, null when it is new; objects on the way are made. What is there and no object is in the way.
 pub(super) fn reach<'v>(tree: &'v mut Value, path: &[String]) -> Result<&'v mut Value, String> {
+    let Some((last, parents)) = path.split_last() else { return Ok(tree) };
+    let entries = enter(tree, parents).map_err(|sentence| format!("{sentence}, so `{last}` cannot be set in it"))?;
+    Ok(entries.entry(last.clone()).or_insert(Value::Null))
+}
+
+/// The object at a path; objects are made where there is nothing. What is there and no object is in the way.
+pub(super) fn enter<'v>(tree: &'v mut Value, path: &[String]) -> Result<&'v mut Map<String, Value>, String> {
     let mut value = tree;
-    for (depth, key) in path.iter().enumerate() {
+    let mut depth = 0;
+    loop {
         let kind = super::json::kind(value);
         let Value::Object(entries) = value else {
-            let name = path[..depth].join(".");
-            return Err(format!("`{name}` is {kind} at this level, so `{key}` cannot be set in it"));
+            return Err(format!("`{}` is {kind} at this level", path[..depth].join(".")));
         };
-        if !entries.contains_key(key) {
-            let last = depth + 1 == path.len();
-            entries.insert(key.clone(), if last { Value::Null } else { Value::Object(Map::new()) });
-        }
-        value = entries.get_mut(key).expect("it was there, or has just been put in");
+        let Some(key) = path.get(depth) else { return Ok(entries) };
+        value = entries.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
+        depth += 1;
     }
-    Ok(value)
 }
 
 /// The same, with an object put in place of whatever is in the way.
