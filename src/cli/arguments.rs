@@ -63,7 +63,8 @@ pub enum Command {
     Explain {
         /// The kind, as `file`; without it all kinds are listed. Or the word `attribute`
         kind: Option<String>,
-        /// After `attribute`: its keys with dots between them, as `bind.dynamic_dns.ttl`: who says what of it, and who wins
+        /// After `attribute`: its keys with dots between them, as `bind.dynamic_dns.ttl`, or `at["dot.key"]` where a key holds one:
+        /// who says what of it, and who wins
         attribute: Option<String>,
         #[command(flatten)]
         input: Input,

@@ -1,4 +1,5 @@
 use brasa::{
+    facts::Facts,
     host::Real,
     node::Layered,
     prelude::Cookbook,
@@ -17,16 +18,26 @@ use crate::report::printable;
 
 /// `brasa explain attribute NAME`: every layer that says something of it, lowest first, and which one wins.
 pub fn attribute(name: &str, input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
+    let path = keys(name).map_err(|fault| Failure::usage(fault).hint("write `at.port`, or `at[\"dot.key\"]`"))?;
     let mut session = Session::open(input)?;
     logging::start(output.log_level, output.log_file.as_deref())?;
     let real = Real::new(session.places.host_settings(), |_| {});
     session.read_dna(input, &real)?;
-    let run = session.compile(&session.node(&real)?, cookbooks)?;
-    let path: Vec<String> = name.split('.').map(str::to_owned).collect();
-    let (value, layers) = (run.attributes().at(&path), run.attributes().explain(&path));
+    let node = session.node(&real)?;
+    let run = session.compile(&node, cookbooks)?;
+    let mut attributes = run.attributes().clone();
+    if let Some(fact) = Facts::names().find(|fact| *fact == path[0])
+        && let Some(value) = node.facts().get(fact)
+    {
+        attributes.add_automatic(fact, value);
+    }
+    let (value, layers) = (attributes.found(&path), attributes.explain(&path));
     if layers.is_empty() {
-        let known = run.attributes().tree().as_object().map(|tree| tree.keys().cloned().collect::<Vec<_>>());
-        let hint = suggest::hint(path[0].as_str(), known.unwrap_or_default().iter().map(String::as_str));
+        let tree = attributes.tree().as_object();
+        let mut known: Vec<&str> = tree.into_iter().flat_map(|tree| tree.keys().map(String::as_str)).collect();
+        // Not all that is known of a machine: only what is much like it.
+        known.extend(suggest::nearest(path[0].as_str(), Facts::names()));
+        let hint = suggest::hint(path[0].as_str(), known.iter().copied());
         return Err(Failure::input(format!("nobody says anything of attribute `{name}`")).hint(hint));
     }
     match output.format {
@@ -44,14 +55,45 @@ pub fn attribute(name: &str, input: &Input, output: &Output, cookbooks: &[Cookbo
     Ok(Code::Success)
 }
 
+/// The keys of an attribute: `at.port`, and `at["dot.key"]` where a dot is part of one.
+fn keys(name: &str) -> Result<Vec<String>, String> {
+    let wrong = |rest: &str| format!("`{name}` is no name of an attribute: what `{rest}` is cannot be told");
+    let (mut keys, mut rest, mut key_follows) = (Vec::new(), name, true);
+    loop {
+        let quoted = [("[\"", "\"]"), ("['", "']")]
+            .into_iter()
+            .find_map(|(open, close)| Some((rest.strip_prefix(open)?, close)));
+        if let Some((inside, close)) = quoted {
+            let (key, behind) = inside.split_once(close).ok_or_else(|| wrong(rest))?;
+            keys.push(key.to_owned());
+            rest = behind;
+        } else if key_follows {
+            let end = rest.find(['.', '[']).unwrap_or(rest.len());
+            keys.push(rest[..end].to_owned());
+            rest = &rest[end..];
+        } else {
+            return Err(wrong(rest));
+        }
+        if rest.is_empty() {
+            return Ok(keys);
+        }
+        let behind_dot = rest.strip_prefix('.');
+        key_follows = behind_dot.is_some();
+        rest = behind_dot.unwrap_or(rest);
+    }
+}
+
 fn layered(name: &str, value: Option<&Value>, layers: &[Layered]) -> String {
     let shown = |value: Option<&Value>| value.map_or_else(|| "-".to_owned(), ToString::to_string);
     let width = layers.iter().map(|said| said.layer.len()).max().unwrap_or_default();
     let mut text = String::new();
     for said in layers {
         let place = said.place.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
-        let wins = if said.decides { "  <- wins: the highest layer that has a value" } else { "" };
-        text += &format!("{:<width$}  {}  ({}{place}){wins}\n", said.layer, shown(said.value.as_ref()), said.by);
+        let around = said.around.as_ref().map(|name| format!("{name} = ")).unwrap_or_default();
+        let outcome = said.outcome.as_ref().map(|outcome| format!("; {outcome}")).unwrap_or_default();
+        let wins = said.why.as_ref().map(|why| format!("  <- wins: {why}")).unwrap_or_default();
+        let value = shown(said.value.as_ref());
+        text += &format!("{:<width$}  {around}{value}  ({}{place}{outcome}){wins}\n", said.layer, said.by);
     }
     text += &format!("{name} = {}\n", shown(value));
     if value.is_some_and(|value| value.is_object() || value.is_array()) {
@@ -147,4 +189,26 @@ fn document(kind: &Kind) -> serde_json::Value {
         "properties": properties,
         "example": kind.example,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_attributes_are_taken_apart() {
+        for (name, made) in [
+            ("at.port", &["at", "port"][..]),
+            ("at[\"dot.key\"]", &["at", "dot.key"]),
+            ("['a.b'].c[\"d e\"][\"\"]", &["a.b", "c", "d e", ""]),
+            ("at.[\"x\"].list.0", &["at", "x", "list", "0"]),
+            ("a.", &["a", ""]),
+        ] {
+            assert_eq!(keys(name).unwrap(), made, "{name}");
+        }
+        for (name, rest) in [("a[b]", "[b]"), ("a[\"b", "[\"b"), ("a['b']c", "c")] {
+            let sentence = format!("`{name}` is no name of an attribute: what `{rest}` is cannot be told");
+            assert_eq!(keys(name), Err(sentence));
+        }
+    }
 }

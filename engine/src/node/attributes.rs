@@ -1,13 +1,12 @@
 //! A node's attributes: what each layer says, merged, and who said it.
 use std::{cell::OnceCell, sync::Arc};
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
     Dna,
     json::{Document, pointer},
-    levels::{AttributeWrite, LAYERS, Layer, Tower, WriteOp},
+    levels::{AttributeWrite, Effect, Layer, Tower, WriteOp},
     merge,
 };
 use crate::{Fault, values::Place};
@@ -15,43 +14,26 @@ use crate::{Fault, values::Place};
 /// The attributes of a node: a tree for each layer, and what they make together.
 #[derive(Clone, Debug, Default)]
 pub struct Attributes {
-    tower: Tower,
-    sources: Vec<Source>,
+    pub(super) tower: Tower,
+    pub(super) sources: Vec<Source>,
     merged: OnceCell<Value>,
 }
 
 /// Who said something.
 #[derive(Clone, Debug)]
-struct Source {
-    layer: Layer,
+pub(super) struct Source {
+    pub layer: Layer,
     /// Whose file it is: `role web`; nothing where the place says it.
-    of: Option<String>,
-    said: Said,
+    pub of: Option<String>,
+    pub said: Said,
 }
 
 #[derive(Clone, Debug)]
-enum Said {
+pub(super) enum Said {
     /// All below this key of a document (the root when empty).
     Document(Arc<Document>, &'static str),
     /// A write, done to its layers.
-    Write { op: WriteOp, path: Vec<String>, value: Value, place: Place },
-}
-
-/// What one layer says of an attribute, for people.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Layered {
-    /// The layer.
-    pub layer: &'static str,
-    /// Its value, where it says one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<Value>,
-    /// Where it was said, or the nearest place around it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
-    /// Who said it: a role, an environment, dna.json, or what a write did.
-    pub by: String,
-    /// Whether it is this that decides the value.
-    pub decides: bool,
+    Write { op: WriteOp, path: Vec<String>, value: Value, place: Place, effect: Effect },
 }
 
 /// Merged attributes as they were at some time: what is written later does not show in it. Nothing is merged before it is
@@ -116,6 +98,13 @@ impl Attributes {
         self.tower.merged(path, None)
     }
 
+    /// The merged value at a path; a number leads into a list.
+    #[must_use]
+    pub fn found(&self, path: &[String]) -> Option<Value> {
+        let (first, rest) = path.split_at_checked(1)?;
+        merge::at(&self.at(first)?, rest).cloned()
+    }
+
     /// The merged value at a path over what holds where nothing is said.
     pub(super) fn over(&self, path: &[String], base: &Value) -> Option<Value> {
         self.tower.merged(path, Some(base))
@@ -143,6 +132,15 @@ impl Attributes {
         self.change(|tower| tower.set(Layer::Automatic, tree));
     }
 
+    /// Adds something that is known of the machine.
+    pub fn add_automatic(&mut self, key: &str, value: Value) {
+        let mut tree = self.tower.layer(Layer::Automatic).clone();
+        if let Value::Object(entries) = &mut tree {
+            entries.insert(key.to_owned(), value);
+        }
+        self.set_automatic(tree);
+    }
+
     /// Adds what a role or an environment says: the object below `key` of its document, united with what the layer says.
     pub(super) fn add(&mut self, layer: Layer, of: &str, document: &Arc<Document>, key: &'static str) {
         let Some(tree) = document.root().get(key).map(|located| located.value()) else { return };
@@ -156,20 +154,21 @@ impl Attributes {
     /// # Errors
     /// What is in its way, at the write's place.
     pub fn write(&mut self, write: AttributeWrite) -> Result<(), Fault> {
-        let mut done = Ok(());
+        let mut done = Ok(Effect::default());
         self.change(|tower| done = tower.write(&write));
         let AttributeWrite { level, path, op, value, place } = write;
-        if let Err(sentence) = done {
+        let effect = done.map_err(|sentence| {
             let name = path.join(".");
             let done = if op == WriteOp::DeleteKey { "deleted" } else { "set" };
-            let fault = Fault::new(format!("attribute `{name}` cannot be {done}: {sentence}")).at(place);
-            return Err(match op {
+            let fault = Fault::new(format!("attribute `{name}` cannot be {done}: {sentence}")).at(place.clone());
+            match op {
                 WriteOp::Push => fault.hint("set it to a list first"),
                 WriteOp::DeleteKey => fault.hint("keys are deleted from objects; `rm` passes over what is none"),
                 _ => fault.hint("write to the object itself, or use `write`, which puts an object in its place"),
-            });
-        }
-        self.sources.push(Source { layer: level.into(), of: None, said: Said::Write { op, path, value, place } });
+            }
+        })?;
+        let said = Said::Write { op, path, value, place, effect };
+        self.sources.push(Source { layer: level.into(), of: None, said });
         Ok(())
     }
 
@@ -199,90 +198,19 @@ impl Attributes {
     fn source(&self, layer: Layer, path: &[String]) -> Option<&Source> {
         self.sources.iter().rev().find(|source| source.layer == layer && source.place(path).is_some())
     }
-
-    /// Who said something of an attribute, the lowest layer first, and what each layer makes of it.
-    #[must_use]
-    pub fn explain(&self, path: &[String]) -> Vec<Layered> {
-        let deciding = self.tower.deciding(path);
-        let mut all = Vec::new();
-        for layer in LAYERS {
-            let value = merge::at(self.tower.layer(layer), path).cloned();
-            let said = self.sources.iter().filter(|source| source.concerns(layer, path));
-            let said: Vec<(Option<Place>, String, Option<Value>)> =
-                said.map(|source| (source.place(path), source.by(), source.value(path))).collect();
-            let last = said.len().checked_sub(1);
-            for (number, (place, by, own)) in said.into_iter().enumerate() {
-                let is_last = Some(number) == last;
-                let decides = is_last && deciding == Some(layer);
-                all.push(Layered { layer: layer.name(), value: own, place, by, decides });
-            }
-            if last.is_none() && value.is_some() {
-                let by = if layer == Layer::Automatic { "the machine" } else { "this run" };
-                let decides = deciding == Some(layer);
-                all.push(Layered { layer: layer.name(), value, place: None, by: by.to_owned(), decides });
-            }
-        }
-        all
-    }
 }
 
 impl Source {
     /// Where it speaks of just this path (or of what it is in).
-    fn place(&self, path: &[String]) -> Option<Place> {
+    pub fn place(&self, path: &[String]) -> Option<Place> {
         match &self.said {
             Said::Document(document, root) => document.place_of(&below(root, path)),
             Said::Write { path: written, place, .. } => path.starts_with(written).then(|| place.clone()),
         }
     }
-
-    fn value(&self, path: &[String]) -> Option<Value> {
-        match &self.said {
-            Said::Document(document, root) => document.at(&below(root, path)).map(|located| located.value().clone()),
-            Said::Write { path: written, value, op, .. } => match op {
-                WriteOp::Remove | WriteOp::RemoveLevel | WriteOp::DeleteKey => None,
-                WriteOp::Set | WriteOp::Unless | WriteOp::Push | WriteOp::Replace | WriteOp::Write => {
-                    match path.strip_prefix(written.as_slice()) {
-                        Some(rest) => merge::at(value, rest).cloned(),
-                        None => Some(value.clone()),
-                    }
-                }
-            },
-        }
-    }
-
-    /// Whether it said anything of the path, or of something in it, at a layer.
-    fn concerns(&self, layer: Layer, path: &[String]) -> bool {
-        match &self.said {
-            Said::Document(..) => self.layer == layer && self.place(path).is_some(),
-            Said::Write { path: written, op, .. } => {
-                let levels = match op {
-                    WriteOp::Remove => layer == Layer::Normal,
-                    _ => self.layer == layer,
-                };
-                levels && (path.starts_with(written) || written.starts_with(path))
-            }
-        }
-    }
-
-    fn by(&self) -> String {
-        match (&self.of, &self.said) {
-            (Some(of), _) => of.clone(),
-            (None, Said::Document(..)) => "dna.json".to_owned(),
-            (None, Said::Write { op, path, .. }) => match op {
-                WriteOp::Set => "set".to_owned(),
-                WriteOp::Unless => "set unless it is there".to_owned(),
-                WriteOp::Push => "appended".to_owned(),
-                WriteOp::Replace => "replaced".to_owned(),
-                WriteOp::Write => "written".to_owned(),
-                WriteOp::Remove => format!("removes `{}` from every level", path.join(".")),
-                WriteOp::RemoveLevel => format!("removes `{}` from the level and its group", path.join(".")),
-                WriteOp::DeleteKey => format!("deletes the key `{}`", path.join(".")),
-            },
-        }
-    }
 }
 
-fn below(root: &str, path: &[String]) -> String {
+pub(super) fn below(root: &str, path: &[String]) -> String {
     if root.is_empty() { pointer(path) } else { format!("/{root}{}", pointer(path)) }
 }
 

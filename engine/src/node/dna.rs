@@ -74,7 +74,7 @@ impl fmt::Display for Named {
 }
 
 /// Top-level keys that are not attributes.
-const TAKEN_OUT: [&str; 5] = ["run_list", "recipes", "chef_environment", "policy_name", "policy_group"];
+pub(super) const TAKEN_OUT: [&str; 5] = ["run_list", "recipes", "chef_environment", "policy_name", "policy_group"];
 
 const FORMS: &str = "an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name";
 

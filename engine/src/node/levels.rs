@@ -148,6 +148,15 @@ impl From<Level> for Layer {
     }
 }
 
+/// What a write did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Effect {
+    /// Whether its level holds something else now, what it removed aside.
+    pub written: bool,
+    /// The layers it removed something from.
+    pub removed: Vec<Layer>,
+}
+
 /// The layers' trees: each an object. A copy shares them until one of both is written to.
 #[derive(Clone, Debug)]
 pub(super) struct Tower {
@@ -214,23 +223,29 @@ impl Tower {
         groups.into_iter().map(|(_, value)| value).reduce(|below, above| merge::replaced(below, &above))
     }
 
-    /// The layer that decides a path, as far as one does: the highest that has a value there.
+    /// The layer that decides a path, as far as one does: the highest that has a value there, unless one above it says
+    /// that there can be none.
     pub fn deciding(&self, path: &[String]) -> Option<Layer> {
-        LAYERS.into_iter().rev().find(|layer| merge::at(self.layer(*layer), path).is_some())
+        let mut layers = LAYERS.into_iter().rev().map(|layer| (layer, self.layer(layer)));
+        let speaks = |tree: &Value| merge::at(tree, path).is_some() || merge::seen(tree, path).hides();
+        let (layer, tree) = layers.find(|(_, tree)| speaks(tree))?;
+        merge::at(tree, path).map(|_| layer)
     }
 
     /// Carries out a write. The sentence says what is in its way.
-    pub fn write(&mut self, write: &AttributeWrite) -> Result<(), String> {
+    pub fn write(&mut self, write: &AttributeWrite) -> Result<Effect, String> {
         let AttributeWrite { level, path, op, value, .. } = write;
         let Some((key, parents)) = path.split_last() else { return Err("it names no attribute".to_owned()) };
         let layer = Layer::from(*level);
         let tree = Arc::make_mut(&mut self.layers[layer.index()]);
+        let mut effect = Effect { written: true, removed: Vec::new() };
         match op {
             WriteOp::Set => {
                 *merge::reach(tree, path)? = value.clone();
             }
             WriteOp::Unless => {
-                if merge::at(tree, path).is_none_or(Value::is_null) {
+                effect.written = merge::at(tree, path).is_none_or(Value::is_null);
+                if effect.written {
                     *merge::force(tree, path) = value.clone();
                 }
             }
@@ -240,23 +255,27 @@ impl Tower {
             },
             WriteOp::Replace => {
                 if matches!(level, Level::ForceDefault | Level::ForceOverride) {
-                    self.remove(layer.group(), path);
+                    effect.removed = self.remove(&[layer.group()], path);
                 }
                 *merge::force(Arc::make_mut(&mut self.layers[layer.index()]), path) = value.clone();
             }
             WriteOp::Write => *merge::force(tree, path) = value.clone(),
-            WriteOp::Remove => [0, 1, 2].into_iter().for_each(|group| self.remove(group, path)),
-            WriteOp::RemoveLevel => self.remove(layer.group(), path),
+            WriteOp::Remove => effect = Effect { written: false, removed: self.remove(&[0, 1, 2], path) },
+            WriteOp::RemoveLevel => effect = Effect { written: false, removed: self.remove(&[layer.group()], path) },
             WriteOp::DeleteKey => {
-                merge::enter(tree, parents)?.shift_remove(key);
+                effect.written = merge::at(tree, parents).is_none();
+                if merge::enter(tree, parents)?.shift_remove(key).is_some() {
+                    effect.removed.push(layer);
+                }
             }
         }
-        Ok(())
+        Ok(effect)
     }
 
-    fn remove(&mut self, group: u8, path: &[String]) {
-        for layer in LAYERS.iter().filter(|layer| layer.group() == group) {
-            merge::take_out(Arc::make_mut(&mut self.layers[layer.index()]), path);
-        }
+    /// Removes it from the layers of groups, and says from which it was.
+    fn remove(&mut self, groups: &[u8], path: &[String]) -> Vec<Layer> {
+        let mut layers: Vec<Layer> = LAYERS.into_iter().filter(|layer| groups.contains(&layer.group())).collect();
+        layers.retain(|layer| merge::take_out(Arc::make_mut(&mut self.layers[layer.index()]), path));
+        layers
     }
 }

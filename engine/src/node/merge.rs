@@ -53,6 +53,34 @@ pub(super) fn at<'v>(tree: &'v Value, path: &[String]) -> Option<&'v Value> {
     })
 }
 
+/// What a tree says of a path, as merging sees it: a list is as a whole.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Seen<'v> {
+    /// This.
+    Value(&'v Value),
+    /// So many keys of the path lead to this, which is no object.
+    Cut(usize, &'v Value),
+    /// Nothing.
+    Nothing,
+}
+
+impl Seen<'_> {
+    /// Whether it leaves nothing that a path could lead into.
+    pub const fn hides(self) -> bool {
+        matches!(self, Self::Cut(_, Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)))
+    }
+}
+
+pub(super) fn seen<'v>(tree: &'v Value, path: &[String]) -> Seen<'v> {
+    let mut value = tree;
+    for (depth, key) in path.iter().enumerate() {
+        let Value::Object(entries) = value else { return Seen::Cut(depth, value) };
+        let Some(entry) = entries.get(key) else { return Seen::Nothing };
+        value = entry;
+    }
+    Seen::Value(value)
+}
+
 /// The slot at a path, null when it is new; objects on the way are made. What is there and no object is in the way.
 pub(super) fn reach<'v>(tree: &'v mut Value, path: &[String]) -> Result<&'v mut Value, String> {
     let Some((last, parents)) = path.split_last() else { return Ok(tree) };
@@ -88,11 +116,9 @@ pub(super) fn force<'v>(tree: &'v mut Value, path: &[String]) -> &'v mut Value {
     })
 }
 
-/// Removes the value at a path, if there is one.
-pub(super) fn take_out(tree: &mut Value, path: &[String]) {
-    let Some((last, parents)) = path.split_last() else { return };
+/// Removes the value at a path, and says whether there was one.
+pub(super) fn take_out(tree: &mut Value, path: &[String]) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
     let parent = parents.iter().try_fold(tree, |value, key| value.as_object_mut()?.get_mut(key));
-    if let Some(Value::Object(entries)) = parent {
-        entries.shift_remove(last);
-    }
+    parent.and_then(Value::as_object_mut).is_some_and(|entries| entries.shift_remove(last).is_some())
 }

@@ -63,7 +63,7 @@ impl<'a> AtLevel<'a> {
         self.write_as(WriteOp::Set, path, value.into())
     }
 
-    /// Sets it unless the level has a value for it.
+    /// Sets it as `write` does, unless the level has a value for it.
     #[track_caller]
     pub fn set_unless(&mut self, path: impl AttributePath, value: impl Into<Value>) -> &mut Self {
         self.write_as(WriteOp::Unless, path, value.into())
@@ -93,7 +93,7 @@ impl<'a> AtLevel<'a> {
         self.write_as(WriteOp::RemoveLevel, path, Value::Null)
     }
 
-    /// Deletes a key of the level alone.
+    /// Deletes a key of the level alone; objects on the way are made.
     #[track_caller]
     pub fn delete_key(&mut self, path: impl AttributePath) -> &mut Self {
         self.write_as(WriteOp::DeleteKey, path, Value::Null)
