@@ -172,7 +172,9 @@ impl Packages {
     pub fn has_lists(&self, provider: &Provider) -> Result<bool> {
         match self.find(provider)? {
             Found::Apt => (apt::LISTS.any)(&self.root),
-            Found::Dnf => (dnf::LISTS.any)(&self.root),
+            // dnf keeps lists for each repository, and reads none of one whose key it was not told yet: that there are some
+            // says nothing of the others until all were fetched once.
+            Found::Dnf => Ok(self.lists_age(provider)?.is_some()),
             Found::Gem { .. } => Ok(true),
         }
     }
