@@ -167,17 +167,17 @@ impl Evaluator<'_> {
             self.note(call.at, what);
             return Ok(Value::Nil);
         }
-        match call.arguments.first() {
-            None => match self.read(slot) {
+        match call.arguments.as_slice() {
+            [] => match self.read(slot) {
                 Some(value) => Ok(value),
                 None => match slot.keys.last() {
                     Some(Value::String(name)) if slot.base == Base::Root => self.setting(name, call.at),
                     Some(_) | None => Ok(Value::Nil),
                 },
             },
-            Some(first) => {
+            _ => {
                 let value = self.one_or_all(&call.arguments).inspect_err(|_| self.spoil(slot, call.at))?;
-                self.write(slot, value.clone(), first.at, call.at)?;
+                self.write(slot, value.clone(), &call.arguments, call.at)?;
                 Ok(value)
             }
         }
@@ -237,10 +237,12 @@ impl Evaluator<'_> {
             self.failed.insert(name.to_owned());
             return Err(self.foreign(at, &Construct::Keyword(format!("{name} do ... end"))));
         }
-        let Some(first) = call.arguments.first() else { return self.setting(name, at) };
+        if call.arguments.is_empty() {
+            return self.setting(name, at);
+        }
         match self.one_or_all(&call.arguments).and_then(|value| self.weighed(value, at)) {
             Ok(value) => {
-                self.set(name, value.clone(), first.at, at);
+                self.set(name, value.clone(), &call.arguments, at);
                 Ok(value)
             }
             Err(Skip) => {
@@ -307,9 +309,8 @@ impl Evaluator<'_> {
                 let Value::Hash(pairs) = self.only(call)? else {
                     return Err(self.fault(at, "`merge!` takes a hash".to_owned(), "set one setting a line"));
                 };
-                let place = call.arguments.first().map_or(at, |first| first.at);
                 for (key, value) in pairs {
-                    self.set(&key.to_text(), value, place, at);
+                    self.set(&key.to_text(), value, &call.arguments, at);
                 }
                 Ok(Value::Nil)
             }
@@ -470,9 +471,8 @@ impl Evaluator<'_> {
                 return Err(self.fault(call.at, message, "set the whole value"));
             }
         };
-        let at = call.arguments.first().map_or(call.at, |first| first.at);
         let after = self.weighed(after, call.at)?;
-        self.write(slot, after.clone(), at, call.at)?;
+        self.write(slot, after.clone(), &call.arguments, call.at)?;
         Ok(after)
     }
 
@@ -520,7 +520,7 @@ impl Evaluator<'_> {
         let Some(before) = self.before(&slot, at)? else { return Err(Skip) };
         let value = self.binary(Binary::Append, before, added, at)?;
         let value = self.weighed(value, at)?;
-        self.write(&slot, value.clone(), item.at, at)?;
+        self.write(&slot, value.clone(), std::slice::from_ref(item), at)?;
         Ok(value)
     }
 

@@ -440,7 +440,7 @@ impl<'e> Evaluator<'e> {
         let result = result.and_then(|value| self.weighed(value, at));
         match result {
             Ok(result) => {
-                self.write(&slot, result.clone(), value.at, at)?;
+                self.write(&slot, result.clone(), std::slice::from_ref(value), at)?;
                 Ok(result)
             }
             Err(Skip) => {

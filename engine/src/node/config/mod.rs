@@ -52,6 +52,8 @@ pub struct Setting {
     pub value: Value,
     /// Where its value was written.
     pub place: Place,
+    /// Where each element of a list was written, as far as they are in one place.
+    elements: Vec<Place>,
 }
 
 /// How much is logged.
@@ -155,8 +157,8 @@ impl Settings {
 
     fn checked(self, mut faults: Vec<Fault>) -> Result<Self, Vec<Fault>> {
         // Where a value could not be read, its type says nothing.
-        let wrong_types: Vec<_> =
-            self.wrong_types().filter(|fault| faults.iter().all(|f| f.place != fault.place)).collect();
+        let mut wrong_types = self.wrong_types();
+        wrong_types.retain(|fault| faults.iter().all(|f| f.place != fault.place));
         faults.extend(wrong_types);
         faults.sort_by_key(|fault| position(fault.place.as_ref()));
         faults.dedup();
@@ -298,11 +300,7 @@ impl Settings {
     /// # Errors
     /// When it is something else.
     pub fn texts(&self, name: &str) -> Result<Option<Vec<&str>>, Fault> {
-        self.read(name, "text in quotes, or a list of them", |value| {
-            let texts =
-                value.each().iter().map(|one| if let Value::String(text) = one { Some(text.as_str()) } else { None });
-            texts.collect()
-        })
+        self.read_each(name, "text in quotes", text_of).map_err(first)
     }
 
     /// Permission bits: a number (`0022`) or their digits as text (`"0022"`).
@@ -325,7 +323,7 @@ impl Settings {
     /// # Errors
     /// When it is something else.
     pub fn paths(&self, name: &str) -> Result<Option<Vec<PathBuf>>, Fault> {
-        self.read(name, "a path in quotes, or a list of them", |value| value.each().iter().map(path_of).collect())
+        self.read_each(name, "a path in quotes", path_of).map_err(first)
     }
 
     /// `true` or `false`.
@@ -359,31 +357,7 @@ impl Settings {
     /// # Errors
     /// When it is something else.
     pub fn log_locations(&self) -> Result<Option<Vec<LogLocation>>, Fault> {
-        self.log_locations_of("log_location")
-    }
-
-    fn log_locations_of(&self, name: &str) -> Result<Option<Vec<LogLocation>>, Fault> {
-        let one = |value: &Value| {
-            let special = match value {
-                Value::Constant(word) | Value::String(word) if word == "STDOUT" => Some(LogLocation::Stdout),
-                Value::Constant(word) | Value::String(word) if word == "STDERR" => Some(LogLocation::Stderr),
-                Value::Symbol(word) if word == "syslog" => Some(LogLocation::Syslog),
-                Value::String(_)
-                | Value::Symbol(_)
-                | Value::Integer(_)
-                | Value::Float(_)
-                | Value::Bool(_)
-                | Value::Nil
-                | Value::Array(_)
-                | Value::Hash(_)
-                | Value::Path(_)
-                | Value::Constant(_) => None,
-            };
-            special.or_else(|| path_of(value).map(LogLocation::File))
-        };
-        self.read(name, "`STDOUT`, `STDERR`, `:syslog`, a path in quotes, or a list of them", |value| {
-            value.each().iter().map(one).collect()
-        })
+        self.read_each("log_location", LOG_LOCATION, log_location_of).map_err(first)
     }
 
     /// Whether servers are verified: `:verify_peer`, `:verify_none`, or OpenSSL's constants for them.
@@ -402,7 +376,7 @@ impl Settings {
     }
 
     fn one_of(&self, name: &str, words: &[&'static str]) -> Result<Option<&'static str>, Fault> {
-        let Some(Setting { value, place }) = self.given(name) else { return Ok(None) };
+        let Some(Setting { value, place, .. }) = self.given(name) else { return Ok(None) };
         let (Value::Symbol(word) | Value::String(word)) = value else {
             return Err(wrong(name, "a symbol", value, place).hint(suggest::hint("", words.iter().copied())));
         };
@@ -421,35 +395,65 @@ impl Settings {
         wanted: &str,
         read: impl FnOnce(&'s Value) -> Option<T>,
     ) -> Result<Option<T>, Fault> {
-        let Some(Setting { value, place }) = self.given(name) else { return Ok(None) };
+        let Some(Setting { value, place, .. }) = self.given(name) else { return Ok(None) };
         match read(value) {
             Some(read) => Ok(Some(read)),
             None => Err(wrong(name, wanted, value, place)),
         }
     }
 
+    /// A list, or one alone; a fault for each element that is something else.
+    fn read_each<'s, T>(
+        &'s self,
+        name: &str,
+        wanted: &str,
+        read: impl Fn(&'s Value) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, Vec<Fault>> {
+        let Some(Setting { value, place, elements }) = self.given(name) else { return Ok(None) };
+        let Value::Array(items) = value else {
+            let one =
+                read(value).ok_or_else(|| vec![wrong(name, &format!("{wanted}, or a list of them"), value, place)])?;
+            return Ok(Some(vec![one]));
+        };
+        let (mut all, mut faults) = (Vec::new(), Vec::new());
+        for (n, item) in items.iter().enumerate() {
+            match read(item) {
+                Some(read) => all.push(read),
+                None => {
+                    let place = elements.get(n).unwrap_or(place);
+                    faults.push(wrong(&format!("{name}[{n}]"), wanted, item, place));
+                }
+            }
+        }
+        if faults.is_empty() { Ok(Some(all)) } else { Err(faults) }
+    }
+
     fn given(&self, name: &str) -> Option<&Setting> {
         self.values.get(name).filter(|setting| setting.value != Value::Nil)
     }
 
-    fn wrong_types(&self) -> impl Iterator<Item = Fault> {
-        self.values.keys().filter_map(|name| {
-            let known = KNOWN.iter().find(|known| known.name == name)?;
+    fn wrong_types(&self) -> Vec<Fault> {
+        let mut all = Vec::new();
+        for name in self.values.keys() {
+            let Some(known) = KNOWN.iter().find(|known| known.name == name) else { continue };
             match known.shape {
-                Shape::Text => self.text(name).err(),
-                Shape::Path => self.path(name).err(),
-                Shape::AbsolutePath => self.absolute_path(name).err(),
-                Shape::Paths => self.paths(name).err(),
-                Shape::Texts => self.texts(name).err(),
-                Shape::Mode => self.mode(name).err(),
-                Shape::Verification => self.verification(name).err(),
-                Shape::Flag => self.flag(name).err(),
-                Shape::Count => self.count(name).err(),
-                Shape::OneOf(words) => self.one_of(name, words).err(),
-                Shape::LogLocations => self.log_locations_of(name).err(),
-                Shape::Any => None,
+                Shape::Text => all.extend(self.text(name).err()),
+                Shape::Path => all.extend(self.path(name).err()),
+                Shape::AbsolutePath => all.extend(self.absolute_path(name).err()),
+                Shape::Paths => all.extend(self.read_each(name, "a path in quotes", path_of).err().unwrap_or_default()),
+                Shape::Texts => all.extend(self.read_each(name, "text in quotes", text_of).err().unwrap_or_default()),
+                Shape::Mode => all.extend(self.mode(name).err()),
+                Shape::Verification => all.extend(self.verification(name).err()),
+                Shape::Flag => all.extend(self.flag(name).err()),
+                Shape::Count => all.extend(self.count(name).err()),
+                Shape::OneOf(words) => all.extend(self.one_of(name, words).err()),
+                Shape::LogLocations => {
+                    all.extend(self.read_each(name, LOG_LOCATION, log_location_of).err().unwrap_or_default());
+                }
+                Shape::Any => {}
             }
-        })
+        }
+        all
     }
 }
 
@@ -457,6 +461,25 @@ impl Settings {
 impl Serialize for Settings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.values.iter().map(|(name, setting)| (name, &setting.value)))
+    }
+}
+
+const LOG_LOCATION: &str = "`STDOUT`, `STDERR`, `:syslog` or a path in quotes";
+
+fn first(mut faults: Vec<Fault>) -> Fault {
+    faults.swap_remove(0)
+}
+
+fn text_of(value: &Value) -> Option<&str> {
+    if let Value::String(text) = value { Some(text) } else { None }
+}
+
+fn log_location_of(value: &Value) -> Option<LogLocation> {
+    match value {
+        Value::Constant(word) | Value::String(word) if word == "STDOUT" => Some(LogLocation::Stdout),
+        Value::Constant(word) | Value::String(word) if word == "STDERR" => Some(LogLocation::Stderr),
+        Value::Symbol(word) if word == "syslog" => Some(LogLocation::Syslog),
+        value => path_of(value).map(LogLocation::File),
     }
 }
 

@@ -46,7 +46,7 @@ impl Settings {
     /// # Errors
     /// When it is something else.
     pub fn commands(&self, name: &str) -> Result<Vec<Vec<String>>, Fault> {
-        let Some(Setting { value, place }) = self.given(name) else { return Ok(Vec::new()) };
+        let Some(Setting { value, place, .. }) = self.given(name) else { return Ok(Vec::new()) };
         let text = |value: &Value| if let Value::String(text) = value { Some(text.clone()) } else { None };
         let command = |value: &Value| match value {
             Value::Array(words) => words.iter().map(text).collect::<Option<Vec<_>>>().filter(|words| !words.is_empty()),

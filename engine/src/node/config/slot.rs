@@ -169,12 +169,13 @@ impl Evaluator<'_> {
         }
     }
 
-    pub(super) fn write(&mut self, slot: &Slot, value: Value, value_at: usize, at: usize) -> Result<(), Skip> {
+    /// `written` is where the value was written: one expression, or several that make a list.
+    pub(super) fn write(&mut self, slot: &Slot, value: Value, written: &[Expression], at: usize) -> Result<(), Skip> {
         if let Some((name, keys)) = slot.setting() {
             let keys = keys.to_vec();
             let before = self.settings.get(&name).map(|setting| setting.value.clone());
             let value = self.inserted(before, &keys, value, at)?;
-            self.set(&name, value, value_at, at);
+            self.set(&name, value, written, at);
             return Ok(());
         }
         match &slot.base {
@@ -234,12 +235,19 @@ impl Evaluator<'_> {
     }
 
     /// Sets a setting; a name that looks like a slip is warned about.
-    pub(super) fn set(&mut self, name: &str, value: Value, value_at: usize, at: usize) {
+    pub(super) fn set(&mut self, name: &str, value: Value, written: &[Expression], at: usize) {
         if self.settings.get(name).is_none() {
             self.settings.warn_of_slip(name, self.source.place(at));
         }
-        let place = self.source.place(value_at);
-        self.settings.values.insert(name.to_owned(), Setting { value, place });
+        let place = self.source.place(written.first().map_or(at, |first| first.at));
+        let literal = match written {
+            [Expression { kind: Kind::List(items), .. }] => items.as_slice(),
+            several => several,
+        };
+        // A `*list` in it gives more elements than are written.
+        let same = literal.len() == value.each().len() && literal.iter().all(|one| !matches!(one.kind, Kind::Splat(_)));
+        let elements = if same { literal.iter().map(|one| self.source.place(one.at)).collect() } else { Vec::new() };
+        self.settings.values.insert(name.to_owned(), Setting { value, place, elements });
     }
 }
 

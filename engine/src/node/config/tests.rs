@@ -130,11 +130,11 @@ fn wrong_types_are_found_at_once() {
         log_location 7\nrun_lock_timeout -1\nnode_name [\"a\"]\njson_attribs STDOUT\nlockfile ''\nenvironment FOO";
     insta::assert_snapshot!(shown(&parse(text).unwrap_err()), @"
     solo.rb:1:17: setting `file_cache_path`: expected a path in quotes, got `:x`
-    solo.rb:2:15: setting `cookbook_path`: expected a path in quotes, or a list of them, got a list
+    solo.rb:2:16: setting `cookbook_path[0]`: expected a path in quotes, got `1`
     solo.rb:4:11: setting `log_level`: expected a symbol, got `5`
     hint: known are `auto`, `trace`, `debug`, `info`, `warn`, `error`, `fatal`
     solo.rb:5:9: setting `why_run`: expected `true` or `false`, got a string
-    solo.rb:6:14: setting `log_location`: expected `STDOUT`, `STDERR`, `:syslog`, a path in quotes, or a list of them, got `7`
+    solo.rb:6:14: setting `log_location`: expected `STDOUT`, `STDERR`, `:syslog` or a path in quotes, or a list of them, got `7`
     solo.rb:7:18: setting `run_lock_timeout`: expected a whole number, 0 or more, got `-1`
     solo.rb:8:11: setting `node_name`: expected a string, got a list
     solo.rb:9:14: setting `json_attribs`: expected a string, got `STDOUT`
@@ -224,6 +224,8 @@ fn a_toml_file_sets_the_same() {
             "ohai": {"disabled_plugins": [":Passwd"]}, "note": ": no symbol", "knife": {"region": "x"}
         })
     );
+    let elements = Settings::parse_toml(Path::new("brasa.toml"), "role_path = [\n  '/a',\n  5\n]".into()).unwrap_err();
+    assert_eq!(shown(&elements), "brasa.toml:3:3: setting `role_path[1]`: expected a path in quotes, got `5`");
     let bad = "log_level = info\ncolor = 5\nfile_cache_path = \"x\"\nbig = 99999999999999999999\nlist = [1, nan]\ncolor = true\n";
     insta::assert_snapshot!(shown(&Settings::parse_toml(Path::new("brasa.toml"), bad.into()).unwrap_err()));
     for text in ["a = ".to_owned() + &"[".repeat(100_000), "[a.".repeat(10_000), vec!["a"; 50_000].join(".") + " = 1"] {

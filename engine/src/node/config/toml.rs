@@ -22,10 +22,14 @@ pub(super) fn read(source: &Source, settings: &mut Settings) -> Vec<Fault> {
         })
         .collect();
     for (name, value, key_at, at) in sorted(table.into_inner()) {
+        let elements = match &value {
+            DeValue::Array(items) => items.iter().map(|item| source.place(item.span().start + skipped)).collect(),
+            _ => Vec::new(),
+        };
         match value_of(value).map_err(|(found, message)| (if found == 0 { at } else { found }, message)) {
             Ok(value) => {
                 settings.warn_of_slip(&name, source.place(key_at + skipped));
-                settings.values.insert(name, Setting { value, place: source.place(at + skipped) });
+                settings.values.insert(name, Setting { value, place: source.place(at + skipped), elements });
             }
             Err((at, message)) => {
                 faults.push(source.fault(at + skipped, message).hint("write a number that fits into 64 bits"));
