@@ -391,7 +391,9 @@ impl Session {
         let locations = self.settings.log_locations().map_err(Error::from)?.unwrap_or_default();
         if let ([_, _, ..], Some(setting)) = (locations.as_slice(), self.settings.get("log_location")) {
             let fault = Fault::new(format!("setting `log_location`: {} places are given", locations.len()));
-            let fault = fault.at(setting.place.clone()).hint("name one: report and log are written to one place");
+            let fault = fault
+                .at(setting.place.clone())
+                .hint("name one: report and log are written to one place; with a path, both to that file");
             return Err(Error::from(fault).into());
         }
         Ok(locations.into_iter().find_map(|location| match location {

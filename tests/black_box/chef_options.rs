@@ -220,10 +220,12 @@ fn settings_that_chef_would_heed_are_refused_or_noted() {
     assert_eq!(chef.place.text("srv/motd"), None);
     chef.settings("user nil\nfips false\nssl_verify_mode :verify_none\numask 0022\nsplay 0\nno_proxy ''");
     assert_eq!(chef.call(&["-W"]).code(0).stderr, "");
-    chef.settings("http_proxy 'http://proxy.test'\numask 0077");
+    chef.settings("http_proxy 'http://proxy.test'\numask 0077\nlog_location STDERR");
     let ran = chef.call(&["-W"]).code(0);
     let notes = "note: ROOT/solo.rb:3:12: setting `http_proxy` has no effect: set the environment variable of this name\n\
-                 note: ROOT/solo.rb:4:7: setting `umask` has no effect: modes are given by resources; commands have `umask`\n";
+                 note: ROOT/solo.rb:4:7: setting `umask` has no effect: modes are given by resources; commands have `umask`\n\
+                 note: ROOT/solo.rb:5:14: setting `log_location` has no effect: the log goes to standard error anyway, the \
+                 report to standard output\n";
     assert_eq!(ran.stderr, notes, "{}", ran.whole());
 }
 

@@ -116,7 +116,11 @@ pub const KNOWN: &[Known] = &[
     used("json_attribs", Shape::Text, "none"),
     used("lockfile", Shape::Path, "`/run/brasa/lock`"),
     used("log_level", Shape::OneOf(LOG_LEVELS), "`:auto`"),
-    used("log_location", Shape::LogLocations, "the report on standard output, the log on standard error"),
+    used(
+        "log_location",
+        Shape::LogLocations,
+        "the report on standard output, the log on standard error; `STDERR` and `:syslog` change nothing",
+    ),
     used("node_name", Shape::Text, "the host's full name"),
     used("role_path", Shape::Paths, "`roles` in `chef_repo_path`"),
     used("run_lock_timeout", Shape::Count, "600 seconds"),

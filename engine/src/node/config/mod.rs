@@ -223,7 +223,15 @@ impl Settings {
     #[must_use]
     pub fn without_effect(&self) -> Vec<Fault> {
         let all = self.in_force().filter_map(|(name, setting, fate)| {
-            let Fate::Noted(why) = fate else { return None };
+            let why = match (fate, setting.value.each()) {
+                (Fate::Noted(why), _) => why,
+                (Fate::Used, [one]) if name == "log_location" => match log_location_of(one)? {
+                    LogLocation::Stderr => "the log goes to standard error anyway, the report to standard output",
+                    LogLocation::Syslog => "the log goes to standard error, which systemd keeps in the journal",
+                    LogLocation::Stdout | LogLocation::File(_) => return None,
+                },
+                (Fate::Used | Fate::Ignored(_) | Fate::Refused(_), _) => return None,
+            };
             Some(Fault::new(format!("setting `{name}` has no effect: {why}")).at(setting.place.clone()))
         });
         all.collect()

@@ -117,6 +117,21 @@ fn locations_of_the_log() {
 }
 
 #[test]
+fn places_of_the_log_that_change_nothing_are_noted() {
+    for (text, noted) in [
+        ("log_location STDERR", Some("the log goes to standard error anyway, the report to standard output")),
+        ("log_location [:syslog]", Some("the log goes to standard error, which systemd keeps in the journal")),
+        ("log_location STDOUT", None),
+        ("log_location '/var/log/x'", None),
+        ("log_location nil", None),
+    ] {
+        let notes = parse(text).unwrap().without_effect();
+        let wanted = noted.map(|why| format!("solo.rb:1:14: setting `log_location` has no effect: {why}"));
+        assert_eq!(shown(&notes), wanted.unwrap_or_default(), "{text}");
+    }
+}
+
+#[test]
 fn each_known_setting_is_there_once() {
     let mut names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
     names.sort_unstable();
