@@ -41,9 +41,10 @@ fn surroundings() -> Pretended {
     for path in ["/etc/chef", "/srv", "/srv/cookbooks", "/var/chef"] {
         pretended.files.insert(path.into(), FileKind::Directory);
     }
-    for path in ["/etc/chef/solo.rb", "/etc/chef/encrypted_data_bag_secret"] {
+    for path in ["/etc/chef/solo.rb", "/etc/chef/encrypted_data_bag_secret", "/etc/hostname"] {
         pretended.files.insert(path.into(), FileKind::File);
     }
+    pretended.contents.insert("/etc/hostname".into(), "web1\n".to_owned());
     pretended
 }
 

@@ -1,6 +1,7 @@
 //! What a settings file may ask of the process that reads it: a few facts, and nothing can be changed through it.
 use std::{
     collections::BTreeMap,
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -36,6 +37,9 @@ pub trait Surroundings {
 
     /// An absolute path without symbolic links; `None` when nothing is there.
     fn real_path(&self, path: &Path) -> Option<PathBuf>;
+
+    /// What a regular file holds; `None` when there is none that can be read, or it has more bytes than `most`.
+    fn content(&self, path: &Path, most: u64) -> Option<Vec<u8>>;
 }
 
 /// This process on this machine.
@@ -74,6 +78,15 @@ impl Surroundings for Process {
     fn real_path(&self, path: &Path) -> Option<PathBuf> {
         std::fs::canonicalize(path).ok()
     }
+
+    fn content(&self, path: &Path, most: u64) -> Option<Vec<u8>> {
+        if self.kind_of(path)? != Kind::File {
+            return None;
+        }
+        let mut content = Vec::new();
+        std::fs::File::open(path).ok()?.take(most + 1).read_to_end(&mut content).ok()?;
+        (content.len() as u64 <= most).then_some(content)
+    }
 }
 
 /// Surroundings made up for a test: nothing of this machine shows through.
@@ -89,6 +102,8 @@ pub struct Pretended {
     pub host_name: String,
     /// What there is.
     pub files: BTreeMap<PathBuf, Kind>,
+    /// What files hold.
+    pub contents: BTreeMap<PathBuf, String>,
 }
 
 /// Root in `/srv` on a machine called `pretended`, without variables and files.
@@ -100,6 +115,7 @@ impl Default for Pretended {
             user: 0,
             host_name: "pretended".to_owned(),
             files: BTreeMap::new(),
+            contents: BTreeMap::new(),
         }
     }
 }
@@ -127,5 +143,10 @@ impl Surroundings for Pretended {
 
     fn real_path(&self, path: &Path) -> Option<PathBuf> {
         self.files.contains_key(path).then(|| path.to_owned())
+    }
+
+    fn content(&self, path: &Path, most: u64) -> Option<Vec<u8>> {
+        let content = self.contents.get(path)?.clone().into_bytes();
+        (content.len() as u64 <= most).then_some(content)
     }
 }

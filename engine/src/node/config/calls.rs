@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use super::{
-    Value,
+    MOST_BYTES, Value,
     construct::Construct,
     evaluator::Evaluator,
     parser::Skip,
@@ -293,6 +293,7 @@ impl Evaluator<'_> {
             },
             ("Etc", "getlogin") => Ok(self.variable("USER")),
             ("ChefUtils" | "Chef::Platform", "windows?") => Ok(Value::Bool(false)),
+            ("IO", "read" | "readlines") => self.of_file(call, at),
             ("FileUtils", _) => {
                 self.all(&call.arguments)?;
                 self.note(at, format!("`FileUtils.{name}` is not done: reading settings changes nothing"));
@@ -357,7 +358,28 @@ impl Evaluator<'_> {
             "exist?" | "exists?" | "readable?" => Ok(Value::Bool(self.kind_at(call)?.is_some())),
             "file?" => Ok(Value::Bool(self.kind_at(call)? == Some(FileKind::File))),
             "directory?" => Ok(Value::Bool(self.kind_at(call)? == Some(FileKind::Directory))),
+            "read" => Ok(Value::String(self.content(call)?)),
+            "readlines" => {
+                let content = self.content(call)?;
+                Ok(Value::Array(content.split_inclusive('\n').map(|line| Value::String(line.to_owned())).collect()))
+            }
             name => Err(self.foreign(at, &Construct::Call(format!("File.{name}")))),
+        }
+    }
+
+    /// What a file holds.
+    fn content(&mut self, call: &Call) -> Result<String, Skip> {
+        let path = self.path_argument(call, 0)?;
+        let path = self.absolute(&path, call.at)?;
+        let found = self.around.content(Path::new(&path), MOST_BYTES);
+        match found.map(String::from_utf8) {
+            Some(Ok(content)) => Ok(content),
+            Some(Err(_)) => Err(self.fault(call.at, format!("`{path}` is not UTF-8"), "write the value itself")),
+            None => {
+                let message = format!("`{path}` cannot be read: it has to be a file of at most {MOST_BYTES} bytes");
+                let hint = format!("write the value itself, or read it only `if File.exist?({path:?})`");
+                Err(self.fault(call.at, message, hint))
+            }
         }
     }
 
