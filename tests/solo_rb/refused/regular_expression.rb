@@ -1,4 +1,5 @@
-if RUBY_PLATFORM =~ /mswin|mingw/
-  log_level :info
-end
-role_path "/a".sub(/a/, "b")
+node_name "a1"[/a(?=1)/]
+role_path "/a".sub(/(a)\1/, "b")
+part = "x"
+environment "x" if "x" =~ /#{part}/
+log_level "debug".to_sym if $1

@@ -4,7 +4,8 @@ use std::path::Path;
 use super::{
     MOST_BYTES, Value,
     construct::Construct,
-    evaluator::Evaluator,
+    defaults,
+    evaluator::{CONFIGURATIONS, Evaluator},
     parser::Skip,
     paths,
     slot::{Base, CONTEXTS, Slot, is_without_effect, position},
@@ -18,9 +19,6 @@ const DOING: &[&str] = &[
     "exec",
     "spawn",
     "fork",
-    "eval",
-    "instance_eval",
-    "class_eval",
     "send",
     "public_send",
     "define_method",
@@ -49,7 +47,6 @@ const DOING: &[&str] = &[
     "method",
     "private",
     "gem",
-    "defined?",
     "block_given?",
     "set_trace_func",
     "private_constant",
@@ -107,6 +104,47 @@ const LIBRARIES: &[&str] = &[
     "zlib",
 ];
 
+/// Constants of Ruby and Chef that files call: whatever else could not be read, these are not set by it.
+const OF_RUBY: &[&str] = &[
+    "Addrinfo",
+    "Base64",
+    "CSV",
+    "Chef",
+    "Date",
+    "DateTime",
+    "Dir",
+    "Digest",
+    "ENV",
+    "Etc",
+    "File",
+    "Gem",
+    "IO",
+    "IPAddr",
+    "IPSocket",
+    "JSON",
+    "Kernel",
+    "Logger",
+    "Mixlib",
+    "Ohai",
+    "Open3",
+    "OpenStruct",
+    "Process",
+    "Psych",
+    "Random",
+    "Resolv",
+    "STDIN",
+    "STDOUT",
+    "STDERR",
+    "SecureRandom",
+    "Socket",
+    "Struct",
+    "Syslog",
+    "TCPSocket",
+    "Time",
+    "URI",
+    "YAML",
+];
+
 /// Methods that change what they are called on.
 const CHANGING: &[&str] = &["push", "append", "unshift", "prepend", "insert", "concat", "merge!", "store", "update"];
 
@@ -114,16 +152,27 @@ const CHANGING: &[&str] = &["push", "append", "unshift", "prepend", "insert", "c
 const OF_VALUES: &[&str] =
     &["nil?", "empty?", "to_s", "key?", "has_key?", "include?", "fetch", "merge", "is_a?", "dig", "to_h"];
 
+/// Whether `require` of it changes nothing.
+pub(super) fn is_library(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    LIBRARIES.contains(&first) || first.split_once('-').is_some_and(|(word, _)| LIBRARIES.contains(&word))
+}
+
+fn is_of_ruby(constant: &str) -> bool {
+    is_without_effect(constant) || OF_RUBY.contains(&constant.split("::").next().unwrap_or_default())
+}
+
 impl Evaluator<'_> {
     pub(super) fn call(&mut self, call: &Call) -> Result<Value, Skip> {
         let Some(receiver) = &call.receiver else { return self.function(call) };
         let name = call.name.as_str();
-        if let Kind::Constant(constant) = &receiver.kind
-            && !self.has_constant(constant)
-        {
-            return self.of_constant(constant, receiver, call);
+        if let Some(constant) = self.foreign_constant(receiver).filter(|name| defaults::constant(name).is_none()) {
+            let constant = constant.to_owned();
+            return self.of_constant(&constant, receiver, call);
         }
-        if let Kind::Global(global) = &receiver.kind {
+        if let Kind::Global(global) = &receiver.kind
+            && !self.has_local(global)
+        {
             self.note(receiver.at, format!("`{global}.{name}` has no effect here"));
             return Ok(Value::Nil);
         }
@@ -197,9 +246,10 @@ impl Evaluator<'_> {
         let (name, at) = (call.name.as_str(), call.at);
         match name {
             "require" => return self.require(call),
-            "require_relative" | "load" | "from_file" => {
+            "require_relative" | "load" | "from_file" | "eval" | "instance_eval" | "class_eval" => {
                 return Err(self.foreign(at, &Construct::File(name.to_owned())));
             }
+            "defined?" => return self.defined(call),
             "puts" | "p" | "pp" | "print" | "warn" => {
                 self.all(&call.arguments)?;
                 return Ok(Value::Nil);
@@ -230,12 +280,13 @@ impl Evaluator<'_> {
             }
             _ => {}
         }
-        if self.has_local(name) {
-            return Err(self.foreign(at, &Construct::Call(name.to_owned())));
+        // A method of one's own was told where it is defined.
+        if self.has_local(name) && self.local(name).is_none() {
+            return Err(Skip);
         }
         if call.block.is_some() {
             self.failed.insert(name.to_owned());
-            return Err(self.foreign(at, &Construct::Keyword(format!("{name} do ... end"))));
+            return Err(self.foreign(at, &Construct::Block(name.to_owned())));
         }
         if call.arguments.is_empty() {
             return self.setting(name, at);
@@ -254,14 +305,28 @@ impl Evaluator<'_> {
 
     fn require(&mut self, call: &Call) -> Result<Value, Skip> {
         let library = self.only(call)?.to_text();
-        let first = library.split('/').next().unwrap_or_default();
-        let first =
-            first.split_once("-").map_or(first, |(word, _)| if LIBRARIES.contains(&first) { first } else { word });
-        if LIBRARIES.contains(&first) {
+        if is_library(&library) {
             return Ok(Value::Bool(true));
         }
         let message = format!("`require` of `{library}` brings in Ruby code, which brasa does not run");
-        Err(self.fault(call.at, message, "remove the line, and what uses the library"))
+        let skip = self.fault(call.at, message, "remove the line, and what uses the library");
+        self.set_in_doubt();
+        Err(skip)
+    }
+
+    /// `defined?(name)`: what Ruby would know, when only Chef is loaded.
+    fn defined(&mut self, call: &Call) -> Result<Value, Skip> {
+        let known = match call.arguments.first().map(|argument| &argument.kind) {
+            Some(Kind::Constant(name)) => {
+                let first = name.split("::").next().unwrap_or_default();
+                self.has_constant(name) || matches!(first, "Chef" | "Ohai" | "ENV" | "File" | "Dir" | "Gem" | "STDOUT")
+            }
+            Some(Kind::Name(name) | Kind::Global(name)) => {
+                self.has_local(name) || self.settings.get(name).is_some() || defaults::of(name).is_some()
+            }
+            _ => return Err(self.foreign(call.at, &Construct::Keyword("defined?".to_owned()))),
+        };
+        Ok(if known { Value::String("expression".to_owned()) } else { Value::Nil })
     }
 
     fn integer(&mut self, call: &Call) -> Result<Value, Skip> {
@@ -292,15 +357,24 @@ impl Evaluator<'_> {
                 None => Err(self.foreign(at, &Construct::Call("Socket.gethostname".to_owned()))),
             },
             ("Etc", "getlogin") => Ok(self.variable("USER")),
-            ("ChefUtils" | "Chef::Platform", "windows?") => Ok(Value::Bool(false)),
+            ("ChefUtils" | "ChefConfig" | "Chef::Platform", "windows?") | ("Gem", "win_platform?") => {
+                Ok(Value::Bool(false))
+            }
             ("IO", "read" | "readlines") => self.of_file(call, at),
+            ("Chef::Application", "fatal!" | "exit!") => {
+                let said = match call.arguments.first() {
+                    Some(first) => Some(self.value(first)?),
+                    None => None,
+                };
+                Err(self.ends_here(&format!("{constant}.{name}"), said.as_ref(), at))
+            }
             ("FileUtils", _) => {
                 self.all(&call.arguments)?;
                 self.note(at, format!("`FileUtils.{name}` is not done: reading settings changes nothing"));
                 Ok(Value::Nil)
             }
-            ("Chef::Config", "from_file") => {
-                Err(self.foreign(at, &Construct::File("Chef::Config.from_file".to_owned())))
+            ("Chef::Config", "from_file" | "instance_eval" | "class_eval" | "from_string") => {
+                Err(self.foreign(at, &Construct::File(format!("Chef::Config.{name}"))))
             }
             ("Chef::Config", "key?" | "has_key?") => {
                 let key = self.only(call)?.to_text();
@@ -315,6 +389,10 @@ impl Evaluator<'_> {
                 }
                 Ok(Value::Nil)
             }
+            ("Chef::Config" | "Ohai::Config", "tap") if call.block.is_some() => {
+                let arguments = [Value::Constant(constant.to_owned())];
+                call.block.as_ref().map_or(Ok(Value::Nil), |block| self.block(block, &arguments, at))
+            }
             ("Chef::Config" | "Ohai::Config", _) => match self.slot_named(receiver, name)? {
                 Some(slot) => self.part(&slot, call),
                 None => Err(self.foreign(at, &Construct::Call(format!("{constant}.{name}")))),
@@ -322,6 +400,10 @@ impl Evaluator<'_> {
             ("Ohai", "config") => {
                 Ok(self.settings.get("ohai").map_or(Value::Hash(Vec::new()), |ohai| ohai.value.clone()))
             }
+            ("Mixlib::ShellOut", _) => Err(self.foreign(at, &Construct::Command(format!("{constant}.{name}")))),
+            ("Array", "new") if call.arguments.is_empty() => Ok(Value::Array(Vec::new())),
+            ("Hash", "new") if call.arguments.is_empty() => Ok(Value::Hash(Vec::new())),
+            _ if self.is_doubtful() && !is_of_ruby(constant) => Err(Skip),
             (_, "new") => Err(self.foreign(at, &Construct::Object(format!("{constant}.new")))),
             _ if is_without_effect(constant) => {
                 self.note(at, format!("`{constant}.{name}` has no effect here"));
@@ -359,6 +441,11 @@ impl Evaluator<'_> {
             "file?" => Ok(Value::Bool(self.kind_at(call)? == Some(FileKind::File))),
             "directory?" => Ok(Value::Bool(self.kind_at(call)? == Some(FileKind::Directory))),
             "read" => Ok(Value::String(self.content(call)?)),
+            "write" | "delete" | "unlink" | "rename" | "symlink" | "chmod" | "chown" => {
+                self.all(&call.arguments)?;
+                self.note(at, format!("`File.{}` is not done: reading settings changes nothing", call.name));
+                Ok(Value::Nil)
+            }
             "readlines" => {
                 let content = self.content(call)?;
                 Ok(Value::Array(content.split_inclusive('\n').map(|line| Value::String(line.to_owned())).collect()))
@@ -391,7 +478,7 @@ impl Evaluator<'_> {
                 let found = set.into_iter().find(|value| matches!(value, Value::String(text) if !text.is_empty()));
                 Ok(found.unwrap_or_else(|| Value::String("/tmp".to_owned())))
             }
-            "home" => self.home(at).map(Value::String),
+            "home" if call.arguments.is_empty() => self.home(at).map(Value::String),
             "exist?" | "exists?" => Ok(Value::Bool(self.kind_at(call)? == Some(FileKind::Directory))),
             "mkdir" => {
                 self.all(&call.arguments)?;
@@ -423,6 +510,13 @@ impl Evaluator<'_> {
             "key?" | "has_key?" | "include?" | "member?" => {
                 let name = self.path_argument(call, 0)?;
                 Ok(Value::Bool(self.variable(&name) != Value::Nil))
+            }
+            "delete" => {
+                let name = self.path_argument(call, 0)?;
+                let before = self.variable(&name);
+                let slot = Slot { base: Base::Environment, keys: vec![Value::String(name)] };
+                self.write(&slot, Value::Nil, &[], at)?;
+                Ok(before)
             }
             name => Err(self.foreign(at, &Construct::Call(format!("ENV.{name}")))),
         }
@@ -550,7 +644,9 @@ impl Evaluator<'_> {
     pub(super) fn index(&mut self, receiver: &Expression, keys: &[Expression], at: usize) -> Result<Value, Skip> {
         if let Kind::Constant(name) = &receiver.kind
             && !self.has_constant(name)
-            && !matches!(name.as_str(), "ENV" | "Chef::Config" | "Ohai::Config")
+            && name != "ENV"
+            && !CONFIGURATIONS.contains(&name.as_str())
+            && defaults::constant(name).is_none()
         {
             return Err(self.foreign(at, &Construct::Call(format!("{name}[...]"))));
         }

@@ -1,5 +1,20 @@
-//! What a setting reads as in the file itself while nothing has set it.
+//! What a setting reads as in the file itself while nothing has set it, and what Ruby has set.
 use super::Value;
+
+/// A constant of Ruby. There is none for its version.
+pub(super) fn constant(name: &str) -> Option<Value> {
+    let text = |text: &str| Value::String(text.to_owned());
+    Some(match name {
+        "File::SEPARATOR" | "File::Separator" => text("/"),
+        "RUBY_PLATFORM" => Value::String(format!("{}-linux", std::env::consts::ARCH)),
+        "RbConfig::CONFIG" => Value::Hash(vec![
+            (text("host_os"), text("linux")),
+            (text("target_os"), text("linux")),
+            (text("host_cpu"), text(std::env::consts::ARCH)),
+        ]),
+        _ => return None,
+    })
+}
 
 /// Chef's default, where it is a plain value; `None` where it depends on other settings. Source: chef-config 18.
 pub(super) fn of(name: &str) -> Option<Value> {

@@ -4,18 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Settings, Value,
+    calls::is_library,
     construct::Construct,
     defaults,
     known::KNOWN,
     parser::{KEYWORDS, MOST_FAULTS, Skip},
     paths,
-    slot::{Base, Slot},
+    slot::{Base, Slot, is_without_effect},
     syntax::{Block, Expression, How, Kind, Piece, Target},
 };
 use crate::{Fault, host::Surroundings, node::source::Source, suggest, values::Place};
 
 /// Constants that have a meaning in solo.rb.
 const CONSTANTS: [&str; 4] = ["STDOUT", "STDERR", "OpenSSL::SSL::VERIFY_NONE", "OpenSSL::SSL::VERIFY_PEER"];
+
+/// Constants that hold settings.
+pub(super) const CONFIGURATIONS: [&str; 2] = ["Chef::Config", "Ohai::Config"];
 
 /// Values and bytes in one value, at most.
 const MOST_SIZE: usize = 1 << 20;
@@ -30,6 +34,11 @@ struct Local {
     value: Option<Value>,
     at: usize,
     used: bool,
+}
+
+/// Whether Ruby itself sets this global variable.
+fn is_of_ruby(name: &str) -> bool {
+    !name[1..].starts_with(|c: char| c.is_alphabetic() || c == '_') || matches!(name, "$LOAD_PATH" | "$PROGRAM_NAME")
 }
 
 pub(super) struct Evaluator<'e> {
@@ -75,9 +84,8 @@ impl<'e> Evaluator<'e> {
             if self.faults.len() >= MOST_FAULTS || self.work >= MOST_WORK {
                 return;
             }
-            if self.statement(statement).is_err() {
-                continue;
-            }
+            let read = self.statement(statement);
+            debug_assert!(read.is_ok() || !self.faults.is_empty(), "a setting is lost without a word");
         }
         for (name, local) in &self.locals {
             if !local.used && KNOWN.iter().any(|known| known.name == name) {
@@ -109,6 +117,7 @@ impl<'e> Evaluator<'e> {
             | Kind::Bool(_)
             | Kind::Nil
             | Kind::Constant(_)
+            | Kind::Pattern(_)
             | Kind::List(_)
             | Kind::Hash(_) => {
                 let message = "expected the name of a setting".to_owned();
@@ -123,6 +132,7 @@ impl<'e> Evaluator<'e> {
                 self.lines(body)
             }
             Kind::Sequence(body) => self.lines(body),
+            Kind::Rescue { .. } | Kind::Spoilt(_) => self.value(statement).map(drop),
             Kind::Itself
             | Kind::File
             | Kind::Directory
@@ -168,6 +178,7 @@ impl<'e> Evaluator<'e> {
             Kind::Float(number) => Ok(Value::Float(*number)),
             Kind::Bool(flag) => Ok(Value::Bool(*flag)),
             Kind::Nil => Ok(Value::Nil),
+            Kind::Pattern(pattern) => Ok(Value::Pattern(pattern.clone())),
             Kind::Itself => Err(self.foreign(at, &Construct::Special("self".to_owned()))),
             Kind::File => self.file(at).map(Value::String),
             Kind::Directory => Ok(Value::String(paths::directory(&self.file(at)?))),
@@ -176,18 +187,26 @@ impl<'e> Evaluator<'e> {
                 Place::Rust(_) => 0,
             })),
             Kind::Constant(name) => self.constant(name, at),
-            Kind::Global(name) => Err(self.foreign(at, &Construct::Global(name.clone()))),
-            Kind::Name(name) => self.name(name, at),
+            Kind::Global(name) if matches!(name.as_str(), "$DEBUG" | "$VERBOSE") && !self.has_local(name) => {
+                Ok(Value::Bool(false))
+            }
+            Kind::Global(name) if is_of_ruby(name) && !self.has_local(name) => {
+                Err(self.foreign(at, &Construct::Global(name.clone())))
+            }
+            Kind::Global(name) | Kind::Name(name) => self.name(name, at),
             Kind::List(items) => {
                 let items = self.all(items)?;
                 self.weighed(Value::Array(items), at)
             }
             Kind::Hash(pairs) => {
-                let mut hash = Value::Hash(Vec::new());
+                let (mut hash, mut all) = (Value::Hash(Vec::new()), Ok(()));
                 for (key, value) in pairs {
-                    let (key, value) = (self.value(key)?, self.value(value)?);
-                    hash.put(key, value);
+                    match (self.value(key), self.value(value)) {
+                        (Ok(key), Ok(value)) => hash.put(key, value),
+                        (Err(Skip), _) | (_, Err(Skip)) => all = Err(Skip),
+                    }
                 }
+                all?;
                 self.weighed(hash, at)
             }
             Kind::Splat(list) => self.value(list),
@@ -199,8 +218,8 @@ impl<'e> Evaluator<'e> {
             Kind::Not(negated) => Ok(Value::Bool(!self.value(negated)?.holds())),
             Kind::Binary(super::syntax::Binary::Append, list, item) => self.append(list, item, at),
             Kind::Binary(binary, left, right) => {
-                let (left, right) = (self.value(left)?, self.value(right)?);
-                let value = self.binary(*binary, left, right, at)?;
+                let (left, right) = (self.value(left), self.value(right));
+                let value = self.binary(*binary, left?, right?, at)?;
                 self.weighed(value, at)
             }
             Kind::And(left, right) => {
@@ -220,8 +239,48 @@ impl<'e> Evaluator<'e> {
                 self.last_of(body)
             }
             Kind::Sequence(body) => self.last_of(body),
+            Kind::Rescue { body, name, rescue, ensure } => {
+                let value = self.rescued(body, name.as_deref(), rescue);
+                self.lines(ensure).and(value)
+            }
+            Kind::Spoilt(names) => {
+                self.spoil_names(names, at);
+                Err(Skip)
+            }
             Kind::Assign(target, how, value) => self.assign(target, *how, value, at),
             Kind::Foreign(construct) => Err(self.foreign(at, construct)),
+        }
+    }
+
+    /// `begin ... rescue LoadError`: a library that is not there ends the body, as in Ruby.
+    fn rescued(&mut self, body: &[Expression], name: Option<&str>, rescue: &[Expression]) -> Result<Value, Skip> {
+        let missing = body.iter().enumerate().find_map(|(line, statement)| match &statement.kind {
+            Kind::Call(call) if call.receiver.is_none() && call.name == "require" => match call.arguments.as_slice() {
+                [Expression { kind: Kind::Text(library), .. }] if !is_library(library) => Some((line, library)),
+                _ => None,
+            },
+            _ => None,
+        });
+        let Some((line, library)) = missing else { return self.last_of(body) };
+        let before = self.lines(&body[..line]);
+        self.note(body[line].at, format!("`require` of `{library}` finds nothing: brasa runs no Ruby"));
+        if let Some(name) = name {
+            self.set_local(name, Some(Value::String(format!("cannot load such file -- {library}"))), body[line].at);
+        }
+        let value = self.last_of(rescue);
+        before.and(value)
+    }
+
+    /// Remembers that what these hold is not known, so that their readers are silent.
+    fn spoil_names(&mut self, names: &[String], at: usize) {
+        for name in names {
+            if name.starts_with(char::is_uppercase) {
+                self.set_constant(name, None);
+            } else if self.has_local(name) || name.starts_with(['$', '@']) {
+                self.set_local(name, None, at);
+            } else {
+                self.failed.insert(name.clone());
+            }
         }
     }
 
@@ -291,31 +350,62 @@ impl<'e> Evaluator<'e> {
             let message = format!("setting `{name}` is read before it is set");
             return Err(self.fault(at, message, format!("set it above: `{name} VALUE`")));
         }
-        let hint = match suggest::nearest(name, self.locals.keys().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("text is written in quotes (`\"{name}\"`), a symbol as `:{name}`"),
-        };
+        let known = self.locals.keys().map(String::as_str).chain(KNOWN.iter().map(|known| known.name));
+        let near = suggest::nearest(name, known).map(|near| format!("did you mean `{near}`?"));
+        if name.starts_with(['$', '@']) {
+            let hint = near.unwrap_or_else(|| format!("set it above: `{name} = VALUE`"));
+            return Err(self.fault(at, format!("the variable `{name}` is not set"), hint));
+        }
+        let hint = near.unwrap_or_else(|| format!("text is written in quotes (`\"{name}\"`), a symbol as `:{name}`"));
         Err(self.fault(at, format!("expected a value, found `{name}`"), hint))
     }
 
     fn constant(&mut self, name: &str, at: usize) -> Result<Value, Skip> {
-        if let Some(value) = self.constants.get(name) {
+        if let Some(value) = self.own_constant(name) {
             return value.clone().ok_or(Skip);
         }
+        if let Some(value) = defaults::constant(name) {
+            return Ok(value);
+        }
         match name {
-            "File::SEPARATOR" | "File::Separator" => Ok(Value::String("/".to_owned())),
-            _ if CONSTANTS.contains(&name) => Ok(Value::Constant(name.to_owned())),
+            "RUBY_VERSION" | "RUBY_ENGINE" | "Chef::VERSION" | "Gem::VERSION" => {
+                let message = format!("`{name}` is not known: there is no Ruby and no Chef");
+                Err(self.fault(at, message, "leave out what asks for it"))
+            }
+            _ if CONSTANTS.contains(&name) || CONFIGURATIONS.contains(&name) => Ok(Value::Constant(name.to_owned())),
             _ if self.doubt => Err(Skip),
             _ => {
-                let known: Vec<&str> = self.constants.keys().map(String::as_str).chain(CONSTANTS).collect();
+                let own = self.constants.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name.as_str());
+                let known: Vec<&str> = own.chain(CONSTANTS).collect();
                 let hint = suggest::hint(name, known);
                 Err(self.fault(at, format!("constant `{name}` is not known"), hint))
             }
         }
     }
 
+    /// A constant that the file itself sets; nothing is known of one in a module that could not be read.
+    fn own_constant(&self, name: &str) -> Option<&Option<Value>> {
+        let mut modules = name.match_indices("::").filter_map(|(at, _)| self.constants.get(&name[..at]));
+        self.constants.get(name).or_else(|| {
+            let elsewhere = CONFIGURATIONS.contains(&name) || is_without_effect(name);
+            if elsewhere { None } else { modules.find(|module| module.is_none()) }
+        })
+    }
+
     pub(super) fn has_constant(&self, name: &str) -> bool {
-        self.constants.contains_key(name)
+        self.own_constant(name).is_some()
+    }
+
+    /// The constant that an expression is, which the file itself does not set: `Chef::Config`, or a variable that holds it.
+    pub(super) fn foreign_constant<'x>(&'x self, expression: &'x Expression) -> Option<&'x str> {
+        match &expression.kind {
+            Kind::Constant(name) if !self.has_constant(name) => Some(name),
+            Kind::Name(name) => match self.locals.get(name)?.value.as_ref()? {
+                Value::Constant(constant) if CONFIGURATIONS.contains(&constant.as_str()) => Some(constant),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     pub(super) fn has_local(&self, name: &str) -> bool {
@@ -346,13 +436,14 @@ impl<'e> Evaluator<'e> {
         branches: &'b [(Expression, Vec<Expression>)],
         otherwise: &'b [Expression],
     ) -> Result<&'b [Expression], Skip> {
+        let mut taken = None;
         for (condition, body) in branches {
-            let held = self.value_or_nil(condition).inspect_err(|_| self.doubt = true)?.holds();
-            if held {
-                return Ok(body);
+            if self.value_or_nil(condition).inspect_err(|_| self.doubt = true)?.holds() {
+                taken = Some(body);
+                break;
             }
         }
-        Ok(otherwise)
+        self.taken(taken.map(Vec::as_slice), branches.iter().map(|(_, body)| body.as_slice()), otherwise)
     }
 
     fn arm<'b>(
@@ -362,12 +453,47 @@ impl<'e> Evaluator<'e> {
         otherwise: &'b [Expression],
     ) -> Result<&'b [Expression], Skip> {
         let subject = self.value(subject).inspect_err(|_| self.doubt = true)?;
+        let mut taken = None;
         for (values, body) in arms {
-            if self.all(values).inspect_err(|_| self.doubt = true)?.contains(&subject) {
-                return Ok(body);
+            if self.is_one_of(&subject, values).inspect_err(|_| self.doubt = true)? {
+                taken = Some(body);
+                break;
             }
         }
-        Ok(otherwise)
+        self.taken(taken.map(Vec::as_slice), arms.iter().map(|(_, body)| body.as_slice()), otherwise)
+    }
+
+    fn is_one_of(&mut self, subject: &Value, values: &[Expression]) -> Result<bool, Skip> {
+        let at = values.first().map_or(0, |first| first.at);
+        for value in self.all(values)? {
+            let equal = match &value {
+                Value::Pattern(pattern) => self.found(subject, pattern, at)?.is_some(),
+                value => value == subject,
+            };
+            if equal {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The branch to go on in; variables that only others set are `nil`.
+    fn taken<'b>(
+        &mut self,
+        taken: Option<&'b [Expression]>,
+        branches: impl Iterator<Item = &'b [Expression]>,
+        otherwise: &'b [Expression],
+    ) -> Result<&'b [Expression], Skip> {
+        for statement in branches.chain([otherwise]).flatten() {
+            self.count(1, statement.at)?;
+            if let Kind::Assign(Target::Name(name), ..) = &statement.kind
+                && !self.has_local(name)
+                && !self.failed.contains(name)
+            {
+                self.set_local(name, Some(Value::Nil), statement.at);
+            }
+        }
+        Ok(taken.unwrap_or(otherwise))
     }
 
     /// The body of a block, for these arguments.
@@ -378,22 +504,43 @@ impl<'e> Evaluator<'e> {
                 let receiver = arguments.first().cloned().unwrap_or(Value::Nil);
                 self.method(receiver, name, &[], None, at)
             }
-            Block::Of(parameters, body) => {
-                let mut outer = Vec::new();
-                for (n, parameter) in parameters.iter().enumerate() {
-                    outer.push(self.locals.remove(parameter));
-                    self.set_local(parameter, Some(arguments.get(n).cloned().unwrap_or(Value::Nil)), at);
-                }
-                let value = self.last_of(body);
-                for (parameter, before) in parameters.iter().zip(outer) {
-                    self.locals.remove(parameter);
-                    if let Some(before) = before {
-                        self.locals.insert(parameter.clone(), before);
-                    }
-                }
-                value
+            Block::Of(parameters, body) => self.body_of_block(parameters, body, arguments, at).0,
+        }
+    }
+
+    /// What the block gives, and what its parameters hold behind it.
+    fn body_of_block(
+        &mut self,
+        parameters: &[String],
+        body: &[Expression],
+        arguments: &[Value],
+        at: usize,
+    ) -> (Result<Value, Skip>, Vec<Option<Value>>) {
+        let mut outer = Vec::new();
+        for (n, parameter) in parameters.iter().enumerate() {
+            outer.push(self.locals.remove(parameter));
+            self.set_local(parameter, Some(arguments.get(n).cloned().unwrap_or(Value::Nil)), at);
+        }
+        let value = self.last_of(body);
+        let mut left = Vec::new();
+        for (parameter, before) in parameters.iter().zip(outer) {
+            left.push(self.locals.remove(parameter).and_then(|local| local.value));
+            if let Some(before) = before {
+                self.locals.insert(parameter.clone(), before);
             }
         }
+        (value, left)
+    }
+
+    /// `value.tap { |it| ... }`: the value, as the block leaves it.
+    pub(super) fn tapped(&mut self, value: Value, block: &Block, at: usize) -> Result<Value, Skip> {
+        let Block::Of(parameters, body) = block else {
+            self.block(block, std::slice::from_ref(&value), at)?;
+            return Ok(value);
+        };
+        let (done, left) = self.body_of_block(parameters, body, std::slice::from_ref(&value), at);
+        done?;
+        left.into_iter().next().unwrap_or(Some(value)).ok_or(Skip)
     }
 
     fn assign(&mut self, target: &Target, how: How, value: &Expression, at: usize) -> Result<Value, Skip> {
@@ -524,12 +671,23 @@ impl<'e> Evaluator<'e> {
     }
 
     pub(super) fn foreign(&mut self, at: usize, construct: &Construct) -> Skip {
+        match construct {
+            // What it would have set may be missing.
+            Construct::File(_) | Construct::Loop(_) => self.doubt = true,
+            Construct::Definition(word, Some(name)) if word == "def" => self.set_local(name, None, at),
+            Construct::Definition(_, Some(name)) => self.set_constant(name, None),
+            _ => {}
+        }
         self.fault(at, format!("{construct} is Ruby that brasa does not read"), construct.cure())
     }
 
     pub(super) fn fault(&mut self, at: usize, message: String, hint: impl Into<String>) -> Skip {
         self.faults.push(self.source.fault(at, message).hint(hint));
         Skip
+    }
+
+    pub(super) fn set_in_doubt(&mut self) {
+        self.doubt = true;
     }
 
     pub(super) fn is_doubtful(&self) -> bool {

@@ -93,7 +93,7 @@ impl<'p> Parser<'p> {
                 ("||", _) => 2,
                 ("&&", _) => 3,
                 ("..", _) | ("...", _) => 1,
-                ("=~" | "!~" | "===" | "<=>", _) => 5,
+                ("===" | "<=>", _) => 5,
                 (">>", _) => 9,
                 ("**", _) => 12,
                 (_, Some(binary)) => binary.weight(),
@@ -111,13 +111,7 @@ impl<'p> Parser<'p> {
                 ("||", _) => self.node(Kind::Or(Box::new(left), Box::new(right)), at, inner)?,
                 ("&&", _) => self.node(Kind::And(Box::new(left), Box::new(right)), at, inner)?,
                 (_, Some(binary)) => self.node(Kind::Binary(binary, Box::new(left), Box::new(right)), at, inner)?,
-                (sign, None) => {
-                    let foreign = match right.kind {
-                        Kind::Foreign(Construct::Regex) => Construct::Regex,
-                        _ => Construct::Operator(sign.to_owned()),
-                    };
-                    self.node(Kind::Foreign(foreign), operator_at, 0)?
-                }
+                (sign, None) => self.node(Kind::Foreign(Construct::Operator(sign.to_owned())), operator_at, 0)?,
             };
         }
         Ok(left)
@@ -146,7 +140,7 @@ impl<'p> Parser<'p> {
             }
             "->" => {
                 self.next += 1;
-                Err(self.foreign(at, &Construct::Keyword("->".to_owned())))
+                Err(self.foreign(at, &Construct::Lambda("->".to_owned())))
             }
             _ => self.postfix(),
         }
@@ -233,7 +227,7 @@ impl<'p> Parser<'p> {
             None | Some(Token::End | Token::Mark(')' | ']' | '{' | '}' | ',')) => false,
             Some(Token::Word(word)) => !NO_ARGUMENT.contains(&word.as_str()),
             Some(Token::Operator(operator)) => {
-                matches!(*operator, "!" | "::" | "->" | "*" | "&" | "-") && !self.spaced(1)
+                *operator == "->" || matches!(*operator, "!" | "::" | "*" | "&" | "-") && !self.spaced(1)
             }
             Some(
                 Token::Constant(_)
@@ -243,6 +237,7 @@ impl<'p> Parser<'p> {
                 | Token::Text(_)
                 | Token::Template(_)
                 | Token::Words(_)
+                | Token::Pattern(_)
                 | Token::Integer(_)
                 | Token::Float(_)
                 | Token::Mark(_)
@@ -256,10 +251,16 @@ impl<'p> Parser<'p> {
             let (mut arguments, mut pairs) = (Vec::new(), Vec::new());
             loop {
                 parser.argument(&mut arguments, &mut pairs, inner)?;
+                let comma = parser.place();
                 if !parser.eat(&Token::Mark(',')) {
                     break;
                 }
                 parser.skip_lines();
+                if parser.begins_a_setting() {
+                    parser.at_next_statement = true;
+                    let message = "behind this comma the next line goes on with the value".to_owned();
+                    return Err(parser.fault(comma, message, "remove it"));
+                }
             }
             parser.with_pairs(arguments, pairs)
         })
@@ -395,6 +396,7 @@ impl<'p> Parser<'p> {
             Token::Symbol(name) => self.eaten(Kind::Symbol(name.clone())),
             Token::Integer(number) => self.eaten(Kind::Integer(*number)),
             Token::Float(number) => self.eaten(Kind::Float(*number)),
+            Token::Pattern(pattern) => self.eaten(Kind::Pattern(pattern.clone())),
             Token::Global(name) => self.eaten(Kind::Global(name.clone())),
             Token::Foreign(construct) => self.eaten(Kind::Foreign(construct.clone())),
             Token::Constant(name) => {
@@ -465,15 +467,17 @@ impl<'p> Parser<'p> {
                 self.next += 1;
                 return self.block_of(word, at);
             }
-            "lambda" | "proc" | "return" | "break" | "next" | "yield" | "super" | "alias" | "undef" | "retry"
-            | "redo" => {
+            "lambda" | "proc" => return Err(self.foreign(at, &Construct::Lambda(word.to_owned()))),
+            "return" | "break" | "next" | "yield" | "super" | "alias" | "undef" | "retry" | "redo" => {
                 return Err(self.foreign(at, &Construct::Keyword(word.to_owned())));
             }
             _ if KEYWORDS.contains(&word) => return Err(self.unexpected("a value")),
             _ => {
                 self.next += 1;
                 let called = self.peek() == Some(&Token::Mark('(')) && !self.spaced(0);
-                if called || !self.locals.contains(word) && self.begins_an_argument() {
+                // Behind a variable `[`, `-` and the like are operators; text can only be an argument.
+                let plain = !matches!(self.peek(), Some(Token::Mark(_) | Token::Operator(_)));
+                if called || self.begins_an_argument() && (plain || !self.locals.contains(word)) {
                     return self.call(None, false, word.to_owned(), at);
                 }
                 return self.node(Kind::Name(word.to_owned()), at, 0);

@@ -1,7 +1,7 @@
 //! Text into tokens. Ruby that is not read becomes [`Token::Foreign`], whole, so that what follows it can be read.
 use std::collections::BTreeSet;
 
-use super::construct::Construct;
+use super::{construct::Construct, pattern::Pattern};
 use crate::{Fault, node::source::Source};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub(super) enum Token {
     Words(Vec<Vec<Part>>),
     /// `%i[a b]`.
     Symbols(Vec<String>),
+    /// `/mswin|mingw/`.
+    Pattern(Pattern),
     Integer(i64),
     Float(f64),
     /// One of `( ) [ ] { } ,`.
@@ -145,8 +147,8 @@ impl<'s> Lexer<'s> {
             '\'' | '"' => self.text_literal(start, next),
             '`' => {
                 self.at += 1;
-                self.past('`', start);
-                self.push(Token::Foreign(Construct::Backticks), start);
+                let command = self.past('`', start).to_owned();
+                self.push(Token::Foreign(Construct::Backticks(command)), start);
             }
             ':' if self.rest()[1..].starts_with(['"', '\'']) && !self.ends_a_value() => self.quoted_symbol(start),
             ':' if self.rest()[1..].starts_with(|c: char| c.is_alphabetic() || c == '_') => {
@@ -159,11 +161,8 @@ impl<'s> Lexer<'s> {
             '<' if self.is_heredoc() && self.heredoc(start) => {}
             '/' if self.expects_value() => {
                 self.at += 1;
-                self.past('/', start);
-                while self.peek().is_some_and(|c| "imxounse".contains(c)) {
-                    self.bump();
-                }
-                self.push(Token::Foreign(Construct::Regex), start);
+                let body = self.past('/', start);
+                self.pattern(body, start);
             }
             '(' | ')' | '[' | ']' | '{' | '}' | ',' => {
                 self.at += 1;
@@ -209,12 +208,20 @@ impl<'s> Lexer<'s> {
                 | Token::Template(_)
                 | Token::Words(_)
                 | Token::Symbols(_)
+                | Token::Pattern(_)
                 | Token::Integer(_)
                 | Token::Float(_)
                 | Token::Mark(_)
                 | Token::Foreign(_),
             ) => false,
         }
+    }
+
+    /// A regular expression whose flags are still to be read.
+    pub(super) fn pattern(&mut self, body: &str, start: usize) {
+        let flags = self.rest().find(|c| !"imxounse".contains(c)).map_or(self.rest(), |length| &self.rest()[..length]);
+        self.at += flags.len();
+        self.push(Token::Pattern(Pattern::new(body, flags)), start);
     }
 
     pub(super) fn word(&mut self) -> String {

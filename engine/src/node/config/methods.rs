@@ -1,14 +1,92 @@
 //! What Ruby's texts, lists, hashes, numbers and paths can be asked for, as far as settings need it.
+use regex_lite::Regex;
+
 use super::{
     Value,
     construct::Construct,
     evaluator::Evaluator,
     parser::Skip,
     paths,
+    pattern::Pattern,
     slot::position,
     syntax::{Binary, Block},
 };
 use crate::host::FileKind;
+
+/// Methods that are read, by what they are asked of.
+pub(super) const KNOWN: &[(&str, &[&str])] = &[
+    (
+        "a string",
+        &[
+            "[]",
+            "capitalize",
+            "chomp",
+            "delete_prefix",
+            "delete_suffix",
+            "downcase",
+            "empty?",
+            "end_with?",
+            "gsub",
+            "include?",
+            "length",
+            "lines",
+            "lstrip",
+            "match?",
+            "rstrip",
+            "split",
+            "start_with?",
+            "strip",
+            "sub",
+            "to_i",
+            "to_sym",
+            "tr",
+            "upcase",
+        ],
+    ),
+    (
+        "a list",
+        &[
+            "[]", "all?", "any?", "compact", "each", "empty?", "find", "first", "flat_map", "flatten", "include?",
+            "join", "last", "length", "map", "none?", "reject", "reverse", "select", "sort", "uniq",
+        ],
+    ),
+    (
+        "a hash",
+        &["[]", "all?", "any?", "dig", "each", "empty?", "fetch", "key?", "keys", "length", "map", "merge", "values"],
+    ),
+    (
+        "a path",
+        &[
+            "absolute?",
+            "basename",
+            "cleanpath",
+            "directory?",
+            "dirname",
+            "exist?",
+            "expand_path",
+            "extname",
+            "file?",
+            "join",
+            "parent",
+            "realpath",
+            "relative?",
+        ],
+    ),
+    ("a symbol", &["capitalize", "downcase", "empty?", "end_with?", "length", "start_with?", "to_sym", "upcase"]),
+    ("a whole number", &["even?", "positive?", "to_i", "zero?"]),
+];
+
+/// Methods that every value has, as far as settings need them.
+const OF_ALL: [&str; 3] = ["nil?", "tap", "to_s"];
+
+/// The methods of what [`Value::kind`] calls so.
+pub(super) fn known(kind: &str) -> impl Iterator<Item = &'static str> + Clone {
+    let own = KNOWN.iter().find(|(of, _)| *of == kind).map_or(&[][..], |(_, own)| *own);
+    own.iter().copied().chain(OF_ALL)
+}
+
+/// Work that a regular expression is, apart from what it is tried on.
+const TO_COMPILE: usize = 10_000;
 
 /// What a method gives: a value, or nothing when there is no such method here.
 type Found = Result<Option<Value>, Skip>;
@@ -22,6 +100,9 @@ impl Evaluator<'_> {
         block: Option<&Block>,
         at: usize,
     ) -> Result<Value, Skip> {
+        if let ("tap", Some(block)) = (name, block) {
+            return self.tapped(receiver, block, at);
+        }
         let kind = receiver.kind();
         let is_nil = receiver == Value::Nil;
         let found = match (of_all(&receiver, name, arguments), receiver) {
@@ -47,6 +128,10 @@ impl Evaluator<'_> {
                 "to_h" => Some(Value::Hash(Vec::new())),
                 _ => None,
             },
+            (None, Value::Pattern(pattern)) => match (name, arguments) {
+                ("match?", [text]) => Some(Value::Bool(self.found(text, &pattern, at)?.is_some())),
+                _ => None,
+            },
             (None, Value::Float(_) | Value::Bool(_) | Value::Constant(_)) => None,
         };
         match found {
@@ -69,7 +154,54 @@ impl Evaluator<'_> {
         }
     }
 
+    fn regex(&mut self, pattern: &Pattern, text: &str, at: usize) -> Result<Regex, Skip> {
+        self.count(TO_COMPILE.saturating_add(pattern.len().saturating_mul(text.len() + 1)), at)?;
+        pattern.regex().ok_or_else(|| self.foreign(at, &Construct::Regex))
+    }
+
+    /// Where a text matches, in characters; nil matches nothing.
+    pub(super) fn found(&mut self, value: &Value, pattern: &Pattern, at: usize) -> Result<Option<usize>, Skip> {
+        let (Value::String(text) | Value::Symbol(text) | Value::Path(text)) = value else { return Ok(None) };
+        let regex = self.regex(pattern, text, at)?;
+        Ok(regex.find(text).map(|found| text[..found.start()].chars().count()))
+    }
+
+    /// What texts do with regular expressions.
+    fn of_pattern(&mut self, text: &str, name: &str, pattern: &Pattern, more: &[Value], at: usize) -> Found {
+        let regex = self.regex(pattern, text, at)?;
+        Ok(match (name, more) {
+            ("match?", []) => Some(Value::Bool(regex.is_match(text))),
+            ("[]", [] | [Value::Integer(_)]) => {
+                let group = match more {
+                    [Value::Integer(group)] => usize::try_from(*group).unwrap_or(usize::MAX),
+                    _ => 0,
+                };
+                let found = regex.captures(text).and_then(|found| found.get(group));
+                Some(found.map_or(Value::Nil, |found| Value::String(found.as_str().to_owned())))
+            }
+            ("sub" | "gsub", [Value::String(to)]) => {
+                self.count((text.len() + 1).saturating_mul(to.len() + 1), at)?;
+                // In Ruby a group is `\\1`; a `$` is one.
+                let group = Regex::new(r"\\(\d)").expect("a constant");
+                let to = group.replace_all(&to.replace('$', "$$"), "$${$1}").into_owned();
+                let most = usize::from(name == "sub");
+                Some(Value::String(regex.replacen(text, most, to.as_str()).into_owned()))
+            }
+            ("split", []) if !regex.is_match("") => {
+                let mut parts: Vec<_> = regex.split(text).collect();
+                while parts.last().is_some_and(|part| part.is_empty()) {
+                    parts.pop();
+                }
+                Some(Value::Array(parts.into_iter().map(|part| Value::String(part.to_owned())).collect()))
+            }
+            _ => None,
+        })
+    }
+
     fn of_text(&mut self, text: &str, name: &str, arguments: &[Value], at: usize) -> Found {
+        if let Some((Value::Pattern(pattern), more)) = arguments.split_first() {
+            return self.of_pattern(text, name, pattern, more, at);
+        }
         let string = |text: &str| Some(Value::String(text.to_owned()));
         let space = |c: char| c.is_whitespace() || c == '\0';
         Ok(match name {
@@ -109,7 +241,7 @@ impl Evaluator<'_> {
                         return Err(self.fault(
                             at,
                             "`tr` is read for one letter only".to_owned(),
-                            "use `.gsub(\"a\", \"b\")`",
+                            "use `.downcase`, `.upcase` or `.gsub(\"a\", \"b\")`",
                         ));
                     }
                 }
@@ -151,6 +283,12 @@ impl Evaluator<'_> {
             "empty?" => Some(Value::Bool(text.is_empty())),
             "length" | "size" => Some(integer(text.chars().count())),
             "include?" => Some(Value::Bool(text.contains(self.text(arguments, 0, name, at)?))),
+            "match?" => {
+                let pattern = Pattern::new(self.text(arguments, 0, name, at)?, "");
+                self.of_pattern(text, name, &pattern, &[], at)?
+            }
+            // An error that was rescued is its message.
+            "message" => string(text),
             "start_with?" | "end_with?" => {
                 let mut held = false;
                 for number in 0..arguments.len() {
@@ -359,6 +497,12 @@ impl Evaluator<'_> {
     /// `left OPERATOR right`.
     pub(super) fn binary(&mut self, binary: Binary, left: Value, right: Value, at: usize) -> Result<Value, Skip> {
         let value = match (binary, left, right) {
+            (Binary::Match, text, Value::Pattern(pattern)) | (Binary::Match, Value::Pattern(pattern), text) => {
+                self.found(&text, &pattern, at)?.map_or(Value::Nil, integer)
+            }
+            (Binary::NoMatch, text, Value::Pattern(pattern)) | (Binary::NoMatch, Value::Pattern(pattern), text) => {
+                Value::Bool(self.found(&text, &pattern, at)?.is_none())
+            }
             (Binary::Equal, left, right) => Value::Bool(equal(&left, &right)),
             (Binary::Unequal, left, right) => Value::Bool(!equal(&left, &right)),
             (Binary::Add, Value::String(left), Value::String(right) | Value::Path(right)) => {
@@ -464,6 +608,7 @@ fn of_numbers(binary: Binary, left: i64, right: i64) -> Option<Value> {
         Binary::GreaterOrEqual => return Some(Value::Bool(left >= right)),
         Binary::Equal => return Some(Value::Bool(left == right)),
         Binary::Unequal => return Some(Value::Bool(left != right)),
+        Binary::Match | Binary::NoMatch => return None,
     };
     Some(Value::Integer(number))
 }

@@ -1,7 +1,7 @@
 //! Settings: solo.rb, read without Ruby and without running anything, and brasa.toml.
 //!
 //! [`lexer`] and [`quoted`] make tokens, [`parser`] and [`expressions`] make [`syntax`], [`evaluator`] makes values of it, with
-//! [`calls`] and [`methods`]; [`slot`] is what can be set. What the file may know of the machine comes from
+//! [`calls`], [`methods`] and [`pattern`]; [`slot`] is what can be set. What the file may know of the machine comes from
 //! [`Surroundings`]; nothing is run and nothing is changed. Other Ruby is a fault with its place and what to write instead.
 mod calls;
 mod construct;
@@ -14,6 +14,7 @@ mod methods;
 mod option;
 mod parser;
 mod paths;
+mod pattern;
 mod quoted;
 mod slot;
 mod syntax;
@@ -32,6 +33,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::{
     known::{Fate, KNOWN, Known, Shape},
+    pattern::Pattern,
     value::Value,
 };
 use super::source::{Source, position};
@@ -251,7 +253,8 @@ impl Settings {
                 | Value::Float(_)
                 | Value::Bool(true)
                 | Value::Path(_)
-                | Value::Constant(_) => false,
+                | Value::Constant(_)
+                | Value::Pattern(_) => false,
             };
             let same = match known.shape {
                 // The mask of every run.
@@ -500,9 +503,13 @@ fn wrong(name: &str, wanted: &str, found: &Value, place: &Place) -> Fault {
     let found = match found {
         Value::String(text) if text.is_empty() => "an empty string".to_owned(),
         Value::String(_) | Value::Path(_) | Value::Array(_) | Value::Hash(_) => found.kind().to_owned(),
-        Value::Symbol(_) | Value::Integer(_) | Value::Float(_) | Value::Bool(_) | Value::Nil | Value::Constant(_) => {
-            format!("`{found}`")
-        }
+        Value::Symbol(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Bool(_)
+        | Value::Nil
+        | Value::Constant(_)
+        | Value::Pattern(_) => format!("`{found}`"),
     };
     Fault::new(format!("setting `{name}`: expected {wanted}, got {found}")).at(place.clone())
 }

@@ -183,10 +183,30 @@ impl<'p> Parser<'p> {
             match self.statement(braces) {
                 Ok(statement) => statements.push(statement),
                 Err(Skip) if self.too_deep => return,
-                Err(Skip) => self.skip_statement(first),
+                Err(Skip) => {
+                    let (kind, at) = (Kind::Spoilt(self.names(first)), self.lexemes[first].at);
+                    statements.push(Expression { kind, at, height: 1 });
+                    self.skip_statement(first);
+                }
             }
         }
         self.next = self.lexemes.len();
+    }
+
+    /// The names that a statement begins with: what it sets.
+    fn names(&self, first: usize) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut tokens = self.lexemes[first..].iter().map(|lexeme| &lexeme.token);
+        while let Some(Token::Word(name) | Token::Global(name) | Token::Constant(name)) = tokens.next() {
+            let next = tokens.next();
+            if !name.starts_with(char::is_uppercase) || next == Some(&Token::Operator("=")) {
+                names.push(name.clone());
+            }
+            if next != Some(&Token::Mark(',')) {
+                break;
+            }
+        }
+        names
     }
 
     fn statement(&mut self, braces: bool) -> Result<Expression, Skip> {
@@ -212,14 +232,24 @@ impl<'p> Parser<'p> {
                     "while" | "until" => {
                         self.next += 1;
                         self.with_words()?;
-                        statement = self.node(Kind::Foreign(Construct::Keyword(word.clone())), at, 0)?;
+                        statement = self.node(Kind::Foreign(Construct::Loop(word.clone())), at, 0)?;
                     }
+                    "do" if matches!(statement.kind, Kind::Name(_)) => statement = self.with_block(statement)?,
                     _ if ENDS.contains(&word.as_str()) => return Ok(statement),
                     _ => return Err(self.unexpected("the end of the line")),
                 },
                 Some(_) => return Err(self.unexpected("the end of the line")),
             }
         }
+    }
+
+    /// `name do ... end`.
+    fn with_block(&mut self, name: Expression) -> Result<Expression, Skip> {
+        let (Kind::Name(word), at) = (name.kind, name.at) else { return Err(self.unexpected("the end of the line")) };
+        let mut inner = name.height;
+        let block = self.call_block(&mut inner)?;
+        let call = Call { receiver: None, safe: false, name: word, at, arguments: Vec::new(), block };
+        self.node(Kind::Call(Box::new(call)), at, inner)
     }
 
     fn choose(
@@ -274,10 +304,22 @@ impl<'p> Parser<'p> {
             "case" => self.case(at),
             "begin" => self.begin(at),
             _ => {
-                let construct = if word == "def" { Construct::Definition } else { Construct::Keyword(word.to_owned()) };
-                self.past_block();
+                let construct = match word {
+                    "def" | "class" | "module" => Construct::Definition(word.to_owned(), self.defined()),
+                    _ => Construct::Loop(word.to_owned()),
+                };
+                self.past_block(word);
                 self.node(Kind::Foreign(construct), at, 0)
             }
+        }
+    }
+
+    /// What is defined here: `name`, `self.name`, `Name`.
+    fn defined(&self) -> Option<String> {
+        let on_self = self.is_word("self") && self.ahead(1) == Some(&Token::Operator("."));
+        match self.ahead(if on_self { 2 } else { 0 }) {
+            Some(Token::Word(name) | Token::Constant(name)) => Some(name.clone()),
+            Some(_) | None => None,
         }
     }
 
@@ -309,8 +351,8 @@ impl<'p> Parser<'p> {
     }
 
     fn case(&mut self, at: usize) -> Result<Expression, Skip> {
-        let subject = self.with_words()?;
-        let (mut arms, mut inner) = (Vec::new(), subject.height);
+        let subject = if self.peek() == Some(&Token::End) { None } else { Some(self.with_words()?) };
+        let (mut arms, mut inner) = (Vec::new(), subject.as_ref().map_or(0, |subject| subject.height));
         self.skip_lines();
         while self.eat_word("when") {
             let mut values = Vec::new();
@@ -330,26 +372,59 @@ impl<'p> Parser<'p> {
         }
         let otherwise = if self.eat_word("else") { self.inner_body(&mut inner)? } else { Vec::new() };
         self.end_of(at, "case")?;
+        let Some(subject) = subject else {
+            let mut branches = Vec::new();
+            for (values, body) in arms {
+                let mut values = values.into_iter();
+                let Some(mut any) = values.next() else { continue };
+                for value in values {
+                    let (at, height) = (any.at, any.height.max(value.height));
+                    any = self.node(Kind::Or(Box::new(any), Box::new(value)), at, height)?;
+                    inner = inner.max(any.height);
+                }
+                branches.push((any, body));
+            }
+            return self.node(Kind::Choose(branches, otherwise), at, inner);
+        };
         self.node(Kind::Case(Box::new(subject), arms, otherwise), at, inner)
     }
 
-    /// `begin ... rescue ... ensure ... end`: nothing that is read fails, so what rescues is left out.
+    /// `begin ... rescue ... ensure ... end`: only a library that is not there fails, so what else rescues is left out.
     fn begin(&mut self, at: usize) -> Result<Expression, Skip> {
         let mut inner = 0;
         let mut body = self.inner_body(&mut inner)?;
+        let mut rescue = None;
         while self.eat_word("rescue") {
+            let (mut name, mut loading) = (None, false);
             while !matches!(self.peek(), None | Some(Token::End)) && !self.is_word("then") {
+                match self.peek() {
+                    Some(Token::Constant(class)) => {
+                        loading |= matches!(class.as_str(), "LoadError" | "ScriptError" | "Exception");
+                    }
+                    Some(Token::Word(word)) => name = Some(word.clone()),
+                    Some(_) | None => {}
+                }
                 self.next += 1;
             }
-            self.inner_body(&mut 0)?;
-        }
-        for word in ["else", "ensure"] {
-            if self.eat_word(word) {
-                body.extend(self.inner_body(&mut inner)?);
+            self.eat_word("then");
+            let body = self.inner_body(&mut inner)?;
+            if loading && rescue.is_none() {
+                rescue = Some((name, body));
             }
         }
+        if self.eat_word("else") {
+            body.extend(self.inner_body(&mut inner)?);
+        }
+        let ensure = if self.eat_word("ensure") { self.inner_body(&mut inner)? } else { Vec::new() };
         self.end_of(at, "begin")?;
-        self.node(Kind::Sequence(body), at, inner)
+        let kind = match rescue {
+            Some((name, rescue)) => Kind::Rescue { body, name, rescue, ensure },
+            None => {
+                body.extend(ensure);
+                Kind::Sequence(body)
+            }
+        };
+        self.node(kind, at, inner)
     }
 
     fn inner_body(&mut self, inner: &mut usize) -> Result<Vec<Expression>, Skip> {
@@ -454,7 +529,7 @@ impl<'p> Parser<'p> {
     /// What an expression on the left of `=` names, if it can stand there.
     pub(super) fn target(&mut self, left: &Expression) -> Option<Target> {
         match &left.kind {
-            Kind::Name(name) => {
+            Kind::Name(name) | Kind::Global(name) => {
                 self.locals.insert(name.clone());
                 Some(Target::Name(name.clone()))
             }
@@ -495,7 +570,9 @@ impl<'p> Parser<'p> {
         let at = self.place();
         let construct = match self.peek() {
             Some(Token::Foreign(construct)) => construct.clone(),
+            Some(Token::Mark(',')) if self.sets_several() => Construct::SeveralNames,
             Some(Token::Mark(',')) => Construct::SeveralValues,
+            Some(Token::Operator("->")) => Construct::Lambda("->".to_owned()),
             Some(Token::Operator(operator))
                 if wanted != "`,` or `]`" && !matches!(*operator, "=" | "." | ":" | "=>") =>
             {
@@ -504,14 +581,25 @@ impl<'p> Parser<'p> {
             Some(Token::Word(word)) if KEYWORDS.contains(&word.as_str()) => Construct::Keyword(word.clone()),
             found => {
                 let found = found.map_or("the end of the file".to_owned(), shown);
-                let hint = match wanted {
-                    "`,` or `]`" | "`,` or `)`" | "`,` or `}`" => "put a comma between one element and the next",
+                let before = self.next.checked_sub(1).and_then(|before| self.lexemes.get(before));
+                let hint = match (wanted, before.map(|lexeme| &lexeme.token), self.peek()) {
+                    ("`,` or `]`" | "`,` or `)`" | "`,` or `}`", ..) => "put a comma between one element and the next",
+                    (_, Some(Token::Text(_) | Token::Template(_)), Some(Token::Text(_) | Token::Template(_))) => {
+                        "put texts together with `+`; several of them are a list: `[\"one\", \"two\"]`"
+                    }
                     _ => "a line is `setting value`",
                 };
                 return self.fault(at, format!("expected {wanted}, found {found}"), hint);
             }
         };
         self.foreign(at, &construct)
+    }
+
+    /// Whether the words and commas here end in `=`.
+    fn sets_several(&self) -> bool {
+        let rest = self.lexemes[self.next..].iter().map(|lexeme| &lexeme.token);
+        let mut rest = rest.skip_while(|token| matches!(token, Token::Mark(',') | Token::Word(_) | Token::Global(_)));
+        rest.next() == Some(&Token::Operator("="))
     }
 
     pub(super) fn foreign(&mut self, at: usize, construct: &Construct) -> Skip {
@@ -524,9 +612,9 @@ impl<'p> Parser<'p> {
     }
 
     /// Goes past the `end` of a block whose first word was just eaten.
-    fn past_block(&mut self) {
+    fn past_block(&mut self, word: &str) {
         let mut open = 1_usize;
-        let mut loops = false;
+        let mut loops = matches!(word, "while" | "until" | "for");
         while let Some(token) = self.peek() {
             let before =
                 self.next.checked_sub(1).and_then(|before| self.lexemes.get(before)).map(|lexeme| &lexeme.token);
@@ -578,6 +666,7 @@ impl<'p> Parser<'p> {
                 | Token::Global(_)
                 | Token::Symbol(_)
                 | Token::Symbols(_)
+                | Token::Pattern(_)
                 | Token::Text(_)
                 | Token::Template(_)
                 | Token::Words(_)
@@ -599,6 +688,7 @@ pub(super) fn shown(token: &Token) -> String {
         Token::Symbol(name) => format!("`:{name}`"),
         Token::Text(_) | Token::Template(_) => "text".to_owned(),
         Token::Words(_) | Token::Symbols(_) => "a list".to_owned(),
+        Token::Pattern(_) => "a regular expression".to_owned(),
         Token::Integer(_) | Token::Float(_) => "a number".to_owned(),
         Token::Mark(mark) => format!("`{mark}`"),
         Token::Operator(operator) => format!("`{operator}`"),

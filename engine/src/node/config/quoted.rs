@@ -23,7 +23,7 @@ struct Form {
     start: usize,
 }
 
-impl Lexer<'_> {
+impl<'s> Lexer<'s> {
     pub(super) fn text_literal(&mut self, start: usize, quote: char) {
         self.at += 1;
         let parts = self.text_of(Form::quoted(start, quote));
@@ -221,19 +221,24 @@ impl Lexer<'_> {
             }
             None | Some('q' | 'Q') => text_token(self.text_of(form)),
             Some('r') => {
-                self.text_of(form);
-                Token::Foreign(Construct::Regex)
+                let body = self.inside(form, close);
+                return self.pattern(body, start);
             }
-            Some('x') => {
-                self.text_of(form);
-                Token::Foreign(Construct::Backticks)
-            }
+            Some('x') => Token::Foreign(Construct::Backticks(self.inside(form, close).to_owned())),
             Some(_) => {
                 self.text_of(form);
                 Token::Foreign(Construct::PercentLiteral)
             }
         };
         self.push(token, start);
+    }
+
+    /// What a literal holds, as it is written.
+    fn inside(&mut self, form: Form, close: char) -> &'s str {
+        let begin = self.at;
+        self.text_of(form);
+        let text = &self.text[begin..self.at];
+        text.strip_suffix(close).unwrap_or(text)
     }
 
     /// Whether `<` begins a heredoc: `<<~WORD`, `<<-WORD`, or `<<WORD` where a value may stand.
@@ -300,16 +305,18 @@ impl Lexer<'_> {
         None
     }
 
-    /// Goes past the next unescaped `close`.
-    pub(super) fn past(&mut self, close: char, start: usize) {
+    /// Goes past the next unescaped `close`; gives what stands before it.
+    pub(super) fn past(&mut self, close: char, start: usize) -> &'s str {
+        let begin = self.at;
         while let Some(next) = self.bump() {
             if next == '\\' {
                 self.bump();
             } else if next == close {
-                return;
+                return &self.text[begin..self.at - close.len_utf8()];
             }
         }
         self.unended(start, close);
+        &self.text[begin..]
     }
 
     /// Goes past the braces of an interpolation and any quoted text in them.

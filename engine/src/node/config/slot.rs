@@ -26,6 +26,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "Gem",
     "Gem.configuration",
     "Chef::Log::Syslog",
+    "Ohai",
 ];
 
 #[derive(Clone, Debug, PartialEq)]
@@ -68,16 +69,18 @@ impl Evaluator<'_> {
     pub(super) fn slot(&mut self, expression: &Expression) -> Result<Option<Slot>, Skip> {
         let base = match &expression.kind {
             Kind::Itself => Base::Root,
-            Kind::Name(name) if self.has_local(name) => Base::Local(name.clone()),
+            Kind::Constant(_) | Kind::Name(_) if self.foreign_constant(expression).is_some() => {
+                match self.foreign_constant(expression).unwrap_or_default() {
+                    "Chef::Config" => Base::Root,
+                    "Ohai::Config" => Base::Setting("ohai".to_owned()),
+                    "ENV" => Base::Environment,
+                    name if is_without_effect(name) => Base::Nothing(name.to_owned()),
+                    _ => return Ok(None),
+                }
+            }
+            Kind::Constant(name) => Base::Constant(name.clone()),
+            Kind::Name(name) | Kind::Global(name) if self.has_local(name) => Base::Local(name.clone()),
             Kind::Name(name) => Base::Setting(name.clone()),
-            Kind::Constant(name) => match name.as_str() {
-                name if self.has_constant(name) => Base::Constant(name.to_owned()),
-                "Chef::Config" => Base::Root,
-                "Ohai::Config" => Base::Setting("ohai".to_owned()),
-                "ENV" => Base::Environment,
-                name if is_without_effect(name) => Base::Nothing(name.to_owned()),
-                _ => return Ok(None),
-            },
             Kind::Global(name) => Base::Nothing(name.clone()),
             Kind::Sequence(body) => match body.as_slice() {
                 [inner] => return self.slot(inner),

@@ -1,5 +1,5 @@
 //! What solo.rb is made of, as the parser reads it.
-use super::construct::Construct;
+use super::{construct::Construct, pattern::Pattern};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Expression {
@@ -18,6 +18,7 @@ pub(super) enum Kind {
     Float(f64),
     Bool(bool),
     Nil,
+    Pattern(Pattern),
     /// `self`.
     Itself,
     /// `__FILE__`.
@@ -46,8 +47,17 @@ pub(super) enum Kind {
     Case(Box<Expression>, Vec<(Vec<Expression>, Vec<Expression>)>, Vec<Expression>),
     /// `( ... )`, `begin ... end`.
     Sequence(Vec<Expression>),
+    /// `begin ... rescue LoadError => name ... ensure ... end`.
+    Rescue {
+        body: Vec<Expression>,
+        name: Option<String>,
+        rescue: Vec<Expression>,
+        ensure: Vec<Expression>,
+    },
     Assign(Target, How, Box<Expression>),
     Foreign(Construct),
+    /// A line with a fault, which would have set these.
+    Spoilt(Vec<String>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -116,6 +126,8 @@ pub(super) enum Binary {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+    Match,
+    NoMatch,
 }
 
 impl Binary {
@@ -136,12 +148,14 @@ impl Binary {
             Self::LessOrEqual => "<=",
             Self::Greater => ">",
             Self::GreaterOrEqual => ">=",
+            Self::Match => "=~",
+            Self::NoMatch => "!~",
         }
     }
 
     /// By its sign.
     pub fn named(sign: &str) -> Option<Self> {
-        const ALL: [Binary; 14] = [
+        const ALL: [Binary; 16] = [
             Binary::Add,
             Binary::Subtract,
             Binary::Multiply,
@@ -156,6 +170,8 @@ impl Binary {
             Binary::LessOrEqual,
             Binary::Greater,
             Binary::GreaterOrEqual,
+            Binary::Match,
+            Binary::NoMatch,
         ];
         ALL.into_iter().find(|binary| binary.sign() == sign)
     }
@@ -163,7 +179,7 @@ impl Binary {
     /// Which one binds tighter.
     pub const fn weight(self) -> u8 {
         match self {
-            Self::Equal | Self::Unequal => 5,
+            Self::Equal | Self::Unequal | Self::Match | Self::NoMatch => 5,
             Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual => 6,
             Self::Union => 7,
             Self::Intersection => 8,

@@ -132,6 +132,28 @@ fn places_of_the_log_that_change_nothing_are_noted() {
 }
 
 #[test]
+fn methods_that_are_named_as_known_are_read() {
+    for (kind, value) in [
+        ("a string", "'a'"),
+        ("a list", "['a']"),
+        ("a hash", "{ 'a' => 'b' }"),
+        ("a path", "Pathname('/a')"),
+        ("a symbol", ":a"),
+        ("a whole number", "1"),
+        ("nil", "nil"),
+    ] {
+        for name in super::methods::known(kind) {
+            let read = |rest: &str| parse(format!("x = {value}\nnote x.{name}{rest}"));
+            let forms = ["", "('a')", "(0)", "('a', 'b')", "(/a/)", " { |a| a }"];
+            let refused = |rest: &&str| {
+                read(rest).is_err_and(|faults| shown(&faults).contains("is Ruby that brasa does not read"))
+            };
+            assert!(!forms.iter().all(|rest| refused(rest)), "`{name}` of {kind}");
+        }
+    }
+}
+
+#[test]
 fn each_known_setting_is_there_once() {
     let mut names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
     names.sort_unstable();
@@ -336,6 +358,10 @@ const PIECES: &[&str] = &[
     "*",
     "/",
     "/x/",
+    "/(a|b)+/i",
+    ".sub(/a/, '\\\\1')",
+    "defined? ",
+    "Chef::Config",
     "=~",
     "nil",
     "true",

@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
+use super::pattern::Pattern;
+
 /// The value of a setting.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -25,6 +27,8 @@ pub enum Value {
     Path(String),
     /// `STDOUT`.
     Constant(String),
+    /// `/mswin|mingw/`.
+    Pattern(Pattern),
 }
 
 impl Value {
@@ -49,6 +53,7 @@ impl Value {
             Self::Hash(_) => "a hash",
             Self::Path(_) => "a path",
             Self::Constant(_) => "a constant",
+            Self::Pattern(_) => "a regular expression",
         }
     }
 
@@ -62,7 +67,9 @@ impl Value {
         match self {
             Self::String(text) | Self::Symbol(text) | Self::Path(text) | Self::Constant(text) => text.clone(),
             Self::Nil => String::new(),
-            Self::Integer(_) | Self::Float(_) | Self::Bool(_) | Self::Array(_) | Self::Hash(_) => self.to_string(),
+            Self::Integer(_) | Self::Float(_) | Self::Bool(_) | Self::Array(_) | Self::Hash(_) | Self::Pattern(_) => {
+                self.to_string()
+            }
         }
     }
 
@@ -93,6 +100,7 @@ impl Value {
         };
         let (size, depth) = match self {
             Self::String(text) | Self::Symbol(text) | Self::Path(text) | Self::Constant(text) => (text.len(), 0),
+            Self::Pattern(pattern) => (pattern.len(), 0),
             Self::Integer(_) | Self::Float(_) | Self::Bool(_) | Self::Nil => (0, 0),
             Self::Array(items) => items.iter().fold((0, 0), inner),
             Self::Hash(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).fold((0, 0), inner),
@@ -116,6 +124,7 @@ impl fmt::Display for Value {
             Self::Bool(flag) => write!(f, "{flag}"),
             Self::Nil => f.write_str("nil"),
             Self::Constant(name) => f.write_str(name),
+            Self::Pattern(pattern) => write!(f, "{pattern}"),
             Self::Array(items) => {
                 f.write_str("[")?;
                 for (n, item) in items.iter().enumerate() {
@@ -134,13 +143,14 @@ impl fmt::Display for Value {
     }
 }
 
-/// JSON has neither symbols nor constants: they become the strings `":name"` and `"STDOUT"`. The keys of a hash become plain
+/// JSON has no symbols, constants and regular expressions: they become the strings `":name"`, `"STDOUT"`, `"/x/"`. The keys of a hash become plain
 /// text, as names of settings do.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::String(text) | Self::Path(text) | Self::Constant(text) => serializer.serialize_str(text),
             Self::Symbol(name) => serializer.collect_str(&format_args!(":{name}")),
+            Self::Pattern(pattern) => serializer.collect_str(pattern),
             Self::Integer(number) => serializer.serialize_i64(*number),
             Self::Float(number) => serializer.serialize_f64(*number),
             Self::Bool(flag) => serializer.serialize_bool(*flag),

@@ -1,0 +1,2 @@
+Ohai.logger = Logger.new("/var/log/ohai.log")
+log_level :info

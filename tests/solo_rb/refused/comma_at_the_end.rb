@@ -1,0 +1,2 @@
+cookbook_path ["/a", "/b"],
+log_level :loud

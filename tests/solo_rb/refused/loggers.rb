@@ -1,0 +1,5 @@
+log_location Logger.new("/var/log/chef.log")
+Ohai::Config[:logger] = Logger.new(STDOUT)
+log_location Chef::Log::Syslog.new("chef-client", ::Syslog::LOG_DAEMON)
+log_location File.open("/var/log/chef.log", "a")
+log_location File.new("/var/log/chef.log", "a")
