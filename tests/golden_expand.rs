@@ -145,11 +145,15 @@ fn made(inputs: &Value) -> Result<Map<String, Value>, Map<String, Value>> {
             }
         }
         let document = Document::parse(Path::new("dna.json"), inputs["dna"].to_string().into_bytes());
-        let dna = document.and_then(Dna::new).map_err(Error::Faults)?;
+        let mut faults = Vec::new();
+        let dna = Dna::new(document.map_err(Error::Faults)?, &mut faults);
         let items: Vec<RunListItem> = match inputs["override_runlist"].as_str() {
-            Some(words) => override_run_list(words).map_err(Error::Faults)?,
+            Some(words) => override_run_list(words, &mut faults),
             None => dna.run_list.clone(),
         };
+        if !faults.is_empty() {
+            return Err(Error::Faults(faults));
+        }
         let set = |key: &str, value: Value| {
             made.borrow_mut().insert(key.to_owned(), value);
         };
@@ -252,7 +256,7 @@ fn every_value_knows_who_said_it() {
         .with_directory("/repo/environments");
     let dna =
         Document::parse(Path::new("dna.json"), b"{\"run_list\": [\"role[web]\"],\n \"port\": 2}".to_vec()).unwrap();
-    let dna = Dna::new(dna).unwrap();
+    let dna = Dna::new(dna, &mut Vec::new());
     let mut attributes = Attributes::from(&dna);
     let library = Library { roles: vec!["/repo/roles".into()], environments: Vec::new(), probe: &machine };
     let expansion = Expansion::of(&dna.run_list, "_default", &library, &mut attributes).unwrap();

@@ -1,12 +1,16 @@
 //! Run-list items into the names of recipes.
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     Error, Fault, Result,
     error::ENOUGH,
-    node::{Asked, CookbookVersion, Expansion, Named},
+    node::{Asked, CookbookVersion, Expansion, Named, position},
     recipe::{Cookbook, RecipeName},
     suggest,
+    values::Place,
 };
 
 /// The recipes that a run-list asks for: `cookbook::recipe`, in order, each once.
@@ -39,7 +43,23 @@ pub(crate) fn resolve(expansion: &Expansion, cookbooks: &[Cookbook]) -> (Vec<Str
         }
     }
     faults.extend(refused_versions(&expansion.asked, &recipes, &by_name));
-    (recipes, faults)
+    (recipes, by_file(faults))
+}
+
+/// Faults of one file together, from top to bottom; the files in the order in which they were read.
+fn by_file(mut faults: Vec<Fault>) -> Vec<Fault> {
+    let file = |fault: &Fault| match &fault.place {
+        Some(Place::File { path, .. }) => Some(Arc::clone(path)),
+        Some(Place::Rust(_)) | None => None,
+    };
+    let files: Vec<_> = faults.iter().map(file).collect();
+    // What has no place comes first.
+    faults.sort_by_cached_key(|fault| {
+        let file = file(fault);
+        let read = file.and_then(|file| files.iter().position(|other| other.as_ref() == Some(&file)));
+        (read, position(fault.place.as_ref()))
+    });
+    faults
 }
 
 /// What the environment asks of cookbooks that are used (by the run-list, or by what those depend on) and are not so.
@@ -157,7 +177,8 @@ mod tests {
     use super::{expand, same_version};
     use crate::{
         Result,
-        node::{Expansion, RunListItem, override_run_list},
+        host::Fake,
+        node::{Attributes, Expansion, Library, override_run_list},
         recipe::Cookbook,
     };
 
@@ -170,11 +191,13 @@ mod tests {
     }
 
     fn expanded(words: &str) -> Result<Vec<String>> {
-        expand(&of(override_run_list(words).expect("items")), &cookbooks())
+        expand(&of(words), &cookbooks())
     }
 
-    fn of(recipes: Vec<RunListItem>) -> Expansion {
-        Expansion { recipes, ..Expansion::default() }
+    fn of(words: &str) -> Expansion {
+        let mut faults = Vec::new();
+        let recipes = if words.is_empty() { Vec::new() } else { override_run_list(words, &mut faults) };
+        Expansion { recipes, faults, ..Expansion::default() }
     }
 
     #[test]
@@ -184,7 +207,7 @@ mod tests {
                 .unwrap(),
             ["bind::dynamic_dns", "build-essential::default", "bind::default"]
         );
-        assert_eq!(expand(&of(Vec::new()), &cookbooks()).unwrap(), [""; 0]);
+        assert_eq!(expanded("").unwrap(), [""; 0]);
     }
 
     #[test]
@@ -220,10 +243,54 @@ mod tests {
         -o:1:15: no cookbook `bind::` is on `cookbook_path` or compiled in
         hint: there are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
         ");
-        insta::assert_snapshot!(expand(&of(override_run_list("a").unwrap()), &[]).unwrap_err(), @"
+        insta::assert_snapshot!(expand(&of("a"), &[]).unwrap_err(), @"
         -o:1:1: no cookbook `a` is on `cookbook_path` or compiled in
         hint: there is no cookbook at all
         ");
+    }
+
+    #[test]
+    fn what_is_no_item_hides_nothing_that_is_missing() {
+        let role = r#"{"run_list": ["recipe[", "role[none]", 7, "bind::x"], "descriptoin": ""}"#;
+        let machine = Fake::debian("12")
+            .with_directory("/roles")
+            .with_file("/roles/web.json", role)
+            .with_file("/roles/db.json", r#"{"default_attributes": 5, "run_list": ["nothing"]}"#)
+            .with_directory("/environments")
+            .with_file("/environments/prod.json", r#"{"cookbook_versions": {"bind": "> 2.0", "a": "~> x"}}"#);
+        let (mut attributes, mut faults) = (Attributes::default(), Vec::new());
+        let items = override_run_list("recipe[a, role[web], role[db], role[gone],bind", &mut faults);
+        let library =
+            Library { roles: vec!["/roles".into()], environments: vec!["/environments".into()], probe: &machine };
+        let mut expansion = Expansion::of(&items, "prod", &library, &mut attributes).unwrap();
+        expansion.faults.splice(..0, faults);
+        let said = expand(&expansion, &cookbooks()).unwrap_err().to_string();
+        let said: Vec<&str> = said.lines().filter(|line| line.starts_with(['-', '/', 'h'])).collect();
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        -o:1:1: `recipe[a` is no item of a run-list
+        hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
+        -o:1:32: there is no role `gone`
+        hint: there are `db`, `web`
+        hint: looked for `gone.json` in `/roles`
+        /environments/prod.json:1:32: the environment asks for `bind` > 2.0; version 1.2.0 is there
+        hint: change the environment, or use another version of the cookbook
+        /environments/prod.json:1:46: `~> x` is no version constraint: it is `=`, `<`, `>`, `<=`, `>=` or `~>` and two or three numbers
+        hint: as in `"~> 1.2"`
+        /roles/web.json:1:15: `recipe[` is no item of a run-list
+        hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
+        /roles/web.json:1:26: there is no role `none`
+        hint: there are `db`, `web`
+        hint: looked for `none.json` in `/roles`
+        /roles/web.json:1:40: `7` is no item of a run-list
+        hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
+        /roles/web.json:1:43: cookbook `bind` has no recipe `x`
+        hint: it has `bind::default`, `bind::dynamic_dns`
+        /roles/web.json:1:55: a role has no `descriptoin`
+        hint: did you mean `description`?
+        /roles/db.json:1:24: `default_attributes` is an object of attributes, this is a number
+        /roles/db.json:1:40: no cookbook `nothing` is on `cookbook_path` or compiled in
+        hint: there are `bind`, `bind::dynamic_dns`, `build-essential`, `tools::extra`
+        "#);
     }
 
     #[test]

@@ -71,15 +71,15 @@ pub fn json(bytes: &[u8]) {
                 assert_eq!(document.value(), &value);
             }
             walk(document.root());
-            match Dna::new(document) {
-                Ok(dna) => {
-                    let attributes = Attributes::from(&dna);
-                    assert!(attributes.tree().is_object());
-                    let warnings = dna.warnings();
-                    assert!(warnings.is_empty() || warnings.iter().all(|warning| warning.place.is_some()));
-                }
-                Err(faults) => placed(&faults),
+            let mut faults = Vec::new();
+            let dna = Dna::new(document, &mut faults);
+            if !faults.is_empty() {
+                placed(&faults);
             }
+            let attributes = Attributes::from(&dna);
+            assert!(attributes.tree().is_object());
+            let warnings = dna.warnings();
+            assert!(warnings.is_empty() || warnings.iter().all(|warning| warning.place.is_some()));
         }
         Err(faults) => {
             bounded(&faults);
@@ -89,7 +89,7 @@ pub fn json(bytes: &[u8]) {
     let machine = Fake::debian("12").with_directory("/roles").with_file("/roles/any.json", bytes.to_vec());
     let library = Library { roles: vec!["/roles".into()], environments: vec!["/roles".into()], probe: &machine };
     let mut attributes = Attributes::default();
-    let items = override_run_list("role[any]").expect("an item");
+    let items = override_run_list("role[any]", &mut Vec::new());
     for environment in ["_default", "any"] {
         if let Err(Error::Faults(faults)) = Expansion::of(&items, environment, &library, &mut attributes) {
             bounded(&faults);
@@ -158,16 +158,13 @@ pub fn run_list(bytes: &[u8]) {
         Cookbook::new("base", "0.1.0").recipe("default", |_| Ok(())),
     ];
     for line in text.lines() {
-        match override_run_list(line) {
-            Ok(recipes) => {
-                let expansion = Expansion { recipes, ..Expansion::default() };
-                match run_list::expand(&expansion, &cookbooks) {
-                    Ok(recipes) => assert!(recipes.len() <= 3, "{recipes:?}"),
-                    Err(Error::Faults(faults)) => placed(&faults),
-                    Err(other) => panic!("a name that is not there is a fault, not `{other}`"),
-                }
-            }
-            Err(faults) => placed(&faults),
+        let mut faults = Vec::new();
+        let recipes = override_run_list(line, &mut faults);
+        let expansion = Expansion { recipes, faults, ..Expansion::default() };
+        match run_list::expand(&expansion, &cookbooks) {
+            Ok(recipes) => assert!(recipes.len() <= 3, "{recipes:?}"),
+            Err(Error::Faults(faults)) => placed(&faults),
+            Err(other) => panic!("a name that is not there is a fault, not `{other}`"),
         }
         if let Some(RecipeName { cookbook, recipe }) = RecipeName::parse(line, Some("current")) {
             assert!(cookbook == "current" || line.starts_with(cookbook), "{line}");

@@ -44,6 +44,8 @@ pub struct Session {
     pub settings: config::Settings,
     dna: Option<Dna>,
     override_run_list: Option<Vec<RunListItem>>,
+    /// What is wrong with both, told with what is wrong with the rest of the input.
+    faults: Vec<Fault>,
     node_name: Option<String>,
     expansion: RefCell<Expansion>,
     pub places: Directories,
@@ -109,8 +111,8 @@ impl Session {
             complain(&format!("warning: {warning}"));
         }
         let places = Directories::new(&input.places, &settings)?;
-        let (node_name, expansion) = (input.node_name.clone(), RefCell::default());
-        Ok(Self { settings, dna: None, override_run_list: None, node_name, expansion, places })
+        let (node_name, expansion, faults) = (input.node_name.clone(), RefCell::default(), Vec::new());
+        Ok(Self { settings, dna: None, override_run_list: None, faults, node_name, expansion, places })
     }
 
     /// As [`Session::open`], for a run: what no run begins with is refused, and what has no effect is said.
@@ -205,7 +207,7 @@ impl Session {
     /// Reads the run-list and attributes; from a URL by way of `probe`.
     pub fn read_dna(&mut self, input: &Input, probe: &dyn Probe) -> Result<(), Failure> {
         if let Some(items) = &input.override_runlist {
-            self.override_run_list = Some(override_run_list(&items.join(",")).map_err(Error::Faults)?);
+            self.override_run_list = Some(override_run_list(&items.join(","), &mut self.faults));
         }
         let set = self.settings.text("json_attribs").map_err(Error::from)?.map(str::to_owned);
         let Some((name, bytes)) = dna_bytes(input.json_attributes.clone().or(set).as_deref(), probe)? else {
@@ -217,11 +219,13 @@ impl Session {
             return Ok(());
         };
         let path: Arc<Path> = Path::new(&name).into();
-        let dna = Document::parse(path, bytes).and_then(Dna::new).map_err(Error::Faults)?;
+        let document = Document::parse(path, bytes);
+        let document = document.map_err(|wrong| Error::Faults([self.faults.as_slice(), &wrong].concat()))?;
+        let dna = Dna::new(document, &mut self.faults);
         for warning in dna.warnings() {
             complain(&format!("warning: {warning}"));
         }
-        if dna.run_list.is_empty() && self.override_run_list.is_none() {
+        if dna.run_list.is_empty() && self.override_run_list.is_none() && self.faults.is_empty() {
             complain(&format!("warning: the run-list in `{name}` is empty: there is nothing to do"));
         }
         self.dna = Some(dna);
@@ -253,7 +257,8 @@ impl Session {
             probe,
         };
         let in_environment = environment.as_deref().unwrap_or(Node::NO_ENVIRONMENT);
-        let expansion = Expansion::of(self.run_list(), in_environment, &library, &mut attributes)?;
+        let mut expansion = Expansion::of(self.run_list(), in_environment, &library, &mut attributes)?;
+        expansion.faults.splice(..0, self.faults.iter().cloned());
         attributes.set_automatic(expansion.automatic(&name, in_environment));
         self.expansion.replace(expansion);
         let node = Node::new(name, environment, attributes, facts);

@@ -168,6 +168,25 @@ fn names_that_are_missing_are_told_at_once() {
         "{}",
         ran.whole()
     );
+    // What is no item hides none of them, neither in dna.json nor in -o.
+    place.order(json!({"run_list": ["kitchen::fils", "recipe[kitchen", 5, "nothing"], "policy_name": "p"}));
+    let ran = place.here(&["check", "-o", "role[db],role[a"]).code(65);
+    let told: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(": ") && !line.starts_with("hint")).collect();
+    assert_eq!(
+        told,
+        [
+            "error: -o:1:1: there is no role `db`",
+            "-o:1:10: `role[a` is no item of a run-list",
+            "ROOT/dna.json:1:30: `recipe[kitchen` is no item of a run-list",
+            "ROOT/dna.json:1:47: `5` is no item of a run-list",
+            "ROOT/dna.json:1:74: `policy_name` asks for a Policyfile, which brasa does not read",
+        ],
+        "{}",
+        ran.whole()
+    );
+    let ran = place.converge().code(65);
+    let missing = ["`recipe[kitchen`", "`5` is no item", "no recipe `fils`", "no cookbook `nothing`"];
+    assert!(missing.iter().all(|part| ran.stderr.contains(part)), "{}", ran.whole());
     // What is wrong in a recipe that is there is told with them, and no notice to what the missing one may declare.
     place.order(json!({"run_list": ["nothing", "kitchen"], "kitchen": {"fiels": []}}));
     let ran = place.converge().code(65);

@@ -79,20 +79,17 @@ pub(super) const TAKEN_OUT: [&str; 5] = ["run_list", "recipes", "chef_environmen
 const FORMS: &str = "an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name";
 
 impl Dna {
-    /// Takes a document apart.
-    ///
-    /// # Errors
-    /// Everything wrong with the keys that are not attributes, each at its place.
-    pub fn new(document: Document) -> Result<Self, Vec<Fault>> {
+    /// Takes a document apart. Everything wrong with the keys that are not attributes is added to the faults, each at its
+    /// place; the rest is taken, so that what is wrong with that can be told too.
+    #[must_use]
+    pub fn new(document: Document, faults: &mut Vec<Fault>) -> Self {
         let root = document.root();
         let Value::Object(entries) = root.value() else {
             let found = json::kind(root.value());
-            return Err(vec![
-                root.fault(format!("dna.json is an object, this is {found}")).hint("write at least `{}`"),
-            ]);
+            faults.push(root.fault(format!("dna.json is an object, this is {found}")).hint("write at least `{}`"));
+            return Self::default();
         };
-        let mut faults = Vec::new();
-        let run_list = run_list_of(&root, &mut faults);
+        let run_list = run_list_of(&root, faults);
         let environment = given(&root, "chef_environment").and_then(|located| match located.value() {
             Value::String(name) if !name.is_empty() => Some(name.clone()),
             other => {
@@ -107,15 +104,12 @@ impl Dna {
                 faults.push(fault.hint("remove it, and list the recipes in `run_list`"));
             }
         }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
         let attributes: Map<String, Value> = entries
             .iter()
             .filter(|(key, _)| !TAKEN_OUT.contains(&key.as_str()))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        Ok(Self { run_list, environment, attributes: Value::Object(attributes), document: Arc::new(document) })
+        Self { run_list, environment, attributes: Value::Object(attributes), document: Arc::new(document) }
     }
 
     /// Top-level attributes that look like a slip of a key with a meaning: `run_lst`.
@@ -134,13 +128,12 @@ impl Dna {
     }
 }
 
-/// Reads the words of `-o`: items separated by commas.
-///
-/// # Errors
-/// Every word that is no item; its place is its column within the option.
-pub fn override_run_list(words: &str) -> Result<Vec<RunListItem>, Vec<Fault>> {
+/// Reads the words of `-o`: items separated by commas. Every word that is no item is added to the faults; its place is its column
+/// within the option.
+#[must_use]
+pub fn override_run_list(words: &str, faults: &mut Vec<Fault>) -> Vec<RunListItem> {
     let source = Source::new(Path::new("-o"), words.to_owned());
-    let (mut items, mut faults) = (Items::default(), Vec::new());
+    let mut items = Items::default();
     let mut at = 0;
     for word in words.split(',') {
         let start = at + word.len() - word.trim_start().len();
@@ -151,7 +144,7 @@ pub fn override_run_list(words: &str) -> Result<Vec<RunListItem>, Vec<Fault>> {
             Err(message) => faults.push(source.fault(start, message).hint(cure(word))),
         }
     }
-    if faults.is_empty() { Ok(items.all) } else { Err(faults) }
+    items.all
 }
 
 fn run_list_of(root: &Located, faults: &mut Vec<Fault>) -> Vec<RunListItem> {
@@ -321,7 +314,10 @@ mod tests {
     use crate::{Fault, node::json::Document};
 
     fn dna(text: &str) -> Result<Dna, Vec<Fault>> {
-        Dna::new(Document::parse(Path::new("dna.json"), text.into()).expect("well-formed"))
+        let document = Document::parse(Path::new("dna.json"), text.into()).expect("well-formed");
+        let mut faults = Vec::new();
+        let dna = Dna::new(document, &mut faults);
+        if faults.is_empty() { Ok(dna) } else { Err(faults) }
     }
 
     fn shown(faults: &[Fault]) -> String {
@@ -409,20 +405,23 @@ mod tests {
 
     #[test]
     fn words_of_the_override_keep_their_columns() {
-        let items = override_run_list("recipe[a], role[r],b::c").unwrap();
+        let items = override_run_list("recipe[a], role[r],b::c", &mut Vec::new());
         let shown: Vec<_> = items.iter().map(|item| format!("{} {}", item.named, item.place)).collect();
         assert_eq!(shown, ["recipe[a] -o:1:1", "role[r] -o:1:12", "recipe[b::c] -o:1:20"]);
     }
 
     #[test]
     fn bad_words_of_the_override_are_faults() {
-        insta::assert_snapshot!(shown(&override_run_list("a,,recipe[b").unwrap_err()), @"
+        let mut faults = Vec::new();
+        let items = override_run_list("a,,recipe[b,c", &mut faults);
+        assert_eq!(items.iter().map(|item| item.named.to_string()).collect::<Vec<_>>(), ["recipe[a]", "recipe[c]"]);
+        insta::assert_snapshot!(shown(&faults), @"
         -o:1:3: `` is no item of a run-list
-           1 | a,,recipe[b
+           1 | a,,recipe[b,c
              |   ^
         hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
         -o:1:4: `recipe[b` is no item of a run-list
-           1 | a,,recipe[b
+           1 | a,,recipe[b,c
              |    ^
         hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
         ");

@@ -99,6 +99,7 @@ impl Expander<'_, '_> {
                 self.attributes.add(Layer::EnvironmentDefault, &of, document, "default_attributes");
                 self.attributes.add(Layer::EnvironmentOverride, &of, document, "override_attributes");
                 self.found.asked = environment.constraints;
+                self.found.faults.extend(environment.faults);
             }
             Err(Error::Faults(faults)) => self.found.faults.extend(faults),
             Err(error) => return Err(error),
@@ -163,6 +164,7 @@ impl Expander<'_, '_> {
             }
             Err(error) => return Err(error),
         };
+        self.found.faults.extend(role.faults.iter().cloned());
         self.items(role.run_list(self.environment), depth + 1)?;
         let of = format!("role {name}");
         self.attributes.add(Layer::RoleDefault, &of, &role.document, "default_attributes");

@@ -268,7 +268,7 @@ mod tests {
 
     fn attributes(dna: &str) -> Attributes {
         let document = Document::parse(Path::new("dna.json"), dna.as_bytes().to_vec()).unwrap();
-        Attributes::from(&Dna::new(document).unwrap())
+        Attributes::from(&Dna::new(document, &mut Vec::new()))
     }
 
     /// Writes, each at a line of its own.

@@ -10,7 +10,7 @@ use super::{
     folders::Folders,
     json::{self, Document, Located},
 };
-use crate::{Error, Fault, Result, error::ENOUGH, host::Probe, suggest, values::Place};
+use crate::{Fault, Result, error::ENOUGH, host::Probe, suggest, values::Place};
 
 /// A role: a run-list and attributes that many nodes share.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Role {
     pub(super) run_list: Vec<RunListItem>,
     pub(super) run_lists: BTreeMap<String, Vec<RunListItem>>,
     pub(super) document: Arc<Document>,
+    /// What is wrong in it; the rest is taken all the same, so that what is wrong with that can be told too.
+    pub(super) faults: Vec<Fault>,
 }
 
 /// An environment: attributes, and what is asked of cookbooks' versions.
@@ -25,6 +27,8 @@ pub struct Role {
 pub struct Environment {
     pub(super) constraints: Vec<Asked>,
     pub(super) document: Arc<Document>,
+    /// As in a role.
+    pub(super) faults: Vec<Fault>,
 }
 
 /// What an environment asks of a cookbook.
@@ -92,10 +96,9 @@ impl Library<'_> {
     /// The role of this name.
     ///
     /// # Errors
-    /// That there is none, or everything wrong with its file; or that a directory cannot be read.
+    /// That there is none, or that its file is no JSON; or that a directory cannot be read.
     pub fn role(&self, name: &str) -> Result<Role> {
-        let document = self.document(ROLE, &self.roles, name)?;
-        Role::new(document).map_err(Error::Faults)
+        self.document(ROLE, &self.roles, name).map(Role::new)
     }
 
     /// The environment of this name.
@@ -103,8 +106,7 @@ impl Library<'_> {
     /// # Errors
     /// As [`Library::role`].
     pub fn environment(&self, name: &str) -> Result<Environment> {
-        let document = self.document(ENVIRONMENT, &self.environments, name)?;
-        Environment::new(document).map_err(Error::Faults)
+        self.document(ENVIRONMENT, &self.environments, name).map(Environment::new)
     }
 
     fn document(&self, sort: Sort, directories: &[PathBuf], name: &str) -> Result<Arc<Document>> {
@@ -117,7 +119,7 @@ impl Library<'_> {
 }
 
 impl Role {
-    fn new(document: Arc<Document>) -> Result<Self, Vec<Fault>> {
+    fn new(document: Arc<Document>) -> Self {
         let root = document.root();
         let mut faults = Vec::new();
         common(root, ROLE, &mut faults);
@@ -135,10 +137,7 @@ impl Role {
                 run_lists.insert(environment.to_owned(), dna::items(&list, &mut faults));
             }
         }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        Ok(Self { run_list, run_lists, document: Arc::clone(&document) })
+        Self { run_list, run_lists, document: Arc::clone(&document), faults }
     }
 
     /// The run-list for an environment: its own where there is one, else that of `_default`, else the general one.
@@ -149,7 +148,7 @@ impl Role {
 }
 
 impl Environment {
-    fn new(document: Arc<Document>) -> Result<Self, Vec<Fault>> {
+    fn new(document: Arc<Document>) -> Self {
         let root = document.root();
         let mut faults = Vec::new();
         common(root, ENVIRONMENT, &mut faults);
@@ -175,10 +174,7 @@ impl Environment {
                 }
             }
         }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        Ok(Self { constraints, document: Arc::clone(&document) })
+        Self { constraints, document: Arc::clone(&document), faults }
     }
 }
 

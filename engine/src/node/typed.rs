@@ -205,7 +205,7 @@ mod tests {
 
     fn read<A: AttributeSet>(text: &str) -> Result<A, Vec<Fault>> {
         let document = Document::parse(Path::new("dna.json"), text.into()).expect("well-formed");
-        Attributes::from(&Dna::new(document).expect("a dna.json")).read(&Identities::default())
+        Attributes::from(&Dna::new(document, &mut Vec::new())).read(&Identities::default())
     }
 
     fn faults<A: AttributeSet + std::fmt::Debug>(text: &str) -> String {

@@ -61,9 +61,9 @@ pub fn compile(machine: &Fake, attributes: Json, cookbooks: &[Cookbook], recipes
 /// # Errors
 /// As [`compile`].
 pub fn compile_for(node: &Node<'_>, cookbooks: &[Cookbook], recipes: &[&str]) -> Result<Run> {
-    let wanted: Result<Vec<_>, _> = recipes.iter().map(|item| override_run_list(item)).collect();
-    let recipes = wanted.map_err(Error::Faults)?.concat();
-    let expansion = Expansion { recipes, ..Expansion::default() };
+    let mut faults = Vec::new();
+    let recipes = recipes.iter().flat_map(|item| override_run_list(item, &mut faults)).collect();
+    let expansion = Expansion { recipes, faults, ..Expansion::default() };
     crate::compile(node, cookbooks, &expand(&expansion, cookbooks)?)
 }
 
