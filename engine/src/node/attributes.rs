@@ -144,6 +144,10 @@ impl Attributes {
     /// Adds what a role or an environment says: the object below `key` of its document, united with what the layer says.
     pub(super) fn add(&mut self, layer: Layer, of: &str, document: &Arc<Document>, key: &'static str) {
         let Some(tree) = document.root().get(key).map(|located| located.value()) else { return };
+        // As in Chef null says nothing; anything else that is no object is a fault.
+        if !tree.is_object() {
+            return;
+        }
         self.change(|tower| tower.unite(layer, tree));
         let said = Said::Document(Arc::clone(document), key);
         self.sources.push(Source { layer, of: Some(of.to_owned()), said });

@@ -172,3 +172,25 @@ impl Expander<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Expansion;
+    use crate::{
+        host::Fake,
+        node::{Attributes, Library, override_run_list},
+    };
+
+    #[test]
+    fn attributes_that_are_null_take_nothing_away() {
+        let machine = Fake::debian("12")
+            .with_directory("/roles")
+            .with_file("/roles/base.json", r#"{"default_attributes": {"a": 1}}"#)
+            .with_file("/roles/web.json", r#"{"default_attributes": null, "run_list": ["role[base]"]}"#);
+        let library = Library { roles: vec!["/roles".into()], environments: Vec::new(), probe: &machine };
+        let mut attributes = Attributes::default();
+        let items = override_run_list("role[web]", &mut Vec::new());
+        let expansion = Expansion::of(&items, "_default", &library, &mut attributes).unwrap();
+        assert_eq!((expansion.faults, attributes.tree()), (Vec::new(), &serde_json::json!({"a": 1})));
+    }
+}
