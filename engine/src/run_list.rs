@@ -103,6 +103,9 @@ fn recipe_of(named: &Named, by_name: &HashMap<&str, &Cookbook>, cookbooks: &[Coo
     let Some(cookbook) = by_name.get(cookbook_name) else {
         return Err(unknown_cookbook(name, cookbook_name, cookbooks));
     };
+    if let Some(fault) = cookbook.in_ruby(recipe, cookbooks) {
+        return Err(fault);
+    }
     if !cookbook.recipe_names().any(|known| known == recipe) {
         let fault = Fault::new(format!("cookbook `{cookbook_name}` has no recipe `{recipe}`"));
         let fault = match suggest::nearest(recipe, cookbook.recipe_names()) {
@@ -110,7 +113,10 @@ fn recipe_of(named: &Named, by_name: &HashMap<&str, &Cookbook>, cookbooks: &[Coo
             None => fault,
         };
         let all: Vec<_> = cookbook.recipe_names().map(|known| format!("`{cookbook_name}::{known}`")).collect();
-        return Err(fault.hint(format!("it has {}", all.join(", "))));
+        return Err(fault.hint(match all.is_empty() {
+            true => "it has no recipe at all".to_owned(),
+            false => format!("it has {}", all.join(", ")),
+        }));
     }
     match version {
         Some(pin) if !same_version(pin, cookbook.version()) => {
@@ -130,7 +136,8 @@ fn unknown_cookbook(name: &str, cookbook: &str, cookbooks: &[Cookbook]) -> Fault
     if name.contains('@') {
         fault = fault.hint("a version is two or three numbers, as in `@1.2.3`");
     }
-    if let Some(near) = suggest::nearest(cookbook, cookbooks.iter().map(Cookbook::name)) {
+    let runnable = cookbooks.iter().filter(|known| known.ruby.is_none());
+    if let Some(near) = suggest::nearest(cookbook, runnable.map(Cookbook::name)) {
         let whole = name.replacen(cookbook, near, 1);
         fault = fault.hint(format!("did you mean `{whole}`?"));
     } else if let Some(owner) = cookbooks.iter().find(|owner| owner.recipe_names().any(|known| known == cookbook)) {

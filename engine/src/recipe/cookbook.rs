@@ -1,7 +1,12 @@
-use std::{any::TypeId, borrow::Cow, sync::Arc};
+use std::{
+    any::TypeId,
+    borrow::Cow,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{AttributeFile, Recipe};
-use crate::{Result, values::Place};
+use crate::{Fault, Result, suggest, values::Place};
 
 type Run = Arc<dyn Fn(&mut Recipe) -> Result<()> + Send + Sync>;
 type Load = Arc<dyn Fn(&mut AttributeFile) -> Result<()> + Send + Sync>;
@@ -17,6 +22,8 @@ pub struct Cookbook {
     pub(crate) attributes: Vec<AttributeEntry>,
     /// Where it was found, and whom it hides, when it was found in a directory.
     pub(crate) origin: Option<Origin>,
+    /// Its directory, when nothing of it but Ruby says what it does.
+    pub(crate) ruby: Option<PathBuf>,
 }
 
 /// A cookbook that another depends on.
@@ -45,6 +52,8 @@ pub(crate) struct RecipeEntry {
     pub name: Cow<'static, str>,
     /// What it is included by; a recipe that is data is included by its name.
     pub function: Option<TypeId>,
+    /// Its file, when it is in Ruby and cannot be run.
+    pub ruby: Option<PathBuf>,
     pub run: Run,
 }
 
@@ -68,6 +77,7 @@ impl Cookbook {
             depends: Vec::new(),
             attributes: Vec::new(),
             origin: None,
+            ruby: None,
         }
     }
 
@@ -80,6 +90,7 @@ impl Cookbook {
         self.recipes.push(RecipeEntry {
             name: name.into(),
             function: Some(TypeId::of::<F>()),
+            ruby: None,
             run: Arc::new(move |r: &mut Recipe| r.include(recipe)),
         });
         self
@@ -92,19 +103,20 @@ impl Cookbook {
         name: impl Into<String>,
         recipe: impl Fn(&mut Recipe) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
-        self.written_recipe(name.into(), recipe);
+        self.written_recipe(name.into(), None, recipe);
         self
     }
 
-    /// Adds a recipe that is data: what it does is known when it is compiled.
+    /// Adds a recipe that is data: what it does is known when it is compiled. One in Ruby comes with its file.
     pub(crate) fn written_recipe(
         &mut self,
         name: String,
+        ruby: Option<PathBuf>,
         recipe: impl Fn(&mut Recipe) -> Result<()> + Send + Sync + 'static,
     ) {
         let whole = format!("{}::{name}", self.name);
         let run = move |r: &mut Recipe| r.enter(&whole, &recipe);
-        self.recipes.push(RecipeEntry { name: name.into(), function: None, run: Arc::new(run) });
+        self.recipes.push(RecipeEntry { name: name.into(), function: None, ruby, run: Arc::new(run) });
     }
 
     /// Names cookbooks whose attributes are loaded before those of this one.
@@ -145,9 +157,22 @@ impl Cookbook {
         &self.version
     }
 
-    /// Names of its recipes, without the cookbook's.
+    /// Names of its recipes that can be run, without the cookbook's.
     pub fn recipe_names(&self) -> impl Iterator<Item = &str> {
-        self.recipes.iter().map(|recipe| &*recipe.name)
+        self.recipes.iter().filter(|recipe| recipe.ruby.is_none()).map(|recipe| &*recipe.name)
+    }
+
+    /// Why a recipe of it cannot be had, when Ruby is the reason. `all` are the cookbooks that there are.
+    pub(crate) fn in_ruby(&self, recipe: &str, all: &[Self]) -> Option<Fault> {
+        let compiled_in = all.iter().filter(|cookbook| cookbook.origin.is_none()).map(Self::name);
+        let fault = |path: &Path| in_ruby(path, &self.name, self.ruby.is_some(), compiled_in);
+        if let Some(known) = self.recipes.iter().find(|known| known.name == recipe) {
+            return known.ruby.as_deref().map(fault);
+        }
+        self.ruby.as_deref().map(|directory| {
+            let fault = fault(directory);
+            Fault { message: format!("cookbook `{}` in {}", self.name, fault.message), ..fault }
+        })
     }
 
     /// Where it was found; nothing for a compiled-in one.
@@ -155,4 +180,24 @@ impl Cookbook {
     pub const fn origin(&self) -> Option<&Origin> {
         self.origin.as_ref()
     }
+}
+
+/// What is said of a file or directory in Ruby that a run needs, by whether all of its cookbook is so.
+pub(super) fn in_ruby<'n>(
+    path: &Path,
+    cookbook: &str,
+    whole: bool,
+    compiled_in: impl Iterator<Item = &'n str>,
+) -> Fault {
+    let fault = Fault::new(format!("`{}` is written in Ruby, which brasa does not run", path.display()));
+    if !whole {
+        return fault.hint(format!("write it as data: `{}`", path.with_extension("yml").display()));
+    }
+    let fault = match suggest::nearest(cookbook, compiled_in) {
+        Some(near) => fault.hint(format!("cookbook `{near}` is compiled in: name it in the run-list")),
+        None => fault,
+    };
+    fault.hint(format!(
+        "write it anew: `brasa new cookbook {cookbook} --data` makes a start in YAML, `--rust` one in Rust"
+    ))
 }

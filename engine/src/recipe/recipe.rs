@@ -310,13 +310,14 @@ impl<'a> Recipe<'a> {
         let RecipeName { cookbook, recipe } = named;
         let cookbooks = &self.compiling.cookbooks;
         let fault = match cookbooks.iter().find(|known| known.name == cookbook) {
-            Some(known) => {
+            Some(known) => known.in_ruby(recipe, cookbooks).unwrap_or_else(|| {
                 let recipes: Vec<&str> = known.recipe_names().collect();
                 Fault::new(format!("cookbook `{cookbook}` has no recipe `{recipe}`"))
                     .hint(suggest::hint(recipe, recipes))
-            }
+            }),
             None => {
-                let names: Vec<&str> = cookbooks.iter().map(Cookbook::name).collect();
+                let runnable = cookbooks.iter().filter(|known| known.ruby.is_none());
+                let names: Vec<&str> = runnable.map(Cookbook::name).collect();
                 let fault = Fault::new(format!("no cookbook `{cookbook}` is on `cookbook_path` or compiled in"));
                 fault.hint(suggest::hint(cookbook, names))
             }

@@ -126,11 +126,12 @@ fn cookbook(shelf: &Arc<Shelf>, origin: Origin, all: &Arc<OnceLock<Shelves>>, co
         let (shelf, all, compiled_in, written) =
             (Arc::clone(shelf), Arc::clone(all), Arc::clone(compiled_in), Written::clone(written));
         let whole = format!("recipe `{}::{name}`", shelf.name);
-        cookbook.written_recipe(name.clone(), move |r| {
+        let ruby = written.ruby().map(Path::to_owned);
+        cookbook.written_recipe(name.clone(), ruby, move |r| {
             if !shelf.faults.is_empty() {
                 return Err(Error::Faults(shelf.faults.clone()));
             }
-            let path = written.data(&whole, &shelf.name, &compiled_in)?;
+            let path = written.data(&whole, &shelf, &compiled_in)?;
             let none = Shelves::default();
             list::compile(r, path, &shelf, all.get().unwrap_or(&none))
         });
@@ -139,11 +140,12 @@ fn cookbook(shelf: &Arc<Shelf>, origin: Origin, all: &Arc<OnceLock<Shelves>>, co
         let what = format!("file of attributes `{}::{name}`", shelf.name);
         let (shelf, compiled_in, written) = (Arc::clone(shelf), Arc::clone(compiled_in), Written::clone(written));
         cookbook = cookbook.attributes(name.clone(), move |a: &mut AttributeFile| {
-            let path = written.data(&what, &shelf.name, &compiled_in)?;
+            let path = written.data(&what, &shelf, &compiled_in)?;
             attributes::read(a, path)
         });
     }
     cookbook.depends.clone_from(&shelf.metadata.depends);
     cookbook.origin = Some(origin);
+    cookbook.ruby = shelf.is_ruby().then(|| shelf.directory.clone());
     cookbook
 }

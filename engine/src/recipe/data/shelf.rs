@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{file, metadata, metadata::Metadata};
-use crate::{Fault, host::disk, suggest};
+use crate::{Fault, host::disk, recipe::cookbook::in_ruby};
 
 /// A cookbook's folder.
 #[derive(Debug, Default)]
@@ -66,9 +66,8 @@ impl Shelf {
     /// Whether nothing of it but Ruby says what it does.
     pub fn is_ruby(&self) -> bool {
         let files = || self.recipes.values().chain(self.attributes.iter().map(|(_, written)| written));
-        let any = files().any(|written| matches!(written, Written::Ruby(_)));
-        let metadata = metadata::NAMES.iter().any(|name| file::is_there(&self.directory.join(name)));
-        (any || !metadata) && files().all(|written| matches!(written, Written::Ruby(_)))
+        let metadata = || metadata::NAMES.iter().any(|name| file::is_there(&self.directory.join(name)));
+        files().all(|written| written.ruby().is_some()) && (files().next().is_some() || !metadata())
     }
 }
 
@@ -88,11 +87,21 @@ impl Shelves {
 
 impl Written {
     /// The path of the data, or why there is none.
-    pub fn data(&self, what: &str, cookbook: &str, compiled_in: &[String]) -> Result<&Path, Fault> {
+    pub fn data(&self, what: &str, shelf: &Shelf, compiled_in: &[String]) -> Result<&Path, Fault> {
         match self {
             Self::Data(path) => Ok(path),
             Self::Twice(one, other) => Err(twice(what, one, other)),
-            Self::Ruby(path) => Err(ruby(path, cookbook, compiled_in)),
+            Self::Ruby(path) => {
+                Err(in_ruby(path, &shelf.name, shelf.is_ruby(), compiled_in.iter().map(String::as_str)))
+            }
+        }
+    }
+
+    /// The file, when it is in Ruby.
+    pub fn ruby(&self) -> Option<&Path> {
+        match self {
+            Self::Ruby(path) => Some(path),
+            Self::Data(_) | Self::Twice(..) => None,
         }
     }
 }
@@ -100,19 +109,6 @@ impl Written {
 fn twice(what: &str, one: &Path, other: &Path) -> Fault {
     let fault = Fault::new(format!("{what} is written twice: `{}` and `{}`", one.display(), other.display()));
     fault.hint("keep the one that is meant")
-}
-
-/// What is said of a Ruby file that a run needs.
-fn ruby(path: &Path, cookbook: &str, compiled_in: &[String]) -> Fault {
-    let fault = Fault::new(format!("`{}` is written in Ruby, which brasa does not run", path.display()));
-    let names = compiled_in.iter().map(String::as_str);
-    let fault = match suggest::nearest(cookbook, names) {
-        Some(near) => fault.hint(format!("cookbook `{near}` is compiled in: name it in the run-list")),
-        None => fault,
-    };
-    fault.hint(format!(
-        "write it anew: `brasa new cookbook {cookbook} --data` makes a start in YAML, `--rust` one in Rust"
-    ))
 }
 
 /// Files of recipes or attributes in a folder, by their names without ending. Data counts more than Ruby beside it.
