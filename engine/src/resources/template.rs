@@ -57,7 +57,7 @@ impl<V> Source<V> {
 pub struct Text {
     name: Cow<'static, str>,
     text: Cow<'static, str>,
-    parsed: OnceLock<Result<Parsed, Fault>>,
+    parsed: OnceLock<Result<Parsed, Vec<Fault>>>,
 }
 
 struct Parsed {
@@ -175,13 +175,13 @@ impl Text {
     }
 
     fn parsed(&self) -> Result<&Parsed, Vec<Fault>> {
-        self.parsed.get_or_init(|| self.parse()).as_ref().map_err(|fault| vec![fault.clone()])
+        self.parsed.get_or_init(|| self.parse()).as_ref().map_err(Vec::clone)
     }
 
-    fn parse(&self) -> Result<Parsed, Fault> {
+    fn parse(&self) -> Result<Parsed, Vec<Fault>> {
         let mut tera = engine();
-        tera.add_raw_template(&self.name, &self.text).map_err(|error| self.fault(&error))?;
-        let variables = tera.get_template_variables(&self.name).map_err(|error| self.fault(&error))?;
+        tera.add_raw_template(&self.name, &self.text).map_err(|error| self.faults(&error))?;
+        let variables = tera.get_template_variables(&self.name).map_err(|error| self.faults(&error))?;
         let mut variables: Vec<String> = variables.into_iter().map(str::to_owned).collect();
         variables.sort_unstable();
         Ok(Parsed { tera, variables })
@@ -189,7 +189,7 @@ impl Text {
 
     fn render<V: Serialize + ?Sized>(&self, variables: &V, of: &str) -> Result<String, Vec<Fault>> {
         let parsed = self.parsed()?;
-        let value = tera::Value::try_from_serializable(variables).map_err(|error| vec![self.fault(&error)])?;
+        let value = tera::Value::try_from_serializable(variables).map_err(|error| self.faults(&error))?;
         let Some(fields) = value.as_map() else {
             let message = format!("template `{}`: its variables are no struct or map: {}", self.name, value.name());
             return Err(vec![Fault::new(message)]);
@@ -212,8 +212,8 @@ impl Text {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let context = Context::from_serialize(&value).map_err(|error| vec![self.fault(&error)])?;
-        let rendered = parsed.tera.render(&self.name, &context).map_err(|error| vec![self.fault(&error)])?;
+        let context = Context::from_serialize(&value).map_err(|error| self.faults(&error))?;
+        let rendered = parsed.tera.render(&self.name, &context).map_err(|error| self.faults(&error))?;
         if is_printed(&rendered) && !is_printed(&self.text) {
             let fault =
                 Fault::new(format!("template `{}` prints a value that is encrypted with age as it is", self.name));
@@ -226,10 +226,13 @@ impl Text {
         Ok(rendered)
     }
 
-    /// What tera found wrong, with the line of the template.
-    fn fault(&self, error: &tera::Error) -> Fault {
-        let (sentence, offset) = wrong(error);
-        self.fault_at(format!("template `{}`: {sentence}", self.name), offset)
+    /// What tera found wrong, each with the line of the template.
+    fn faults(&self, error: &tera::Error) -> Vec<Fault> {
+        let fault = |Wrong { sentence, offset }| {
+            let fault = self.fault_at(format!("template `{}`: {sentence}", self.name), offset);
+            known_words(&sentence, &[]).into_iter().fold(fault, Fault::hint)
+        };
+        wrong(error, &self.text).into_iter().map(fault).collect()
     }
 
     fn fault_at(&self, message: String, offset: Option<usize>) -> Fault {
@@ -265,19 +268,70 @@ pub(crate) fn excerpt(text: &str, offset: usize) -> Option<(usize, usize, String
     Some((line, column, format!("{line} | {shown}\n{margin} | {indent}^")))
 }
 
-/// What tera found wrong: the sentence, and where in the text when that is known.
-pub(crate) fn wrong(error: &tera::Error) -> (String, Option<usize>) {
+/// Something that tera found wrong.
+pub(crate) struct Wrong {
+    pub sentence: String,
+    /// Where in the text, when that is known.
+    pub offset: Option<usize>,
+}
+
+/// What tera found wrong in a text, from top to bottom.
+pub(crate) fn wrong(error: &tera::Error, text: &str) -> Vec<Wrong> {
     match error.kind() {
         ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
-            (lower_first(report.message()), Some(report.span().range.start))
+            vec![Wrong { sentence: lower_first(report.message()), offset: Some(report.span().range.start) }]
         }
-        // Tera's list may grow: of what it adds the first line is shown, the others draw the place.
+        // Tera's list may grow. Unknown filters and the like come as drawn reports in one message: `error: SENTENCE`, below it
+        // `--> NAME:LINE:COLUMN`.
         _ => {
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            (lower_first(line.strip_prefix("error: ").unwrap_or(line)), None)
+            let message = error.to_string();
+            let report = |report: &str| {
+                let (line, drawn) = report.split_once('\n').unwrap_or((report, ""));
+                let place = drawn.trim_start().strip_prefix("--> ").and_then(|line| line.lines().next());
+                Wrong {
+                    sentence: lower_first(line.strip_prefix("error: ").unwrap_or(line)),
+                    offset: place.and_then(|place| offset_of(text, place)),
+                }
+            };
+            let mut all: Vec<Wrong> = message.split("\n\nerror: ").map(report).collect();
+            all.sort_by_key(|wrong| wrong.offset);
+            all
         }
     }
+}
+
+/// The offset of a place that ends in `:LINE:COLUMN`.
+fn offset_of(text: &str, place: &str) -> Option<usize> {
+    let mut parts = place.rsplit(':');
+    let mut number = || parts.next()?.parse::<usize>().ok()?.checked_sub(1);
+    let (column, line) = (number()?, number()?);
+    let start = text.split_inclusive('\n').take(line).map(str::len).sum::<usize>();
+    let column: usize = text.get(start..)?.chars().take(column).map(char::len_utf8).sum();
+    Some(start + column)
+}
+
+/// What may stand in templates, by the words of tera's sentences; tera does not list what it has.
+const WORDS: [(&str, &str); 3] = [
+    (
+        "filter",
+        "abs capitalize default escape escape_html escape_xml first float get group_by indent int join json keys last length \
+         lower newlines_to_br nth pairs pluralize replace reverse round safe sh sort split str title trim trim_end \
+         trim_start truncate unique upper values wordcount",
+    ),
+    (
+        "test",
+        "array bool containing defined divisible_by ending_with even float integer iterable map none number odd \
+         starting_with string undefined",
+    ),
+    ("function", "range throw"),
+];
+
+/// What to write in place of a filter, test or function that is not known; `more` are further ones, each with its sort.
+pub(crate) fn known_words(sentence: &str, more: &[(&str, &str)]) -> Option<String> {
+    let (sort, rest) = sentence.strip_prefix("unknown ")?.split_once(" `")?;
+    let (_, words) = WORDS.iter().find(|(known, _)| *known == sort)?;
+    let more = more.iter().filter(|(of, _)| *of == sort).map(|(_, word)| *word);
+    Some(suggest::hint(rest.trim_end_matches('`'), words.split(' ').chain(more)))
 }
 
 fn lower_first(sentence: &str) -> String {
@@ -473,7 +527,48 @@ mod tests {
                 "ddns.tera:2:15: template `ddns.tera`: field `first` is not defined\n2 |   {{ hostname.first }}\n  |               ^"
             ]
         );
-        assert_eq!(faults("{{ hostname | nope }}", SCRIPT).len(), 1);
+    }
+
+    #[test]
+    fn every_unknown_filter_test_and_function_is_told_with_what_is_known() {
+        let text = "é {{ hostname | uper }}\n{% if ttl is evn %}{{ rang(end=3) }}{% endif %}{{ ttl | nope }}{{ x() }}";
+        insta::assert_snapshot!(faults(text, SCRIPT).join("\n"), @"
+        ddns.tera:1:17: template `ddns.tera`: unknown filter `uper`
+        1 | é {{ hostname | uper }}
+          |                 ^
+        hint: did you mean `upper`?
+        ddns.tera:2:14: template `ddns.tera`: unknown test `evn`
+        2 | {% if ttl is evn %}{{ rang(end=3) }}{% endif %}{{ ttl | nope }}{{ x() }}
+          |              ^
+        hint: did you mean `even`?
+        ddns.tera:2:23: template `ddns.tera`: unknown function `rang`
+        2 | {% if ttl is evn %}{{ rang(end=3) }}{% endif %}{{ ttl | nope }}{{ x() }}
+          |                       ^
+        hint: did you mean `range`?
+        ddns.tera:2:57: template `ddns.tera`: unknown filter `nope`
+        2 | {% if ttl is evn %}{{ rang(end=3) }}{% endif %}{{ ttl | nope }}{{ x() }}
+          |                                                         ^
+        hint: known are `abs`, `capitalize`, `default`, `escape`, `escape_html`, `escape_xml`, `first`, `float`, `get`, `group_by`, `indent`, `int`, `join`, `json`, `keys`, `last`, `length`, `lower`, `newlines_to_br`, `nth`, `pairs`, `pluralize`, `replace`, `reverse`, `round`, `safe`, `sh`, `sort`, `split`, `str`, `title`, `trim`, `trim_end`, `trim_start`, `truncate`, `unique`, `upper`, `values`, `wordcount`
+        ddns.tera:2:67: template `ddns.tera`: unknown function `x`
+        2 | {% if ttl is evn %}{{ rang(end=3) }}{% endif %}{{ ttl | nope }}{{ x() }}
+          |                                                                   ^
+        hint: known are `range`, `throw`
+        ");
+    }
+
+    #[test]
+    fn every_word_that_hints_name_is_one() {
+        let mut tera = super::engine();
+        for (sort, words) in super::WORDS {
+            for word in words.split(' ') {
+                let text = match sort {
+                    "filter" => format!("{{{{ 1 | {word} }}}}"),
+                    "test" => format!("{{{{ 1 is {word} }}}}"),
+                    _ => format!("{{{{ {word}() }}}}"),
+                };
+                assert!(tera.add_raw_template("x", &text).is_ok(), "{sort} {word}");
+            }
+        }
     }
 
     #[test]

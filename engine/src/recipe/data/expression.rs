@@ -7,13 +7,13 @@ use std::{
 use serde_json::{Map, Value as Json};
 use tera::{Context, Kwargs, Tera};
 
-use super::secrets::{Desk, Unrendered};
+use super::secrets::{Desk, Unrendered, WORDS};
 use crate::{
     Fault,
     error::ENOUGH,
     facts::Facts,
     node::{Node, View, json::Located},
-    resources::template,
+    resources::template::{self, Wrong},
     suggest,
     values::is_printed,
 };
@@ -215,17 +215,24 @@ impl<'n> Scope<'n> {
             Err(Unrendered::Asked(faults)) => return Err(faults),
             Err(Unrendered::Tera(error)) => error,
         };
-        let (sentence, offset) = template::wrong(&error);
+        Err(template::wrong(&error, text).into_iter().map(|wrong| self.fault(&wrong, text)).collect())
+    }
+
+    /// What tera found wrong, with what to do about it.
+    fn fault(&self, Wrong { sentence, offset }: &Wrong, text: &str) -> Fault {
         let excerpt = offset.and_then(|offset| template::excerpt(text, offset)).map(|(_, _, shown)| shown);
+        if let Some(known) = template::known_words(sentence, &WORDS) {
+            return Fault { excerpt, ..Fault::new(format!("in an expression: {sentence}")) }.hint(known);
+        }
         if self.desk.has_secret() {
             // Tera's sentences may hold values.
             let fault = Fault::new("in an expression: what is to be made of a secret cannot be worked out");
-            return Err(vec![Fault { excerpt, ..fault }]);
+            return Fault { excerpt, ..fault };
         }
-        let (sentence, known) = sentence.split_once(". Available ").unwrap_or((&sentence, ""));
+        let (sentence, known) = sentence.split_once(". Available ").unwrap_or((sentence, ""));
         let fault = Fault { excerpt, ..Fault::new(format!("in an expression: {sentence}")) };
         let known = known.split_once(": ").map_or("", |(_, known)| known).split(", ");
-        Err(vec![match (sentence.split('`').nth(1), sentence.ends_with("is not defined")) {
+        match (sentence.split('`').nth(1), sentence.ends_with("is not defined")) {
             (Some(name), true) => match suggest::nearest(name, known) {
                 Some(near) => fault.hint(format!("did you mean `{near}`?")),
                 None if sentence.starts_with("variable") => fault.hint(self.instead_of(name)),
@@ -241,7 +248,7 @@ impl<'n> Scope<'n> {
                 }
             },
             _ => fault,
-        }])
+        }
     }
 
     /// Makes `node` hold what a text mentions of it.
@@ -443,8 +450,8 @@ mod tests {
         let machine = Fake::debian("12");
         let node = spec::node(&machine, json!({"app": {"port": 80}}));
         let scope = Scope::new(&node, node.attributes().view());
-        let text =
-            "a: '{{ node.app.prot }}'\nb: ['{{ node.app.port', '{{ nod.app }}']\nc: '{{ node.app | nofilter }}'\n";
+        let text = "a: '{{ node.app.prot }}'\nb: ['{{ node.app.port', '{{ nod.app }}']\nc: '{{ node.app | nofilter }}'\n\
+            d: '{{ node.app.port | sercet }}, {{ data_bag_itm() or node.app is maap }}'\n";
         let document = Document::parse_yaml(Path::new("f.yml"), text.into()).unwrap();
         let mut faults = Vec::new();
         scope.value(document.root(), &mut faults);

@@ -12,6 +12,10 @@ use crate::{
     node::{Attributes, Node, View, age},
 };
 
+/// What expressions have beside what templates have.
+pub(super) const WORDS: [(&str, &str); 4] =
+    [("filter", "secret"), ("function", "data_bag"), ("function", "data_bag_item"), ("function", "secret")];
+
 /// Something that only the node knows.
 #[derive(Clone, Debug, PartialEq)]
 enum Question {
