@@ -1,5 +1,9 @@
 //! Recipes into a [`Run`]: every check that needs no machine is made here, and all faults are collected.
-use std::{any::TypeId, collections::HashMap};
+use std::{
+    any::TypeId,
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+};
 
 use serde::Serialize;
 
@@ -7,7 +11,8 @@ use crate::{
     Error, Fault, Result,
     node::{Attributes, Expansion, Node},
     recipe::{
-        Acts, Address, Compiling, Cookbook, Declared, Entry, Loader, Origin, Recipe, Slip, Timing, Unmade,
+        Acts, Address, Compiling, Cookbook, Declared, Entry, Loader, Loose, NOTIFIES, Origin, Recipe, SUBSCRIBES, Slip,
+        Timing, Unmade,
         declared::{AnyAction, Item},
     },
     resource::Resource,
@@ -167,7 +172,8 @@ fn compile_one(node: &Node, compiling: &mut Compiling, name: &str, recipe: &dyn 
 
 fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
     let mut faults = std::mem::take(&mut compiling.faults);
-    let Compiling { entries, by_id, unmade, slips, recipes, cookbooks, attributes, attribute_files, .. } = compiling;
+    let Compiling { entries, by_id, unmade, loose, slips, recipes, cookbooks, attributes, attribute_files, .. } =
+        compiling;
     let mut origins: Vec<Origin> = Vec::new();
     for recipe in &recipes {
         let name = recipe.split_once("::").map_or(recipe.as_str(), |(name, _)| name);
@@ -175,7 +181,7 @@ fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
             cookbooks.iter().find(|cookbook| cookbook.name == name).and_then(|cookbook| cookbook.origin.as_ref());
         origins.extend(origin.filter(|origin| !origins.contains(origin)).cloned());
     }
-    let names = Names { entries: &entries, by_id: &by_id, unmade: &unmade };
+    let names = Names { entries: &entries, by_id: &by_id, unmade: &unmade, missed: RefCell::default() };
     // As in Chef resources of one name share their notices: whichever of them changes, all that were asked for are sent.
     let mut first: HashMap<(Option<usize>, &str), usize> = HashMap::new();
     let firsts: Vec<usize> = entries
@@ -186,7 +192,7 @@ fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
     let mut shared: Vec<Vec<Notice>> = entries.iter().map(|_| Vec::new()).collect();
     for (index, entry) in entries.iter().enumerate() {
         for tell in &entry.item.common().notifies {
-            if let Some(to) = names.resolve(&tell.to, entry, "notifies", &tell.place, &mut faults) {
+            if let Some(to) = names.resolve(&tell.to, entry, NOTIFIES, &tell.place, &mut faults) {
                 if tell.timing == Timing::Before {
                     faults.extend(names.too_late(index, to, &tell.place));
                 }
@@ -194,13 +200,18 @@ fn finish(mut compiling: Compiling, wanted: Vec<String>) -> Result<Run> {
             }
         }
         for listen in &entry.item.common().subscribes {
-            if let Some(from) = names.resolve(&listen.from, entry, "subscribes to", &listen.place, &mut faults) {
+            if let Some(from) = names.resolve(&listen.from, entry, SUBSCRIBES, &listen.place, &mut faults) {
                 if listen.timing == Timing::Before {
                     faults.extend(names.too_late(from, index, &listen.place));
                 }
                 let notice = Notice { to: index, action: listen.action.clone(), timing: listen.timing };
                 shared[firsts[from]].push(notice);
             }
+        }
+    }
+    for Loose { by, verb, to, place } in &loose {
+        if names.find(to, None).is_none() {
+            faults.extend(names.missing(to, by, verb, place));
         }
     }
     for (entry, notices) in entries.iter().zip(&shared) {
@@ -231,6 +242,8 @@ struct Names<'a> {
     entries: &'a [Entry],
     by_id: &'a HashMap<(Option<usize>, String), usize>,
     unmade: &'a [Unmade],
+    /// Names that were missed, and where: one line that declares several resources has one fault.
+    missed: RefCell<HashSet<(Place, String)>>,
 }
 
 impl Names<'_> {
@@ -247,22 +260,31 @@ impl Names<'_> {
             Address::Index(index) => return Some(*index),
             Address::Name(name) => name,
         };
-        let mut scope = asking.whole;
+        let found = self.find(name, asking.whole);
+        if found.is_none() {
+            faults.extend(self.missing(name, &asking.id, verb, place));
+        }
+        found
+    }
+
+    fn find(&self, name: &str, mut scope: Option<usize>) -> Option<usize> {
         loop {
-            if let Some(found) = self.by_id.get(&(scope, name.clone())) {
+            if let Some(found) = self.by_id.get(&(scope, name.to_owned())) {
                 return Some(*found);
             }
-            match scope {
-                Some(whole) => scope = self.entries[whole].whole,
-                None => break,
-            }
+            scope = self.entries[scope?].whole;
         }
-        if self.unmade.iter().any(|unmade| unmade.may_be(name)) {
+    }
+
+    /// That nothing of this name is there, unless a faulty declaration may have been meant to make it.
+    fn missing(&self, name: &str, by: &str, verb: &str, place: &Place) -> Option<Fault> {
+        if self.unmade.iter().any(|unmade| unmade.may_be(name))
+            || !self.missed.borrow_mut().insert((place.clone(), name.to_owned()))
+        {
             return None;
         }
-        let sentence = format!("{} {verb} `{name}`, which no recipe in this run declares", asking.id);
-        faults.push(self.hint(name, Fault::new(sentence).at(place.clone())));
-        None
+        let sentence = format!("{by} {verb} `{name}`, which no recipe in this run declares");
+        Some(self.hint(name, Fault::new(sentence).at(place.clone())))
     }
 
     fn hint(&self, name: &str, fault: Fault) -> Fault {

@@ -103,20 +103,8 @@ fn recipe_of(named: &Named, by_name: &HashMap<&str, &Cookbook>, cookbooks: &[Coo
     let Some(cookbook) = by_name.get(cookbook_name) else {
         return Err(unknown_cookbook(name, cookbook_name, cookbooks));
     };
-    if let Some(fault) = cookbook.in_ruby(recipe, cookbooks) {
+    if let Some(fault) = cookbook.lacks(recipe, cookbooks) {
         return Err(fault);
-    }
-    if !cookbook.recipe_names().any(|known| known == recipe) {
-        let fault = Fault::new(format!("cookbook `{cookbook_name}` has no recipe `{recipe}`"));
-        let fault = match suggest::nearest(recipe, cookbook.recipe_names()) {
-            Some(near) => fault.hint(format!("did you mean `{cookbook_name}::{near}`?")),
-            None => fault,
-        };
-        let all: Vec<_> = cookbook.recipe_names().map(|known| format!("`{cookbook_name}::{known}`")).collect();
-        return Err(fault.hint(match all.is_empty() {
-            true => "it has no recipe at all".to_owned(),
-            false => format!("it has {}", all.join(", ")),
-        }));
     }
     match version {
         Some(pin) if !same_version(pin, cookbook.version()) => {

@@ -162,17 +162,28 @@ impl Cookbook {
         self.recipes.iter().filter(|recipe| recipe.ruby.is_none()).map(|recipe| &*recipe.name)
     }
 
-    /// Why a recipe of it cannot be had, when Ruby is the reason. `all` are the cookbooks that there are.
-    pub(crate) fn in_ruby(&self, recipe: &str, all: &[Self]) -> Option<Fault> {
+    /// Why it has no such recipe that can be run, when it has none. `all` are the cookbooks that there are.
+    pub(crate) fn lacks(&self, recipe: &str, all: &[Self]) -> Option<Fault> {
+        let name = &self.name;
         let compiled_in = all.iter().filter(|cookbook| cookbook.origin.is_none()).map(Self::name);
-        let fault = |path: &Path| in_ruby(path, &self.name, self.ruby.is_some(), compiled_in);
+        let in_ruby = |path: &Path| in_ruby(path, name, self.ruby.is_some(), compiled_in);
         if let Some(known) = self.recipes.iter().find(|known| known.name == recipe) {
-            return known.ruby.as_deref().map(fault);
+            return known.ruby.as_deref().map(in_ruby);
         }
-        self.ruby.as_deref().map(|directory| {
-            let fault = fault(directory);
-            Fault { message: format!("cookbook `{}` in {}", self.name, fault.message), ..fault }
-        })
+        if let Some(directory) = &self.ruby {
+            let fault = in_ruby(directory);
+            return Some(Fault { message: format!("cookbook `{name}` in {}", fault.message), ..fault });
+        }
+        let fault = Fault::new(format!("cookbook `{name}` has no recipe `{recipe}`"));
+        let fault = match suggest::nearest(recipe, self.recipe_names()) {
+            Some(near) => fault.hint(format!("did you mean `{name}::{near}`?")),
+            None => fault,
+        };
+        let known: Vec<_> = self.recipe_names().map(|known| format!("`{name}::{known}`")).collect();
+        Some(fault.hint(match known.is_empty() {
+            true => "it has no recipe at all".to_owned(),
+            false => format!("it has {}", known.join(", ")),
+        }))
     }
 
     /// Where it was found; nothing for a compiled-in one.

@@ -157,12 +157,12 @@ impl Kind {
         (self.make)(name, properties, actions, brought)
     }
 
-    /// The action of this word, for a notice; or a sentence.
-    pub(crate) fn action_named(&self, word: &str) -> Result<AnyAction, String> {
+    /// The action of this word, for a notice.
+    pub(crate) fn action_named(&self, word: &str) -> Result<AnyAction, Fault> {
         (self.action_named)(word).ok_or_else(|| {
             let known = self.actions();
             let known: Vec<_> = known.iter().map(|action| action.name).filter(|name| *name != NOTHING).collect();
-            format!("`{}` has no action `{word}`; {}", self.name, suggest::hint(word, known))
+            Fault::new(format!("`{}` has no action `{word}`", self.name)).hint(suggest::hint(word, known))
         })
     }
 

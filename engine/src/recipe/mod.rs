@@ -20,7 +20,7 @@ pub use declared::{Declare, Declared, IntoActions, Timing};
 pub use guard::{Guard, exists, shell, when};
 pub use kinds::{ActionInfo, Kind, Made, kind, kinds};
 pub use name::RecipeName;
-pub(crate) use recipe::{Acts, Compiling, Entry, Unmade};
+pub(crate) use recipe::{Acts, Compiling, Entry, Loose, NOTIFIES, SUBSCRIBES, Unmade};
 pub use recipe::{Recipe, Slip};
 pub(crate) use reference::Address;
 pub use reference::{Id, Ref, Target};

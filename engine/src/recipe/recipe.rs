@@ -41,6 +41,7 @@ pub(crate) struct Compiling {
     pub faults: Vec<Fault>,
     /// What would have been declared, had it not been faulty: notices to it are not told as faults of their own.
     pub unmade: Vec<Unmade>,
+    pub loose: Vec<Loose>,
     /// Attributes under a key that looks like a slip of one that a recipe reads.
     pub slips: RefCell<Vec<Slip>>,
     /// Every cookbook that recipes may be included from.
@@ -97,6 +98,21 @@ impl Unmade {
         let (kind, name) = id.strip_suffix(']').and_then(|id| id.split_once('[')).unwrap_or((id, ""));
         self.kind.as_ref().is_none_or(|known| known == kind) && self.name.as_ref().is_none_or(|known| known == name)
     }
+}
+
+/// What notices do, in sentences about them.
+pub(crate) const NOTIFIES: &str = "notifies";
+/// The same, seen from the other side.
+pub(crate) const SUBSCRIBES: &str = "subscribes to";
+
+/// What a notice of a resource names that was not declared because it is faulty: that it is not there either is a fault of its own.
+#[derive(Debug)]
+pub(crate) struct Loose {
+    /// The resource.
+    pub by: String,
+    pub verb: &'static str,
+    pub to: String,
+    pub place: Place,
 }
 
 pub(crate) struct Entry {
@@ -309,20 +325,17 @@ impl<'a> Recipe<'a> {
         }
         let RecipeName { cookbook, recipe } = named;
         let cookbooks = &self.compiling.cookbooks;
-        let fault = match cookbooks.iter().find(|known| known.name == cookbook) {
-            Some(known) => known.in_ruby(recipe, cookbooks).unwrap_or_else(|| {
-                let recipes: Vec<&str> = known.recipe_names().collect();
-                Fault::new(format!("cookbook `{cookbook}` has no recipe `{recipe}`"))
-                    .hint(suggest::hint(recipe, recipes))
-            }),
-            None => {
-                let runnable = cookbooks.iter().filter(|known| known.ruby.is_none());
-                let names: Vec<&str> = runnable.map(Cookbook::name).collect();
-                let fault = Fault::new(format!("no cookbook `{cookbook}` is on `cookbook_path` or compiled in"));
-                fault.hint(suggest::hint(cookbook, names))
-            }
-        };
-        Err(fault.into())
+        let find = |name: &str| cookbooks.iter().find(|known| known.name == name);
+        if let Some(fault) = find(cookbook).and_then(|known| known.lacks(recipe, cookbooks)) {
+            return Err(fault.into());
+        }
+        let fault = Fault::new(format!("no cookbook `{cookbook}` is on `cookbook_path` or compiled in"));
+        let own = current.as_deref().and_then(find);
+        if own.is_some_and(|own| own.recipe_names().any(|recipe| recipe == name)) {
+            return Err(fault.hint(format!("did you mean `::{name}`?")).into());
+        }
+        let runnable: Vec<_> = cookbooks.iter().filter(|known| known.ruby.is_none()).map(Cookbook::name).collect();
+        Err(fault.hint(suggest::hint(cookbook, runnable)).into())
     }
 
     /// Compiles a recipe that is included by its name, once.

@@ -3,7 +3,7 @@ use std::{fmt, panic::Location, path::Path, sync::Arc};
 use serde::{Serialize, Serializer};
 
 /// Where something was asked for: a line of a recipe, or of an input file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// A line of Rust, as `#[track_caller]` gives it.
     Rust(&'static Location<'static>),

@@ -110,7 +110,13 @@ impl<'n> Scope<'n> {
 
     /// A value with every expression in it worked out. Faults are added; the value is then of no use.
     pub fn value(&self, located: Located<'_>, faults: &mut Vec<Fault>) -> Json {
-        if faults.len() >= ENOUGH {
+        let most = faults.len() + ENOUGH;
+        self.worked_out(located, most, faults)
+    }
+
+    /// The same, until there are so many faults in all.
+    fn worked_out(&self, located: Located<'_>, most: usize, faults: &mut Vec<Fault>) -> Json {
+        if faults.len() >= most {
             return Json::Null;
         }
         match located.value() {
@@ -121,11 +127,11 @@ impl<'n> Scope<'n> {
                     Json::Null
                 }
             },
-            Json::Array(_) => located.items().map(|item| self.value(item, faults)).collect(),
+            Json::Array(_) => located.items().map(|item| self.worked_out(item, most, faults)).collect(),
             Json::Object(_) => {
                 let mut object = Map::new();
                 for (key, value) in located.entries() {
-                    let value = self.value(value, faults);
+                    let value = self.worked_out(value, most, faults);
                     match self.key(key) {
                         Ok(key) => {
                             object.insert(key, value);

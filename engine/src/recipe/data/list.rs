@@ -58,14 +58,22 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
     let node = r.node;
     let mut scope = None;
     for (entry, of) in checked {
+        if faults.len() >= ENOUGH {
+            r.compiling.unmade.push(Unmade::default());
+            break;
+        }
         let scope_now = scope.get_or_insert_with(|| Scope::new(node, r.view()));
         let before = faults.len();
         scope_now.took_secret();
         let rounds = rounds(entry, scope_now, &mut faults);
         let secret_rounds = scope_now.took_secret();
-        if let (true, Entry::Resource(kind)) = (faults.len() > before, &of) {
+        if faults.len() > before {
             // How many there would be, and of what names, nobody knows.
-            r.compiling.unmade.push(Unmade { kind: Some(kind.name.to_owned()), name: None });
+            r.compiling.unmade.extend(match &of {
+                Entry::Resource(kind) => Some(Unmade { kind: Some(kind.name.to_owned()), name: None }),
+                Entry::Include => Some(Unmade::default()),
+                Entry::Attribute => None,
+            });
         }
         let word = entry.get("as").and_then(|at| at.value().as_str()).unwrap_or("item");
         if secret_rounds {
@@ -84,17 +92,25 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
             match of {
                 Entry::Resource(kind) => {
                     let workshop = Workshop { scope: scope_now, node, shelf, shelves };
-                    match order::make(&workshop, entry, kind, &mut faults) {
+                    let mut loose = Vec::new();
+                    match order::make(&workshop, entry, kind, &mut loose, &mut faults) {
                         Some(item) => {
                             r.declare(item, entry.place());
                         }
-                        None => r
-                            .compiling
-                            .unmade
-                            .push(Unmade { kind: Some(kind.name.to_owned()), ..unmade(entry, Some(scope_now)) }),
+                        None => {
+                            let unmade = unmade(entry, Some(scope_now));
+                            r.compiling.unmade.push(Unmade { kind: Some(kind.name.to_owned()), ..unmade });
+                            r.compiling.loose.extend(loose);
+                        }
                     }
                 }
-                Entry::Include => includes.extend(included(entry, scope_now, &mut faults)),
+                Entry::Include => {
+                    let told = faults.len();
+                    includes.extend(included(entry, scope_now, &mut faults));
+                    if faults.len() > told {
+                        r.compiling.unmade.push(Unmade::default());
+                    }
+                }
                 Entry::Attribute => {
                     let at = entry.get("attribute").unwrap_or(entry);
                     writes.extend(attributes::write(at, scope_now, &mut faults));
@@ -107,8 +123,12 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
             scope = None;
         }
         writes.into_iter().for_each(|write| r.write_attribute(write));
-        for name in includes {
-            include(r, entry, &name, &mut faults);
+        for (place, name) in includes {
+            if faults.len() - before >= ENOUGH {
+                r.compiling.unmade.push(Unmade::default());
+                break;
+            }
+            include(r, &place, &name, &mut faults);
         }
         // Each round may have met the same fault.
         let mut new: Vec<Fault> = Vec::new();
@@ -222,11 +242,11 @@ fn rounds(entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec
     let Some(at) = entry.get("for_each") else { return vec![None] };
     let before = faults.len();
     let rounds: Vec<Option<Json>> = match scope.value(at, faults) {
+        _ if faults.len() > before => Vec::new(),
         Json::Array(items) => items.into_iter().map(Some).collect(),
         Json::Object(entries) => {
             entries.into_iter().map(|(key, value)| Some(json!({"key": key, "value": value}))).collect()
         }
-        _ if faults.len() > before => Vec::new(),
         other @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => {
             let fault = at.fault(format!("`for_each` takes a list or an object, not {}", json::kind(&other)));
             faults.push(
@@ -242,19 +262,30 @@ fn rounds(entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec
     rounds
 }
 
-/// The recipes that an entry includes.
-fn included(entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec<String> {
+/// The recipes that an entry includes, each with its place. A faulty one hides no other.
+fn included(entry: Located<'_>, scope: &Scope<'_>, faults: &mut Vec<Fault>) -> Vec<(Place, String)> {
+    const KEY: &str = "`include_recipe`";
     let Some(at) = entry.get("include_recipe") else { return Vec::new() };
-    let before = faults.len();
-    let value = scope.shown(at, "`include_recipe`", faults);
-    if faults.len() > before {
-        return Vec::new();
+    let (mut found, first, is_list) = (Vec::new(), faults.len(), at.value().is_array());
+    let parts: Vec<Located<'_>> = if is_list { at.items().collect() } else { vec![at] };
+    for part in parts {
+        let before = faults.len();
+        if before - first >= ENOUGH {
+            break;
+        }
+        let value = scope.shown(part, KEY, faults);
+        if faults.len() == before {
+            let names = match is_list {
+                true => order::text_of(part, &value, KEY, faults).into_iter().collect(),
+                false => order::words(part, &value, KEY, faults),
+            };
+            found.extend(names.into_iter().map(|name| (part.place(), name)));
+        }
     }
-    order::words(at, &value, "`include_recipe`", faults)
+    found
 }
 
-fn include(r: &mut Recipe<'_>, entry: Located<'_>, name: &str, faults: &mut Vec<Fault>) {
-    let place = entry.get("include_recipe").unwrap_or(entry).place();
+fn include(r: &mut Recipe<'_>, place: &Place, name: &str, faults: &mut Vec<Fault>) {
     match r.include_recipe(name) {
         Ok(()) => {}
         Err(Error::Faults(more)) => {
@@ -265,7 +296,7 @@ fn include(r: &mut Recipe<'_>, entry: Located<'_>, name: &str, faults: &mut Vec<
         }
         Err(error) => {
             r.compiling.unmade.push(Unmade::default());
-            let mut fault = Fault::new(error.to_string()).at(place);
+            let mut fault = Fault::new(error.to_string()).at(place.clone());
             fault.hints = error.hints();
             faults.push(fault);
         }

@@ -15,6 +15,7 @@ use crate::{
         json::{self, Located},
     },
     recipe::{
+        Loose,
         declared::{Common, Item},
         guard::{Guard, shell, when},
         kinds::{Brought, Kind, Part, kind, kinds},
@@ -119,11 +120,12 @@ pub(super) fn check(entry: Located<'_>, faults: &mut Vec<Fault>) -> Option<&'sta
     named.then_some(found)
 }
 
-/// Makes the resource. Faults are added; with any, nothing is made.
+/// Makes the resource. Faults are added; with any, nothing is made. What its notices name is added to `loose`.
 pub(super) fn make(
     workshop: &Workshop<'_, '_>,
     entry: Located<'_>,
     of: &'static Kind,
+    loose: &mut Vec<Loose>,
     faults: &mut Vec<Fault>,
 ) -> Option<Box<dyn Item>> {
     let before = faults.len();
@@ -166,6 +168,7 @@ pub(super) fn make(
         }
         Some(_) | None => None,
     };
+    let by = if name.is_empty() { format!("this `{}`", of.name) } else { format!("{}[{name}]", of.name) };
     let mut common = Common::default();
     for (wanted, key) in [(true, "only_if"), (false, "not_if")] {
         if let Some((at, value)) = value(key, faults) {
@@ -173,10 +176,10 @@ pub(super) fn make(
         }
     }
     if let Some((at, value)) = value("notifies", faults) {
-        common.notifies = notice::tells(at, &value, faults);
+        common.notifies = notice::tells(at, &value, &by, loose, faults);
     }
     if let Some((at, value)) = value("subscribes", faults) {
-        common.subscribes = notice::listens(at, &value, of, faults);
+        common.subscribes = notice::listens(at, &value, (of, &by), loose, faults);
     }
     if let Some((at, value)) = value("ignore_failure", faults) {
         // Chef's `quiet` means the same here: a failure that is ignored is told in one line anyway.
@@ -357,10 +360,18 @@ pub(super) fn text_of(at: Located<'_>, value: &Json, what: &str, faults: &mut Ve
     }
 }
 
+/// The elements of a list, each with its place: that of the whole, when an expression gave it.
+pub(super) fn each<'d, 'v>(at: Located<'d>, items: &'v [Json]) -> Vec<(Located<'d>, &'v Json)> {
+    let mut places = at.items();
+    items.iter().map(|item| (places.next().unwrap_or(at), item)).collect()
+}
+
 /// One text or a list of them.
 pub(super) fn words(at: Located<'_>, value: &Json, what: &str, faults: &mut Vec<Fault>) -> Vec<String> {
     match value {
-        Json::Array(items) => items.iter().filter_map(|item| text_of(at, item, what, faults)).collect(),
+        Json::Array(items) => {
+            each(at, items).into_iter().filter_map(|(at, item)| text_of(at, item, what, faults)).collect()
+        }
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
             text_of(at, value, what, faults).into_iter().collect()
         }
@@ -378,9 +389,8 @@ fn guards(at: Located<'_>, value: &Json, key: &str, faults: &mut Vec<Fault>) -> 
         }
         Json::String(line) if !line.trim().is_empty() => vec![shell(line.clone())],
         Json::Array(items) => {
-            let mut places = at.items();
-            let each = items.iter().map(|item| (places.next().unwrap_or(at), item)).collect::<Vec<_>>();
-            each.into_iter()
+            each(at, items)
+                .into_iter()
                 .flat_map(|(at, item)| {
                     if item.is_array() { bad_guard(at, item, key, faults) } else { guards(at, item, key, faults) }
                 })
