@@ -160,11 +160,7 @@ fn made(inputs: &Value) -> Result<Map<String, Value>, Map<String, Value>> {
         let asked = inputs["environment"].as_str().map(str::to_owned);
         let environment = dna.environment.clone().or(asked).unwrap_or_else(|| "_default".to_owned());
         let mut attributes = Attributes::from(&dna).with_tags();
-        let library = Library {
-            roles: vec!["/repo/roles".into()],
-            environments: vec!["/repo/environments".into()],
-            probe: &machine,
-        };
+        let library = Library::new(vec!["/repo/roles".into()], vec!["/repo/environments".into()], &machine);
         let expansion = Expansion::of(&items, &environment, &library, &mut attributes)?;
         if !expansion.faults.is_empty() {
             return Err(Error::Faults(expansion.faults));
@@ -258,7 +254,7 @@ fn every_value_knows_who_said_it() {
         Document::parse(Path::new("dna.json"), b"{\"run_list\": [\"role[web]\"],\n \"port\": 2}".to_vec()).unwrap();
     let dna = Dna::new(dna, &mut Vec::new());
     let mut attributes = Attributes::from(&dna);
-    let library = Library { roles: vec!["/repo/roles".into()], environments: Vec::new(), probe: &machine };
+    let library = Library::new(vec!["/repo/roles".into()], Vec::new(), &machine);
     let expansion = Expansion::of(&dna.run_list, "_default", &library, &mut attributes).unwrap();
     let cookbook = Cookbook::new("a", "1.0.0")
         .attributes("default", |a: &mut AttributeFile| {

@@ -255,8 +255,7 @@ mod tests {
             .with_file("/environments/prod.json", r#"{"cookbook_versions": {"bind": "> 2.0", "a": "~> x"}}"#);
         let (mut attributes, mut faults) = (Attributes::default(), Vec::new());
         let items = override_run_list("recipe[a, role[web], role[db], role[gone],bind", &mut faults);
-        let library =
-            Library { roles: vec!["/roles".into()], environments: vec!["/environments".into()], probe: &machine };
+        let library = Library::new(vec!["/roles".into()], vec!["/environments".into()], &machine);
         let mut expansion = Expansion::of(&items, "prod", &library, &mut attributes).unwrap();
         expansion.faults.splice(..0, faults);
         let said = expand(&expansion, &cookbooks()).unwrap_err().to_string();

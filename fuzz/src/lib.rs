@@ -87,7 +87,7 @@ pub fn json(bytes: &[u8]) {
         }
     }
     let machine = Fake::debian("12").with_directory("/roles").with_file("/roles/any.json", bytes.to_vec());
-    let library = Library { roles: vec!["/roles".into()], environments: vec!["/roles".into()], probe: &machine };
+    let library = Library::new(vec!["/roles".into()], vec!["/roles".into()], &machine);
     let mut attributes = Attributes::default();
     let items = override_run_list("role[any]", &mut Vec::new());
     for environment in ["_default", "any"] {

@@ -251,11 +251,9 @@ impl Session {
         // As in Chef, what dna.json says counts more.
         let environment = self.dna.as_ref().and_then(|dna| dna.environment.clone()).or(set);
         let mut attributes = self.dna.as_ref().map_or_else(Attributes::default, Attributes::from).with_tags();
-        let library = Library {
-            roles: self.beside_cookbooks("role_path", "roles")?,
-            environments: self.beside_cookbooks("environment_path", "environments")?,
-            probe,
-        };
+        let (roles, environments) =
+            (self.beside_cookbooks("role_path", "roles")?, self.beside_cookbooks("environment_path", "environments")?);
+        let library = Library::new(roles, environments, probe);
         let in_environment = environment.as_deref().unwrap_or(Node::NO_ENVIRONMENT);
         let mut expansion = Expansion::of(self.run_list(), in_environment, &library, &mut attributes)?;
         expansion.faults.splice(..0, self.faults.iter().cloned());

@@ -187,7 +187,7 @@ mod tests {
             .with_directory("/roles")
             .with_file("/roles/base.json", r#"{"default_attributes": {"a": 1}}"#)
             .with_file("/roles/web.json", r#"{"default_attributes": null, "run_list": ["role[base]"]}"#);
-        let library = Library { roles: vec!["/roles".into()], environments: Vec::new(), probe: &machine };
+        let library = Library::new(vec!["/roles".into()], Vec::new(), &machine);
         let mut attributes = Attributes::default();
         let items = override_run_list("role[web]", &mut Vec::new());
         let expansion = Expansion::of(&items, "_default", &library, &mut attributes).unwrap();

@@ -36,9 +36,7 @@ impl Folders<'_> {
             }
             let ruby = directory.join(format!("{name}.rb"));
             if read(self.probe, &ruby)?.is_some() {
-                let fault = Fault::new(format!("`{}` is written in Ruby, which brasa does not run", ruby.display()));
-                let word = self.word;
-                return Err(fault.hint(format!("write {word} `{name}` as JSON in `{}`", path.display())).into());
+                return Err(in_ruby(self.word, name, &ruby).into());
             }
         }
         Ok(None)
@@ -64,10 +62,20 @@ impl Folders<'_> {
     /// # Errors
     /// When a directory cannot be read.
     pub fn missing(&self, name: &str, setting: &str) -> Result<Fault> {
-        let fault = Fault::new(format!("there is no {} `{name}`", self.word));
-        let fault = among(fault, name, &self.names()?);
-        Ok(looked(fault, &format!("{name}.json"), self.directories, setting))
+        Ok(missing(self.word, name, &self.names()?, self.directories, setting))
     }
+}
+
+/// That there is no file of this name, with what there is.
+pub(super) fn missing(word: &str, name: &str, names: &[String], directories: &[PathBuf], setting: &str) -> Fault {
+    let fault = among(Fault::new(format!("there is no {word} `{name}`")), name, names);
+    looked(fault, &format!("{name}.json"), directories, setting)
+}
+
+/// That a file cannot be used.
+pub(super) fn in_ruby(word: &str, name: &str, path: &Path) -> Fault {
+    let fault = Fault::new(format!("`{}` is written in Ruby, which brasa does not run", path.display()));
+    fault.hint(format!("write {word} `{name}` as JSON in `{}`", path.with_extension("json").display()))
 }
 
 /// Refuses what cannot be the name of a file.

@@ -1,5 +1,5 @@
 //! Roles and environments: files of the directories that hold them.
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 
@@ -7,10 +7,11 @@ use super::{
     RunListItem,
     constraint::Constraint,
     dna,
-    folders::Folders,
+    folders::{self, Folders, check_name},
     json::{self, Document, Located},
+    tree::Tree,
 };
-use crate::{Fault, Result, error::ENOUGH, host::Probe, suggest, values::Place};
+use crate::{Error, Fault, Result, error::ENOUGH, host::Probe, suggest, values::Place};
 
 /// A role: a run-list and attributes that many nodes share.
 #[derive(Clone, Debug)]
@@ -46,12 +47,11 @@ pub struct Asked {
 
 /// The directories of roles and environments, read when a name is met.
 pub struct Library<'p> {
-    /// Where roles are, the first that has one counts.
-    pub roles: Vec<PathBuf>,
-    /// Where environments are.
-    pub environments: Vec<PathBuf>,
-    /// Through which they are read.
-    pub probe: &'p dyn Probe,
+    roles: Vec<PathBuf>,
+    environments: Vec<PathBuf>,
+    probe: &'p dyn Probe,
+    /// What is in the directories of roles that were needed so far, in order.
+    trees: RefCell<Vec<Tree>>,
 }
 
 /// Which kind of file.
@@ -92,13 +92,48 @@ const ENVIRONMENT: Sort = Sort {
     ],
 };
 
-impl Library<'_> {
+impl<'p> Library<'p> {
+    /// Roles, which are in these directories at any depth, and environments, which are not below theirs. The first directory
+    /// that has one counts.
+    #[must_use]
+    pub fn new(roles: Vec<PathBuf>, environments: Vec<PathBuf>, probe: &'p dyn Probe) -> Self {
+        Self { roles, environments, probe, trees: RefCell::default() }
+    }
+
     /// The role of this name.
     ///
     /// # Errors
-    /// That there is none, or that its file is no JSON; or that a directory cannot be read.
+    /// That there is none or more than one, or that its file is no JSON; or that a directory cannot be read.
     pub fn role(&self, name: &str) -> Result<Role> {
-        self.document(ROLE, &self.roles, name).map(Role::new)
+        check_name(ROLE.word, name)?;
+        let mut trees = self.trees.borrow_mut();
+        for (index, directory) in self.roles.iter().enumerate() {
+            if index == trees.len() {
+                trees.push(Tree::walk(self.probe, directory)?);
+            }
+            let Some(files) = trees[index].get(name) else { continue };
+            if let [_, _, ..] = &*files.json {
+                let mut paths: Vec<_> = files.json.iter().map(|path| format!("`{}`", path.display())).collect();
+                paths.sort_unstable();
+                let fault = Fault::new(format!("role `{name}` is there more than once: {}", paths.join(", ")));
+                return Err(fault
+                    .hint("keep the one that is meant: a role has the name of its file, in whichever directory that is")
+                    .into());
+            }
+            if let Some(path) = files.json.first() {
+                let Some(bytes) = folders::read(self.probe, path)? else {
+                    let fault = Fault::new(format!("`{}` of role `{name}` is no file", path.display()));
+                    return Err(fault.hint("a link must lead to a file").into());
+                };
+                let document = Document::parse(path.as_path(), bytes).map_err(Error::Faults)?;
+                return Ok(Role::new(Arc::new(document)));
+            }
+            if let Some(path) = files.ruby.first() {
+                return Err(folders::in_ruby(ROLE.word, name, path).into());
+            }
+        }
+        let names = trees.iter().flat_map(Tree::names).map(str::to_owned).collect();
+        Err(folders::missing(ROLE.word, name, &folders::sorted(names), &self.roles, ROLE.setting).into())
     }
 
     /// The environment of this name.
@@ -106,14 +141,10 @@ impl Library<'_> {
     /// # Errors
     /// As [`Library::role`].
     pub fn environment(&self, name: &str) -> Result<Environment> {
-        self.document(ENVIRONMENT, &self.environments, name).map(Environment::new)
-    }
-
-    fn document(&self, sort: Sort, directories: &[PathBuf], name: &str) -> Result<Arc<Document>> {
-        let folders = Folders { probe: self.probe, directories, word: sort.word };
+        let folders = Folders { probe: self.probe, directories: &self.environments, word: ENVIRONMENT.word };
         match folders.document(name)? {
-            Some(document) => Ok(Arc::new(document)),
-            None => Err(folders.missing(name, sort.setting)?.into()),
+            Some(document) => Ok(Environment::new(Arc::new(document))),
+            None => Err(folders.missing(name, ENVIRONMENT.setting)?.into()),
         }
     }
 }
@@ -200,5 +231,94 @@ fn common(root: Located<'_>, sort: Sort, faults: &mut Vec<Fault>) {
             let found = json::kind(tree.value());
             faults.push(tree.fault(format!("`{key}` is an object of attributes, this is {found}")));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Library;
+    use crate::host::Fake;
+
+    fn machine() -> Fake {
+        let machine = ["/one", "/one/a", "/one/a/b", "/one/.git", "/two", "/two/a", "/elsewhere"]
+            .into_iter()
+            .fold(Fake::debian("12"), Fake::with_directory);
+        [
+            "/one/flat.json",
+            "/one/README",
+            "/one/a/deep.json",
+            "/one/a/b/deeper.json",
+            "/one/a/b/ruby.rb",
+            "/one/twice.json",
+            "/one/a/twice.json",
+            "/one/.git/hidden.json",
+            "/two/flat.json",
+            "/two/a/ruby.json",
+            "/two/a/other.json",
+            "/elsewhere/linked.json",
+        ]
+        .into_iter()
+        .fold(machine, |machine, path| machine.with_file(path, "{}"))
+        .with_link("/one/loop", "/one")
+        .with_link("/one/behind", "/elsewhere")
+        .with_link("/one/a/link.json", "/elsewhere/linked.json")
+        .with_link("/one/a/broken.json", "/nowhere")
+    }
+
+    fn found(library: &Library<'_>, name: &str) -> String {
+        match library.role(name) {
+            Ok(role) => role.document.root().place().to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn roles_are_found_at_any_depth() {
+        let machine = machine();
+        let library = Library::new(vec!["/one".into(), "/two".into(), "/none".into()], vec!["/one".into()], &machine);
+        for (name, place) in [
+            ("flat", "/one/flat.json:1:1"),
+            ("deep", "/one/a/deep.json:1:1"),
+            ("deeper", "/one/a/b/deeper.json:1:1"),
+            ("other", "/two/a/other.json:1:1"),
+            ("link", "/one/a/link.json:1:1"),
+        ] {
+            assert_eq!(found(&library, name), place);
+        }
+        let said: Vec<_> = ["twice", "ruby", "hidden", "linked", "broken", "depeer", "nothing-like-it", "a/deep"]
+            .iter()
+            .map(|name| found(&library, name))
+            .collect();
+        insta::assert_snapshot!(said.join("\n"), @"
+        role `twice` is there more than once: `/one/a/twice.json`, `/one/twice.json`
+        hint: keep the one that is meant: a role has the name of its file, in whichever directory that is
+        `/one/a/b/ruby.rb` is written in Ruby, which brasa does not run
+        hint: write role `ruby` as JSON in `/one/a/b/ruby.json`
+        there is no role `hidden`
+        hint: there are `broken`, `deep`, `deeper`, `flat`, `link`, `other`, `ruby`, `twice`
+        hint: looked for `hidden.json` in `/one`, `/two`, `/none`
+        there is no role `linked`
+        hint: there are `broken`, `deep`, `deeper`, `flat`, `link`, `other`, `ruby`, `twice`
+        hint: looked for `linked.json` in `/one`, `/two`, `/none`
+        `/one/a/broken.json` of role `broken` is no file
+        hint: a link must lead to a file
+        there is no role `depeer`
+        hint: did you mean `deeper`?
+        hint: looked for `depeer.json` in `/one`, `/two`, `/none`
+        there is no role `nothing-like-it`
+        hint: there are `broken`, `deep`, `deeper`, `flat`, `link`, `other`, `ruby`, `twice`
+        hint: looked for `nothing-like-it.json` in `/one`, `/two`, `/none`
+        `a/deep` is no name of a role
+        hint: a name is one of a file, without directories
+        ");
+        let environment = library.environment("deep").unwrap_err().to_string();
+        assert!(environment.starts_with("there is no environment `deep`\n"), "{environment}");
+    }
+
+    #[test]
+    fn a_directory_of_roles_that_cannot_be_read_is_an_error() {
+        let machine = Fake::debian("12").with_directory("/one").with_directory("/one/a").with_unreadable("/one/a");
+        let error = Library::new(vec!["/one".into()], Vec::new(), &machine).role("x").unwrap_err();
+        assert!(!matches!(error, crate::Error::Faults(_)), "{error}");
     }
 }
