@@ -1,7 +1,7 @@
 //! A node's attributes: what each layer says, merged, and who said it.
 use std::{cell::OnceCell, sync::Arc};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     Dna,
@@ -110,18 +110,21 @@ impl Attributes {
         self.tower.merged(path, Some(base))
     }
 
-    /// Makes sure that there are `tags`, as Chef has them at the normal level: a list.
+    /// Makes sure that there are `tags` at the normal level, and that they are a list.
+    ///
+    /// Source: `Chef::Node#tags`, which is `Array(normal[:tags])`: null is empty, an object becomes its pairs, anything else is
+    /// the only element.
     #[must_use]
     pub fn with_tags(mut self) -> Self {
         let mut normal = self.tower.layer(Layer::Normal).clone();
         if let Value::Object(entries) = &mut normal {
             let tags = entries.entry("tags").or_insert_with(|| Value::Array(Vec::new()));
-            if tags.is_string() || tags.is_number() {
-                *tags = Value::Array(vec![std::mem::take(tags)]);
-            }
-            if tags.is_null() {
-                *tags = Value::Array(Vec::new());
-            }
+            *tags = match std::mem::take(tags) {
+                Value::Array(all) => Value::Array(all),
+                Value::Null => Value::Array(Vec::new()),
+                Value::Object(entries) => entries.into_iter().map(|(key, value)| json!([key, value])).collect(),
+                only @ (Value::Bool(_) | Value::Number(_) | Value::String(_)) => Value::Array(vec![only]),
+            };
         }
         self.change(|tower| tower.set(Layer::Normal, normal));
         self
@@ -222,8 +225,6 @@ pub(super) fn below(root: &str, path: &[String]) -> String {
 mod tests {
     use std::path::Path;
 
-    use serde_json::json;
-
     use super::*;
     use crate::node::Level;
 
@@ -265,7 +266,14 @@ mod tests {
 
     #[test]
     fn tags_are_a_list() {
-        for (given, made) in [(json!(null), json!([])), (json!("a"), json!(["a"])), (json!(7), json!([7]))] {
+        for (given, made) in [
+            (json!(null), json!([])),
+            (json!("a"), json!(["a"])),
+            (json!(7), json!([7])),
+            (json!(false), json!([false])),
+            (json!({"a": 1, "b": [2]}), json!([["a", 1], ["b", [2]]])),
+            (json!({}), json!([])),
+        ] {
             assert_eq!(Attributes::from(json!({ "tags": given })).with_tags().tree()["tags"], made);
         }
     }
