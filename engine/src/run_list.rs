@@ -252,7 +252,7 @@ mod tests {
             .with_file("/roles/web.json", role)
             .with_file("/roles/db.json", r#"{"default_attributes": 5, "run_list": ["nothing"]}"#)
             .with_directory("/environments")
-            .with_file("/environments/prod.json", r#"{"cookbook_versions": {"bind": "> 2.0", "a": "~> x"}}"#);
+            .with_file("/environments/prod.json", r#"{"cookbook_versions": {"bind": "> 2.0", "a": "~> x", "c": 5}}"#);
         let (mut attributes, mut faults) = (Attributes::default(), Vec::new());
         let items = override_run_list("recipe[a, role[web], role[db], role[gone],bind", &mut faults);
         let library = Library::new(vec!["/roles".into()], vec!["/environments".into()], &machine);
@@ -262,13 +262,15 @@ mod tests {
         let said: Vec<&str> = said.lines().filter(|line| line.starts_with(['-', '/', 'h'])).collect();
         insta::assert_snapshot!(said.join("\n"), @r#"
         -o:1:1: `recipe[a` is no item of a run-list
-        hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
+        hint: did you mean `recipe[a]`?
         -o:1:32: there is no role `gone`
         hint: there are `db`, `web`
         hint: looked for `gone.json` in `/roles`
         /environments/prod.json:1:32: the environment asks for `bind` > 2.0; version 1.2.0 is there
         hint: change the environment, or use another version of the cookbook
         /environments/prod.json:1:46: `~> x` is no version constraint: it is `=`, `<`, `>`, `<=`, `>=` or `~>` and two or three numbers
+        hint: as in `"~> 1.2"`
+        /environments/prod.json:1:59: what is asked of `c` is text, this is a number
         hint: as in `"~> 1.2"`
         /roles/web.json:1:15: `recipe[` is no item of a run-list
         hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name

@@ -215,7 +215,7 @@ fn cure(word: &str) -> String {
     if word.contains(',') {
         return "write each item as an element of the list: `[\"one\", \"two\"]`".to_owned();
     }
-    match item_of(&lower) {
+    match item_of(&lower).or_else(|_| item_of(&format!("{lower}]"))) {
         Ok(named) => format!("did you mean `{named}`?"),
         Err(_) => FORMS.to_owned(),
     }
@@ -423,7 +423,7 @@ mod tests {
         -o:1:4: `recipe[b` is no item of a run-list
            1 | a,,recipe[b,c
              |    ^
-        hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
+        hint: did you mean `recipe[b]`?
         ");
     }
 
@@ -469,7 +469,7 @@ hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` 
 dna.json:1:70: `role[]` is no item of a run-list
 hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
 dna.json:1:80: `recipe[a` is no item of a run-list
-hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
+hint: did you mean `recipe[a]`?
 dna.json:1:92: `` is no item of a run-list
 hint: an item is `recipe[NAME]`, `recipe[COOKBOOK::RECIPE@1.2.3]`, `role[NAME]` or a bare recipe name
 dna.json:1:96: `recipe[a@1.2.3.4]` is no item of a run-list: a version is two or three numbers, as in `@1.2.3`

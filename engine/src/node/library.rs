@@ -193,7 +193,12 @@ impl Environment {
                 if faults.len() >= ENOUGH {
                     break;
                 }
-                let text = asked.value().as_str().unwrap_or_default();
+                let Some(text) = asked.value().as_str() else {
+                    let found = json::kind(asked.value());
+                    let fault = asked.fault(format!("what is asked of `{cookbook}` is text, this is {found}"));
+                    faults.push(fault.hint("as in `\"~> 1.2\"`"));
+                    continue;
+                };
                 match Constraint::parse(text) {
                     Ok(constraint) => constraints.push(Asked {
                         cookbook: cookbook.to_owned(),
