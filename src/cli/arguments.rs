@@ -131,6 +131,10 @@ pub enum New {
         /// Recipes in Rust: a crate, to be compiled into a program
         #[arg(long, conflicts_with = "data")]
         rust: bool,
+        /// Where brasa's sources are, for one in Rust: a directory, or the address of a git repository [default: what is around
+        /// the new directory, or around this program]
+        #[arg(long, value_name = "DIR|URL", requires = "rust")]
+        engine: Option<String>,
         /// The directory to make it in
         #[arg(long, value_name = "DIR", default_value = ".")]
         path: PathBuf,

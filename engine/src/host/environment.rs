@@ -37,6 +37,12 @@ pub fn current_dir() -> Option<PathBuf> {
     std::env::current_dir().ok()
 }
 
+/// The file this process was started from.
+#[must_use]
+pub fn program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
 /// The number of the user this process acts as; 0 is root.
 #[must_use]
 pub fn effective_user() -> u32 {

@@ -1,4 +1,6 @@
 //! `brasa new cookbook`: a starting point that compiles, with a test.
+mod engine;
+
 use std::path::{Path, PathBuf};
 
 use brasa::host::disk;
@@ -10,7 +12,7 @@ use super::{
     print, print_json,
 };
 
-/// Files by their path in the cookbook. `COOKBOOK` in them stands for its name.
+/// Files by their path in the cookbook. `COOKBOOK` in them stands for its name, and a line `ENGINE` for the dependency on it.
 type Files = &'static [(&'static str, &'static str)];
 
 const DATA: Files = &[
@@ -30,16 +32,28 @@ const RUST: Files = &[
     ("templates/motd.tera", include_str!("rust/motd.tera")),
 ];
 
+/// What a crate says that lies in a workspace but is no member of it: cargo refuses it otherwise.
+const ALONE: &str = "
+# Without this, cargo takes it for a member of the workspace around it.
+[workspace]
+";
+
 /// `brasa new ...`
 pub fn new(what: &New, output: &Output) -> Result<Code, Failure> {
-    let New::Cookbook { name, data: _, rust, path } = what;
+    let New::Cookbook { name, data: _, rust, engine, path } = what;
     check_name(name)?;
     let directory = path.join(name);
     if disk::exists(&directory) {
         return Err(Failure::usage(format!("`{}` is there already; nothing was written", directory.display()))
             .hint("choose another name, or another directory with `--path`"));
     }
-    let made = write(&directory, name, if *rust { RUST } else { DATA })?;
+    let made = if *rust {
+        let engine = engine::dependency(engine.as_deref(), &directory)?;
+        let alone = if engine::stands_alone(&directory) { ALONE } else { "" };
+        write(&directory, RUST, &[("COOKBOOK", name), ("ENGINE\n", &format!("{engine}\n")), ("ALONE\n", alone)])?
+    } else {
+        write(&directory, DATA, &[("COOKBOOK", name)])?
+    };
     match output.format {
         Format::Human if output.quiet => {}
         Format::Human => print(&told(&directory, name, &made, *rust))?,
@@ -65,12 +79,13 @@ fn check_name(name: &str) -> Result<(), Failure> {
         .hint("a name begins with a lower-case letter; letters, digits, `_` and `-` follow"))
 }
 
-fn write(directory: &Path, name: &str, files: Files) -> Result<Vec<PathBuf>, Failure> {
+fn write(directory: &Path, files: Files, words: &[(&str, &str)]) -> Result<Vec<PathBuf>, Failure> {
     let mut made = Vec::new();
     for (path, text) in files {
         let path = directory.join(path);
         disk::create_dirs(path.parent().unwrap_or(directory))?;
-        disk::create(&path, text.replace("COOKBOOK", name).as_bytes())?;
+        let text = words.iter().fold((*text).to_owned(), |text, (word, meant)| text.replace(word, meant));
+        disk::create(&path, text.as_bytes())?;
         made.push(path);
     }
     Ok(made)
