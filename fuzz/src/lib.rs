@@ -2,15 +2,17 @@
 //! to the fuzzer; the ordinary tests (`tests/fuzzing.rs`) run each over its corpus and over changed copies of it.
 #![allow(clippy::disallowed_methods, reason = "what is fuzzed here reads files, which have to be made")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use brasa::{
     Error, Fault, compile,
     facts::Facts,
     host::{Bounds, Fake, Pretended, unpack},
     node::{
-        Attributes, Constraint, CookbookVersion, Dna, Expansion, Library, Node,
+        Attributes, Constraint, CookbookVersion, Dna, Expansion, Item, Library, Node,
+        age::{Form, Identities, Source},
         config::Settings,
+        data_bags::{ItemSecret, encrypted},
         json::{Document, Located},
         override_run_list,
     },
@@ -26,9 +28,11 @@ use brasa::{
 pub type Target = fn(&[u8]);
 
 /// What is fuzzed, by the names of the corpora.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 9] = [
+    ("age_value", age_value),
     ("archive", archive),
     ("brasa_toml", brasa_toml),
+    ("encrypted_item", encrypted_item),
     ("json", json),
     ("recipe", recipe),
     ("run_list", run_list),
@@ -180,6 +184,42 @@ pub fn run_list(bytes: &[u8]) {
         if let Err(faults) = Settings::of_option("--config-option", line) {
             bounded(&faults);
         }
+    }
+}
+
+/// An item of a data bag, encrypted in any version: what is read can be written, and read again.
+pub fn encrypted_item(bytes: &[u8]) {
+    let Ok(document) = Document::parse(Path::new("item.json"), bytes.to_vec()) else { return };
+    let secret = ItemSecret::of_file(b"correct horse battery staple").expect("there is text");
+    let open = |document| Item::open(Arc::new(document), &|| Ok(secret.clone()), 0);
+    match open(document) {
+        Err(faults) => placed(&faults),
+        Ok(item) => {
+            let fields = item.value().as_object().expect("an item is an object");
+            let nonce = || Ok::<_, ()>([0; encrypted::NONCE]);
+            let sealed = encrypted::seal_item(fields, &secret, nonce).expect("nonces are there").to_string();
+            let document = Document::parse(Path::new("item.json"), sealed.into_bytes()).expect("it is JSON");
+            assert_eq!(open(document).expect("it was just encrypted").id(), item.id());
+        }
+    }
+}
+
+/// A value encrypted with age, and the same text as a file of identities: no identity gets into a sentence.
+pub fn age_value(bytes: &[u8]) {
+    const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut identities = Identities::default();
+    identities.pretend(IDENTITY).expect("it is one");
+    if let Err(faults) = identities.open(&serde_json::json!({ "age": text })) {
+        bounded(&faults);
+    }
+    let machine = Fake::debian("12").with_file("/keys", text);
+    for form in [Form::Lines, Form::Variables] {
+        let source = Source { path: "/keys".into(), form, named_by: "test".to_owned(), named_at: None, required: true };
+        let nothing = serde_json::json!({"age": ""});
+        let faults = Identities::new(&machine, vec![source]).open(&nothing).expect_err("nothing is no value");
+        bounded(&faults);
+        assert!(faults.iter().all(|fault| !fault.to_string().contains("GFPYYSJZ")), "{faults:?}");
     }
 }
 
