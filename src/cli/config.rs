@@ -178,23 +178,24 @@ fn discreet(value: &Given) -> Given {
     }
 }
 
-/// Permission bits as they are written, when it is a number of them.
-fn octal(name: &str, setting: &Setting) -> Option<String> {
+/// A value that is not shown as it is kept: permission bits as they are written, a secret not at all.
+fn special(name: &str, setting: &Setting) -> Option<String> {
     let known = KNOWN.iter().find(|known| known.name == name)?;
     match (known.shape, &setting.value) {
         (Shape::Mode, Given::Integer(bits)) => Some(format!("{bits:04o}")),
+        (Shape::Secret, _) => Some("(sensitive)".to_owned()),
         _ => None,
     }
 }
 
 /// As solo.rb writes it.
 fn shown(name: &str, setting: &Setting) -> String {
-    octal(name, setting).unwrap_or_else(|| discreet(&setting.value).to_string())
+    special(name, setting).unwrap_or_else(|| discreet(&setting.value).to_string())
 }
 
 /// As JSON has it.
 fn document(name: &str, setting: &Setting) -> Value {
-    octal(name, setting).map_or_else(|| json!(discreet(&setting.value)), Value::from)
+    special(name, setting).map_or_else(|| json!(discreet(&setting.value)), Value::from)
 }
 
 /// Where a value was written: an option, or a place in a file.

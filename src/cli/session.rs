@@ -8,7 +8,10 @@ use std::{
 use brasa::{
     Error, Fault, Run, compile_run_list,
     facts::Facts,
-    host::{Bounds, Probe, Repair, Request, disk, empty_repository, environment, shown_address, unpack},
+    host::{
+        Bounds, PROXY_SCHEMES, Probe, Proxies, Repair, Request, disk, empty_repository, environment, shown_address,
+        unpack,
+    },
     node::{
         Attributes, DataBags, Dna, Expansion, Library, Node, RunListItem,
         age::{self, Identities},
@@ -51,12 +54,13 @@ pub struct Session {
     pub places: Directories,
 }
 
-/// Where brasa keeps its own files.
+/// Where brasa keeps its own files, and what it reaches other machines by.
 pub struct Directories {
     pub state: PathBuf,
     pub cache: PathBuf,
     pub backups: PathBuf,
     pub lock: PathBuf,
+    proxies: Proxies,
 }
 
 impl Directories {
@@ -79,7 +83,7 @@ impl Directories {
             (None, Some(state)) => state.join("lock"),
             (None, None) => LOCK.into(),
         };
-        Ok(Self { state, cache, backups, lock })
+        Ok(Self { state, cache, backups, lock, proxies: proxies(settings)? })
     }
 
     /// Those that the settings name, for commands that need nothing else of them.
@@ -99,8 +103,24 @@ impl Directories {
             cache: self.cache.clone(),
             backups: self.backups.clone(),
             repair: Repair::default(),
+            proxies: self.proxies.clone(),
         }
     }
+}
+
+/// The proxies of the environment, and for what it names none those of the settings.
+fn proxies(settings: &config::Settings) -> Result<Proxies, Failure> {
+    let mut set = Vec::new();
+    for scheme in PROXY_SCHEMES {
+        let text = |of: &str| settings.text(&format!("{scheme}_proxy{of}")).map_err(Error::from);
+        if let Some(address) = text("")?.filter(|address| !address.is_empty()) {
+            set.push((scheme, Proxies::address(address, text("_user")?, text("_pass")?)));
+        }
+    }
+    if let Some(hosts) = settings.texts("no_proxy").map_err(Error::from)? {
+        set.push(("no", hosts.join(",")));
+    }
+    Ok(Proxies::new(environment::var, |scheme| Some(set.iter().find(|(of, _)| *of == scheme)?.1.clone())))
 }
 
 impl Session {

@@ -369,3 +369,30 @@ fn a_handler_that_fails_changes_nothing_but_is_told() {
     let ran = chef.call(&[]).code(65);
     assert!(ran.stderr.contains("solo.rb:3:") && ran.stderr.contains("a list of commands"), "{}", ran.whole());
 }
+
+#[test]
+fn commands_get_the_proxies_that_are_set() {
+    let chef = Chef::new(
+        "http_proxy 'proxy.example:3128'\nhttp_proxy_user 'me'\nhttp_proxy_pass 'c@nary'\nhttps_proxy 'http://other:1'\nno_proxy '.example.org'",
+    );
+    let recipe = "resources:\n- {type: execute, name: \"env | grep -i _proxy | sort > ROOT/seen\"}\n";
+    fs::create_dir_all(chef.place.path("repo/cookbooks/net/recipes")).unwrap();
+    chef.place.write("repo/cookbooks/net/recipes/default.yml", recipe.replace("ROOT", &chef.place.root()));
+    chef.place.order(json!({"run_list": ["net"]}));
+    // What the environment says counts more, as in Chef.
+    let ran = chef.place.ran(&chef.command(&[]).env("HTTPS_PROXY", "http://inherited:2").output().unwrap()).code(0);
+    assert!(!ran.whole().contains("nary") && !ran.stderr.contains("note:"), "{}", ran.whole());
+    let seen = chef.place.text("seen").unwrap();
+    let wanted = [
+        "HTTPS_PROXY=http://inherited:2",
+        "HTTP_PROXY=http://me:c%40nary@proxy.example:3128",
+        "NO_PROXY=.example.org",
+        "http_proxy=http://me:c%40nary@proxy.example:3128",
+        "https_proxy=http://inherited:2",
+        "no_proxy=.example.org",
+    ];
+    assert_eq!(seen.lines().collect::<Vec<_>>(), wanted);
+    let shown = chef.place.call(&["config", "show", "--origin", "-c", "ROOT/solo.rb"]).code(0).whole();
+    let line = shown.lines().find(|line| line.starts_with("http_proxy_pass ")).expect("it is set");
+    assert!(line.ends_with("  (sensitive)") && !shown.contains("nary"), "{shown}");
+}

@@ -18,6 +18,7 @@ mod overlay;
 pub mod own;
 mod packages;
 mod probe;
+mod proxies;
 mod real;
 mod surroundings;
 mod unit_name;
@@ -34,6 +35,7 @@ pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageSt
 pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
 };
+pub use proxies::{Proxies, SCHEMES as PROXY_SCHEMES};
 pub use real::{Real, Repair, Settings, clean_leftovers, shown_address, time_stamp};
 
 pub use surroundings::{Kind as FileKind, Pretended, Process, Surroundings};

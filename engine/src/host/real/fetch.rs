@@ -15,7 +15,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use super::files::hash;
 use crate::{
     Error, Result,
-    host::{Fetched, Request, disk},
+    host::{Fetched, Proxies, Request, disk},
     values::{Blob, Digest},
 };
 
@@ -44,12 +44,18 @@ struct Memory {
 /// Downloads what `request` asks for.
 ///
 /// # Errors
-/// An address of another kind, a server that cannot be reached or refuses, another checksum than the one asked for.
-pub fn fetch(request: &Request, cache: &Path) -> Result<Fetched> {
+/// An address of another kind, a server or proxy that cannot be reached or refuses, another checksum than the one asked for.
+pub fn fetch(request: &Request, cache: &Path, proxies: &Proxies) -> Result<Fetched> {
     let shown = shown(&request.url);
     let (scheme, rest) = request.url.split_once(':').unwrap_or_default();
     let fetched = match scheme {
-        "http" | "https" => over_http(request, &shown, cache)?,
+        "http" | "https" => {
+            let proxy = proxies.of(&request.url);
+            over_http(request, &shown, cache, proxy).map_err(|error| match proxy {
+                Some(proxy) => error.hint(format!("it was asked for through the proxy `{}`", self::shown(proxy))),
+                None => error,
+            })?
+        }
         "file" => from_file(&file_path(rest))?,
         _ => return Err(Error::failed(format!("cannot download `{shown}`: it is no http, https or file address"))),
     };
@@ -128,7 +134,7 @@ fn place_of(request: &Request, cache: &Path) -> PathBuf {
     cache.join("fetch").join(Digest::of(request.url.as_bytes()).to_string())
 }
 
-fn over_http(request: &Request, shown: &str, cache: &Path) -> Result<Fetched> {
+fn over_http(request: &Request, shown: &str, cache: &Path, proxy: Option<&str>) -> Result<Fetched> {
     let directory = cache.join("fetch");
     disk::create_private_dirs(&directory)?;
     let place = place_of(request, cache);
@@ -147,7 +153,7 @@ fn over_http(request: &Request, shown: &str, cache: &Path) -> Result<Fetched> {
     let mut wait = Duration::from_secs(1);
     let mut attempt = 1;
     loop {
-        match once(request, &memory, &place, deadline) {
+        match once(request, &memory, &place, deadline, proxy) {
             Ok(Some(new)) => {
                 let json = serde_json::to_vec(&new).map_err(|error| Error::failed(error.to_string()))?;
                 disk::write_atomic(&place.with_extension("json"), &json)?;
@@ -213,12 +219,21 @@ fn recall(place: &Path) -> Memory {
 }
 
 /// One attempt. `None` means that the server says nothing has changed.
-fn once(request: &Request, memory: &Memory, place: &Path, deadline: Instant) -> Result<Option<Memory>, Trouble> {
+fn once(
+    request: &Request,
+    memory: &Memory,
+    place: &Path,
+    deadline: Instant,
+    proxy: Option<&str>,
+) -> Result<Option<Memory>, Trouble> {
+    let unusable = |error| Trouble::Final(format!("the proxy cannot be used: {error}"), None);
+    let proxy = proxy.map(ureq::Proxy::new).transpose().map_err(unusable)?;
     let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(left))
         .timeout_connect(Some(Duration::from_secs(30)))
         .http_status_as_error(false)
+        .proxy(proxy)
         // The file itself is wanted: one that is packed on the way would be unpacked, and its checksum another.
         .accept_encoding("identity")
         .user_agent(concat!("brasa/", env!("CARGO_PKG_VERSION")))
@@ -349,11 +364,15 @@ mod tests {
         net::TcpListener,
     };
 
-    use super::fetch;
     use crate::{
-        host::Request,
+        Result,
+        host::{Fetched, Proxies, Request},
         values::{Digest, Seconds},
     };
+
+    fn fetch(request: &Request, cache: &std::path::Path) -> Result<Fetched> {
+        super::fetch(request, cache, &Proxies::default())
+    }
 
     fn request(url: String) -> Request {
         Request { url, checksum: None, headers: Vec::new(), conditional: true, timeout: Seconds(20) }
@@ -454,6 +473,54 @@ mod tests {
         assert_eq!(server.join().unwrap(), [200, 200], "the server was not asked whether it changed");
         let third = fetch(&wanted("hello"), cache.path()).unwrap();
         assert_eq!((third.content.bytes(), third.not_modified), (Some(b"hello".as_slice()), true));
+    }
+
+    /// A proxy that makes one connection; what it was asked, in its head.
+    fn proxy() -> (String, std::thread::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let thread = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let head = |stream: &std::net::TcpStream| -> Vec<String> {
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+                lines.take_while(|line| !line.is_empty()).collect()
+            };
+            let asked = head(&client);
+            client.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").unwrap();
+            head(&client);
+            client.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nproxy").unwrap();
+            asked
+        });
+        (address, thread)
+    }
+
+    #[test]
+    fn a_proxy_is_asked_with_the_name_that_is_set() {
+        let cache = tempfile::tempdir().unwrap();
+        let (address, asked) = proxy();
+        let through = Proxies::address(&address, Some("me"), Some("p:w"));
+        let set = |scheme: &str| (scheme == "http").then(|| through.clone());
+        let proxies = Proxies::new(|_| None, set);
+        let fetched = super::fetch(&request("http://host.invalid/file".into()), cache.path(), &proxies).unwrap();
+        assert_eq!(fetched.content.bytes(), Some(b"proxy".as_slice()));
+        let asked = asked.join().unwrap();
+        assert_eq!(asked[0], "CONNECT host.invalid:80 HTTP/1.1");
+        // "me:p:w" in base64.
+        assert!(asked.iter().any(|line| line.eq_ignore_ascii_case("proxy-authorization: basic bWU6cDp3")), "{asked:?}");
+    }
+
+    #[test]
+    fn a_proxy_that_fails_is_named_without_its_password() {
+        let cache = tempfile::tempdir().unwrap();
+        let proxies = Proxies::new(|_| None, |_| Some("http://me:canary@127.0.0.1:1".to_owned()));
+        let request = Request { timeout: Seconds(1), ..request("http://host.invalid/file".into()) };
+        let error = super::fetch(&request, cache.path(), &proxies).unwrap_err();
+        assert!(!error.to_string().contains("canary"), "{error}");
+        assert!(
+            error.hints().contains(&"it was asked for through the proxy `http://(sensitive)@127.0.0.1:1`".to_owned()),
+            "{:?}",
+            error.hints()
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(super) mod packages;
 mod services;
 
 use std::{
+    borrow::Cow,
     cell::RefCell,
     ffi::OsString,
     path::{Path, PathBuf},
@@ -22,7 +23,7 @@ use self::{
 };
 use super::{
     Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange, PackageState,
-    Performed, Probe, Progress, Provider, Request, ServiceState, Transaction, User, Write,
+    Performed, Probe, Progress, Provider, Proxies, Request, ServiceState, Transaction, User, Write,
 };
 use crate::{Result, values::Seconds};
 
@@ -31,7 +32,7 @@ pub use files::clean_leftovers;
 pub use packages::Repair;
 
 /// Where the real host keeps what it needs, and how long it waits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// brasa's state directory.
     pub state: PathBuf,
@@ -41,6 +42,8 @@ pub struct Settings {
     pub backups: PathBuf,
     /// What becomes of a package manager that was interrupted.
     pub repair: Repair,
+    /// What downloads and commands reach other machines by.
+    pub proxies: Proxies,
 }
 
 impl Default for Settings {
@@ -50,6 +53,7 @@ impl Default for Settings {
             cache: "/var/cache/brasa".into(),
             backups: "/var/lib/brasa/backups".into(),
             repair: Repair::default(),
+            proxies: Proxies::default(),
         }
     }
 }
@@ -131,15 +135,15 @@ impl Probe for Real {
     }
 
     fn packages(&self, provider: &Provider, names: &[String]) -> Result<Vec<PackageState>> {
-        self.packages.packages(&Runner, provider, names)
+        self.packages.packages(&Runner(&self.settings.proxies), provider, names)
     }
 
     fn candidates(&self, provider: &Provider, names: &[String]) -> Result<Vec<Option<Candidate>>> {
-        self.packages.candidates(&Runner, provider, names)
+        self.packages.candidates(&Runner(&self.settings.proxies), provider, names)
     }
 
     fn simulate(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
-        self.packages.simulate(&Runner, transaction)
+        self.packages.simulate(&Runner(&self.settings.proxies), transaction)
     }
 
     fn package_lists_age(&self, provider: &Provider) -> Result<Option<Seconds>> {
@@ -167,11 +171,11 @@ impl Probe for Real {
     }
 
     fn query(&self, command: &Command) -> Result<Answer> {
-        command::run_endable(command)
+        command::run_endable(&with(&self.settings.proxies, command))
     }
 
     fn fetch(&self, request: &Request) -> Result<Fetched> {
-        fetch::fetch(request, &self.settings.cache)
+        fetch::fetch(request, &self.settings.cache, &self.settings.proxies)
     }
 
     fn kernel(&self) -> Result<Kernel> {
@@ -215,12 +219,12 @@ impl Host for Real {
                 files::remove(path, *recursive, *backup, &self.settings.backups)?;
             }
             Op::Packages(transaction) => {
-                let done = self.packages.perform(&Runner, transaction, &*self.tell);
+                let done = self.packages.perform(&Runner(&self.settings.proxies), transaction, &*self.tell);
                 self.forget();
                 done?;
             }
             Op::UpdatePackageLists { provider } => {
-                let done = self.packages.update_lists(&Runner, provider, &*self.tell);
+                let done = self.packages.update_lists(&Runner(&self.settings.proxies), provider, &*self.tell);
                 self.packages.forget();
                 done?;
             }
@@ -231,7 +235,7 @@ impl Host for Real {
                 done?;
             }
             Op::Run(command) => {
-                let answer = command::run_endable(command);
+                let answer = command::run_endable(&with(&self.settings.proxies, command));
                 self.forget();
                 command::check(command, answer?)?;
             }
@@ -271,16 +275,27 @@ impl Host for Real {
 }
 
 /// Runs the programs of package managers.
-struct Runner;
+struct Runner<'p>(&'p Proxies);
 
-impl Tools for Runner {
+impl Tools for Runner<'_> {
     fn query(&self, command: &Command) -> Result<Answer> {
-        command::run(command)
+        command::run(&with(self.0, command))
     }
 
     fn watch(&self, command: &Command, on_status: &mut dyn FnMut(&str)) -> Result<Answer> {
-        command::run_with_status(command, on_status)
+        command::run_with_status(&with(self.0, command), on_status)
     }
+}
+
+/// A command in whose environment the proxies are, where it does not name others.
+fn with<'c>(proxies: &Proxies, command: &'c Command) -> Cow<'c, Command> {
+    let mut command = Cow::Borrowed(command);
+    for (name, value) in proxies.variables() {
+        if !command.environment.contains_key(&name) {
+            command.to_mut().environment.insert(name, value.to_owned());
+        }
+    }
+    command
 }
 
 /// A point in time as `YYYYmmddHHMMSS` (UTC), for names of files.

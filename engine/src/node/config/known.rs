@@ -18,6 +18,8 @@ pub struct Known {
 pub enum Shape {
     /// Text.
     Text,
+    /// Text that is shown nowhere.
+    Secret,
     /// A path.
     Path,
     /// A path from `/` on.
@@ -85,7 +87,8 @@ const OUTPUT: &str = "reports are chosen by `--format`";
 const DAEMON: &str = "use the systemd timer, or `chef-solo -i`";
 const POLICY: &str = "there are no Policyfiles";
 const USER: &str = "start brasa as that user";
-const PROXY: &str = "set the environment variable of this name";
+const PROXY: &str = "the environment variable of this name, if any";
+const PROXY_USER: &str = "none";
 
 /// Words of `log_level`.
 pub(super) const LOG_LEVELS: &[&str] = &["auto", "trace", "debug", "info", "warn", "error", "fatal"];
@@ -166,20 +169,26 @@ pub const KNOWN: &[Known] = &[
     ignored("force_logger", OUTPUT),
     ignored("formatter", OUTPUT),
     ignored("formatters", OUTPUT),
-    noted("ftp_proxy", Shape::Any, PROXY),
+    used("ftp_proxy", Shape::Text, PROXY),
+    used("ftp_proxy_pass", Shape::Secret, PROXY_USER),
+    used("ftp_proxy_user", Shape::Text, PROXY_USER),
     refused("group", USER),
     ignored("group_valid_regex", "names are judged by the system's own rules"),
-    noted("http_proxy", Shape::Any, PROXY),
+    used("http_proxy", Shape::Text, PROXY),
+    used("http_proxy_pass", Shape::Secret, PROXY_USER),
+    used("http_proxy_user", Shape::Text, PROXY_USER),
     ignored("http_retry_count", "downloads are tried again by `retries` of the resource"),
     ignored("http_retry_delay", "downloads are tried again by `retries` of the resource"),
-    noted("https_proxy", Shape::Any, PROXY),
+    used("https_proxy", Shape::Text, PROXY),
+    used("https_proxy_pass", Shape::Secret, PROXY_USER),
+    used("https_proxy_user", Shape::Text, PROXY_USER),
     noted("internal_locale", Shape::Any, "commands run with `C.UTF-8`"),
     noted("interval", Shape::Count, DAEMON),
     ignored("local_mode", SERVER),
     ignored("minimal_ohai", "facts are read only when they are asked for"),
     refused("named_run_list", POLICY),
     ignored("no_lazy_load", SERVER),
-    noted("no_proxy", Shape::Any, PROXY),
+    used("no_proxy", Shape::Texts, PROXY),
     ignored("node_path", "nothing of a node is kept between runs"),
     ignored("ohai", "facts are native: there are no plugins"),
     ignored("once", DAEMON),

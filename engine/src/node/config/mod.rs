@@ -448,7 +448,7 @@ impl Settings {
         for name in self.values.keys() {
             let Some(known) = KNOWN.iter().find(|known| known.name == name) else { continue };
             match known.shape {
-                Shape::Text => all.extend(self.text(name).err()),
+                Shape::Text | Shape::Secret => all.extend(self.text(name).err()),
                 Shape::Path => all.extend(self.path(name).err()),
                 Shape::AbsolutePath => all.extend(self.absolute_path(name).err()),
                 Shape::Paths => all.extend(self.read_each(name, "a path in quotes", path_of).err().unwrap_or_default()),
