@@ -7,6 +7,7 @@ mod chef_solo;
 mod commands;
 mod data_bags;
 mod data_cookbooks;
+mod explain_attribute;
 mod formats;
 mod interruption;
 mod kitchen;

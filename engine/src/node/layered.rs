@@ -115,6 +115,7 @@ impl Attributes {
         if deciding {
             all[decider].decides = true;
             all[decider].why = Some(match (around, value) {
+                (None, Value::Object(_)) => "the highest layer that has a value: its keys count most".to_owned(),
                 (None, _) => "the highest layer that has a value".to_owned(),
                 (Some(name), Value::Array(_)) => format!("the highest layer that has a value for `{name}`"),
                 (Some(name), value) => {
@@ -346,7 +347,7 @@ mod tests {
             lines(&made, &keys("q")),
             [
                 "default: {\"b\":1} (`q.b` set a.yml:1:1)",
-                "default: {\"c\":{\"d\":2}} (`q.c.d` set a.yml:2:1) <- the highest layer that has a value",
+                "default: {\"c\":{\"d\":2}} (`q.c.d` set a.yml:2:1) <- the highest layer that has a value: its keys count most",
             ]
         );
     }
@@ -423,7 +424,7 @@ mod tests {
             [
                 "default: 2 (`q` set a.yml:2:1, replaced at a.yml:3:1)",
                 "default: \"text\" (set a.yml:3:1, replaced at a.yml:4:1)",
-                "default: {\"d\":3} (`q.c.d` written a.yml:4:1) <- the highest layer that has a value",
+                "default: {\"d\":3} (`q.c.d` written a.yml:4:1) <- the highest layer that has a value: its keys count most",
             ]
         );
     }
@@ -433,7 +434,9 @@ mod tests {
         let made = written("{}", &[(Override, DeleteKey, "a.b", json!(null))]);
         assert_eq!(
             lines(&made, &keys("a")),
-            ["override: {} (deletes the key `a.b` a.yml:1:1) <- the highest layer that has a value"]
+            [
+                "override: {} (deletes the key `a.b` a.yml:1:1) <- the highest layer that has a value: its keys count most"
+            ]
         );
         assert_eq!(
             lines(&made, &keys("a.b")),
