@@ -167,7 +167,9 @@ fn answer(question: &Question, node: &Node<'_>, attributes: &View) -> Answer {
             secret(Attributes::from(attributes.whole()).secret(&path, node.identities()))
         }
         Question::Value(Json::String(text)) => given(text.as_str().into(), true),
-        Question::Value(value) if age::is_sealed(value) => secret(node.identities().open(value)),
+        Question::Value(value) if age::is_sealed(value) => {
+            secret(node.identities().open(value).map_err(of("what `secret` stands behind")))
+        }
         Question::Value(_) => Answer::Wrong(vec![
             Fault::new("what `secret` stands behind is neither text nor encrypted with age")
                 .hint("as in `{{ node.database.password | secret }}`, where that is text or `{\"age\": \"...\"}`"),
@@ -176,7 +178,10 @@ fn answer(question: &Question, node: &Node<'_>, attributes: &View) -> Answer {
             (Ok(item), Some(key)) => {
                 let path: Vec<String> = key.split('.').map(str::to_owned).collect();
                 match item.at(&path) {
-                    Ok(value) if age::is_sealed(value) => secret(node.identities().open(value)),
+                    Ok(value) if age::is_sealed(value) => {
+                        let named = format!("`{key}` of item `{item}` in bag `{bag}`", item = item.id());
+                        secret(node.identities().open(value).map_err(of(&named)))
+                    }
                     Ok(value) => given(value.clone(), item.is_secret(&path)),
                     Err(fault) => Answer::Wrong(vec![fault]),
                 }
@@ -188,6 +193,18 @@ fn answer(question: &Question, node: &Node<'_>, attributes: &View) -> Answer {
             Ok(names) => given(names.into(), false),
             Err(error) => Answer::Wrong(faults_of(error)),
         },
+    }
+}
+
+/// Says what faults are of.
+fn of(named: &str) -> impl FnOnce(Vec<Fault>) -> Vec<Fault> {
+    let named = named.to_owned();
+    move |faults| {
+        let with = |fault: Fault| match &fault.place {
+            None => Fault { message: format!("{named}: {}", fault.message), ..fault },
+            Some(_) => fault,
+        };
+        faults.into_iter().map(with).collect()
     }
 }
 
