@@ -271,6 +271,34 @@ fn what_is_edited_badly_is_not_saved_and_not_left() {
     assert!(holders(&place, CANARY).is_empty());
 }
 
+/// On a terminal, made by script(1), a slip is asked about; what was typed is there when one goes on.
+#[test]
+fn on_a_terminal_a_slip_may_be_mended() {
+    let place = place();
+    item(&place);
+    fs::create_dir_all(place.path("runtime")).unwrap();
+    let before = place.text("data_bags/passwords/database.json");
+    // Spoils the text at first, mends what it left the next time.
+    let editor = "f() { if [ -e ROOT/once ]; then sed -i 's/login.*$/admin\",/' \"$1\"; else touch ROOT/once; sed -i 's/login.*$/login/' \"$1\"; fi; }; f";
+    for (answer, code, changed) in [("n\n", 65, false), ("y\n", 0, true)] {
+        let words = format!("{} data-bag edit passwords database -c ROOT/solo.rb", program().display());
+        let mut command = place.command("script".as_ref(), &["-qec", &words, "/dev/null"]);
+        command.env("EDITOR", editor.replace("ROOT", &place.root())).env("XDG_RUNTIME_DIR", place.path("runtime"));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(answer.as_bytes()).unwrap();
+        let ran = place.ran(&child.wait_with_output().unwrap()).code(code);
+        assert!(ran.stdout.contains("error: database.json (edited):"), "{}", ran.whole());
+        assert!(ran.stdout.contains("edit it again? (n gives up what was edited) [Y/n] "), "{}", ran.whole());
+        assert!(!ran.stdout.contains(CANARY), "{}", ran.whole());
+        assert_eq!(place.text("data_bags/passwords/database.json") != before, changed);
+        assert_eq!(fs::read_dir(place.path("runtime")).unwrap().count(), 0);
+        fs::remove_file(place.path("once")).unwrap();
+    }
+    let shown = bag(&place, &["show", "passwords", "database"], "", "").code(0);
+    assert!(shown.stdout.contains("\"user\": \"admin\""), "{}", shown.whole());
+}
+
 #[test]
 fn what_cannot_be_done_with_bags_is_told() {
     let place = place();

@@ -117,3 +117,31 @@ fn a_home_that_was_used_is_not_taken_back() -> Result<()> {
     machine.run(["getent", "passwd", "deploy"]).success();
     Ok(())
 }
+
+#[test]
+fn a_change_of_secret_that_is_cut_off_can_be_gone_on_with() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("echo '{\"id\": \"web\", \"word\": \"w\"}' | brasa data-bag encrypt app web --from -").success();
+    machine.sh("echo newer > /root/secret && chmod 600 /root/secret").success();
+    // What something is mounted over cannot be replaced: the second of two.
+    let file = "/etc/chef/data_bags/app/web.json";
+    machine.run(["mount", "--bind", file, file]).success();
+    let rekey = || machine.run(["brasa", "data-bag", "rekey", "app", "--new-secret-file", "/root/secret"]);
+    let failed = rekey();
+    assert_ne!(failed.code, 0, "{failed}");
+    for said in [
+        "\nencrypted anew: `/etc/chef/data_bags/app/database.json`\n",
+        "as they were: `/etc/chef/data_bags/app/web.json`\n",
+        "\nhint: give the same command again: what is done already is passed over\n",
+    ] {
+        assert!(failed.stderr.contains(said), "{failed}");
+    }
+    machine.run(["umount", file]).success();
+    let again = rekey().success();
+    assert_eq!(again.stderr, "encrypted 1 item of data bag `app` anew; 1 item had the new secret already\n");
+    machine.run(["mv", "/root/secret", "/etc/chef/encrypted_data_bag_secret"]).success();
+    let shown = machine.run(["brasa", "data-bag", "show", "app", "database"]).success();
+    assert!(shown.stdout.contains(SECRETS[1]), "{shown}");
+    assert_eq!(machine.sh("ls -A /etc/chef/data_bags/app").success().stdout, "database.json\nweb.json\n");
+    Ok(())
+}
