@@ -349,6 +349,9 @@ impl Session {
     /// The run: names to recipes to resources. Every fault is found here.
     pub fn compile(&self, node: &Node, cookbooks: &[Cookbook]) -> Result<Run, Failure> {
         let Found { cookbooks, notes } = data::load(&self.cookbook_path()?, cookbooks);
+        for cookbook in &cookbooks {
+            tracing::debug!("cookbook `{}` {}", cookbook.name(), cookbook.version());
+        }
         let compiled = compile_run_list(node, &cookbooks, &self.expansion.borrow());
         for note in notes {
             // What is not used may be as it likes, unless something is missing.
@@ -364,6 +367,7 @@ impl Session {
             }
         }
         let run = compiled?;
+        tracing::info!("node `{}` in environment `{}`: {}", node.name(), node.environment(), run.recipes().join(", "));
         for slip in run.slips() {
             let fault = Fault::new(format!("`{}` is taken as an attribute that nothing reads", slip.given));
             let place = self.dna.as_ref().and_then(|dna| dna.document.root().get(&slip.given)?.key_place());

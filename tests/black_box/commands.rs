@@ -304,3 +304,27 @@ fn another_root_is_converged_and_this_one_left_alone() {
     let none = place.call(&["converge", "--root", "ROOT/none"]).code(65);
     assert!(none.stderr.starts_with("error: cannot make `ROOT/none` the root directory: "), "{}", none.whole());
 }
+
+#[test]
+fn the_log_tells_more_when_it_is_asked_to() {
+    let place = Kitchen::with(json!({"run_list": ["role[web]"]}));
+    std::fs::create_dir(place.path("roles")).unwrap();
+    place.write("roles/web.json", r#"{"name": "web", "run_list": ["kitchen::execute"]}"#);
+    place.write("solo.rb", format!("role_path \"{}/roles\"\n", place.root()));
+    place.order(json!({"run_list": ["role[web]"], "kitchen": {"execute": [{"name": "true"}, {"name": "echo c4nary", "sensitive": true}]}}));
+    let levels = ["warn", "info", "debug"].map(|level| {
+        let ran = place.here(&["converge", "--node-name", "ana", "--log-level", level]).code(0);
+        assert!(!ran.stderr.contains("c4nary"), "{}", ran.whole());
+        ran.stderr
+    });
+    let node = " INFO node `ana` in environment `_default`: kitchen::execute\n";
+    assert_eq!(levels[..2], [String::new(), node.to_owned()]);
+    for line in [
+        "DEBUG read `ROOT/roles/web.json`\n",
+        "DEBUG cookbook `kitchen` ",
+        "DEBUG command `true` ended with 0 after ",
+        node,
+    ] {
+        assert!(levels[2].contains(line), "{line}: {}", levels[2]);
+    }
+}

@@ -117,6 +117,7 @@ pub(super) fn read(probe: &dyn Probe, path: &Path) -> Result<Option<Vec<u8>>> {
         let fault = Fault::new(format!("`{}` is too large", path.display()));
         return Err(fault.hint("is it the right file?").into());
     };
+    tracing::debug!("read `{}`", path.display());
     Ok(Some(bytes.to_vec()))
 }
 

@@ -211,6 +211,7 @@ impl<'c> Running<'c> {
     fn finish(self, line: &mut dyn FnMut(&str)) -> Result<Answer> {
         if self.missing {
             let program = self.command.argv.first().map_or("", String::as_str);
+            tracing::debug!("command `{}` was not run: there is no `{program}`", self.command);
             return Ok(Answer { code: 127, stdout: String::new(), stderr: format!("{program}: no such program") });
         }
         let (mut out, mut error) = (Capped::default(), Capped::default());
@@ -278,6 +279,8 @@ impl<'c> Running<'c> {
         }
         let code =
             status.map_or(-1, |status| status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()));
+        let took = self.started.elapsed().as_millis();
+        tracing::debug!("command `{}` ended with {code} after {took} ms", self.command);
         Ok(Answer { code, stdout: out.text(), stderr: error.text() })
     }
 }

@@ -59,6 +59,8 @@ pub fn fetch(request: &Request, cache: &Path, proxies: &Proxies) -> Result<Fetch
         "file" => from_file(&file_path(rest))?,
         _ => return Err(Error::failed(format!("cannot download `{shown}`: it is no http, https or file address"))),
     };
+    let of = if fetched.not_modified { "is as it was" } else { "was downloaded" };
+    tracing::debug!("`{shown}` {of}: {} bytes", fetched.content.size());
     match request.checksum {
         Some(wanted) if fetched.content.digest() != wanted => {
             // It may have been damaged on the way: to be told "not modified" next time would keep the damage.
