@@ -497,6 +497,8 @@ impl Dry<'_> {
             Err(error) => {
                 let Some(doubt) = self.unforeseeable(provider)? else {
                     self.doubt_old_lists(provider)?;
+                    // What comes after it would not come to pass, so nothing is certain of that either.
+                    self.ask_for(transaction);
                     return Err(error);
                 };
                 self.doubt(doubt);
@@ -549,13 +551,9 @@ impl Dry<'_> {
                 provides.push((spec.name.clone(), by));
             }
         }
+        self.ask_for(transaction);
         let pending = self.packages.entry(Registry::of(provider)).or_default();
         pending.provides.extend(provides);
-        for spec in &transaction.install {
-            if !pending.asked.contains(&spec.name) {
-                pending.asked.push(spec.name.clone());
-            }
-        }
         for mut change in changes {
             match pending.changed.get(&change.name) {
                 Some(known) if known.version == change.to => continue,
@@ -574,6 +572,16 @@ impl Dry<'_> {
         }
         pending.asked.retain(|name| !transaction.remove.contains(name) && !transaction.purge.contains(name));
         Ok(performed)
+    }
+
+    /// Remembers which packages are to be there from now on.
+    fn ask_for(&mut self, transaction: &Transaction) {
+        let pending = self.packages.entry(Registry::of(&transaction.provider)).or_default();
+        for spec in &transaction.install {
+            if !pending.asked.contains(&spec.name) {
+                pending.asked.push(spec.name.clone());
+            }
+        }
     }
 
     /// Why a package manager cannot be asked yet; `None` when it can.

@@ -300,6 +300,16 @@ fn lists_of_unknown_age_tell_what_they_know() -> Result<()> {
 }
 
 #[test]
+fn what_hangs_on_a_package_that_cannot_be_had_is_uncertain_and_not_certain_to_fail() -> Result<()> {
+    let fake = machine();
+    let mut dry = Dry::new(&fake);
+    dry.perform(&packages(&["nonesuch"], &[])).unwrap_err();
+    assert_eq!(dry.perform(&verb("nonesuch", ServiceVerb::Start))?, Performed::Assumed);
+    assert_eq!(dry.take_doubts(), ["package nonesuch is to be installed and may bring unit `nonesuch`"]);
+    Ok(())
+}
+
+#[test]
 fn without_package_lists_a_transaction_is_assumed() -> Result<()> {
     let fake = Fake::new();
     let mut dry = Dry::new(&fake);
