@@ -4,12 +4,13 @@ use std::{cell::RefCell, io::IsTerminal, rc::Rc, time::Instant};
 use brasa::{
     Error,
     converge::{Context, NoLedger},
-    event::{Event, ProgressLine, Summary},
+    event::{Event, Outcome, ProgressLine, Summary},
     host::{
         Dry, Host, Journal, LogLevel, Probe, Progress as HostProgress, Real, clean_leftovers,
         environment::{self, Asked},
     },
     prelude::Cookbook,
+    resource::Changed,
     state::{Preflight, Previous, preflight},
     values::Seconds,
 };
@@ -29,6 +30,8 @@ type Shared = Rc<RefCell<Box<dyn Report>>>;
 /// A run that is being prepared: what was read, whom it is told to, and the machine.
 struct Stage {
     session: Session,
+    /// Whether nobody is shown the content of files, as diffs show it.
+    bare: bool,
     report: Shared,
     unwritten: Unwritten,
     progress: Rc<Progress>,
@@ -72,11 +75,10 @@ impl Stage {
         let style = Style::new(!plain && coloured(output.color, terminal));
         let (out, unwritten) = Careful::new(out);
         let report: Box<dyn Report> = match output.format {
-            Format::Human => Box::new(
-                Human::new(out, style, output.verbose, output.quiet)
-                    .slowest(output.slowest.unwrap_or_default())
-                    .diffs(!session.flag("diff_disabled")?),
-            ),
+            Format::Human => {
+                let human = Human::new(out, style, output.verbose, output.quiet);
+                Box::new(human.slowest(output.slowest.unwrap_or_default()))
+            }
             Format::Json => Box::new(Document::new(out, command)),
             Format::Ndjson => Box::new(Lines::new(out, command)),
         };
@@ -85,7 +87,8 @@ impl Stage {
         let real = Real::new(session.places.host_settings(), teller(Rc::clone(&report), Rc::clone(&progress)));
         let (summary, quiet) = (Rc::default(), output.quiet);
         let handlers = Rc::new(RefCell::new(Handlers::of(&session.settings)?));
-        Ok(Self { session, report, unwritten, progress, real, started, summary, handlers, quiet })
+        let bare = session.flag("diff_disabled")?;
+        Ok(Self { session, bare, report, unwritten, progress, real, started, summary, handlers, quiet })
     }
 
     fn converge(
@@ -214,8 +217,27 @@ impl Stage {
     fn listener(&self) -> impl FnMut(&Event) + use<> {
         let (report, progress, summary) =
             (Rc::clone(&self.report), Rc::clone(&self.progress), Rc::clone(&self.summary));
-        let handlers = Rc::clone(&self.handlers);
+        let (handlers, bare) = (Rc::clone(&self.handlers), self.bare);
         move |event: &Event| {
+            let (without, of_bare);
+            let event = match event {
+                Event::Ended {
+                    outcome: Outcome::Changed { changed, doubts },
+                    resource,
+                    action,
+                    recipe,
+                    place,
+                    cause,
+                    seconds,
+                } if bare && !changed.diffs.is_empty() => {
+                    without = Changed { diffs: Vec::new(), ..(*changed).clone() };
+                    let outcome = Outcome::Changed { changed: &without, doubts };
+                    of_bare =
+                        Event::Ended { outcome, resource, action, recipe, place, cause: *cause, seconds: *seconds };
+                    &of_bare
+                }
+                other => other,
+            };
             match event {
                 Event::Begun { resource, action, .. } => progress.begin(&format!("{resource} {action}")),
                 Event::Ended { .. } | Event::Noted { .. } | Event::Retried { .. } => progress.end(),

@@ -26,7 +26,6 @@ pub struct Human<W> {
     recipe: String,
     /// How many of the slowest actions are named at the end.
     slowest: usize,
-    diffs: bool,
     times: Vec<(f64, String)>,
 }
 
@@ -51,7 +50,6 @@ impl<W: Write> Human<W> {
             restarts: Vec::new(),
             recipe: String::new(),
             slowest: 0,
-            diffs: true,
             times: Vec::new(),
         }
     }
@@ -60,13 +58,6 @@ impl<W: Write> Human<W> {
     #[must_use]
     pub const fn slowest(mut self, count: usize) -> Self {
         self.slowest = count;
-        self
-    }
-
-    /// Whether diffs are shown.
-    #[must_use]
-    pub const fn diffs(mut self, shown: bool) -> Self {
-        self.diffs = shown;
         self
     }
 
@@ -246,10 +237,8 @@ impl<W: Write> Human<W> {
             writeln!(self.out, "      {}", self.style.dim(printable(&describe(operation))))?;
         }
         self.packages(changed)?;
-        if self.diffs {
-            for diff in &changed.diffs {
-                self.diff(diff)?;
-            }
+        for diff in &changed.diffs {
+            self.diff(diff)?;
         }
         Ok(())
     }

@@ -220,9 +220,9 @@ fn settings_that_chef_would_heed_are_refused_or_noted() {
     assert_eq!(chef.place.text("srv/motd"), None);
     chef.settings("user nil\nfips false\nssl_verify_mode :verify_none\numask 0022\nsplay 0\nno_proxy ''");
     assert_eq!(chef.call(&["-W"]).code(0).stderr, "");
-    chef.settings("http_proxy 'http://proxy.test'\numask 0077\nlog_location STDERR");
+    chef.settings("ssl_ca_file '/etc/ca.pem'\numask 0077\nlog_location STDERR");
     let ran = chef.call(&["-W"]).code(0);
-    let notes = "note: ROOT/solo.rb:3:12: setting `http_proxy` has no effect: set the environment variable of this name\n\
+    let notes = "note: ROOT/solo.rb:3:13: setting `ssl_ca_file` has no effect: servers are verified by the system's certificates\n\
                  note: ROOT/solo.rb:4:7: setting `umask` has no effect: modes are given by resources; commands have `umask`\n\
                  note: ROOT/solo.rb:5:14: setting `log_location` has no effect: the log goes to standard error anyway, the \
                  report to standard output\n";
@@ -237,6 +237,14 @@ fn diffs_can_be_left_out() {
     chef.settings("diff_disabled true");
     let ran = chef.call(&["-W"]).code(0);
     assert!(ran.stdout.contains("srv/motd") && !ran.stdout.contains("good day"), "{}", ran.whole());
+    // Nor does any other report have them.
+    for (format, diffs) in [("json", false), ("ndjson", false), ("json", true)] {
+        chef.settings(if diffs { "" } else { "diff_disabled true" });
+        let words = Kitchen::arguments(&["plan", "--format", format]);
+        let ran = chef.place.call(&words).code(0);
+        assert!(ran.stdout.contains("srv/motd"), "{}", ran.whole());
+        assert_eq!(ran.stdout.contains("good day"), diffs, "{}", ran.whole());
+    }
 }
 
 #[test]

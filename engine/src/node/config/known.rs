@@ -153,7 +153,7 @@ pub const KNOWN: &[Known] = &[
     noted("daemonize", Shape::Any, DAEMON),
     used("data_bag_decrypt_minimum_version", Shape::Count, "1: every version is read"),
     unused("data_bag_encrypt_version", Shape::Count, "version 3 is written"),
-    used("diff_disabled", Shape::Flag, "false: reports show diffs"),
+    used("diff_disabled", Shape::Flag, "false: every report has diffs"),
     ignored("diff_filesize_threshold", OUTPUT),
     ignored("diff_output_threshold", OUTPUT),
     ignored("download_progress_interval", OUTPUT),
