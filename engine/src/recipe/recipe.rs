@@ -105,7 +105,7 @@ pub(crate) const NOTIFIES: &str = "notifies";
 /// The same, seen from the other side.
 pub(crate) const SUBSCRIBES: &str = "subscribes to";
 
-/// What a notice of a resource names that was not declared because it is faulty: that it is not there either is a fault of its own.
+/// What a notice of a faulty resource names: that it is not there either is a fault of its own.
 #[derive(Debug)]
 pub(crate) struct Loose {
     /// The resource.

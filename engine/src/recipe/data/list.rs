@@ -92,16 +92,18 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
             match of {
                 Entry::Resource(kind) => {
                     let workshop = Workshop { scope: scope_now, node, shelf, shelves };
-                    let mut loose = Vec::new();
+                    let (mut loose, told) = (Vec::new(), faults.len());
                     match order::make(&workshop, entry, kind, &mut loose, &mut faults) {
                         Some(item) => {
                             r.declare(item, entry.place());
                         }
-                        None => {
-                            let unmade = unmade(entry, Some(scope_now));
-                            r.compiling.unmade.push(Unmade { kind: Some(kind.name.to_owned()), ..unmade });
-                            r.compiling.loose.extend(loose);
-                        }
+                        None => r
+                            .compiling
+                            .unmade
+                            .push(Unmade { kind: Some(kind.name.to_owned()), ..unmade(entry, Some(scope_now)) }),
+                    }
+                    if faults.len() > told {
+                        r.compiling.loose.extend(loose);
                     }
                 }
                 Entry::Include => {

@@ -120,7 +120,8 @@ pub(super) fn check(entry: Located<'_>, faults: &mut Vec<Fault>) -> Option<&'sta
     named.then_some(found)
 }
 
-/// Makes the resource. Faults are added; with any, nothing is made. What its notices name is added to `loose`.
+/// Makes the resource. Faults are added; with one of its name, actions or properties nothing is made, else what is left, so that
+/// others find it. What its notices name is added to `loose`.
 pub(super) fn make(
     workshop: &Workshop<'_, '_>,
     entry: Located<'_>,
@@ -168,6 +169,7 @@ pub(super) fn make(
         }
         Some(_) | None => None,
     };
+    let unfit = faults.len() > before;
     let by = if name.is_empty() { format!("this `{}`", of.name) } else { format!("{}[{name}]", of.name) };
     let mut common = Common::default();
     for (wanted, key) in [(true, "only_if"), (false, "not_if")] {
@@ -192,11 +194,12 @@ pub(super) fn make(
     if let Some((at, value)) = value("retry_delay", faults) {
         common.retry_delay = read::<Seconds>(at, &value, "retry_delay", faults);
     }
-    if let Some((at, value)) = value("sensitive", faults) {
-        common.sensitive = read(at, &value, "sensitive", faults).unwrap_or_default();
+    if entry.get("sensitive").is_some() {
+        let given = value("sensitive", faults).and_then(|(at, value)| read(at, &value, "sensitive", faults));
+        common.sensitive = given.unwrap_or(true);
     }
     common.sensitive |= !secrets.is_empty();
-    if faults.len() > before {
+    if unfit {
         return None;
     }
     match of.order(&name, &properties, &actions, brought) {
