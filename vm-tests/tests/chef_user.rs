@@ -25,7 +25,7 @@ const FILES: [(&str, &str); 6] = [
         "site-cookbooks/app/recipes/default.yml",
         r#"resources:
 - {type: group, name: "{{ node.app.group }}", gid: 4242}
-- {type: user, name: "{{ node.app.user }}", uid: 4242, gid: "{{ node.app.group }}", home: /home/deploy, manage_home: true, shell: /bin/sh}
+- {type: user, name: "{{ node.app.user }}", uid: 4242, gid: "{{ node.app.group }}", manage_home: true, shell: /bin/sh}
 - type: file
   name: /etc/app.age
   content: "{{ node.app.key | secret }}"

@@ -299,29 +299,37 @@ fn of_service(unit: &str, verb: ServiceVerb, now: &ServiceState) -> Undo {
 /// Numbers below this are for system accounts (`SYS_UID_MAX` of login.defs is 999 on every platform we know).
 const FIRST_PERSON: u32 = 1000;
 
+/// Where useradd makes the home of an account for which none is named. Source: useradd(8), `-b`.
+fn usual_home(name: &str, probe: &dyn Probe) -> Result<PathBuf> {
+    let set = match probe.entry(Path::new("/etc/default/useradd"))?.map(|entry| entry.kind) {
+        Some(EntryKind::File { content }) => {
+            let text = content.bytes().map(String::from_utf8_lossy).unwrap_or_default();
+            text.lines()
+                .filter_map(|line| line.strip_prefix("HOME="))
+                .next_back()
+                .map(|base| PathBuf::from(base.trim()))
+        }
+        Some(EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. }) | None => None,
+    };
+    Ok(set.unwrap_or_else(|| "/home".into()).join(name))
+}
+
 fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
     let account = Op::Account;
     Ok(match change {
         AccountChange::CreateUser { user, manage_home, .. } => {
             let mut operations = Vec::new();
-            let unknown_home = *manage_home && user.home.is_none();
             if probe.user(&user.name)?.is_none() {
-                let home_is_new = match &user.home {
-                    Some(home) if *manage_home => probe.entry(home)?.is_none(),
-                    Some(_) | None => false,
-                };
-                operations.push(account(AccountChange::RemoveUser { user: user.clone(), manage_home: home_is_new }));
+                let home = user.home.clone().map_or_else(|| usual_home(&user.name, probe), Ok)?;
+                let manage_home = *manage_home && probe.entry(&home)?.is_none();
+                let made = User { home: Some(home), ..user.clone() };
+                operations.push(account(AccountChange::RemoveUser { user: made, manage_home }));
                 if user.group.is_none() && probe.group(&user.name)?.is_none() {
                     let group = Group { name: user.name.clone(), gid: None, members: Vec::new() };
                     operations.push(account(AccountChange::RemoveGroup { group }));
                 }
             }
-            let mut undo = Undo::exact(operations);
-            if unknown_home && !undo.operations.is_empty() {
-                undo.grade = Grade::BestEffort;
-                undo.note = Some("the home directory stays".to_owned());
-            }
-            undo
+            Undo::exact(operations)
         }
         AccountChange::ModifyUser { from, to, manage_home } => match probe.user(&from.name)? {
             Some(now) => Undo::exact([account(AccountChange::ModifyUser {
