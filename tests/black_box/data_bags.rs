@@ -168,6 +168,29 @@ fn a_secret_reaches_its_files_and_no_other_place() {
     assert_eq!(place.text("srv/three").unwrap().trim(), CANARY.len().to_string());
 }
 
+/// A judge of content that quotes what it refuses, of each kind that writes files, where everybody may read the file.
+#[test]
+fn what_a_judge_says_of_a_secret_goes_nowhere() {
+    let place = place();
+    item(&place);
+    let owner = fs::metadata(place.path("srv")).unwrap().uid().to_string();
+    let common = format!("owner: '{owner}', group: '{owner}', ignore_failure: true, verify: \"cat %{{path}}; false\"");
+    let recipe = r#"
+resources:
+  - {type: file, name: "{{ node.place }}/srv/one", content: "{{ secret(path='app.key') }}", COMMON}
+  - {type: template, name: "{{ node.place }}/srv/two", source: two.tera, variables: {word: "{{ secret(path='app.key') }}"}, COMMON}
+  - {type: file, name: "{{ node.place }}/srv/three", content: "{{ node.app.key | secret }} and more", COMMON}
+"#;
+    place.write("cookbooks/site/recipes/default.yml", recipe.replace("COMMON", &common));
+    order(&place, &["site"]);
+    for format in ["human", "json", "ndjson"] {
+        let ran = place.here(&["converge", "--format", format, "-vv", "--log-level", "trace"]).code(0);
+        assert!(!ran.whole().contains(CANARY), "{}", ran.whole());
+        assert!(ran.whole().matches("(not shown: sensitive)").count() >= 3, "{}", ran.whole());
+    }
+    assert_eq!(holders(&place, CANARY), []);
+}
+
 #[test]
 fn identities_come_from_systemd_and_from_an_environment_file_too() {
     let place = place();

@@ -142,6 +142,7 @@ fn machine(resources: &[Described]) -> Fake {
                     group: "root".into(),
                     backup: 0,
                     verify: Vec::new(),
+                    sensitive: false,
                 })
             };
             let above = |path: &PathBuf| path.parent().map(Path::to_path_buf);

@@ -203,6 +203,7 @@ fn put_back(
             group,
             backup: 0,
             verify: Vec::new(),
+            sensitive: false,
         })),
         EntryKind::Link { target } => {
             operations.push(Op::Link { path: path.to_owned(), target, hard: false });

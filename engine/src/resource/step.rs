@@ -114,8 +114,18 @@ pub fn prepare<'r, R: Resource>(
     let mut diffs = Vec::new();
     if sensitive {
         for operation in &mut operations {
-            if let Op::Run(command) = operation {
-                command.sensitive = true;
+            match operation {
+                Op::Run(command) => command.sensitive = true,
+                Op::Write(write) => write.sensitive = true,
+                Op::SetMeta { .. }
+                | Op::Mkdir { .. }
+                | Op::Link { .. }
+                | Op::Remove { .. }
+                | Op::Packages(_)
+                | Op::UpdatePackageLists { .. }
+                | Op::Service { .. }
+                | Op::Account(_)
+                | Op::Log { .. } => {}
             }
         }
         for field in &mut fields {

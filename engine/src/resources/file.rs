@@ -238,7 +238,8 @@ impl Resource for File {
         let same = from.as_ref() == Some(to);
         if !same_content {
             let verify = self.verify.clone().unwrap_or_default().0;
-            operations.push(Op::Write(Write { path: path.clone(), content, mode, owner, group, backup, verify }));
+            let path = path.clone();
+            operations.push(Op::Write(Write { path, content, mode, owner, group, backup, verify, sensitive: false }));
         } else if !same {
             operations.push(Op::SetMeta { path: path.clone(), mode, owner, group });
         }

@@ -97,6 +97,7 @@ fn write(path: &str, text: &str, mode: u32) -> Op {
         group: "root".into(),
         backup: 0,
         verify: Vec::new(),
+        sensitive: false,
     })
 }
 

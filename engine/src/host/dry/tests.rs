@@ -24,6 +24,7 @@ fn owned(path: &str, text: &str, owner: &str) -> Op {
         group: "root".into(),
         backup: 0,
         verify: Vec::new(),
+        sensitive: false,
     })
 }
 

@@ -80,7 +80,7 @@ impl Fake {
     }
 
     fn write(&mut self, write: &Write) -> Result<()> {
-        let Write { path, content, mode, owner, group, backup: _, verify } = write;
+        let Write { path, content, mode, owner, group, backup: _, verify, sensitive: _ } = write;
         self.check_writable("write", path)?;
         let (owner, group) = (self.owner(owner)?, self.owning_group(group)?);
         for line in verify {

@@ -19,6 +19,7 @@ fn write(path: &str, content: &str) -> Op {
         group: "0".to_owned(),
         backup: 5,
         verify: Vec::new(),
+        sensitive: false,
     })
 }
 

@@ -146,8 +146,12 @@ impl<'w> Staged<'w> {
         let Some(parent) = &self.parent else { return Err(Error::failed("a staged file was put in place twice")) };
         for line in &self.write.verify {
             // What a file that only its owner may read holds must not come out by way of an error.
-            let private = self.write.mode.bits() & 0o077 == 0;
-            judge(line, &parent.path.join(&self.temporary), path, private)?;
+            let hidden = match (self.write.sensitive, self.write.mode.bits() & 0o077) {
+                (true, _) => Some("(not shown: sensitive)"),
+                (false, 0) => Some("(not shown: only the file's owner may read it)"),
+                (false, _) => None,
+            };
+            judge(line, &parent.path.join(&self.temporary), path, hidden)?;
         }
         let stamp = if self.write.backup > 0 { now() } else { String::new() };
         let kept = backup(parent, path, self.write.backup, backups, &stamp)?;
@@ -352,8 +356,8 @@ fn attribute_names(file: impl AsFd) -> rustix::io::Result<Vec<u8>> {
     Ok(names)
 }
 
-/// Runs a command on the new content; `%{path}` in it is where that lies.
-fn judge(line: &str, temporary: &Path, path: &Path, private: bool) -> Result<()> {
+/// Runs a command on the new content; `%{path}` in it is where that lies. What it says may be `hidden`, for a reason.
+fn judge(line: &str, temporary: &Path, path: &Path, hidden: Option<&str>) -> Result<()> {
     let quoted = format!("'{}'", temporary.display().to_string().replace('\'', r"'\''"));
     let mut command = Command::shell(line.replace("%{path}", &quoted));
     command.timeout = Seconds(300);
@@ -361,11 +365,8 @@ fn judge(line: &str, temporary: &Path, path: &Path, private: bool) -> Result<()>
     if answer.success() {
         return Ok(());
     }
-    let said = if private {
-        "(not shown: only the file's owner may read it)".to_owned()
-    } else {
-        command::last_lines(&format!("{}\n{}", answer.stdout, answer.stderr))
-    };
+    let said =
+        hidden.map_or_else(|| command::last_lines(&format!("{}\n{}", answer.stdout, answer.stderr)), str::to_owned);
     let name = temporary.display().to_string();
     Err(Error::failed(format!(
         "the new content of `{}` was not accepted by `{line}` (exit code {}); the old one is untouched{}{}",

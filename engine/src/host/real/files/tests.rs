@@ -44,6 +44,7 @@ impl Lab {
             group: self.group(),
             backup: 0,
             verify: Vec::new(),
+            sensitive: false,
         }
     }
 
@@ -477,8 +478,12 @@ fn what_cannot_be_written_is_known_beforehand() {
 fn what_a_judge_says_of_a_private_file_is_not_shown() {
     let lab = Lab::new();
     let verify = vec!["cat %{path}; false".to_owned()];
-    let shown = lab.write(&Write { verify: verify.clone(), ..lab.writing("conf", "canary", 0o644) }).unwrap_err();
+    let shown_to_all = Write { verify: verify.clone(), ..lab.writing("conf", "canary", 0o644) };
+    let shown = lab.write(&shown_to_all).unwrap_err();
     assert!(shown.to_string().contains("canary"), "{shown}");
     let hidden = lab.write(&Write { verify, ..lab.writing("key", "canary", 0o600) }).unwrap_err();
     assert!(!hidden.to_string().contains("canary"), "{hidden}");
+    let sensitive = Write { sensitive: true, ..shown_to_all };
+    let hidden = lab.write(&sensitive).unwrap_err().to_string();
+    assert!(hidden.ends_with("; it said:\n(not shown: sensitive)"), "{hidden}");
 }
