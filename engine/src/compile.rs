@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
     Error, Fault, Result,
@@ -99,7 +100,10 @@ pub fn compile(node: &Node, cookbooks: &[Cookbook], recipes: &[String]) -> Resul
 
 /// `whole` when these are all recipes that the run was to have; else what they name may be in another one.
 fn compile_some(node: &Node, cookbooks: &[Cookbook], recipes: &[String], whole: bool) -> Result<Run> {
-    let mut loader = Loader::new(cookbooks.to_vec(), node.attributes().clone());
+    let mut attributes = node.attributes().clone();
+    let versions = cookbooks.iter().map(|cookbook| (cookbook.name.to_string(), json!({ "version": cookbook.version })));
+    attributes.add_automatic("cookbooks", Value::Object(versions.collect()));
+    let mut loader = Loader::new(cookbooks.to_vec(), attributes);
     for wanted in recipes {
         loader.cookbook(node, wanted.split_once("::").map_or(wanted, |(cookbook, _)| cookbook));
     }

@@ -106,3 +106,28 @@ fn a_slip_changes_nothing() {
     assert_eq!(place.text("srv/sites/blog"), None);
     assert!(before.iter().all(|entry| place.tree().contains_key(entry.0)));
 }
+
+/// What Chef says of a node at the automatic level is what recipes see, whatever dna.json says.
+#[test]
+fn recipes_see_what_is_known_of_the_node() {
+    let place = place();
+    fs::create_dir(place.path("roles")).expect("a directory can be made");
+    place.write("roles/web.json", r#"{"run_list": ["recipe[site::known]", "recipe[site::none@1.0]"]}"#);
+    place.write("cookbooks/site/metadata.yml", "name: site\nversion: 1.0.0\n");
+    place.write("cookbooks/site/recipes/none.yml", "resources: []\n");
+    let recipe = "resources:\n- {type: log, name: \"{{ node.name }} {{ node.roles }} {{ node.recipes }} {{ node.expanded_run_list }} {{ node.chef_environment }} {{ node.cookbooks.site.version }} {{ node.platform != 'mine' }}\"}\n";
+    place.write("cookbooks/site/recipes/known.yml", recipe);
+    place.write("solo.rb", format!("chef_repo_path \"{}\"\n", place.root()));
+    place.order(json!({
+        "run_list": ["role[web]"], "roles": ["mine"], "recipes": null, "name": "mine", "platform": "mine", "cookbooks": 1,
+    }));
+    let outline = place.here(&["inspect", "--node-name", "ana", "--format", "json"]).code(0).json();
+    assert_eq!(
+        outline["resources"][0]["id"],
+        "log[ana [\"web\"] [\"site::known\", \"site::none\"] [\"site::known\", \"site::none@1.0\"] _default 1.0.0 true]"
+    );
+    let attributes = &outline["attributes"];
+    assert_eq!((&attributes["name"], &attributes["roles"]), (&json!("ana"), &json!(["web"])));
+    let explained = place.here(&["explain", "attribute", "roles", "--node-name", "ana"]).code(0).stdout;
+    assert!(explained.ends_with("roles = [\"web\"]\nobjects of all layers are merged; lists are united within default and override, and replaced above that\n"), "{explained}");
+}

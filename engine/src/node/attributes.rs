@@ -73,23 +73,15 @@ impl From<&Dna> for Attributes {
 }
 
 impl Attributes {
-    /// The merged tree, without what is known of the machine.
+    /// The merged tree, without the facts of the machine.
     #[must_use]
     pub fn tree(&self) -> &Value {
         self.merged.get_or_init(|| self.view().whole())
     }
 
-    /// What is merged as it is now, without what is known of the machine.
+    /// What is merged as it is now.
     pub(crate) fn view(&self) -> View {
-        let mut tower = self.tower.clone();
-        tower.set(Layer::Automatic, Value::Object(Map::new()));
-        View { tower }
-    }
-
-    /// The merged tree with what is known of the machine, which nothing else can hide.
-    #[must_use]
-    pub fn whole(&self) -> Value {
-        self.tower.merged(&[], None).unwrap_or_default()
+        View { tower: self.tower.clone() }
     }
 
     /// The merged value at a path.
@@ -130,12 +122,12 @@ impl Attributes {
         self
     }
 
-    /// Says what is known of the machine.
+    /// Says what is known of the node, which nothing else can hide.
     pub fn set_automatic(&mut self, tree: Value) {
         self.change(|tower| tower.set(Layer::Automatic, tree));
     }
 
-    /// Adds something that is known of the machine.
+    /// Adds something that is known of the node.
     pub fn add_automatic(&mut self, key: &str, value: Value) {
         let mut tree = self.tower.layer(Layer::Automatic).clone();
         if let Value::Object(entries) = &mut tree {
