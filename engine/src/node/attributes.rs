@@ -136,6 +136,11 @@ impl Attributes {
         self.set_automatic(tree);
     }
 
+    /// Whether there is always something below a key, whoever writes it or not.
+    pub(crate) fn is_of_itself(&self, key: &str) -> bool {
+        key == "tags" || self.tower.layer(Layer::Automatic).get(key).is_some()
+    }
+
     /// Adds what a role or an environment says: the object below `key` of its document, united with what the layer says.
     pub(super) fn add(&mut self, layer: Layer, of: &str, document: &Arc<Document>, key: &'static str) {
         let Some(tree) = document.root().get(key).map(|located| located.value()) else { return };

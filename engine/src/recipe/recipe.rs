@@ -182,7 +182,8 @@ impl<'a> Recipe<'a> {
         if given.contains_key(key) || key.contains('.') {
             return None;
         }
-        let near = suggest::nearest(key, given.keys().map(String::as_str))?;
+        let written = given.keys().map(String::as_str).filter(|given| !self.compiling.attributes.is_of_itself(given));
+        let near = suggest::nearest(key, written)?;
         Some(Slip { given: near.to_owned(), meant: key })
     }
 
@@ -387,5 +388,44 @@ impl<'a> Recipe<'a> {
     /// Records a fault of the input that only this recipe can see, and goes on compiling. Nothing will be changed.
     pub fn fault(&mut self, fault: Fault) {
         self.compiling.faults.push(fault);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
+
+    use crate::{host::Fake, prelude::*, spec};
+
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Role {
+        port: u16,
+    }
+
+    impl AttributeSet for Role {
+        const KEY: &'static str = "role";
+    }
+
+    fn read(r: &mut Recipe) -> Result<()> {
+        r.attributes::<Role>().map(drop)
+    }
+
+    #[test]
+    fn what_stands_there_by_itself_is_no_slip_of_something_else() {
+        let machine = Fake::debian("12");
+        let cookbook = || Cookbook::new("web", "1.0.0").recipe("default", read);
+        let slips = |dna| {
+            let run = spec::compile(&machine, dna, &[cookbook()], &["web"]).unwrap();
+            run.slips().iter().map(|slip| slip.given.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(slips(json!({"roel": {"port": 1}})), ["roel"]);
+        // Chef has `roles` of every node, and so has a real run.
+        assert_eq!(slips(json!({"roles": ["mine"]})), ["roles"]);
+        let mut attributes = crate::node::Attributes::from(json!({}));
+        attributes.set_automatic(json!({"roles": []}));
+        let node = Node::new("test", None, attributes, crate::facts::Facts::new(&machine));
+        assert_eq!(crate::compile(&node, &[cookbook()], &["web::default".to_owned()]).unwrap().slips(), []);
     }
 }
