@@ -195,7 +195,7 @@ fn made(inputs: &Value) -> Result<Map<String, Value>, Map<String, Value>> {
         set("attribute_files", json!(run.attribute_files()));
         let keep =
             |list: &str, key: &str| inputs[list].as_array().is_some_and(|kept| kept.iter().any(|kept| kept == key));
-        let mut merged = object(&run.attributes().tree().clone());
+        let mut merged = object(&run.attributes().whole());
         merged.retain(|key, _| !LEFT_OUT.contains(&key.as_str()) || keep("keep_automatic", key));
         if inputs["keep_tags"] != json!(true) {
             merged.shift_remove("tags");

@@ -73,13 +73,23 @@ impl From<&Dna> for Attributes {
 }
 
 impl Attributes {
-    /// The merged tree, without the facts of the machine.
+    /// The merged tree, without the automatic level: what was written.
     #[must_use]
     pub fn tree(&self) -> &Value {
-        self.merged.get_or_init(|| self.view().whole())
+        self.merged.get_or_init(|| {
+            let mut tower = self.tower.clone();
+            tower.set(Layer::Automatic, Value::Object(Map::new()));
+            View { tower }.whole()
+        })
     }
 
-    /// What is merged as it is now.
+    /// The merged tree with the automatic level, which nothing else can hide.
+    #[must_use]
+    pub fn whole(&self) -> Value {
+        self.tower.merged(&[], None).unwrap_or_default()
+    }
+
+    /// What is merged as it is now, with the automatic level.
     pub(crate) fn view(&self) -> View {
         View { tower: self.tower.clone() }
     }
@@ -134,11 +144,6 @@ impl Attributes {
             entries.insert(key.to_owned(), value);
         }
         self.set_automatic(tree);
-    }
-
-    /// Whether there is always something below a key, whoever writes it or not.
-    pub(crate) fn is_of_itself(&self, key: &str) -> bool {
-        key == "tags" || self.tower.layer(Layer::Automatic).get(key).is_some()
     }
 
     /// Adds what a role or an environment says: the object below `key` of its document, united with what the layer says.
