@@ -385,9 +385,9 @@ fn key_in(after: &str) -> Option<&str> {
     (!key.contains('\\') && rest.trim_start().starts_with(']')).then_some(key)
 }
 
-/// The expression in a text that is one expression and nothing else.
+/// The expression in a text that is one expression and nothing else, not even a blank around it.
 fn alone(text: &str) -> Option<&str> {
-    let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
     let mut quote = None;
     let mut last = ' ';
     for c in inner.chars() {
@@ -427,7 +427,10 @@ mod tests {
         for (written, wanted) in [
             ("plain", json!("plain")),
             ("{{ node.app.port }}", json!(80)),
-            (" {{- node.app.port + 1 -}} ", json!(81)),
+            ("{{- node.app.port + 1 -}}", json!(81)),
+            (" {{ node.app.port }}", json!(" 80")),
+            ("{{ node.app.port }}\n", json!("80\n")),
+            ("  {{- node.app.port -}}\n", json!("80")),
             ("{{ node[\"app\"].hosts }}", json!(["a", "b"])),
             ("{{ node.app.on }}", json!(true)),
             ("{{ node.app.none }}", json!(null)),
@@ -532,7 +535,8 @@ mod tests {
     #[test]
     fn an_expression_alone_is_told_from_text() {
         assert_eq!(alone("{{ a }}"), Some(" a "));
-        assert_eq!(alone("{{ a }} "), Some(" a "));
+        assert_eq!(alone("{{ a }} "), None);
+        assert_eq!(alone("\n{{ a }}"), None);
         assert_eq!(alone("{{ a }}{{ b }}"), None);
         assert_eq!(alone("x {{ a }}"), None);
         assert_eq!(alone("{{ '}}{{' }}"), Some(" '}}{{' "));
