@@ -31,6 +31,8 @@ pub(super) struct Scope<'n> {
     desk: Desk,
     /// Words whose values are secret.
     secret_words: RefCell<Vec<String>>,
+    /// What texts with a secret in them became, since this was last asked.
+    secrets: RefCell<Vec<Json>>,
 }
 
 /// What is asked of the node.
@@ -58,6 +60,7 @@ impl<'n> Scope<'n> {
             node,
             desk,
             secret_words: RefCell::default(),
+            secrets: RefCell::default(),
             attributes,
             known: RefCell::default(),
             context: RefCell::new(Context::new()),
@@ -86,6 +89,11 @@ impl<'n> Scope<'n> {
         self.desk.took_secret()
     }
 
+    /// What texts with a secret in them became since this was last asked.
+    pub fn take_secrets(&self) -> Vec<Json> {
+        self.secrets.take()
+    }
+
     /// The node for a template with this text.
     pub fn node_for(&self, text: &str) -> Json {
         self.mention(text);
@@ -94,9 +102,9 @@ impl<'n> Scope<'n> {
 
     /// As [`Scope::value`], of what is shown to everybody: a secret in it is a fault.
     pub fn shown(&self, located: Located<'_>, what: &str, faults: &mut Vec<Fault>) -> Json {
-        let before = self.took_secret();
+        let (before, told) = (self.took_secret(), faults.len());
         let value = self.value(located, faults);
-        if self.took_secret() {
+        if self.took_secret() && faults.len() == told {
             let fault = located.fault(format!("{what} would show a secret to everybody"));
             faults.push(
                 fault.hint("a secret goes into properties that make the machine's state, as `content` or `variables`"),
@@ -157,6 +165,20 @@ impl<'n> Scope<'n> {
         if !["{{", "{%", "{#"].iter().any(|open| text.contains(open)) {
             return Ok(Json::String(text.to_owned()));
         }
+        let before = self.took_secret();
+        let value = self.of_expressions(text);
+        if self.desk.has_secret()
+            && let Ok(value) = &value
+        {
+            self.secrets.borrow_mut().push(value.clone());
+        }
+        if before {
+            self.desk.mark();
+        }
+        value
+    }
+
+    fn of_expressions(&self, text: &str) -> Result<Json, Vec<Fault>> {
         self.mention(text);
         // Whether an expression really uses the word does not matter: too much care does no harm.
         if self.secret_words.borrow().iter().any(|word| text.contains(word.as_str())) {
@@ -200,7 +222,7 @@ impl<'n> Scope<'n> {
 
     fn rendered(&self, text: &str) -> Result<String, Unrendered> {
         let render = || self.tera.render_str(text, &self.context.borrow(), false);
-        self.desk.render(self.node, &self.attributes, render)
+        self.desk.render(text, self.node, &self.attributes, render)
     }
 
     fn render(&self, text: &str) -> Result<String, Vec<Fault>> {

@@ -147,6 +147,7 @@ pub(super) fn make(
         brought || of.properties.iter().any(|property| property.name == key)
     };
     workshop.scope.took_secret();
+    workshop.scope.take_secrets();
     let mut secrets: Vec<&str> = Vec::new();
     for (key, at) in entry.entries().filter(|(key, _)| known(key)) {
         let value = if HIDING.contains(&key) {
@@ -163,6 +164,7 @@ pub(super) fn make(
         }
         properties.insert(key.to_owned(), value);
     }
+    let hidden = workshop.scope.take_secrets();
     let brought = match of.source_folder() {
         Some(folder) if faults.len() == before => {
             bring(workshop, entry, folder, &name, &actions, &mut properties, faults)
@@ -206,7 +208,7 @@ pub(super) fn make(
         Ok(mut item) => {
             *item.common_mut() = common;
             // What declaring it would find is told here, so that no value of a secret gets into a sentence.
-            if !secrets.is_empty() && item.check().iter().any(|fault| tells(fault, &properties, &secrets)) {
+            if !hidden.is_empty() && item.check().iter().any(|fault| tells(fault, &hidden)) {
                 let keys = secrets.join("`, `");
                 faults.push(entry.fault(format!("{}: a secret is not what `{keys}` takes", item.id())));
                 return None;
@@ -232,8 +234,8 @@ pub(super) fn make(
     }
 }
 
-/// Whether a fault tells anything of what is secret in these properties.
-fn tells(fault: &Fault, properties: &Map<String, Json>, secrets: &[&str]) -> bool {
+/// Whether a fault tells anything of these secrets.
+fn tells(fault: &Fault, secrets: &[Json]) -> bool {
     fn holds(text: &str, value: &Json) -> bool {
         match value {
             // Sentences may quote a part.
@@ -246,7 +248,7 @@ fn tells(fault: &Fault, properties: &Map<String, Json>, secrets: &[&str]) -> boo
         }
     }
     let text = format!("{fault}");
-    secrets.iter().filter_map(|key| properties.get(*key)).any(|value| holds(&text, value))
+    secrets.iter().any(|value| holds(&text, value))
 }
 
 /// The file that `source` names, or the one named as the resource's path ends.

@@ -34,6 +34,34 @@ enum Question {
     },
 }
 
+impl Question {
+    /// Whether what is asked for stands in a text word for word: then no secret made it.
+    fn is_written_in(&self, text: &str) -> bool {
+        let written = |word: &str| ['\'', '"', '`'].iter().any(|quote| text.contains(&format!("{quote}{word}{quote}")));
+        match self {
+            Self::Attribute(path) => written(path),
+            Self::Value(_) => true,
+            Self::Item { bag, item, key } => {
+                written(bag) && written(item) && key.as_ref().is_none_or(|key| written(key))
+            }
+            Self::Items { bag } => written(bag),
+        }
+    }
+
+    /// The fault of a question that a secret may be part of.
+    fn unanswered(&self) -> Fault {
+        let call = match self {
+            Self::Attribute(_) => "secret(path=(sensitive))",
+            Self::Value(_) => "(sensitive) | secret",
+            Self::Item { key: None, .. } => "data_bag_item(bag=(sensitive), item=(sensitive))",
+            Self::Item { key: Some(_), .. } => "data_bag_item(bag=(sensitive), item=(sensitive), key=(sensitive))",
+            Self::Items { .. } => "data_bag(bag=(sensitive))",
+        };
+        let fault = Fault::new(format!("in an expression: there is nothing at `{call}`, or it cannot be read"));
+        fault.hint("the names are not shown, as a secret may be among them")
+    }
+}
+
 enum Answer {
     Open(tera::Value),
     Secret(tera::Value),
@@ -52,6 +80,8 @@ struct Sheet {
     /// Whether a secret was handed out since this was last asked.
     secret: bool,
     faults: Vec<Fault>,
+    /// What is being rendered.
+    text: String,
 }
 
 impl Desk {
@@ -90,6 +120,10 @@ impl Desk {
                 sheet.secret = true;
                 Ok(value.clone())
             }
+            Some((_, Answer::Wrong(_))) if sheet.secret && !question.is_written_in(&sheet.text) => {
+                sheet.faults = vec![question.unanswered()];
+                Err(tera::Error::message("cannot be answered"))
+            }
             Some((_, Answer::Wrong(faults))) => {
                 sheet.faults.clone_from(faults);
                 Err(tera::Error::message("cannot be answered"))
@@ -101,16 +135,18 @@ impl Desk {
         }
     }
 
-    /// Renders until nothing is asked any more.
+    /// Renders this text until nothing is asked any more.
     ///
     /// # Errors
     /// What is wrong with an answer; else tera's own error.
     pub fn render(
         &self,
+        text: &str,
         node: &Node<'_>,
         attributes: &View,
         render: impl Fn() -> TeraResult<String>,
     ) -> Result<String, Unrendered> {
+        text.clone_into(&mut self.sheet().text);
         loop {
             let rendered = render();
             let open = std::mem::take(&mut self.sheet().open);
@@ -269,6 +305,7 @@ mod tests {
         write("recipes/default.json", &json!({ "resources": resources }).to_string());
         write("templates/word.tera", "word = {{ word }}\n");
         write("templates/app.tera", "app = {{ node.app }}\n");
+        write("templates/both.tera", "{% if q == node.app.plain %}{{ throw(message=q) }}{% endif %}\n");
         let found = load(&[directory.path().to_owned()], &[]);
         let machine = Fake::debian("12");
         compile(&node(&machine), &found.cookbooks, &["made::default".to_owned()])
@@ -336,7 +373,18 @@ mod tests {
             {"type": "file", "name": "/n", "content": "{{ data_bag_item(bag=\"usres\", item=\"bob\", key=\"shell\") }}"},
             {"type": "file", "name": "/o", "content": "{{ data_bag_item(bag=\"users\") }}"},
             {"type": "file", "name": "/p", "content": "{{ node.app.port | secret }}"},
-            {"type": "file", "name": "/q", "content": "{{ data_bag_item(bag=\"passwords\", item=\"web\", key=\"nothing\") }}"}
+            {"type": "file", "name": "/q", "content": "{{ data_bag_item(bag=\"passwords\", item=\"web\", key=\"nothing\") }}"},
+            {"type": "file", "name": "/r", "content": "{{ data_bag(bag=secret(path='app.key')) }}"},
+            {"type": "file", "name": "/s", "content": "{{ data_bag_item(bag='users', item=secret(path='app.key')) }}"},
+            {"type": "file", "name": "/t", "content": "{{ data_bag_item(bag='users', item='bob', key=secret(path='app.key')) }}"},
+            {"type": "file", "name": "/u", "content": "{{ secret(path=secret(path='app.key')) }}"},
+            {"type": "file", "name": "/v", "content": "{{ data_bag(bag=item.word) }}",
+             "for_each": "{{ data_bag_item(bag='passwords', item='web', key='users') }}"},
+            {"type": "file", "name": "/w", "content": "{{ secret(path='app.key') }} {{ secret(path='app.kye') }}"},
+            {"type": "file", "name": "/x", "content": "{{ throw(message=secret(path='app.key')) }}"},
+            {"type": "file", "name": "/y", "owner": "{{ throw(message=secret(path='app.key')) }}"},
+            {"type": "template", "name": "/z", "source": "app.tera", "variables": {"q": word}},
+            {"type": "template", "name": "/z", "source": "both.tera", "variables": {"q": word}}
         ]);
         let each: Vec<String> = resources
             .as_array()
