@@ -5,7 +5,7 @@ mod json_schema;
 
 use std::{fs, path::Path, process::Command};
 
-use brasa::node::json::Document;
+use brasa::node::{Dna, json::Document};
 use serde_json::{Value, json};
 
 use self::json_schema::Schema;
@@ -72,10 +72,70 @@ fn slips_are_refused() {
         ("attributes", json!({"defautl": {}})),
         ("attributes", json!([{"level": "default"}])),
         ("metadata", json!({"name": 5})),
-        ("dna", json!({"run_list": "web"})),
     ] {
         assert!(!faults(&schema(of), &wrong).is_empty(), "{of}: {wrong}");
     }
+}
+
+#[test]
+fn the_schema_of_dna_takes_what_brasa_takes() {
+    let schema = schema("dna");
+    let (mut taken, mut refused) = (0, 0);
+    for document in [
+        json!({}),
+        json!([]),
+        json!(null),
+        json!({"run_list": "a"}),
+        json!({"run_list": ""}),
+        json!({"run_list": []}),
+        json!({"run_list": null}),
+        json!({"run_list": 5}),
+        json!({"run_list": true}),
+        json!({"run_list": [["a"], [["role[b]"], []]]}),
+        json!({"run_list": ["a", null]}),
+        json!({"run_list": ["a", [5]]}),
+        json!({"run_list": ["recipe[a::b@1.2.3]", "recipe[a@1.2]", "a::b@1.2.3", "a@x", "role[x@1]", "a,b"]}),
+        json!({"run_list": ["recipe[a@1]"]}),
+        json!({"run_list": ["recipe[]"]}),
+        json!({"run_list": ["role[]"]}),
+        json!({"run_list": ["Recipe[a]"]}),
+        json!({"run_list": [" recipe[a]"]}),
+        json!({"run_list": ["recipe[a"]}),
+        json!({"run_list": ["recipe[a],recipe[b]"]}),
+        json!({"run_list": ["recipe[a\n]"]}),
+        json!({"run_list": {"type": "role", "name": "a"}}),
+        json!({"run_list": [{"type": "recipe", "name": "a", "version": "1.2.3", "more": 1}]}),
+        json!({"run_list": [{"type": "recipe", "name": "a", "version": null}]}),
+        json!({"run_list": [{"type": "recipe", "name": "a", "version": 1}]}),
+        json!({"run_list": [{"type": "recipe", "name": "a", "version": "1"}]}),
+        json!({"run_list": [{"type": "cookbook", "name": "a"}]}),
+        json!({"run_list": [{"type": "recipe"}]}),
+        json!({"run_list": [{"type": "recipe", "name": ""}]}),
+        json!({"run_list": [{"type": "recipe", "name": "a[b]"}]}),
+        json!({"recipes": ["a"]}),
+        json!({"recipes": null}),
+        json!({"recipes": 5}),
+        json!({"recipes": null, "run_list": ["a"]}),
+        json!({"recipes": ["a"], "run_list": null}),
+        json!({"recipes": ["a"], "run_list": ["a"]}),
+        json!({"recipes": [], "run_list": []}),
+        json!({"chef_environment": "prod"}),
+        json!({"chef_environment": null}),
+        json!({"chef_environment": ""}),
+        json!({"chef_environment": 7}),
+        json!({"policy_name": null, "policy_group": null}),
+        json!({"policy_name": "p"}),
+        json!({"policy_group": "p"}),
+        json!({"app": {"run_list": 5, "policy_name": "p"}, "name": []}),
+    ] {
+        let mut said = Vec::new();
+        let parsed = Document::parse(Path::new("dna.json"), document.to_string().into_bytes()).expect("it is JSON");
+        let _dna = Dna::new(parsed, &mut said);
+        let by_schema = faults(&schema, &document);
+        assert_eq!(by_schema.is_empty(), said.is_empty(), "{document}: {by_schema:?}, {said:?}");
+        *(if said.is_empty() { &mut taken } else { &mut refused }) += 1;
+    }
+    assert!(taken > 10 && refused > 10, "{taken} taken, {refused} refused");
 }
 
 #[test]

@@ -249,16 +249,40 @@ fn metadata() -> Value {
     })
 }
 
+/// Whatever `Dna` takes, and nothing else: `tests/schema.rs` runs both on the same documents.
 fn dna() -> Value {
-    let items = json!({"type": "array", "items": {"type": "string"}});
+    const NAME: &str = r"^[^\[\]]+$";
+    const VERSION: &str = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$";
+    const ITEM: &str = r"^(recipe\[[^\[\]@\n]+(@[0-9]+\.[0-9]+(\.[0-9]+)?)?\]|role\[[^\[\]\n]+\]|[^\[\]]+)$";
+    let run_list = |about: &str| json!({"description": about, "anyOf": [{"$ref": "#/$defs/items"}, {"type": "null"}]});
+    let absent = |key: &str| json!({"properties": {key: {"type": "null"}}});
+    let policy = json!({"description": "Policyfiles are not read.", "type": "null"});
     json!({
         "$schema": DRAFT,
         "title": "dna.json: the run-list and attributes of a node",
         "type": "object",
         "properties": {
-            "run_list": items,
-            "recipes": items,
-            "chef_environment": {"type": "string"},
+            "run_list": run_list("What to do: recipes and roles."),
+            "recipes": run_list("The old name of `run_list`."),
+            "chef_environment": {"type": ["string", "null"], "pattern": r"^[\s\S]+$"},
+            "policy_name": policy,
+            "policy_group": policy,
+        },
+        "anyOf": [absent("run_list"), absent("recipes")],
+        "$defs": {
+            "items": {"anyOf": [
+                {"type": "string", "pattern": ITEM},
+                {
+                    "type": "object",
+                    "required": ["type", "name"],
+                    "properties": {
+                        "type": {"enum": ["recipe", "role"]},
+                        "name": {"type": "string", "pattern": NAME},
+                        "version": {"type": ["string", "null"], "pattern": VERSION},
+                    },
+                },
+                {"type": "array", "items": {"$ref": "#/$defs/items"}},
+            ]},
         },
     })
 }
