@@ -1,15 +1,18 @@
 //! `template[path]`: a file whose content is rendered when the recipe is compiled.
 use std::{
     borrow::Cow,
-    fmt,
+    fmt, io,
     marker::PhantomData,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use serde::Serialize;
 use serde_json::Value as Json;
-use tera::{Context, ErrorKind, Kwargs, Tera};
+use tera::{Context, ErrorKind, Kwargs, Tera, TeraResult};
 
 pub use super::file::{
     Action,
@@ -213,7 +216,8 @@ impl Text {
             return Err(faults);
         }
         let context = Context::from_serialize(&value).map_err(|error| self.faults(&error))?;
-        let rendered = parsed.tera.render(&self.name, &context).map_err(|error| self.faults(&error))?;
+        let rendered = bounded(&parsed.tera, &self.text, |tera, output| tera.render_to(&self.name, &context, output))
+            .map_err(|error| self.faults(&error))?;
         if is_printed(&rendered) && !is_printed(&self.text) {
             let fault =
                 Fault::new(format!("template `{}` prints a value that is encrypted with age as it is", self.name));
@@ -255,6 +259,77 @@ pub(crate) fn engine() -> Tera {
         serde_json::to_string(value).map_err(|error| tera::Error::message(format!("cannot be JSON: {error}")))
     });
     tera
+}
+
+/// A text becomes at most so many bytes.
+const MOST_BYTES: usize = 16 << 20;
+/// In one text `range` counts so far at most, all calls together.
+const MOST_NUMBERS: usize = 100_000;
+
+/// Renders `text`, so that a slip in it costs no more time and memory than there is.
+pub(crate) fn bounded(
+    tera: &Tera,
+    text: &str,
+    render: impl FnOnce(&Tera, &mut Output) -> TeraResult<()>,
+) -> TeraResult<String> {
+    let mut output = Output::default();
+    let rendered = if text.contains("range") {
+        let (mut counting, left) = (tera.clone(), AtomicUsize::new(MOST_NUMBERS));
+        counting.register_function("range", move |words: Kwargs, _: &tera::State| range(&words, &left));
+        render(&counting, &mut output)
+    } else {
+        render(tera, &mut output)
+    };
+    if output.is_full {
+        return Err(tera::Error::message(format!("this becomes more than {} MiB of text", MOST_BYTES >> 20)));
+    }
+    rendered?;
+    String::from_utf8(output.bytes).map_err(|error| tera::Error::message(error.to_string()))
+}
+
+/// What a rendering writes, up to a limit.
+#[derive(Default)]
+pub(crate) struct Output {
+    bytes: Vec<u8>,
+    is_full: bool,
+}
+
+impl io::Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > MOST_BYTES {
+            self.is_full = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Tera's `range`, which takes what it gives from what is left.
+fn range(words: &Kwargs, left: &AtomicUsize) -> TeraResult<Vec<i64>> {
+    let (start, end) = (words.get::<i64>("start")?.unwrap_or_default(), words.must_get::<i64>("end")?);
+    let step = words.get::<i64>("step_by")?.unwrap_or(1);
+    if step == 0 {
+        return Err(tera::Error::message("`step_by` of `range` is 0"));
+    }
+    if step > 0 && start > end {
+        return Err(tera::Error::message("`start` of `range` is greater than `end`"));
+    }
+    let mut numbers = Vec::new();
+    let mut next = Some(start);
+    while let Some(number) = next.filter(|number| if step > 0 { *number < end } else { *number > end }) {
+        if left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+            let message = format!("`range` gives more than {MOST_NUMBERS} numbers in this text, all calls together");
+            return Err(tera::Error::message(message));
+        }
+        numbers.push(number);
+        next = number.checked_add(step);
+    }
+    Ok(numbers)
 }
 
 /// Line and column of an offset in a text, and the line with a caret below it.
@@ -448,7 +523,7 @@ mod tests {
     use serde::Serialize;
     use serde_json::json;
 
-    use super::{Source, Template};
+    use super::{Source, Template, Text};
     use crate::{
         Error,
         resource::{Described as _, Resource as _},
@@ -491,6 +566,32 @@ mod tests {
         let script = Script { hostname: "it's $HOME", servers: vec!["a b", "c"], ttl: Some(60) };
         let text = r#"'it'\''s $HOME' 'a b' 'c' '60' "it's $HOME" ["a b","c"]"#;
         assert_eq!(Template::render("/x", &SOURCE, script).unwrap().text(), text);
+    }
+
+    #[test]
+    fn what_would_take_all_time_or_memory_is_refused() {
+        for (text, said) in [
+            (
+                "{% for a in range(end=100000) %}{% for b in range(end=100000) %}{% endfor %}{% endfor %}",
+                "template `t`: `range` gives more than 100000 numbers in this text, all calls together",
+            ),
+            ("{{ range(end=9000000000000000000) }}", "`range` gives more than 100000 numbers"),
+            ("{{ range(end=2, step_by=0) }}", "`step_by` of `range` is 0"),
+            ("{{ range(start=2, end=1) }}", "`start` of `range` is greater than `end`"),
+            (
+                "{% for a in range(end=300) %}{% for b in v %}{{ b }}{% endfor %}{% endfor %}",
+                "template `t`: this becomes more than 16 MiB of text",
+            ),
+        ] {
+            let text = Text::named("t".to_owned(), text.to_owned());
+            let faults = text.render(&json!({"v": ["x".repeat(60_000)]}), "variables").unwrap_err();
+            assert!(faults[0].message.contains(said), "{}", faults[0]);
+        }
+        let text = "{{ range(end=3) }} {{ range(start=5, end=1, step_by=-2) }} {{ range(end=100000 - 5) | length }}";
+        let text = Text::named("t".to_owned(), text.to_owned());
+        for _ in 0..2 {
+            assert_eq!(text.render(&json!({}), "variables").unwrap(), "[0, 1, 2] [5, 3] 99995");
+        }
     }
 
     #[test]

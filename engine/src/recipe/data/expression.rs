@@ -221,7 +221,10 @@ impl<'n> Scope<'n> {
     }
 
     fn rendered(&self, text: &str) -> Result<String, Unrendered> {
-        let render = || self.tera.render_str(text, &self.context.borrow(), false);
+        let render = || {
+            let context = self.context.borrow();
+            template::bounded(&self.tera, text, |tera, output| tera.render_str_to(text, &context, false, output))
+        };
         self.desk.render(text, self.node, &self.attributes, render)
     }
 
