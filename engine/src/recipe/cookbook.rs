@@ -58,7 +58,7 @@ pub(crate) struct RecipeEntry {
 }
 
 /// What every version is.
-const ANY_VERSION: &str = ">= 0.0.0";
+pub(crate) const ANY_VERSION: &str = ">= 0.0.0";
 
 #[derive(Clone)]
 pub(crate) struct AttributeEntry {

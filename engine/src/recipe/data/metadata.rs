@@ -9,7 +9,7 @@ use crate::{
         json::{Located, kind},
         position,
     },
-    recipe::cookbook::Dependency,
+    recipe::cookbook::{ANY_VERSION, Dependency},
 };
 
 /// What is known of a cookbook before any recipe of it is read.
@@ -90,16 +90,10 @@ fn depends(value: Located<'_>, faults: &mut Vec<Fault>) -> Vec<Dependency> {
         if faults.len() >= ENOUGH {
             break;
         }
-        let constraint = match version.value().as_array().map(Vec::as_slice) {
-            Some([]) => Some(String::new()),
-            Some([one]) => one.as_str().map(str::to_owned),
-            Some(_) => None,
-            None if version.value().is_null() => Some(String::new()),
-            None => text(version, "the version of a dependency", faults),
-        };
+        let constraint = constraint(version, faults);
         if named(value, name, faults) {
             let place = version.key_place().or_else(|| Some(version.place()));
-            found.push(Dependency { name: name.to_owned(), version: constraint.unwrap_or_default(), place });
+            found.push(Dependency { name: name.to_owned(), version: constraint, place });
         }
     }
     for item in value.items() {
@@ -109,8 +103,62 @@ fn depends(value: Located<'_>, faults: &mut Vec<Fault>) -> Vec<Dependency> {
         if let Some(name) = text(item, "the name of a dependency", faults)
             && named(item, &name, faults)
         {
-            found.push(Dependency { name, version: String::new(), place: Some(item.place()) });
+            found.push(Dependency { name, version: ANY_VERSION.to_owned(), place: Some(item.place()) });
         }
     }
     found
+}
+
+/// What is asked of a dependency's version. Nothing, as older programs also wrote by an empty list, means any.
+fn constraint(version: Located<'_>, faults: &mut Vec<Fault>) -> String {
+    const WHAT: &str = "the version of a dependency";
+    let items: Vec<Located<'_>> = version.items().collect();
+    let asked = match items.as_slice() {
+        _ if version.value().is_null() => None,
+        [one] => text(*one, WHAT, faults),
+        [] if version.value().is_array() => None,
+        [] => text(version, WHAT, faults),
+        [_, second, ..] => {
+            faults.push(second.fault(format!("{WHAT} is one constraint")).hint("keep the one that is meant"));
+            None
+        }
+    };
+    asked.filter(|asked| !asked.trim().is_empty()).unwrap_or_else(|| ANY_VERSION.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::{ANY_VERSION, depends};
+    use crate::node::json::Document;
+
+    #[test]
+    fn a_dependency_without_a_constraint_takes_any_version() {
+        let asked = |depends_on: serde_json::Value| {
+            let document = Document::parse(Path::new("metadata.json"), depends_on.to_string().into_bytes()).unwrap();
+            let mut faults = Vec::new();
+            let found = depends(document.root(), &mut faults);
+            let said: Vec<_> = faults.iter().map(ToString::to_string).collect();
+            (found.into_iter().map(|on| on.version).collect::<Vec<_>>(), said.join("\n"))
+        };
+        for nothing in [json!([]), json!(""), json!(" "), json!(null), json!([""])] {
+            assert_eq!(asked(json!({"a": nothing})), (vec![ANY_VERSION.to_owned()], String::new()), "{nothing}");
+        }
+        assert_eq!(asked(json!(["a"])), (vec![ANY_VERSION.to_owned()], String::new()));
+        assert_eq!(asked(json!({"a": ["~> 1.2"]})), (vec!["~> 1.2".to_owned()], String::new()));
+        let wrong = |version: serde_json::Value| asked(json!({"a": version})).1;
+        for (version, said) in [
+            (
+                json!(["> 1.0", "< 2.0"]),
+                "1:15: the version of a dependency is one constraint\nhint: keep the one that is meant",
+            ),
+            (json!([1]), "1:7: the version of a dependency is text, not a number\nhint: put it into quotes"),
+            (json!({}), "1:6: the version of a dependency is text, not an object\nhint: put it into quotes"),
+        ] {
+            assert_eq!(wrong(version), format!("metadata.json:{said}"));
+        }
+    }
 }
