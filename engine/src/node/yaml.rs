@@ -30,28 +30,30 @@ impl Document {
     /// # Errors
     /// What is wrong, each at its place; after a fault of the syntax nothing more is read.
     pub fn parse_yaml(path: impl Into<Arc<Path>>, bytes: Vec<u8>) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let read = Self::read_yaml(path, bytes, &mut faults);
+        read.filter(|_| faults.is_empty()).ok_or(faults)
+    }
+
+    /// The same, as far as it can be read: what is wrong is added to the faults. In place of a value that is refused stands
+    /// what was most likely meant, so that the rest can be checked.
+    pub(crate) fn read_yaml(path: impl Into<Arc<Path>>, bytes: Vec<u8>, faults: &mut Vec<Fault>) -> Option<Self> {
         let path = path.into();
         if bytes.len() as u64 > MOST_BYTES {
             let shown = path.display();
             let fault =
                 Fault::new(format!("`{shown}` has {} bytes; a YAML file has at most {MOST_BYTES}", bytes.len()))
                     .hint("is it the right file? larger things belong into `files/` of a cookbook");
-            return Err(vec![fault]);
+            faults.push(fault);
+            return None;
         }
-        let source = Source::of_bytes(path, bytes).map_err(|fault| vec![fault])?;
+        let source = Source::of_bytes(path, bytes).map_err(|fault| faults.push(fault)).ok()?;
         let mut reader = Reader::new(&source);
         let node = reader.document();
-        let mut faults = reader.faults;
-        let Ok(node) = node else { return Err(faults) };
+        faults.append(&mut reader.faults);
         let mut flat = Flat { spots: Vec::new(), repeated: 0 };
-        let value = match flat.value(&node, NO_KEY, false) {
-            Ok(value) => value,
-            Err(at) => {
-                faults.push(too_much(&source, at));
-                return Err(faults);
-            }
-        };
-        if faults.is_empty() { Ok(Self::assemble(value, source, flat.spots)) } else { Err(faults) }
+        let value = flat.value(&node.ok()?, NO_KEY, false).map_err(|at| faults.push(too_much(&source, at))).ok()?;
+        Some(Self::assemble(value, source, flat.spots))
     }
 }
 
@@ -314,21 +316,27 @@ impl<'s> Reader<'s> {
             self.untagged(tag, "str", at)?;
             return Ok(Value::String(text.to_owned()));
         }
-        let (message, hint) = match plain(text) {
+        let (value, message, hint) = match plain(text) {
             Plain::Value(value) => return Ok(value),
             Plain::Truth(word) => (
+                Value::Bool(word),
                 format!("`{text}` is `{word}` to some readers of YAML and text to others"),
                 format!("write `{word}`, or `\"{text}\"` if text is meant"),
             ),
             Plain::Zeros => (
+                Value::String(text.to_owned()),
                 format!("`{text}` is an octal number to some readers of YAML and a decimal one to others"),
                 format!("write `\"{text}\"` if text or a file mode is meant, else leave the zeros out"),
             ),
-            Plain::NoNumber => (format!("`{text}` is no number that can be used here"), "write it as text".to_owned()),
+            Plain::NoNumber => (
+                Value::String(text.to_owned()),
+                format!("`{text}` is no number that can be used here"),
+                "write it as text".to_owned(),
+            ),
         };
         let fault = self.source.fault(at, message).hint(hint);
         self.note(fault)?;
-        Ok(Value::Null)
+        Ok(value)
     }
 
     /// The byte offset of a character of the parser's.

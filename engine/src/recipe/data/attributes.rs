@@ -56,8 +56,9 @@ const FIELDS: [&str; 4] = ["level", "path", "value", "op"];
 
 /// Reads a file of attributes: writes what it says.
 pub(super) fn read(a: &mut AttributeFile<'_, '_>, path: &Path) -> Result<()> {
-    let document = file::read(path).map_err(Error::Faults)?;
     let mut faults = Vec::new();
+    let Some(document) = file::read(path, &mut faults) else { return Err(Error::Faults(faults)) };
+    let told = faults.clone();
     for statement in statements(document.root(), &mut faults) {
         if faults.len() >= ENOUGH {
             break;
@@ -85,6 +86,7 @@ pub(super) fn read(a: &mut AttributeFile<'_, '_>, path: &Path) -> Result<()> {
             a.apply(write);
         }
     }
+    file::without_follow_ups(&mut faults, &told);
     if faults.is_empty() { Ok(()) } else { Err(Error::Faults(faults)) }
 }
 

@@ -16,15 +16,20 @@ const MOST_BYTES: u64 = 64 << 20;
 /// Endings of the files that hold data.
 pub(super) const DATA: [&str; 3] = ["json", "yml", "yaml"];
 
-/// Reads a data file by its ending.
-pub(super) fn read(path: &Path) -> Result<Document, Vec<Fault>> {
+/// Reads a data file by its ending, as far as it can be read: what is wrong is added to the faults.
+pub(super) fn read(path: &Path, faults: &mut Vec<Fault>) -> Option<Document> {
     let name: Arc<Path> = path.into();
-    let bytes = bytes(path, Limits::default().bytes).map_err(|fault| vec![fault])?;
+    let bytes = bytes(path, Limits::default().bytes).map_err(|fault| faults.push(fault)).ok()?;
     if path.extension().is_some_and(|ending| ending == "json") {
-        Document::parse(name, bytes)
+        Document::parse(name, bytes).map_err(|more| faults.extend(more)).ok()
     } else {
-        Document::parse_yaml(name, bytes)
+        Document::read_yaml(name, bytes, faults)
     }
+}
+
+/// Takes away what was found wrong at a place that is told of already: the value there is only what may have been meant.
+pub(super) fn without_follow_ups(faults: &mut Vec<Fault>, told: &[Fault]) {
+    faults.retain(|fault| told.contains(fault) || told.iter().all(|told| told.place != fault.place));
 }
 
 /// Reads a file that a resource names.

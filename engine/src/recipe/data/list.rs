@@ -37,12 +37,13 @@ enum Entry {
 
 /// Declares what the file says.
 pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &Shelves) -> Result<()> {
-    let document = file::read(path).map_err(|faults| {
-        r.compiling.unmade.push(Unmade::default());
-        Error::Faults(faults)
-    })?;
-    let first = r.compiling.faults.len();
     let mut faults = Vec::new();
+    let Some(document) = file::read(path, &mut faults) else {
+        r.compiling.unmade.push(Unmade::default());
+        return Err(Error::Faults(faults));
+    };
+    let told = faults.clone();
+    let first = r.compiling.faults.len();
     let entries = entries(document.root(), &mut faults);
     let mut checked = Vec::new();
     for entry in entries {
@@ -146,6 +147,7 @@ pub(super) fn compile(r: &mut Recipe<'_>, path: &Path, shelf: &Shelf, shelves: &
     all.extend(faults);
     let (mut mine, others): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|fault| matches!(&fault.place, Some(Place::File { path: of, .. }) if **of == *path));
+    file::without_follow_ups(&mut mine, &told);
     mine.sort_by_key(|fault| position(fault.place.as_ref()));
     for fault in others.into_iter().chain(mine) {
         // What is wrong with a file that several expressions ask for is told once.

@@ -25,15 +25,17 @@ pub(super) struct Metadata {
 pub(super) const NAMES: [&str; 3] = ["metadata.json", "metadata.yml", "metadata.yaml"];
 
 impl Metadata {
-    /// Reads a metadata file. Keys that say nothing to a program (`maintainer`, `license`) are passed over.
-    pub fn read(path: &Path) -> Result<Self, Vec<Fault>> {
-        let document = file::read(path)?;
-        let root = document.root();
-        let mut faults = Vec::new();
+    /// Reads a metadata file, as far as it can be read: what is wrong is added to the faults. Keys that say nothing to a program (`maintainer`, `license`) are passed over.
+    pub fn read(path: &Path, all: &mut Vec<Fault>) -> Self {
+        let (mut metadata, mut faults) = (Self::default(), Vec::new());
+        let Some(document) = file::read(path, &mut faults) else {
+            all.append(&mut faults);
+            return metadata;
+        };
+        let (root, told) = (document.root(), faults.clone());
         if !root.value().is_object() {
-            return Err(vec![root.fault(format!("metadata is an object, not {}", kind(root.value())))]);
+            faults.push(root.fault(format!("metadata is an object, not {}", kind(root.value()))));
         }
-        let mut metadata = Self::default();
         for (key, value) in root.entries() {
             match key {
                 "name" => {
@@ -47,8 +49,10 @@ impl Metadata {
                 _ => {}
             }
         }
+        file::without_follow_ups(&mut faults, &told);
         faults.sort_by_key(|fault| position(fault.place.as_ref()));
-        if faults.is_empty() { Ok(metadata) } else { Err(faults) }
+        all.append(&mut faults);
+        metadata
     }
 }
 

@@ -46,10 +46,7 @@ impl Shelf {
         let ruby = ["metadata.rb", "recipe.rb"].iter().any(|name| file::is_there(&directory.join(name)));
         match there.as_slice() {
             [] => {}
-            [one] => match Metadata::read(one) {
-                Ok(metadata) => shelf.metadata = metadata,
-                Err(faults) => shelf.faults = faults,
-            },
+            [one] => shelf.metadata = Metadata::read(one, &mut shelf.faults),
             [one, other, ..] => shelf.faults.push(twice("the metadata", one, other)),
         }
         if let Some(name) = &shelf.metadata.name {
