@@ -68,6 +68,8 @@ fn slips_are_refused() {
     }
     let good = json!({"type": "file", "name": "/x", "mode": "{{ node.mode }}", "action": ["create", "{{ item }}"]});
     assert_eq!(faults(&recipe, &resource(good)), Vec::<String>::new());
+    let good = json!({"type": "file", "name": "/x", "not_if": {"command": ["test", "-e", "/"]}});
+    assert_eq!(faults(&recipe, &resource(good)), Vec::<String>::new());
     for (of, wrong) in [
         ("attributes", json!({"defautl": {}})),
         ("attributes", json!([{"level": "default"}])),

@@ -62,7 +62,7 @@ fn common() -> Map<String, Value> {
                     "required": ["command"],
                     "additionalProperties": false,
                     "properties": {
-                        "command": {"type": "string"},
+                        "command": {"$ref": "#/$defs/words"},
                         "user": {"type": "string"},
                         "group": {"type": "string"},
                         "cwd": {"type": "string"},

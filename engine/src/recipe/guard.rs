@@ -4,6 +4,7 @@ use crate::{
     Error, Result,
     host::{Command, Probe},
     resource::Environment,
+    resources::command::CommandLine,
     values::Seconds,
 };
 
@@ -16,7 +17,7 @@ pub struct Guard {
 }
 
 enum Condition {
-    Shell(Command),
+    Command(Command),
     Closure(Test),
 }
 
@@ -27,11 +28,15 @@ impl Guard {
     /// When it cannot be found out: the command's user or directory does not exist, or its deadline passed.
     pub fn holds(&self, probe: &dyn Probe) -> Result<bool> {
         match &self.test {
-            Condition::Shell(command) => {
+            Condition::Command(command) => {
                 let answer = probe.query(command)?;
-                match command.argv.last() {
-                    Some(line) if answer.code == 127 && is_plain(line) => Err(not_there(line)),
-                    Some(_) | None => Ok(answer.success()),
+                match command.argv.as_slice() {
+                    [shell, flag, line]
+                        if answer.code == 127 && shell == "/bin/sh" && flag == "-c" && is_plain(line) =>
+                    {
+                        Err(not_there(line))
+                    }
+                    _ => Ok(answer.success()),
                 }
             }
             Condition::Closure(test) => test(probe),
@@ -75,7 +80,7 @@ impl Guard {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
-        if let Condition::Shell(command) = &mut self.test {
+        if let Condition::Command(command) = &mut self.test {
             change(command);
         }
         self
@@ -104,7 +109,19 @@ fn not_there(line: &str) -> Error {
 /// A guard that runs a line in `/bin/sh`; exit code 0 means that it holds. The command must not change anything.
 pub fn shell(line: impl Into<String>) -> Guard {
     let line = line.into();
-    Guard { about: format!("`{line}`"), test: Condition::Shell(Command::shell(line)) }
+    Guard { about: format!("`{line}`"), test: Condition::Command(Command::shell(line)) }
+}
+
+impl From<CommandLine> for Guard {
+    fn from(line: CommandLine) -> Self {
+        match line {
+            CommandLine::Shell(line) => shell(line),
+            CommandLine::Words(words) => {
+                let command = Command::new(words);
+                Self { about: format!("`{command}`"), test: Condition::Command(command) }
+            }
+        }
+    }
 }
 
 /// A guard that asks the machine by a closure; `about` says what, for people.

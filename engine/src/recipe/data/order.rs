@@ -21,6 +21,7 @@ use crate::{
         kinds::{Brought, Kind, Part, kind, kinds},
     },
     resource::{Environment, Property},
+    resources::command::CommandLine,
     suggest,
     values::Seconds,
 };
@@ -402,11 +403,9 @@ fn guards(at: Located<'_>, value: &Json, key: &str, faults: &mut Vec<Fault>) -> 
                 .collect()
         }
         Json::Object(fields) => {
-            let Some(Json::String(line)) = fields.get("command") else {
-                faults.push(at.fault(format!("`{key}` needs a `command`")));
-                return Vec::new();
-            };
-            let mut guard = shell(line.clone());
+            let before = faults.len();
+            let command = guard_command(at, fields, key, faults);
+            let mut guard = Guard::from(command.unwrap_or_else(|| CommandLine::from("")));
             for (field, value) in fields {
                 let place = at.get(field).unwrap_or(at);
                 let name = format!("{key}.{field}");
@@ -427,10 +426,40 @@ fn guards(at: Located<'_>, value: &Json, key: &str, faults: &mut Vec<Fault>) -> 
                     }
                 };
             }
-            vec![guard]
+            if faults.len() > before { Vec::new() } else { vec![guard] }
         }
-        Json::Null | Json::Number(_) | Json::String(_) => bad_guard(at, value, key, faults),
+        Json::String(_) => {
+            faults.push(at.fault(format!("`{key}` is empty")));
+            Vec::new()
+        }
+        Json::Null | Json::Number(_) => bad_guard(at, value, key, faults),
     }
+}
+
+/// The command of a guard that is an object.
+fn guard_command(
+    at: Located<'_>,
+    fields: &Map<String, Json>,
+    key: &str,
+    faults: &mut Vec<Fault>,
+) -> Option<CommandLine> {
+    let Some(value) = fields.get("command") else {
+        // A slip of the word is told as an unknown property.
+        if fields.keys().all(|field| suggest::nearest(field, GUARD) != Some("command")) {
+            faults.push(at.fault(format!("`{key}` needs a `command`")));
+        }
+        return None;
+    };
+    let (at, name) = (at.get("command").unwrap_or(at), format!("{key}.command"));
+    let command = read::<CommandLine>(at, value, &name, faults)?;
+    let is_empty = match &command {
+        CommandLine::Shell(line) => line.trim().is_empty(),
+        CommandLine::Words(words) => words.first().is_none_or(String::is_empty),
+    };
+    if is_empty {
+        faults.push(at.fault(format!("`{name}` is empty")));
+    }
+    Some(command)
 }
 
 fn bad_guard(at: Located<'_>, value: &Json, key: &str, faults: &mut Vec<Fault>) -> Vec<Guard> {
