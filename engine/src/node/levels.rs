@@ -249,10 +249,16 @@ impl Tower {
                     *merge::force(tree, path) = value.clone();
                 }
             }
-            WriteOp::Push => match merge::reach(tree, path)? {
-                Value::Array(list) => list.push(value.clone()),
-                _ => return Err(format!("`{}` is no list at level {}", path.join("."), layer.name())),
-            },
+            WriteOp::Push => {
+                // What is not there must stay so: the null that is made on the way would be blamed by what follows.
+                if !merge::at(tree, path).is_some_and(Value::is_array) {
+                    merge::reach(&mut tree.clone(), path)?;
+                    return Err(format!("`{}` is no list at level {}", path.join("."), layer.name()));
+                }
+                if let Value::Array(list) = merge::reach(tree, path)? {
+                    list.push(value.clone());
+                }
+            }
             WriteOp::Replace => {
                 if matches!(level, Level::ForceDefault | Level::ForceOverride) {
                     effect.removed = self.remove(&[layer.group()], path);
