@@ -29,8 +29,8 @@ pub(super) enum Written {
     Data(PathBuf),
     /// In Ruby, which is not read.
     Ruby(PathBuf),
-    /// As data twice.
-    Twice(PathBuf, PathBuf),
+    /// As data several times.
+    Several(Vec<PathBuf>),
 }
 
 /// Every cookbook's folder by name: where one's resources find the files of another.
@@ -47,7 +47,7 @@ impl Shelf {
         match there.as_slice() {
             [] => {}
             [one] => shelf.metadata = Metadata::read(one, &mut shelf.faults),
-            [one, other, ..] => shelf.faults.push(twice("the metadata", one, other)),
+            several => shelf.faults.push(written_again("the metadata", several)),
         }
         if let Some(name) = &shelf.metadata.name {
             shelf.name.clone_from(name);
@@ -87,7 +87,7 @@ impl Written {
     pub fn data(&self, what: &str, shelf: &Shelf, compiled_in: &[String]) -> Result<&Path, Fault> {
         match self {
             Self::Data(path) => Ok(path),
-            Self::Twice(one, other) => Err(twice(what, one, other)),
+            Self::Several(paths) => Err(written_again(what, paths)),
             Self::Ruby(path) => {
                 Err(in_ruby(path, &shelf.name, shelf.is_ruby(), compiled_in.iter().map(String::as_str)))
             }
@@ -98,13 +98,16 @@ impl Written {
     pub fn ruby(&self) -> Option<&Path> {
         match self {
             Self::Ruby(path) => Some(path),
-            Self::Data(_) | Self::Twice(..) => None,
+            Self::Data(_) | Self::Several(_) => None,
         }
     }
 }
 
-fn twice(what: &str, one: &Path, other: &Path) -> Fault {
-    let fault = Fault::new(format!("{what} is written twice: `{}` and `{}`", one.display(), other.display()));
+fn written_again(what: &str, paths: &[PathBuf]) -> Fault {
+    let times = if paths.len() == 2 { "twice".to_owned() } else { format!("{} times", paths.len()) };
+    let mut shown: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    let last = shown.pop().unwrap_or_default();
+    let fault = Fault::new(format!("{what} is written {times}: {} and {last}", shown.join(", ")));
     fault.hint("keep the one that is meant")
 }
 
@@ -124,7 +127,11 @@ fn written(directory: &Path, faults: &mut Vec<Fault>) -> BTreeMap<String, Writte
         };
         let entry = match (found.remove(stem), new) {
             (None | Some(Written::Ruby(_)), new @ Written::Data(_)) => new,
-            (Some(Written::Data(one)), Written::Data(other)) => Written::Twice(one, other),
+            (Some(Written::Data(one)), Written::Data(other)) => Written::Several(vec![one, other]),
+            (Some(Written::Several(mut paths)), Written::Data(other)) => {
+                paths.push(other);
+                Written::Several(paths)
+            }
             (Some(old), _) => old,
             (None, new) => new,
         };
