@@ -278,7 +278,10 @@ impl<'n> Scope<'n> {
                     }
                 }
             },
-            _ => fault,
+            _ => match offset.and_then(|offset| by_name(text, offset)) {
+                Some(call) => fault.hint(format!("arguments have names: `{call}`")),
+                None => fault,
+            },
         }
     }
 
@@ -397,6 +400,21 @@ fn if_there(text: &str, name: &str) -> Option<String> {
     })
 }
 
+/// The call around an offset with names for its arguments, which Chef's has not: `data_bag_item('users', 'bob')`.
+fn by_name(text: &str, offset: usize) -> Option<String> {
+    const CALLS: [(&str, &[&str]); 3] =
+        [("data_bag_item", &["bag", "item"]), ("data_bag", &["bag"]), ("secret", &["path"])];
+    let (before, _) = text.get(..offset)?.rsplit_once('(')?;
+    let (name, names) = CALLS.into_iter().find(|(name, _)| before.ends_with(name))?;
+    let (given, _) = text[before.len() + 1..].split_once(')')?;
+    if given.trim().is_empty() || given.contains('=') {
+        return None;
+    }
+    let written: Vec<_> =
+        names.iter().zip(given.split(',')).map(|(name, value)| format!("{name}={}", value.trim())).collect();
+    Some(format!("{name}({})", written.join(", ")))
+}
+
 /// The key in `.key` or `["key"]`.
 fn key_in(after: &str) -> Option<&str> {
     if let Some(rest) = after.strip_prefix('.') {
@@ -486,6 +504,7 @@ mod tests {
         let scope = Scope::new(&node, node.attributes().view());
         let text = "a: '{{ node.app.prot }}'\nb: ['{{ node.app.port', '{{ nod.app }}']\nc: '{{ node.app | nofilter }}'\n\
             d: '{{ node.app.port | sercet }}, {{ data_bag_itm() or node.app is maap }}'\n";
+        let text = format!("{text}e: [\"{{{{ data_bag_item('u', 'bob') }}}}\", \"{{{{ data_bag(u) }}}}\"]\n");
         let document = Document::parse_yaml(Path::new("f.yml"), text.into()).unwrap();
         let mut faults = Vec::new();
         scope.value(document.root(), &mut faults);

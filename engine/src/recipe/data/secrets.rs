@@ -219,7 +219,11 @@ fn answer(question: &Question, node: &Node<'_>, attributes: &View) -> Answer {
                         secret(node.identities().open(value).map_err(of(&named)))
                     }
                     Ok(value) => given(value.clone(), item.is_secret(&path)),
-                    Err(fault) => Answer::Wrong(vec![fault]),
+                    Err(mut fault) => {
+                        // It is the recipe that asks for what is not there.
+                        let written = fault.place.take().map(|place| format!("the item is at {place}"));
+                        Answer::Wrong(vec![written.into_iter().fold(fault, Fault::hint)])
+                    }
                 }
             }
             (Ok(item), None) => given(item.value().clone(), item.is_encrypted()),
