@@ -211,7 +211,8 @@ pub(super) fn make(
             // What declaring it would find is told here, so that no value of a secret gets into a sentence.
             if !hidden.is_empty() && item.check().iter().any(|fault| tells(fault, &hidden)) {
                 let keys = secrets.join("`, `");
-                faults.push(entry.fault(format!("{}: a secret is not what `{keys}` takes", item.id())));
+                let fault = entry.fault(format!("{}: a secret is not what `{keys}` takes", item.id()));
+                faults.push(fault.hint("what is wrong is not shown, as words of the secret are in it"));
                 return None;
             }
             Some(item)
