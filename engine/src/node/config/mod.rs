@@ -6,6 +6,7 @@
 mod calls;
 mod construct;
 mod defaults;
+mod discretion;
 mod evaluator;
 mod expressions;
 pub mod known;
@@ -125,12 +126,12 @@ impl Settings {
         if let Some(fault) = Self::size_fault(&path, bytes.len() as u64) {
             return Err(vec![fault]);
         }
-        let source = Source::of_bytes(path, bytes).map_err(|fault| vec![fault])?;
+        let source = source_of(path, bytes)?;
         let (lexemes, mut faults) = lexer::tokens(&source);
         let mut settings = Self::default();
         let statements = parser::statements(&source, &lexemes, &mut faults);
         evaluator::Evaluator::new(&source, surroundings, &mut settings, &mut faults).run(&statements);
-        settings.checked(faults)
+        settings.checked(&source, faults)
     }
 
     /// Reads brasa.toml: the same settings by the same names. A text like `":info"` is a symbol.
@@ -142,10 +143,10 @@ impl Settings {
         if let Some(fault) = Self::size_fault(&path, bytes.len() as u64) {
             return Err(vec![fault]);
         }
-        let source = Source::of_bytes(path, bytes).map_err(|fault| vec![fault])?;
+        let source = source_of(path, bytes)?;
         let mut settings = Self::default();
         let faults = toml::read(&source, &mut settings);
-        settings.checked(faults)
+        settings.checked(&source, faults)
     }
 
     /// Puts the settings of another file above these: what both set, the other one sets.
@@ -157,13 +158,16 @@ impl Settings {
         self.notes.extend(above.notes);
     }
 
-    fn checked(self, mut faults: Vec<Fault>) -> Result<Self, Vec<Fault>> {
+    fn checked(mut self, source: &Source, mut faults: Vec<Fault>) -> Result<Self, Vec<Fault>> {
         // Where a value could not be read, its type says nothing.
         let mut wrong_types = self.wrong_types();
         wrong_types.retain(|fault| faults.iter().all(|f| f.place != fault.place));
         faults.extend(wrong_types);
         faults.sort_by_key(|fault| position(fault.place.as_ref()));
         faults.dedup();
+        for told in [&mut faults, &mut self.warnings, &mut self.notes] {
+            discretion::hide_secrets(source.text(), told);
+        }
         if faults.is_empty() { Ok(self) } else { Err(faults) }
     }
 
@@ -475,6 +479,15 @@ impl Serialize for Settings {
     }
 }
 
+fn source_of(path: Arc<Path>, bytes: Vec<u8>) -> Result<Source, Vec<Fault>> {
+    let broken = std::str::from_utf8(&bytes).is_err().then(|| String::from_utf8_lossy(&bytes).into_owned());
+    Source::of_bytes(path, bytes).map_err(|fault| {
+        let mut faults = vec![fault];
+        discretion::hide_secrets(&broken.unwrap_or_default(), &mut faults);
+        faults
+    })
+}
+
 const LOG_LOCATION: &str = "`STDOUT`, `STDERR`, `:syslog` or a path in quotes";
 
 fn first(mut faults: Vec<Fault>) -> Fault {
@@ -501,6 +514,7 @@ fn path_of(value: &Value) -> Option<PathBuf> {
 
 fn wrong(name: &str, wanted: &str, found: &Value, place: &Place) -> Fault {
     let found = match found {
+        secret if discretion::is_secret(name) => secret.kind().to_owned(),
         Value::String(text) if text.is_empty() => "an empty string".to_owned(),
         Value::String(_) | Value::Path(_) | Value::Array(_) | Value::Hash(_) => found.kind().to_owned(),
         Value::Symbol(_)

@@ -1,5 +1,5 @@
 //! Settings given on the command line, and those that are commands.
-use super::{Setting, Settings, Value};
+use super::{Setting, Settings, Value, discretion::is_secret};
 use crate::{Fault, host::Pretended, node::json::Document};
 
 impl Settings {
@@ -23,9 +23,16 @@ impl Settings {
             None if value.is_empty() => "nil".to_owned(),
             None => {
                 let place = format!("{option} {name}=");
-                let document = Document::parse_yaml(std::path::Path::new(&place), value.as_bytes().to_vec())?;
+                let document = Document::parse_yaml(std::path::Path::new(&place), value.as_bytes().to_vec());
+                let document = document.map_err(|mut faults| {
+                    // What is read is the value alone; which lines hold a secret is told by the name before it.
+                    if is_secret(name) || value.contains("://") {
+                        faults.iter_mut().for_each(|fault| fault.excerpt = None);
+                    }
+                    faults
+                })?;
                 ruby(document.root().value()).ok_or_else(|| {
-                    fault(format!("`{option} {given}`: a setting is text, a number, a flag, or a list of them"))
+                    fault(format!("`{option} {name}=...`: a setting is text, a number, a flag, or a list of them"))
                 })?
             }
         };

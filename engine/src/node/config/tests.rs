@@ -420,3 +420,39 @@ proptest! {
         prop_assert_eq!(&settings.get("a").unwrap().value, &Value::String(text));
     }
 }
+
+#[test]
+fn faults_show_no_password() {
+    let all = [
+        "http_proxy_pass \"hunter2\" + 5",
+        "https_proxy \"https://u:hunter2@h\" + 1",
+        "http_proxy_pass hunter2",
+        "http_proxy_pass :hunter2",
+        "http_proxy_pass(\n  \"hunter2\" + 5\n)",
+        "http_proxy_pass <<~X\n  hunter2 #{nope}\n  X",
+        "http_proxy_pass = \"hunter2\"\nlog_level 5",
+        "Chef::Config[:http_proxy_pass] = 'hunter2' + 5",
+        "http_proxy_pass 'hunter2",
+        "ftp_proxy_pass %q(hunter2) x",
+    ];
+    let mut told = String::new();
+    for text in all {
+        let faults = parse(text).unwrap_err();
+        told += &format!("{}\n", shown(&faults));
+    }
+    for text in
+        ["http_proxy_pass = \"hunter2\" x", "http_proxy = \"http://u:hunter2@h", "http_proxy_pass = [\"hunter2\"]"]
+    {
+        told += &format!("{}\n", shown(&Settings::parse_toml(Path::new("brasa.toml"), text.into()).unwrap_err()));
+    }
+    for given in ["http_proxy_pass=[hunter2", "http_proxy_pass={hunter2: 1}", "http_proxy_pass=[hunter2]"] {
+        told += &format!("{}\n", shown(&Settings::of_option("--config-option", given).unwrap_err()));
+    }
+    told += &format!("{}\n", shown(&parse(b"http_proxy_pass 'hunter2\xff'".as_slice()).unwrap_err()));
+    told += &shown(parse("http_proxy_pass = \"hunter2\"").unwrap().warnings());
+    assert!(!told.contains("hunter2"), "{told}");
+    insta::assert_snapshot!(told);
+    // The lines around it are shown.
+    let faults = shown(&parse("http_proxy_pass 'hunter2'\nlog_level 'a' + 5\n").unwrap_err());
+    assert!(faults.contains("2 | log_level 'a' + 5"), "{faults}");
+}
