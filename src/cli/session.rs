@@ -23,7 +23,7 @@ use brasa::{
     prelude::Cookbook,
     recipe::data::{self, Found},
     state::State,
-    values::Seconds,
+    values::{Place, Seconds},
 };
 
 use crate::report::printable;
@@ -276,11 +276,25 @@ impl Session {
         let library = Library::new(roles, environments, probe);
         let in_environment = environment.as_deref().unwrap_or(Node::NO_ENVIRONMENT);
         let mut expansion = Expansion::of(self.run_list(), in_environment, &library, &mut attributes)?;
+        // What has no place of its own is of the environment: it is named in dna.json, in the settings, or by an option.
+        if let Some(place) = self.environment_place() {
+            let unplaced = expansion.faults.iter_mut().filter(|fault| fault.place.is_none());
+            unplaced.for_each(|fault| fault.place = Some(place.clone()));
+        }
         expansion.faults.splice(..0, self.faults.iter().cloned());
         attributes.set_automatic(expansion.automatic(&name, in_environment));
         self.expansion.replace(expansion);
         let node = Node::new(name, environment, attributes, facts);
         Ok(node.with_data_bags(self.data_bags(probe, None)?).with_identities(self.identities(probe)?))
+    }
+
+    /// Where the environment is named, by what counts.
+    fn environment_place(&self) -> Option<Place> {
+        let by_dna = self.dna.as_ref().filter(|dna| dna.environment.is_some());
+        match by_dna {
+            Some(dna) => Some(dna.document.root().get("chef_environment")?.place()),
+            None => Some(self.settings.get("environment")?.place.clone()),
+        }
     }
 
     /// The data bags that the settings name; with another file of their secret where one is given.

@@ -37,6 +37,16 @@ const REFUSED: &[(&str, &[u8], &str)] = &[
         "error: ROOT/dna.json:1:15: no cookbook `kichen` is on `cookbook_path` or compiled in\nhint: did you mean `kitchen`?\nhint: there are `kitchen`, ",
     ),
     (
+        "an environment that is not there",
+        b"{\"run_list\": [\"kitchen\"],\n \"chef_environment\": \"ghost\"}",
+        "error: ROOT/dna.json:2:22: there is no environment `ghost`\n",
+    ),
+    (
+        "an environment with directories in its name",
+        b"{\"run_list\": [\"kitchen\"], \"chef_environment\": \"../roles/x\"}",
+        "error: ROOT/dna.json:1:47: `../roles/x` is no name of an environment\n",
+    ),
+    (
         "both run-lists",
         b"{\"run_list\": [\"kitchen\"], \"recipes\": [\"kitchen\"]}",
         "error: ROOT/dna.json:1:38: the run-list is given twice: `run_list` at ROOT/dna.json:1:2 means the same as this\n",
@@ -160,14 +170,19 @@ fn names_that_are_missing_are_told_at_once() {
     assert_eq!(
         told,
         [
-            "there is no environment `staging`",
             "there is no role `web`",
             "cookbook `kitchen` has no recipe `fils`",
             "no cookbook `nothing` is on `cookbook_path` or compiled in",
+            "there is no environment `staging`",
         ],
         "{}",
         ran.whole()
     );
+    // It is named where it counts: an option counts more than the settings, and dna.json more than both.
+    assert!(ran.stderr.starts_with("error: ROOT/dna.json:1:"), "{}", ran.whole());
+    place.order(json!({}));
+    let ran = place.here(&["check", "-E", "ghost"]).code(65);
+    assert!(ran.stderr.contains("-E:1:1: there is no environment `ghost`"), "{}", ran.whole());
     // What is no item hides none of them, neither in dna.json nor in -o.
     place.order(json!({"run_list": ["kitchen::fils", "recipe[kitchen", 5, "nothing"], "policy_name": "p"}));
     let ran = place.here(&["check", "-o", "role[db],role[a"]).code(65);

@@ -1,6 +1,8 @@
 //! Settings given on the command line, and those that are commands.
+use std::{path::Path, sync::Arc};
+
 use super::{Setting, Settings, Value, discretion::is_secret};
-use crate::{Fault, host::Pretended, node::json::Document};
+use crate::{Fault, host::Pretended, node::json::Document, values::Place};
 
 impl Settings {
     /// Reads `NAME=VALUE`, the value as YAML. `option` is what it was given with, for messages.
@@ -23,7 +25,7 @@ impl Settings {
             None if value.is_empty() => "nil".to_owned(),
             None => {
                 let place = format!("{option} {name}=");
-                let document = Document::parse_yaml(std::path::Path::new(&place), value.as_bytes().to_vec());
+                let document = Document::parse_yaml(Path::new(&place), value.as_bytes().to_vec());
                 let document = document.map_err(|mut faults| {
                     // What is read is the value alone; which lines hold a secret is told by the name before it.
                     if is_secret(name) || value.contains("://") {
@@ -36,7 +38,7 @@ impl Settings {
                 })?
             }
         };
-        Self::parse(std::path::Path::new(option), format!("{name} {value}\n").into_bytes(), &Pretended::default())
+        Self::parse(Path::new(option), format!("{name} {value}\n").into_bytes(), &Pretended::default())
     }
 
     /// Sets one setting to a text.
@@ -45,7 +47,14 @@ impl Settings {
     /// When the setting is not one of text.
     pub fn of_text(option: &str, name: &str, text: &str) -> Result<Self, Vec<Fault>> {
         let literal = ruby(&serde_json::Value::String(text.to_owned())).unwrap_or_default();
-        Self::parse(std::path::Path::new(option), format!("{name} {literal}\n").into_bytes(), &Pretended::default())
+        let path: Arc<Path> = Path::new(option).into();
+        let mut settings =
+            Self::parse(Arc::clone(&path), format!("{name} {literal}\n").into_bytes(), &Pretended::default())?;
+        // The text is all that stands there; the name of the setting does not.
+        for setting in settings.values.values_mut() {
+            setting.place = Place::File { path: Arc::clone(&path), line: 1, column: 1 };
+        }
+        Ok(settings)
     }
 
     /// Commands: a list whose elements are lines for the shell, or lists of a program and its arguments.
