@@ -68,6 +68,7 @@ pub(super) fn tokens(source: &Source) -> (Vec<Lexeme>, Vec<Fault>) {
         nested: 0,
         resume: None,
         unended: BTreeSet::new(),
+        forgotten: 0,
     };
     while let Some(next) = lexer.peek() {
         lexer.step(next);
@@ -86,6 +87,8 @@ pub(super) struct Lexer<'s> {
     pub(super) resume: Option<usize>,
     /// Words after `<<` that end no heredoc.
     pub(super) unended: BTreeSet<String>,
+    /// Texts so far that did not end on their line, and should have.
+    pub(super) forgotten: usize,
 }
 
 impl<'s> Lexer<'s> {

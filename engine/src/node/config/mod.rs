@@ -164,7 +164,8 @@ impl Settings {
         wrong_types.retain(|fault| faults.iter().all(|f| f.place != fault.place));
         faults.extend(wrong_types);
         faults.sort_by_key(|fault| position(fault.place.as_ref()));
-        faults.dedup();
+        // What was found there first is the cause of what else is.
+        faults.dedup_by(|next, first| next.place == first.place);
         for told in [&mut faults, &mut self.warnings, &mut self.notes] {
             discretion::hide_secrets(source.text(), told);
         }

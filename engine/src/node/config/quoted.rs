@@ -7,6 +7,9 @@ use super::{
 /// Plain heredocs (`<<WORD`) whose end is looked for, at most: beyond it `<<` is the operator.
 const LOOKED_FOR: usize = 1000;
 
+/// Texts whose end was forgotten that are told apart, at most: each is read twice.
+const FORGOTTEN: usize = 20;
+
 /// How a stretch of text is written.
 #[derive(Clone, Copy)]
 struct Form {
@@ -26,8 +29,27 @@ struct Form {
 impl<'s> Lexer<'s> {
     pub(super) fn text_literal(&mut self, start: usize, quote: char) {
         self.at += 1;
-        let parts = self.text_of(Form::quoted(start, quote));
+        let faults = self.faults.len();
+        let mut parts = self.text_of(Form::quoted(start, quote));
+        if let Some(end) = self.forgotten_end(start, quote) {
+            self.faults.truncate(faults);
+            self.forgotten += 1;
+            let fault = self.source.fault(start, "this text does not end on its line");
+            self.faults.push(fault.hint(format!("close it with `{quote}`")));
+            parts = vec![Part::Text(self.text[start + 1..end].to_owned())];
+            self.at = end;
+        }
         self.push(text_token(parts), start);
+    }
+
+    /// The end of the line on which a text began, when it went on to what looks like the beginning of the next one: no value
+    /// stands right behind a text.
+    fn forgotten_end(&self, start: usize, quote: char) -> Option<usize> {
+        let length = self.text[start..self.at].find('\n')?;
+        let value =
+            self.rest().starts_with(|c: char| c.is_alphanumeric() || c == quote || matches!(c, '/' | '~' | '_'));
+        let told = value && self.nested == 0 && self.forgotten < FORGOTTEN;
+        told.then(|| start + self.text[start..start + length].trim_end().len())
     }
 
     pub(super) fn quoted_symbol(&mut self, start: usize) {

@@ -1,0 +1,3 @@
+cookbook_path "/a
+role_path "/b"
+log_level :info
