@@ -374,8 +374,11 @@ fn a_handler_that_fails_changes_nothing_but_is_told() {
     assert!(told[0].contains("start handler") && told[0].ends_with("exit code 3: sorry"), "{}", told[0]);
     assert!(told[1].contains("report handler `no-such-handler-here` failed: exit code 127"), "{}", told[1]);
     chef.settings("report_handlers [5]");
-    let ran = chef.call(&[]).code(65);
-    assert!(ran.stderr.contains("solo.rb:3:") && ran.stderr.contains("a list of commands"), "{}", ran.whole());
+    for arguments in [&[][..], &["--why-run"]] {
+        let ran = chef.call(arguments).code(65);
+        let told = "solo.rb:3:18: setting `report_handlers[0]`: expected a command, got `5`";
+        assert!(ran.stderr.contains(told), "{}", ran.whole());
+    }
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub enum Shape {
     OneOf(&'static [&'static str]),
     /// `STDOUT`, `STDERR`, `:syslog`, a path, or a list of them.
     LogLocations,
+    /// A list of commands: lines for the shell, or lists of a program and its arguments.
+    Commands,
     /// Whatever it is: it is not used.
     Any,
 }
@@ -161,7 +163,7 @@ pub const KNOWN: &[Known] = &[
     ignored("enforce_default_paths", ALWAYS),
     ignored("enforce_path_sanity", ALWAYS),
     noted("event_handlers", Shape::Any, RUBY),
-    used("exception_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
+    used("exception_handlers", Shape::Commands, "none: see [handlers](handlers.md)"),
     ignored("file_atomic_update", ALWAYS),
     ignored("file_staging_uses_destdir", ALWAYS),
     refused("fips", "brasa has no FIPS mode"),
@@ -199,7 +201,7 @@ pub const KNOWN: &[Known] = &[
     ignored("policy_path", POLICY),
     ignored("policy_persist_run_list", POLICY),
     used("recipe_url", Shape::Text, "none"),
-    used("report_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
+    used("report_handlers", Shape::Commands, "none: see [handlers](handlers.md)"),
     noted("resource_unified_mode_default", Shape::Any, RUBY),
     ignored("rest_timeout", "downloads have deadlines of their own"),
     ignored("rubygems_cache_enabled", RUBY),
@@ -212,7 +214,7 @@ pub const KNOWN: &[Known] = &[
     noted("ssl_ca_file", Shape::Any, "servers are verified by the system's certificates"),
     noted("ssl_ca_path", Shape::Any, "servers are verified by the system's certificates"),
     unused("ssl_verify_mode", Shape::Verification, "the servers of downloads are always verified"),
-    used("start_handlers", Shape::Any, "none: see [handlers](handlers.md)"),
+    used("start_handlers", Shape::Commands, "none: see [handlers](handlers.md)"),
     ignored("stream_execute_output", OUTPUT),
     ignored("treat_deprecation_warnings_as_errors", RUBY),
     noted("trusted_certs_dir", Shape::Any, "servers are verified by the system's certificates"),

@@ -466,6 +466,7 @@ impl Settings {
                 Shape::LogLocations => {
                     all.extend(self.read_each(name, LOG_LOCATION, log_location_of).err().unwrap_or_default());
                 }
+                Shape::Commands => all.extend(self.each_command(name).err().unwrap_or_default()),
                 Shape::Any => {}
             }
         }
@@ -516,7 +517,8 @@ fn path_of(value: &Value) -> Option<PathBuf> {
 fn wrong(name: &str, wanted: &str, found: &Value, place: &Place) -> Fault {
     let found = match found {
         secret if discretion::is_secret(name) => secret.kind().to_owned(),
-        Value::String(text) if text.is_empty() => "an empty string".to_owned(),
+        Value::String(text) if text.trim().is_empty() => "an empty string".to_owned(),
+        Value::Array(items) if items.is_empty() => "an empty list".to_owned(),
         Value::String(_) | Value::Path(_) | Value::Array(_) | Value::Hash(_) => found.kind().to_owned(),
         Value::Symbol(_)
         | Value::Integer(_)

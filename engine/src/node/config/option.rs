@@ -1,7 +1,7 @@
 //! Settings given on the command line, and those that are commands.
 use std::{path::Path, sync::Arc};
 
-use super::{Setting, Settings, Value, discretion::is_secret};
+use super::{Setting, Settings, Value, discretion::is_secret, wrong};
 use crate::{Fault, host::Pretended, node::json::Document, values::Place};
 
 impl Settings {
@@ -60,21 +60,45 @@ impl Settings {
     /// Commands: a list whose elements are lines for the shell, or lists of a program and its arguments.
     ///
     /// # Errors
-    /// When it is something else.
+    /// When it is something else: the first element that is.
     pub fn commands(&self, name: &str) -> Result<Vec<Vec<String>>, Fault> {
-        let Some(Setting { value, place, .. }) = self.given(name) else { return Ok(Vec::new()) };
-        let text = |value: &Value| if let Value::String(text) = value { Some(text.clone()) } else { None };
-        let command = |value: &Value| match value {
-            Value::Array(words) => words.iter().map(text).collect::<Option<Vec<_>>>().filter(|words| !words.is_empty()),
-            one => text(one).filter(|line| !line.trim().is_empty()).map(|line| shell(&line)),
-        };
-        let read: Option<Vec<_>> = value.each().iter().map(command).collect();
-        read.ok_or_else(|| {
-            Fault::new(format!("setting `{name}`: expected a list of commands")).at(place.clone()).hint(format!(
-                "write `{name} [\"/usr/local/bin/tell --all\"]` (each a line for the shell), or \
-                 `{name} [[\"/usr/local/bin/tell\", \"--all\"]]`; a handler of Chef is a Ruby object, which cannot be run"
-            ))
-        })
+        self.each_command(name).map_err(super::first)
+    }
+
+    /// As [`Settings::commands`], with a fault for each element that is no command.
+    pub(super) fn each_command(&self, name: &str) -> Result<Vec<Vec<String>>, Vec<Fault>> {
+        let Some(Setting { value, place, elements }) = self.given(name) else { return Ok(Vec::new()) };
+        let (mut all, mut faults) = (Vec::new(), Vec::new());
+        for (n, item) in value.each().iter().enumerate() {
+            match command_of(item) {
+                Ok(command) => all.push(command),
+                Err((part, wanted, found)) => {
+                    let element = if matches!(value, Value::Array(_)) { format!("[{n}]") } else { String::new() };
+                    let place = elements.get(n).unwrap_or(place);
+                    let fault = wrong(&format!("{name}{element}{part}"), wanted, found, place);
+                    faults.push(fault.hint(format!(
+                        "write `{name} [\"/usr/local/bin/tell --all\"]` (each a line for the shell), or \
+                         `{name} [[\"/usr/local/bin/tell\", \"--all\"]]`; a handler of Chef is a Ruby object, which cannot be run"
+                    )));
+                }
+            }
+        }
+        if faults.is_empty() { Ok(all) } else { Err(faults) }
+    }
+}
+
+/// A command; else which part of it is wrong, what it had to be, and what it is.
+fn command_of(value: &Value) -> Result<Vec<String>, (String, &'static str, &Value)> {
+    match value {
+        Value::Array(words) if !words.is_empty() => {
+            let word =
+                |(n, word)| super::text_of(word).map(str::to_owned).ok_or((format!("[{n}]"), "text in quotes", word));
+            words.iter().enumerate().map(word).collect()
+        }
+        value => match super::text_of(value).filter(|line| !line.trim().is_empty()) {
+            Some(line) => Ok(shell(line)),
+            None => Err((String::new(), "a command", value)),
+        },
     }
 }
 
@@ -153,17 +177,28 @@ mod tests {
     #[test]
     fn commands_are_lines_or_words() {
         let commands = |text: &str| {
-            Settings::parse(std::path::Path::new("solo.rb"), text.as_bytes().to_vec(), &Pretended::default())
-                .unwrap()
-                .commands("report_handlers")
+            let path = std::path::Path::new("solo.rb");
+            let read = Settings::parse(path, text.as_bytes().to_vec(), &Pretended::default());
+            read.map(|settings| settings.commands("report_handlers").unwrap())
         };
         assert_eq!(commands("").unwrap(), Vec::<Vec<String>>::new());
         let two = commands("report_handlers ['tell --all', ['/bin/tell', 'it all']]\n").unwrap();
         assert_eq!(two, [vec!["/bin/sh", "-c", "tell --all"], vec!["/bin/tell", "it all"]]);
-        for wrong in
-            ["report_handlers [5]\n", "report_handlers [[]]\n", "report_handlers ''\n", "report_handlers [[5]]\n"]
-        {
-            assert!(commands(wrong).unwrap_err().to_string().contains("list of commands"), "{wrong}");
+        let mut told = String::new();
+        for wrong in ["['x', [], '', 5, ['a', 1]]", "5", "' '", "[[[]]]"] {
+            let faults = commands(&format!("report_handlers {wrong}\n")).unwrap_err();
+            assert!(faults.iter().all(|fault| fault.hints.len() == 1), "{faults:?}");
+            let place = |fault: &crate::Fault| fault.place.as_ref().unwrap().to_string();
+            faults.iter().for_each(|fault| told += &format!("{}: {}\n", place(fault), fault.message));
         }
+        insta::assert_snapshot!(told, @"
+        solo.rb:1:23: setting `report_handlers[1]`: expected a command, got an empty list
+        solo.rb:1:27: setting `report_handlers[2]`: expected a command, got an empty string
+        solo.rb:1:31: setting `report_handlers[3]`: expected a command, got `5`
+        solo.rb:1:34: setting `report_handlers[4][1]`: expected text in quotes, got `1`
+        solo.rb:1:17: setting `report_handlers`: expected a command, got `5`
+        solo.rb:1:17: setting `report_handlers`: expected a command, got an empty string
+        solo.rb:1:18: setting `report_handlers[0][0]`: expected text in quotes, got an empty list
+        ");
     }
 }
