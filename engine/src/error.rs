@@ -22,6 +22,9 @@ pub struct Fault {
 /// After so many faults of one file nobody reads on.
 pub(crate) const ENOUGH: usize = 20;
 
+/// The same for settings: they are the first thing that is mended.
+pub(crate) const ENOUGH_SETTINGS: usize = 100;
+
 /// A sentence has at most so many bytes: what it quotes may be a whole file.
 const LONGEST: usize = 4096;
 
@@ -53,6 +56,23 @@ impl Fault {
         self.hints.push(cut(hint.into()));
         self
     }
+}
+
+/// Whether there may be more faults than these: there are so many of input that looking for more ended.
+#[must_use]
+pub fn may_be_more(faults: &[Fault]) -> bool {
+    let (mut settings, mut others) = (0, 0);
+    for fault in faults {
+        match &fault.place {
+            Some(Place::File { path, .. }) if path.extension().is_some_and(|end| end == "rb" || end == "toml") => {
+                settings += 1;
+            }
+            Some(Place::File { .. }) | None => others += 1,
+            // Recipes in Rust are compiled to their end.
+            Some(Place::Rust(_)) => {}
+        }
+    }
+    settings >= ENOUGH_SETTINGS || others >= ENOUGH
 }
 
 impl fmt::Display for Fault {
@@ -281,7 +301,11 @@ impl From<Fault> for Error {
 }
 
 fn list(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    let mut all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    if may_be_more(faults) {
+        all.push("and perhaps more: they are told when these are mended".to_owned());
+    }
+    all.join("\n")
 }
 
 fn tail(output: &str) -> String {
@@ -309,5 +333,27 @@ fn io_hint(source: &io::Error, path: &std::path::Path) -> Option<String> {
             "run as root; if you did, the file may be immutable (`lsattr`) or the file system restricted".to_owned(),
         ),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{ENOUGH, ENOUGH_SETTINGS, Error, Fault};
+    use crate::values::Place;
+
+    #[test]
+    fn where_looking_for_faults_ended_there_may_be_more() {
+        let last = |path: &str, count: usize| {
+            let place = |line| Place::File { path: Path::new(path).into(), line, column: 1 };
+            let faults = (1..=count).map(|line| Fault::new("wrong").at(place(line))).collect();
+            Error::Faults(faults).to_string().lines().last().map(str::to_owned).unwrap_or_default()
+        };
+        let more = "and perhaps more: they are told when these are mended";
+        assert_eq!(last("dna.json", ENOUGH - 1), "dna.json:19:1: wrong");
+        assert_eq!(last("dna.json", ENOUGH), more);
+        assert_eq!(last("solo.rb", ENOUGH), "solo.rb:20:1: wrong");
+        assert_eq!(last("solo.rb", ENOUGH_SETTINGS), more);
     }
 }

@@ -31,7 +31,7 @@ pub mod suggest;
 pub mod values;
 
 pub use compile::{Outline, OutlineNotice, Run, compile, compile_function, compile_run_list};
-pub use error::{Error, Fault, Kind, Result};
+pub use error::{Error, Fault, Kind, Result, may_be_more};
 pub use run_list::expand;
 #[doc(hidden)]
 pub use serde_json as __serde_json;

@@ -16,6 +16,7 @@ pub use style::{Style, printable};
 use brasa::{
     Fault,
     event::{Event, Summary},
+    may_be_more,
 };
 use serde_json::{Value, json};
 
@@ -44,12 +45,15 @@ pub struct ReportedFailure {
 }
 
 impl ReportedFailure {
-    /// As an object with `message`, `hints` and `faults`.
+    /// As an object with `message`, `hints` and `faults`, and `more` where they may not be all.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let mut error = json!({"message": self.message, "hints": self.hints});
         if !self.faults.is_empty() {
             error["faults"] = self.faults.iter().map(fault).collect();
+        }
+        if may_be_more(&self.faults) {
+            error["more"] = json!(true);
         }
         error
     }

@@ -291,3 +291,20 @@ fn without_root_rights_nothing_is_begun() {
         ran.whole()
     );
 }
+
+#[test]
+fn where_faults_are_cut_off_it_is_said() {
+    let many: Vec<String> = (0..30).map(|n| format!("nothing{n}")).collect();
+    let place = Kitchen::with(json!({"run_list": many}));
+    let ran = place.converge().code(65);
+    assert_eq!(ran.stderr.matches("no cookbook `nothing").count(), 20, "{}", ran.whole());
+    assert!(ran.stderr.ends_with("\nand perhaps more: they are told when these are mended\n"), "{}", ran.whole());
+    let error = |ran: crate::kitchen::Ran| {
+        serde_json::from_str::<serde_json::Value>(&ran.stdout).expect("a document")["error"].clone()
+    };
+    let cut = error(place.here(&["check", "--format", "json"]).code(65));
+    assert_eq!((cut["faults"].as_array().map(Vec::len), &cut["more"]), (Some(20), &json!(true)));
+    place.order(json!({"run_list": &many[..19]}));
+    let whole = error(place.here(&["check", "--format", "json"]).code(65));
+    assert_eq!((whole["faults"].as_array().map(Vec::len), whole.get("more")), (Some(19), None));
+}

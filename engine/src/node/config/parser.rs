@@ -8,14 +8,14 @@ use super::{
     lexer::{Lexeme, Token},
     syntax::{Block, Call, Expression, Kind, Piece, Target},
 };
-use crate::{Fault, node::source::Source};
+use crate::{Fault, error::ENOUGH_SETTINGS, node::source::Source};
 
 /// Steps down into brackets, blocks and texts, at most; a list takes two.
 const DEPTH: usize = 150;
 /// Expressions inside each other, at most: a chain of calls or operators counts too.
 const HEIGHT: usize = 160;
 /// Faults after which reading stops.
-pub(super) const MOST_FAULTS: usize = 100;
+pub(super) const MOST_FAULTS: usize = ENOUGH_SETTINGS;
 
 /// Words that are no names.
 pub(super) const KEYWORDS: &[&str] = &[
