@@ -456,3 +456,25 @@ fn faults_show_no_password() {
     let faults = shown(&parse("http_proxy_pass 'hunter2'\nlog_level 'a' + 5\n").unwrap_err());
     assert!(faults.contains("2 | log_level 'a' + 5"), "{faults}");
 }
+
+#[test]
+fn each_slip_of_a_toml_file_is_told_once() {
+    let mut told = String::new();
+    for text in [
+        "cookbook_path = [\"/a\"\nlog_level = \":info\"\ncolor = true\nwhy_run = 5\n",
+        "color = true\nnode_name = \"a\"\ncolor = false\n",
+        "log_level = :info\ncolor = yes\nnode_name = web1\n",
+        "node_name = \"web1\ncolor = 5\n",
+        "node_name = 'web1\ncolor = 5\n",
+        "cookbook_path \"/a\"\nlog_level = \":info\"\n",
+        "ohai = { a = 1\ncolor = 5\n",
+        "[ohai\na = 1\n",
+        "cookbook_path = [\"/a\" \"/b\"]\ncolor = 5",
+        "cookbook_path =\ncolor = 5",
+        "[a]\nb = 1\nb = 2\n[a]\n",
+        "a = 1 # x\n? = 2\nnode name = 'x'\n",
+    ] {
+        told += &format!("{}\n\n", shown(&Settings::parse_toml(Path::new("brasa.toml"), text.into()).unwrap_err()));
+    }
+    insta::assert_snapshot!(told);
+}
