@@ -7,6 +7,7 @@ use super::{
     logging, print, print_json,
     session::Session,
 };
+use crate::report::{hides, printable};
 
 /// `brasa inspect`: the node as compile() sees it.
 pub fn inspect(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
@@ -21,12 +22,16 @@ pub fn inspect(input: &Input, output: &Output, cookbooks: &[Cookbook]) -> Result
     match output.format {
         Format::Human => {
             let mut text = format!("node        {}\nenvironment {}\n", node.name(), node.environment());
-            text += &format!("run-list    {}\nrecipes     {}\n\n", items.join(", "), recipes.join(", "));
+            let attributes = serde_json::to_string_pretty(run.attributes().tree());
+            let attributes = attributes.map_err(|error| Failure::failed(error.to_string()))?;
+            text += &format!("run-list    {}\nrecipes     {}\n", items.join(", "), recipes.join(", "));
+            text += &format!("attributes  {attributes}\n\n");
             for origin in run.origins() {
-                text += &format!("cookbook    {} from {}\n", origin.name, origin.path);
+                let hides = hides(origin).map(|which| format!(", {which}")).unwrap_or_default();
+                text += &format!("cookbook    {} from {}{hides}\n", origin.name, origin.path);
             }
             text += &run.outline();
-            print(&text)?;
+            print(&printable(&text))?;
         }
         Format::Json | Format::Ndjson => {
             let mut document = json!({

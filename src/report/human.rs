@@ -31,9 +31,17 @@ pub struct Human<W> {
 
 /// That a cookbook hides others of its name, when it does.
 fn hidden(origin: &Origin) -> Option<String> {
-    let shadows: Vec<_> = origin.shadows.iter().map(|other| format!("`{other}`")).collect();
-    let (name, path) = (&origin.name, &origin.path);
-    (!shadows.is_empty()).then(|| format!("cookbook `{name}` is that of `{path}`, which hides {}", shadows.join(", ")))
+    hides(origin).map(|which| format!("cookbook `{}` is that of `{}`, {which}", origin.name, origin.path))
+}
+
+/// Which others of its name a cookbook hides, when it does: `which hides ...`.
+pub fn hides(origin: &Origin) -> Option<String> {
+    let shadows = origin.shadows.iter().map(|other| match other.as_str() {
+        "compiled in" => "the compiled-in one".to_owned(),
+        path => format!("`{path}`"),
+    });
+    let shadows: Vec<_> = shadows.collect();
+    (!shadows.is_empty()).then(|| format!("which hides {}", shadows.join(", ")))
 }
 
 impl<W: Write> Human<W> {

@@ -8,7 +8,7 @@ mod style;
 
 pub use careful::{Careful, Unwritten};
 pub use describe::{Sign, describe, sign};
-pub use human::Human;
+pub use human::{Human, hides};
 pub use json::{Document, Lines, SCHEMA_VERSION};
 pub use progress::Progress;
 pub use style::{Style, printable};

@@ -163,6 +163,10 @@ fn check_compiles_and_inspect_shows_the_node() {
     assert_eq!(node["loaded_recipes"], json!(["kitchen::default", "kitchen::dish"]));
     assert_eq!(node["run_list"], json!(["recipe[kitchen]"]));
     assert_eq!(node["attributes"]["kitchen"]["links"][0]["to"], "menu/today");
+    let shown = place.here(&["inspect"]).code(0).stdout;
+    let (_, attributes) = shown.split_once("\nattributes  ").expect("there are attributes");
+    let (attributes, _) = attributes.split_once("\n\n").expect("there are resources");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(attributes).expect("they are JSON"), node["attributes"]);
     let ids: Vec<_> = node["resources"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     let root = "ROOT";
     assert_eq!(
@@ -244,6 +248,12 @@ fn every_kind_is_explained() {
         let one = place.call(&["explain", kind.name]).code(0);
         assert!(one.stdout.contains(kind.example), "{}", kind.name);
     }
+    let which = place.call(&["explain", "attribute"]).code(64);
+    assert!(
+        which.stderr.starts_with("error: `explain attribute` is not told which: a KEY is missing\n"),
+        "{}",
+        which.whole()
+    );
     let unknown = place.call(&["explain", "serivce"]);
     assert_ne!(unknown.code, Some(0));
     assert!(unknown.stderr.contains("did you mean `service`?"), "{}", unknown.whole());

@@ -76,10 +76,15 @@ fn what_it_hides_is_said_by_every_report() {
     place.order(json!({"run_list": ["kitchen"]}));
     let human = place.converge().code(0);
     assert!(
-        human.stdout.starts_with("! cookbook `kitchen` is that of `ROOT/more/kitchen`, which hides `compiled in`\n"),
+        human
+            .stdout
+            .starts_with("! cookbook `kitchen` is that of `ROOT/more/kitchen`, which hides the compiled-in one\n"),
         "{}",
         human.whole()
     );
+    let inspected = place.here(&["inspect"]).code(0);
+    let line = "\ncookbook    kitchen from ROOT/more/kitchen, which hides the compiled-in one\n";
+    assert!(inspected.stdout.contains(line), "{}", inspected.whole());
     let document = place.here(&["plan", "--format", "json"]).code(0).json();
     let wanted = json!([{"name": "kitchen", "path": "ROOT/more/kitchen", "shadows": ["compiled in"]}]);
     assert_eq!(document["cookbooks"], wanted);
