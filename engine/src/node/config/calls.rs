@@ -634,8 +634,8 @@ impl Evaluator<'_> {
         }
         let added = self.value(item).inspect_err(|_| self.spoil(&slot, at))?;
         let Some(before) = self.before(&slot, at)? else { return Err(Skip) };
-        let value = self.binary(Binary::Append, before, added, at)?;
-        let value = self.weighed(value, at)?;
+        let grown = self.binary(Binary::Append, before, added, at).and_then(|value| self.weighed(value, at));
+        let value = grown.inspect_err(|_| self.spoil(&slot, at))?;
         self.write(&slot, value.clone(), std::slice::from_ref(item), at)?;
         Ok(value)
     }

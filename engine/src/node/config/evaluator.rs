@@ -327,7 +327,8 @@ impl<'e> Evaluator<'e> {
     fn name(&mut self, name: &str, at: usize) -> Result<Value, Skip> {
         if let Some(local) = self.locals.get_mut(name) {
             local.used = true;
-            return local.value.clone().ok_or(Skip);
+            let value = local.value.clone().ok_or(Skip)?;
+            return self.weighed(value, at);
         }
         if let Some(setting) = self.settings.get(name) {
             let value = setting.value.clone();
@@ -663,6 +664,8 @@ impl<'e> Evaluator<'e> {
     pub(super) fn weighed(&mut self, value: Value, at: usize) -> Result<Value, Skip> {
         let (size, depth) = value.weight();
         if size > MOST_SIZE || depth > MOST_DEPTH {
+            // To find that out was work too.
+            self.work = self.work.saturating_add(size);
             let message = "this value is larger than any setting needs".to_owned();
             return Err(self.fault(at, message, "write the values out"));
         }

@@ -553,6 +553,10 @@ impl Evaluator<'_> {
                 let hint = if left == Value::Nil || right == Value::Nil {
                     "an environment variable that is not set is nil: give what holds without it, as in \
                      `ENV.fetch(\"NAME\", \"/root\")`"
+                } else if left.is_compound() || right.is_compound() {
+                    "write the values out, as in `[\"one\", \"two\"]`"
+                } else if binary != Binary::Add {
+                    "write the value itself"
                 } else {
                     "make it text with `.to_s`, or write `\"#{...}\"`"
                 };

@@ -62,6 +62,11 @@ impl Value {
         !matches!(self, Self::Nil | Self::Bool(false))
     }
 
+    /// Whether it is made of other values.
+    pub(super) const fn is_compound(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Hash(_))
+    }
+
     /// What `to_s` and `#{...}` make of it.
     pub(super) fn to_text(&self) -> String {
         match self {
