@@ -119,7 +119,8 @@ fn recipe_of(named: &Named, by_name: &HashMap<&str, &Cookbook>, cookbooks: &[Coo
 fn unknown_cookbook(name: &str, cookbook: &str, cookbooks: &[Cookbook]) -> Fault {
     let mut fault = Fault::new(format!("no cookbook `{cookbook}` is on `cookbook_path` or compiled in"));
     if name.contains([',', ' ']) {
-        fault = fault.hint("an item names one recipe; write several as `[\"one\", \"two\"]`");
+        fault = fault
+            .hint("an item names one recipe; several are `[\"one\", \"two\"]` in a file, and `one,two` behind `-o`");
     }
     if name.contains('@') {
         fault = fault.hint("a version is two or three numbers, as in `@1.2.3`");

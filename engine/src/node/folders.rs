@@ -78,11 +78,15 @@ pub(super) fn in_ruby(word: &str, name: &str, path: &Path) -> Fault {
     fault.hint(format!("write {word} `{name}` as JSON in `{}`", path.with_extension("json").display()))
 }
 
+/// `a` or `an`.
+pub(super) fn article(word: &str) -> &'static str {
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}
+
 /// Refuses what cannot be the name of a file.
 pub(super) fn check_name(word: &str, name: &str) -> Result<()> {
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
-        let article = if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        let fault = Fault::new(format!("`{}` is no name of {article} {word}", name.escape_debug()));
+        let fault = Fault::new(format!("`{}` is no name of {} {word}", name.escape_debug(), article(word)));
         return Err(fault.hint("a name is one of a file, without directories").into());
     }
     Ok(())

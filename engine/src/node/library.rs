@@ -7,7 +7,7 @@ use super::{
     RunListItem,
     constraint::Constraint,
     dna,
-    folders::{self, Folders, check_name},
+    folders::{self, Folders, article, check_name},
     json::{self, Document, Located},
     tree::Tree,
 };
@@ -218,7 +218,7 @@ impl Environment {
 fn common(root: Located<'_>, sort: Sort, faults: &mut Vec<Fault>) {
     if !root.value().is_object() {
         let found = json::kind(root.value());
-        faults.push(root.fault(format!("a {} is an object, this is {found}", sort.word)));
+        faults.push(root.fault(format!("{} {} is an object, this is {found}", article(sort.word), sort.word)));
         return;
     }
     for (key, value) in root.entries() {
@@ -227,7 +227,8 @@ fn common(root: Located<'_>, sort: Sort, faults: &mut Vec<Fault>) {
         }
         // Chef reads over what it does not know; what looks like a slip is none of that.
         if let Some(near) = suggest::nearest(key, sort.keys.iter().copied()) {
-            let fault = Fault::new(format!("a {} has no `{key}`", sort.word)).hint(format!("did you mean `{near}`?"));
+            let fault = Fault::new(format!("{} {} has no `{key}`", article(sort.word), sort.word));
+            let fault = fault.hint(format!("did you mean `{near}`?"));
             faults.push(fault.at(value.key_place().unwrap_or_else(|| value.place())));
         }
     }

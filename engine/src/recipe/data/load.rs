@@ -44,7 +44,8 @@ pub fn load(directories: &[PathBuf], compiled_in: &[Cookbook]) -> Found {
     let names: Vec<String> = compiled_in.iter().map(|cookbook| cookbook.name().to_owned()).collect();
     for directory in directories {
         if !disk::is_directory(directory) {
-            notes.push(note(None, format!("`{}` of `cookbook_path` is not there", directory.display())));
+            let what = if disk::exists(directory) { "is no directory" } else { "is not there" };
+            notes.push(note(None, format!("`{}` of `cookbook_path` {what}", directory.display())));
             continue;
         }
         for shelf in shelves_in(directory, &mut notes) {
