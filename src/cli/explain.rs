@@ -33,12 +33,21 @@ pub fn attribute(name: &str, input: &Input, output: &Output, cookbooks: &[Cookbo
     }
     let (value, layers) = (attributes.found(&path), attributes.explain(&path));
     if layers.is_empty() {
+        let nobody = Failure::input(format!("nobody says anything of attribute `{name}`"));
+        // Its first keys may be there.
+        let beside = (1..path.len()).rev().find_map(|length| {
+            let (parent, value) = (path[..length].join("."), attributes.found(&path[..length])?);
+            Some(value.as_object()?.keys().map(|key| format!("{parent}.{key}")).collect::<Vec<_>>())
+        });
+        if let Some(names) = beside.filter(|names| !names.is_empty()) {
+            return Err(nobody.hint(suggest::hint(name, names.iter().map(String::as_str))));
+        }
         let tree = attributes.tree().as_object();
         let mut known: Vec<&str> = tree.into_iter().flat_map(|tree| tree.keys().map(String::as_str)).collect();
         // Not all that is known of a machine: only what is much like it.
         known.extend(suggest::nearest(path[0].as_str(), Facts::names()));
         let hint = suggest::hint(path[0].as_str(), known.iter().copied());
-        return Err(Failure::input(format!("nobody says anything of attribute `{name}`")).hint(hint));
+        return Err(nobody.hint(hint));
     }
     match output.format {
         Format::Human => print(&layered(name, value.as_ref(), &layers))?,
@@ -109,6 +118,10 @@ pub fn explain(kind: Option<&str>, output: &Output) -> Result<Code, Failure> {
         list(output)?;
         return Ok(Code::Success);
     };
+    if wanted == "attribute" {
+        return Err(Failure::usage("`explain attribute` is not told which: a KEY is missing")
+            .hint("as in `brasa explain attribute bind.dynamic_dns.ttl`"));
+    }
     let Some(kind) = kinds().iter().find(|kind| kind.name == wanted) else {
         let hint = suggest::hint(wanted, kinds().iter().map(|kind| kind.name));
         return Err(Failure::usage(format!("there is no kind `{wanted}`")).hint(hint));

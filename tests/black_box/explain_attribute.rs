@@ -71,6 +71,7 @@ fn a_slip_is_told_with_what_is_near() {
     let place = site();
     for (name, code, said) in [
         ("ap.port", 65, "error: nobody says anything of attribute `ap.port`\nhint: did you mean `app`?\n"),
+        ("app.prt", 65, "error: nobody says anything of attribute `app.prt`\nhint: did you mean `app.port`?\n"),
         (
             "app[port",
             64,
