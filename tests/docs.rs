@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use brasa::node::config::known::{Fate, KNOWN};
+use brasa::node::config::known::{Fate, KNOWN, Shape};
 
 fn page(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -70,6 +70,9 @@ fn every_setting_of_solo_rb_is_listed() {
     let rows: String = KNOWN
         .iter()
         .map(|known| match known.fate {
+            Fate::Used if known.shape == Shape::Commands => {
+                format!("| `{}` | used | {}: see [handlers](handlers.md) |\n", known.name, known.default)
+            }
             Fate::Used => format!("| `{}` | used | {} |\n", known.name, known.default),
             Fate::Ignored(why) => format!("| `{}` | ignored | {why} |\n", known.name),
             Fate::Noted(why) => format!("| `{}` | noted | {why} |\n", known.name),
