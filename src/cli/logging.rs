@@ -25,7 +25,11 @@ pub fn start(level: Option<Level>, file: Option<&std::path::Path>) -> Result<(),
 
 /// The file that report and log are appended to.
 pub fn open(path: &std::path::Path) -> Result<File, Failure> {
-    disk::append_to(path).map_err(Failure::from)
+    disk::append_to(path).map_err(|error| match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) if !disk::is_directory(parent) => Failure::input(error.to_string())
+            .hint(format!("make the directory `{}`, or name a file in another", parent.display())),
+        Some(_) | None => Failure::from(error),
+    })
 }
 
 /// A line of a recipe or of the host.

@@ -249,6 +249,9 @@ fn diffs_can_be_left_out() {
 
 #[test]
 fn several_places_of_the_log_are_refused_and_words_are_listed() {
+    let chef = Chef::new("");
+    let ran = chef.call(&["-L", "ROOT/no/such/log"]).code(65);
+    assert!(ran.stderr.contains("hint: make the directory `ROOT/no/such`"), "{}", ran.whole());
     let chef = Chef::new("log_location ['ROOT/a.log', STDOUT]");
     let ran = chef.call(&["-W"]).code(65);
     assert!(ran.stderr.contains("solo.rb:3:14: setting `log_location`: 2 places are given"), "{}", ran.whole());
