@@ -130,11 +130,19 @@ fn nothing_that_is_there_is_overwritten() {
     let directory = TempDir::new().expect("there is room for a directory");
     fs::create_dir(directory.path().join("there")).expect("a directory can be made");
     for (words, said) in [
-        (["new", "cookbook", "there"], "error: `./there` is there already; nothing was written\n"),
-        (["new", "cookbook", "There"], "error: `There` is no name for a cookbook\n"),
-        (["new", "cookbook", "../x"], "error: `../x` is no name for a cookbook\n"),
+        (&["new", "cookbook", "there"][..], "error: `./there` is there already; nothing was written\n"),
+        (&["new", "cookbook", "There"], "error: `There` is no name for a cookbook\n"),
+        (&["new", "cookbook", "../x"], "error: `../x` is no name for a cookbook\n"),
+        (
+            &["new", "cookbook", "brasa", "--rust"],
+            "error: a cookbook in Rust cannot be called `brasa`: a crate that it needs is\n",
+        ),
+        (
+            &["new", "cookbook", "brasa_cli", "--rust"],
+            "error: a cookbook in Rust cannot be called `brasa_cli`: a crate that it needs is\n",
+        ),
     ] {
-        let output = brasa(directory.path(), &words);
+        let output = brasa(directory.path(), words);
         assert_eq!(output.status.code(), Some(64));
         assert!(String::from_utf8_lossy(&output.stderr).starts_with(said), "{output:?}");
     }

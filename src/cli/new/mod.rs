@@ -38,6 +38,9 @@ const ALONE: &str = "
 [workspace]
 ";
 
+/// Names of crates that a cookbook in Rust depends on, or that the program is made of.
+const TAKEN: [&str; 4] = ["brasa", "brasa-cli", "serde", "serde-json"];
+
 /// `brasa new ...`
 pub fn new(what: &New, output: &Output) -> Result<Code, Failure> {
     let New::Cookbook { name, data: _, rust, engine, path } = what;
@@ -46,6 +49,10 @@ pub fn new(what: &New, output: &Output) -> Result<Code, Failure> {
     if disk::exists(&directory) {
         return Err(Failure::usage(format!("`{}` is there already; nothing was written", directory.display()))
             .hint("choose another name, or another directory with `--path`"));
+    }
+    if *rust && TAKEN.contains(&name.replace('_', "-").as_str()) {
+        return Err(Failure::usage(format!("a cookbook in Rust cannot be called `{name}`: a crate that it needs is"))
+            .hint("choose another name: it becomes that of a crate"));
     }
     let made = if *rust {
         let engine = engine::dependency(engine.as_deref(), &directory)?;
