@@ -206,6 +206,9 @@ fn of_words(words: &str) -> Value {
         "object of text values" | "object" => json!({"type": "object"}),
         "text, or an object of sections" => json!({"type": ["string", "object"]}),
         "name or number of a group" | "number or crontab field" => json!({"type": ["string", "integer"]}),
+        "whole number or `unlimited`" => json!({"type": ["string", "integer"]}),
+        "text, a number, or a list of them" => json!({"type": ["string", "integer", "array"]}),
+        "list of objects of `name` and `command_list`" => json!({"type": "array", "items": {"type": "object"}}),
         "symbolic or hard" => json!({"enum": ["symbolic", "hard"]}),
         "debug, info, warn or error" => json!({"enum": ["debug", "info", "warn", "error"]}),
         // A kind may have a type of its own: whatever it takes, the kind itself checks it.

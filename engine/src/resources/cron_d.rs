@@ -1,7 +1,7 @@
 //! `cron_d[name]`
 use std::fmt::Write as _;
 
-use super::file::{self, File, State};
+use super::file::{self, File, MANAGED, State};
 use crate::{
     Error, Fault, Result, actions,
     host::{Op, Probe},
@@ -142,7 +142,7 @@ impl CronD {
     /// What the file says.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = "# Managed by brasa: changes are overwritten.\n".to_owned();
+        let mut text = MANAGED.to_owned();
         for line in self.comment.iter().flat_map(|comment| comment.lines()) {
             text += format!("# {line}").trim_end();
             text.push('\n');

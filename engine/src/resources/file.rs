@@ -17,6 +17,9 @@ const BACKUP: u32 = 5;
 /// Permission bits of a new file, when the recipe gives none. Chef leaves it to the umask; here it is always the same.
 const NEW: u32 = 0o644;
 
+/// The first line of a file that a kind writes as a whole, where `#` begins a comment.
+pub(crate) const MANAGED: &str = "# Managed by brasa: changes are overwritten.\n";
+
 /// Hands the properties of every file-like kind to a macro, behind whatever else it is given: one list for all of them.
 macro_rules! with_file_properties {
     ($($table:tt)*) => {

@@ -21,6 +21,7 @@ pub mod script;
 pub mod selection;
 pub mod service;
 pub mod setting;
+pub mod sudo;
 pub mod systemd_unit;
 pub mod template;
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub mod prelude {
         script::{self, Bash, Script, Sh},
         service::{self, Service},
         setting::{self, Setting},
+        sudo::{self, Sudo},
         systemd_unit::{self, SystemdUnit},
         template::{self, Template},
         user::{self, User},
