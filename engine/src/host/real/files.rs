@@ -105,7 +105,8 @@ fn content(path: &Path, stat: &Stat) -> Result<Option<Blob>> {
 fn read_whole(file: &File, size: u64) -> rustix::io::Result<Vec<u8>> {
     let size = usize::try_from(size).unwrap_or_default();
     let limit = usize::try_from(IN_MEMORY).unwrap_or(usize::MAX);
-    let mut bytes = Vec::with_capacity(size + 1);
+    // Files of the kernel have size 0, and those of /proc/sys give what they hold to the first read alone.
+    let mut bytes = Vec::with_capacity(if size == 0 { 4096 } else { size + 1 });
     loop {
         match rustix::io::read(file, rustix::buffer::spare_capacity(&mut bytes)) {
             Ok(0) => return Ok(bytes),

@@ -229,6 +229,16 @@ fn large_files_are_known_by_their_checksum() {
     );
 }
 
+#[test]
+fn a_setting_of_the_kernel_is_read_whole() {
+    let lab = Lab::new();
+    // Numbers in several parts: of such a file the kernel gives the beginning to whoever asks for a byte, and then no more.
+    let path = Path::new("/proc/sys/kernel/printk");
+    let Ok(wanted) = fs::read(path) else { return };
+    let found = entry(path, &lab.accounts).unwrap().unwrap();
+    assert_eq!(found.kind, EntryKind::File { content: wanted.into() });
+}
+
 /// Runs what only root may do; whether it was allowed. Where it is not, a test ends early: nothing can be shown then.
 fn allowed(argv: &[&str]) -> bool {
     command::run(&Command::new(argv.iter().copied())).unwrap().success()
