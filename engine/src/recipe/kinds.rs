@@ -9,7 +9,7 @@ use crate::{
     resource::{Action, Content, Described, PropertyInfo, Resource},
     resources::prelude::{
         AptPackage, AptUpdate, Bash, Block, CookbookFile, CronD, Directory, Execute, File, GemPackage, Group, Line,
-        Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo, SystemdUnit, Template, User,
+        Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo, Sysctl, SystemdUnit, Template, User,
     },
     resources::template::Text,
     suggest,
@@ -110,6 +110,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Setting>(),
     Kind::of::<Sh>(),
     Kind::of::<Sudo>(),
+    Kind::of::<Sysctl>(),
     Kind::of::<SystemdUnit>(),
     Kind::of::<Template>(),
     Kind::of::<User>(),
@@ -277,7 +278,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 24, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 25, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -22,6 +22,7 @@ pub mod selection;
 pub mod service;
 pub mod setting;
 pub mod sudo;
+pub mod sysctl;
 pub mod systemd_unit;
 pub mod template;
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub mod prelude {
         service::{self, Service},
         setting::{self, Setting},
         sudo::{self, Sudo},
+        sysctl::{self, Sysctl},
         systemd_unit::{self, SystemdUnit},
         template::{self, Template},
         user::{self, User},

@@ -854,6 +854,10 @@ impl Probe for Fake {
         self.state.effective_user
     }
 
+    fn writable(&self, path: &Path, _bytes: u64) -> Result<()> {
+        self.check_writable("write", path)
+    }
+
     fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(self.state.clock)
     }

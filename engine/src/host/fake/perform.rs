@@ -72,7 +72,7 @@ impl Fake {
         }
     }
 
-    fn check_writable(&self, doing: &'static str, path: &Path) -> Result<()> {
+    pub(super) fn check_writable(&self, doing: &'static str, path: &Path) -> Result<()> {
         if self.state.read_only.iter().any(|directory| path.starts_with(directory)) {
             return Err(Error::io(doing, path)(ErrorKind::ReadOnlyFilesystem.into()));
         }

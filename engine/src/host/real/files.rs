@@ -1,5 +1,6 @@
 //! Files: read in one pass, written so that at any moment there is the old content or the new, never a part.
 mod directory;
+mod kernel;
 mod remove;
 mod stage;
 
@@ -264,6 +265,9 @@ pub fn writable(path: &Path, bytes: u64) -> Result<()> {
     let itself = if link { None } else { rustix::fs::statvfs(path).ok() };
     if itself.as_ref().or(directory.as_ref()).is_some_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY)) {
         return Err(failed("write", path)(Errno::ROFS));
+    }
+    if kernel::is_setting(path) {
+        return kernel::settable(path);
     }
     // A file system without a limit (most virtual ones) says that it has no blocks at all.
     let Some(stat) = directory else { return Ok(()) };

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     super::{accounts::Accounts, command},
-    LONGEST, Parent, TEMPORARY, failed, forget, own, temporary_name,
+    LONGEST, Parent, TEMPORARY, failed, forget, kernel, own, temporary_name,
 };
 use crate::{
     Error, Result,
@@ -35,7 +35,7 @@ const POOL: usize = 8;
 const STAGED: usize = 100;
 
 /// Writes files, each atomically; their content is synced together. Renamed in the order given, so that a reader never sees
-/// a later one before an earlier one.
+/// a later one before an earlier one. Settings of the kernel (`/proc/sys`) are set.
 ///
 /// # Errors
 /// The first failure. Files before it are in place, the others untouched; nothing of ours is left behind.
@@ -46,7 +46,11 @@ pub fn write_all(
     now: &dyn Fn() -> String,
     tell: &dyn Fn(&Progress),
 ) -> Result<()> {
-    writes.chunks(STAGED).try_for_each(|writes| write_some(writes, accounts, backups, now, tell))
+    let alike = |one: &&Write, other: &&Write| kernel::is_setting(&one.path) == kernel::is_setting(&other.path);
+    writes.chunk_by(alike).try_for_each(|writes| match writes {
+        [first, ..] if kernel::is_setting(&first.path) => writes.iter().try_for_each(|write| kernel::set(write)),
+        files => files.chunks(STAGED).try_for_each(|files| write_some(files, accounts, backups, now, tell)),
+    })
 }
 
 fn write_some(

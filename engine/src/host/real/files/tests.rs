@@ -239,6 +239,14 @@ fn a_setting_of_the_kernel_is_read_whole() {
     assert_eq!(found.kind, EntryKind::File { content: wanted.into() });
 }
 
+#[test]
+fn what_is_no_setting_of_the_kernel_cannot_be_made_one() {
+    let lab = Lab::new();
+    let write = Write { path: "/proc/sys/kernel/no-such-setting".into(), ..lab.writing("x", "1", 0o644) };
+    let refused = lab.write(&write).unwrap_err().to_string();
+    assert!(refused.starts_with("cannot set `/proc/sys/kernel/no-such-setting`: "), "{refused}");
+}
+
 /// Runs what only root may do; whether it was allowed. Where it is not, a test ends early: nothing can be shown then.
 fn allowed(argv: &[&str]) -> bool {
     command::run(&Command::new(argv.iter().copied())).unwrap().success()

@@ -1,0 +1,95 @@
+//! Kinds that concern the system as a whole, with the real programs that read what they write.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "test machinery: it looks at the machine from outside the program"
+)]
+
+use lab::{Base, Container, Output, Result};
+
+/// Debian with what reads the files of these kinds.
+const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["kmod", "sudo"], el: false };
+
+const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
+
+fn machine() -> Result<Container> {
+    let machine = Container::of(lab::root(SYSTEM)?).brasa(lab::binary()?).start()?;
+    machine.write("/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
+    machine.write("/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
+    machine.write("/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
+    Ok(machine)
+}
+
+fn converge(machine: &Container, resources: &str) -> Output {
+    machine.write(RECIPE, format!("resources:\n{resources}"));
+    machine.run(["brasa", "converge", "--detailed-exitcode"])
+}
+
+/// Converges twice: the first run changes something, the second nothing.
+fn settle(machine: &Container, resources: &str) -> Output {
+    let first = converge(machine, resources).exits(2);
+    converge(machine, resources).success();
+    first
+}
+
+#[test]
+fn sudo_heeds_the_rules_and_a_wrong_one_is_not_put_in_place() -> Result<()> {
+    let machine = machine()?;
+    machine.run(["useradd", "-m", "deploy"]).success();
+    let rule = "- {type: sudo, name: web.deploy, users: deploy, commands: [/usr/bin/id -u], nopasswd: true}\n";
+    settle(&machine, rule);
+    let file = "/etc/sudoers.d/web__deploy";
+    assert_eq!(machine.run(["stat", "-c", "%a %U %G", file]).success().stdout, "440 root root\n");
+    let asked = |command: &str| machine.run(["su", "deploy", "-c", &format!("sudo -n {command}")]);
+    assert_eq!(asked("/usr/bin/id -u").success().stdout, "0\n");
+    assert_ne!(asked("/usr/bin/id").code, 0, "only what is granted");
+    // Drift is repaired.
+    machine.sh(&format!("echo 'deploy ALL=(ALL) ALL' >> {file}")).success();
+    settle(&machine, rule);
+    // What visudo refuses leaves the good file as it is.
+    let good = machine.read(file);
+    let wrong = rule.replace("/usr/bin/id -u", "id");
+    let refused = converge(&machine, &wrong).exits(1);
+    assert!(refused.stderr.contains("/usr/sbin/visudo -cf"), "{refused}");
+    assert_eq!(machine.read(file), good);
+    assert_eq!(machine.sh("ls -A /etc/sudoers.d").success().stdout, "README\nweb__deploy\n");
+    settle(&machine, "- {type: sudo, name: web.deploy, action: delete}\n");
+    assert_ne!(asked("/usr/bin/id -u").code, 0);
+    Ok(())
+}
+
+#[test]
+fn sysctl_sets_what_the_kernel_of_a_container_lets_be_set_and_says_what_it_does_not() -> Result<()> {
+    let machine = machine()?;
+    // A container with a network of its own may set that part; the rest belongs to the host.
+    let ports = "- {type: sysctl, name: net.ipv4.ip_local_port_range, value: [20000, 30000]}\n";
+    let was = machine.read("/proc/sys/net/ipv4/ip_local_port_range");
+    settle(&machine, ports);
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(machine.read("/proc/sys/net/ipv4/ip_local_port_range"), was);
+    settle(&machine, ports);
+    let running = || machine.run(["sysctl", "-n", "net.ipv4.ip_local_port_range"]).success().stdout;
+    assert_eq!(running(), "20000\t30000\n");
+    // The real reader of the file agrees, and drift of either half is repaired.
+    let drift = "echo '1024 2048' > /proc/sys/net/ipv4/ip_local_port_range";
+    machine.sh(&format!("{drift} && sysctl -p /etc/sysctl.d/99-chef-net.ipv4.ip_local_port_range.conf")).success();
+    assert_eq!(running(), "20000\t30000\n");
+    machine.sh(drift).success();
+    settle(&machine, ports);
+    assert_eq!(running(), "20000\t30000\n");
+    machine.sh("rm /etc/sysctl.d/99-chef-net.ipv4.ip_local_port_range.conf").success();
+    settle(&machine, ports);
+    let refused = converge(&machine, "- {type: sysctl, name: net.ipv4.ip_forward, value: many}\n").exits(1);
+    assert!(refused.stderr.contains("the kernel refuses `many` for `/proc/sys/net/ipv4/ip_forward`"), "{refused}");
+    assert_ne!(machine.run(["test", "-e", "/etc/sysctl.d/99-chef-net.ipv4.ip_forward.conf"]).code, 0);
+
+    let swappiness = "- {type: sysctl, name: vm.swappiness, value: 7}\n";
+    let refused = converge(&machine, swappiness).exits(1);
+    assert!(refused.stderr.contains("cannot be set here: cannot write `/proc/sys/vm/swappiness`"), "{refused}");
+    let lenient = swappiness.replace('}', ", ignore_error: true}");
+    let warned = settle(&machine, &lenient);
+    assert!(format!("{warned}").contains("it is set at the next boot"), "{warned}");
+    assert!(machine.read("/etc/sysctl.d/99-chef-vm.swappiness.conf").ends_with("\nvm.swappiness = 7\n"));
+    settle(&machine, "- {type: sysctl, name: vm.swappiness, action: remove}\n");
+    Ok(())
+}
