@@ -93,3 +93,20 @@ fn sysctl_sets_what_the_kernel_of_a_container_lets_be_set_and_says_what_it_does_
     settle(&machine, "- {type: sysctl, name: vm.swappiness, action: remove}\n");
     Ok(())
 }
+
+#[test]
+fn modprobe_reads_what_is_written_of_modules() -> Result<()> {
+    let machine = machine()?;
+    let shown = |line: &str| machine.sh(&format!("modprobe --showconfig | grep -x '{line}'")).code == 0;
+    let module = |rest: &str| format!("- {{type: kernel_module, name: lab-module, {rest}}}\n");
+    settle(&machine, &module("action: [blacklist, disable]"));
+    assert!(shown("blacklist lab_module") && shown("install lab_module /bin/false"));
+    settle(&machine, &module("action: [enable, uninstall]"));
+    assert!(!shown("blacklist lab_module") && !shown("install lab_module /bin/false"));
+    // The kernel is the host's, and has no such module: why is said, and nothing is to be loaded at boot.
+    let refused = converge(&machine, &module("options: [size=4]")).exits(1);
+    assert!(refused.stderr.contains("Module lab-module not found"), "{refused}");
+    assert!(shown("options lab_module size=4"));
+    assert_ne!(machine.run(["test", "-e", "/etc/modules-load.d/lab-module.conf"]).code, 0);
+    Ok(())
+}

@@ -8,8 +8,9 @@ use crate::{
     Fault,
     resource::{Action, Content, Described, PropertyInfo, Resource},
     resources::prelude::{
-        AptPackage, AptUpdate, Bash, Block, CookbookFile, CronD, Directory, Execute, File, GemPackage, Group, Line,
-        Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo, Sysctl, SystemdUnit, Template, User,
+        AptPackage, AptUpdate, Bash, Block, CookbookFile, CronD, Directory, Execute, File, GemPackage, Group,
+        KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo, Sysctl, SystemdUnit,
+        Template, User,
     },
     resources::template::Text,
     suggest,
@@ -100,6 +101,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<File>(),
     Kind::of::<GemPackage>(),
     Kind::of::<Group>(),
+    Kind::of::<KernelModule>(),
     Kind::of::<Line>(),
     Kind::of::<Link>(),
     Kind::of::<Log>(),
@@ -278,7 +280,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 25, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 26, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

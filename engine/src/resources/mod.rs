@@ -12,6 +12,7 @@ pub mod execute;
 pub mod file;
 pub mod gem_package;
 pub mod group;
+pub mod kernel_module;
 pub mod line;
 pub mod link;
 pub mod log;
@@ -43,6 +44,7 @@ pub mod prelude {
         file::{self, File},
         gem_package::{self, GemPackage},
         group::{self, Group},
+        kernel_module::{self, KernelModule},
         line::{self, Line},
         link::{self, Link, LinkType},
         log::{self, Log},
