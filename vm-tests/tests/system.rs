@@ -5,7 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Base, Container, Output, Result};
+use lab::{Base, Container, ContainerOptions, Output, Result};
 
 /// Debian with what reads the files of these kinds.
 const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["kmod", "sudo"], el: false };
@@ -13,7 +13,12 @@ const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: 
 const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
 
 fn machine() -> Result<Container> {
-    let machine = Container::of(lab::root(SYSTEM)?).brasa(lab::binary()?).start()?;
+    site(Container::of(lab::root(SYSTEM)?))
+}
+
+/// A container with the program, and a cookbook that is still to be written.
+fn site(options: ContainerOptions) -> Result<Container> {
+    let machine = options.brasa(lab::binary()?).start()?;
     machine.write("/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
     machine.write("/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
     machine.write("/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
@@ -108,5 +113,26 @@ fn modprobe_reads_what_is_written_of_modules() -> Result<()> {
     assert!(refused.stderr.contains("Module lab-module not found"), "{refused}");
     assert!(shown("options lab_module size=4"));
     assert_ne!(machine.run(["test", "-e", "/etc/modules-load.d/lab-module.conf"]).code, 0);
+    Ok(())
+}
+
+#[test]
+fn apt_prefers_what_it_is_told_to() -> Result<()> {
+    let repository = lab::deb_repo()?;
+    let machine = site(Container::of(lab::root(SYSTEM)?).repository(&repository))?;
+    machine.run(["apt-get", "-qq", "update"]).success();
+    let candidate = || machine.sh("apt-cache policy lab-app | sed -n 's/ *Candidate: //p'").success().stdout;
+    let newest = candidate();
+    let preference = "- {type: apt_preference, name: lab-app, pin: version 1.0*, pin_priority: 1001}\n";
+    settle(&machine, preference);
+    assert!(candidate().starts_with("1.0") && candidate() != newest, "{} in place of {newest}", candidate());
+    machine.run(["rm", "/etc/apt/preferences.d/lab-app.pref"]).success();
+    // In one run too: candidates that were read before count no longer.
+    let small = "- {type: package, name: lab-small-01}\n";
+    settle(&machine, &format!("{small}{preference}- {{type: package, name: lab-app}}\n"));
+    let version = machine.sh("dpkg-query -W -f '${Version}' lab-app").success().stdout;
+    assert!(version.starts_with("1.0"), "{version}");
+    settle(&machine, "- {type: apt_preference, name: lab-app, action: remove}\n");
+    assert_eq!(candidate(), newest);
     Ok(())
 }

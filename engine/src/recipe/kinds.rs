@@ -8,9 +8,9 @@ use crate::{
     Fault,
     resource::{Action, Content, Described, PropertyInfo, Resource},
     resources::prelude::{
-        AptPackage, AptUpdate, Bash, Block, CookbookFile, CronD, Directory, Execute, File, GemPackage, Group,
-        KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo, Sysctl, SystemdUnit,
-        Template, User,
+        AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronD, Directory, Execute, File, GemPackage,
+        Group, KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo, Sysctl,
+        SystemdUnit, Template, User,
     },
     resources::template::Text,
     suggest,
@@ -91,6 +91,7 @@ pub fn kind(name: &str) -> Result<&'static Kind, String> {
 
 static KINDS: &[Kind] = &[
     Kind::of::<AptPackage>(),
+    Kind::of::<AptPreference>(),
     Kind::of::<AptUpdate>(),
     Kind::of::<Bash>(),
     Kind::of::<Block>(),
@@ -280,7 +281,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 26, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 27, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -1,5 +1,6 @@
 //! The stock kinds, one file each.
 pub mod apt_package;
+pub mod apt_preference;
 pub mod apt_update;
 pub mod block;
 pub mod command;
@@ -35,6 +36,7 @@ pub mod user;
 pub mod prelude {
     pub use super::{
         apt_package::{self, AptPackage},
+        apt_preference::{self, AptPreference},
         apt_update::{self, AptUpdate},
         block::{self, Block},
         cookbook_file::{self, CookbookFile},
