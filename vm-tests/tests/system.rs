@@ -136,3 +136,18 @@ fn apt_prefers_what_it_is_told_to() -> Result<()> {
     assert_eq!(candidate(), newest);
     Ok(())
 }
+
+#[test]
+fn a_session_has_the_limits_of_its_user() -> Result<()> {
+    let machine = machine()?;
+    machine.run(["useradd", "-m", "deploy"]).success();
+    settle(
+        &machine,
+        "- {type: user_ulimit, name: deploy, filehandle_limit: 321, core_soft_limit: 0, core_hard_limit: unlimited}\n",
+    );
+    let session = || machine.run(["su", "deploy", "-c", "ulimit -n; ulimit -Sc; ulimit -Hc"]).success().stdout;
+    assert_eq!(session(), "321\n0\nunlimited\n");
+    settle(&machine, "- {type: user_ulimit, name: deploy, action: delete}\n");
+    assert_ne!(session().lines().next(), Some("321"));
+    Ok(())
+}

@@ -10,7 +10,7 @@ use crate::{
     resources::prelude::{
         AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronD, Directory, Execute, File, GemPackage,
         Group, KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo, Sysctl,
-        SystemdUnit, Template, User,
+        SystemdUnit, Template, User, UserUlimit,
     },
     resources::template::Text,
     suggest,
@@ -117,6 +117,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<SystemdUnit>(),
     Kind::of::<Template>(),
     Kind::of::<User>(),
+    Kind::of::<UserUlimit>(),
 ];
 
 impl Kind {
@@ -281,7 +282,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 27, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 28, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -31,6 +31,7 @@ pub mod template;
 mod trial;
 pub mod unit;
 pub mod user;
+pub mod user_ulimit;
 
 /// What a cookbook imports of the kinds: each type, and a module of the same name with its actions.
 pub mod prelude {
@@ -60,6 +61,7 @@ pub mod prelude {
         systemd_unit::{self, SystemdUnit},
         template::{self, Template},
         user::{self, User},
+        user_ulimit::{self, UserUlimit},
     };
     pub use crate::host::LogLevel;
 }
