@@ -8,7 +8,7 @@
 use lab::{Base, Container, ContainerOptions, Output, Result};
 
 /// Debian with what reads the files of these kinds.
-const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["kmod", "sudo"], el: false };
+const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["cron", "kmod", "sudo"], el: false };
 
 const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
 
@@ -149,5 +149,23 @@ fn a_session_has_the_limits_of_its_user() -> Result<()> {
     assert_eq!(session(), "321\n0\nunlimited\n");
     settle(&machine, "- {type: user_ulimit, name: deploy, action: delete}\n");
     assert_ne!(session().lines().next(), Some("321"));
+    Ok(())
+}
+
+#[test]
+fn crontab_lets_in_whom_it_is_told_to() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("useradd -m deploy && useradd -m eve").success();
+    let may = |user: &str| {
+        let asked = machine.run(["su", user, "-c", "crontab -l"]);
+        assert_ne!(asked.code, 0, "there is no crontab to show: {asked}");
+        !asked.stderr.contains("not allowed")
+    };
+    settle(&machine, "- {type: cron_access, name: eve, action: deny}\n");
+    assert!(may("deploy") && !may("eve"));
+    settle(&machine, "- {type: cron_access, name: deploy}\n");
+    assert!(may("deploy") && !may("eve"));
+    settle(&machine, "- {type: cron_access, name: eve}\n- {type: cron_access, name: deploy, action: deny}\n");
+    assert!(!may("deploy") && may("eve"));
     Ok(())
 }

@@ -8,9 +8,9 @@ use crate::{
     Fault,
     resource::{Action, Content, Described, PropertyInfo, Resource},
     resources::prelude::{
-        AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronD, Directory, Execute, File, GemPackage,
-        Group, KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo, Sysctl,
-        SystemdUnit, Template, User, UserUlimit,
+        AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory, Execute, File,
+        GemPackage, Group, KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo,
+        Sysctl, SystemdUnit, Template, User, UserUlimit,
     },
     resources::template::Text,
     suggest,
@@ -96,6 +96,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Bash>(),
     Kind::of::<Block>(),
     Kind::of::<CookbookFile>(),
+    Kind::of::<CronAccess>(),
     Kind::of::<CronD>(),
     Kind::of::<Directory>(),
     Kind::of::<Execute>(),
@@ -282,7 +283,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 28, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 29, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

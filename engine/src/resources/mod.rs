@@ -5,6 +5,7 @@ pub mod apt_update;
 pub mod block;
 pub mod command;
 pub mod cookbook_file;
+pub mod cron_access;
 pub mod cron_d;
 pub mod directory;
 mod edit;
@@ -41,6 +42,7 @@ pub mod prelude {
         apt_update::{self, AptUpdate},
         block::{self, Block},
         cookbook_file::{self, CookbookFile},
+        cron_access::{self, CronAccess},
         cron_d::{self, CronD},
         directory::{self, Directory},
         execute::{self, Execute},
