@@ -148,7 +148,7 @@ fn methods_that_are_named_as_known_are_read() {
             let refused = |rest: &&str| {
                 read(rest).is_err_and(|faults| shown(&faults).contains("is Ruby that brasa does not read"))
             };
-            assert!(!forms.iter().all(|rest| refused(rest)), "`{name}` of {kind}");
+            assert!(!forms.iter().all(refused), "`{name}` of {kind}");
         }
     }
 }
