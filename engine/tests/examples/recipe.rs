@@ -13,16 +13,19 @@ const TIMER: &str = "[Timer]\nOnCalendar=hourly\n\n[Install]\nWantedBy=timers.ta
 /// Paths may be managed by several kinds here, but each kind names each only once.
 pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(AptPackage::named("nginx").default_release("bookworm-backports"));
+    r.add(AptPreference::named("nginx").pin("release a=bookworm-backports").pin_priority(700));
     r.add(AptUpdate::new("daily").frequency(86_400));
     r.add(Bash::new("unpack").cwd("/opt").code("tar xf tool.tar\n./tool/install").creates("/opt/tool/bin"));
     r.add(Block::in_file("/etc/hosts", "cluster").text("10.0.0.1 one\n10.0.0.2 two\n"));
     r.add(CookbookFile::at("/etc/motd").source(include_bytes!("../files/motd")));
+    r.add(CronAccess::of("deploy"));
     r.add(CronD::named("backup").minute("30").hour("4").command("/usr/local/sbin/backup"));
     r.add(Directory::at("/etc/dyndns_keys").mode(0o700));
     r.add(Execute::new("reload dns", ["rndc", "reload"]).nothing());
     r.add(File::at("/etc/motd").content("welcome\n").mode(0o644));
     r.add(GemPackage::named("rake").version("13.0.6"));
     r.add(Group::named("docker").members(["deploy"]).append(true));
+    r.add(KernelModule::named("loop").options(["max_loop=4"]));
     r.add(Line::in_file("/etc/ssh/sshd_config", "PermitRootLogin no").matching("^#?PermitRootLogin\\b"));
     r.add(Link::at("/usr/local/bin/python").to("/usr/bin/python3"));
     r.add(Log::new("no server is configured: nothing will be updated").level(LogLevel::Warn));
@@ -32,8 +35,11 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Service::named("named").action([service::Enable, service::Start]));
     r.add(Setting::in_file("/etc/systemd/journald.conf", "SystemMaxUse", "200M").section("Journal").separator("="));
     r.add(Sh::new("swap").code("mkswap /swap\nswapon /swap").nothing());
+    r.add(Sudo::named("deploy").users("deploy").commands("/usr/bin/systemctl restart web").nopasswd(true));
+    r.add(Sysctl::key_named("vm.swappiness").value(10));
     r.add(SystemdUnit::named("ddns.timer").content(TIMER).action([systemd_unit::Create, systemd_unit::Enable]));
     r.add(Template::render("/etc/motd", &MOTD, Motd { name: "web1" })?.mode(0o644));
     r.add(User::named("deploy").shell("/bin/bash").home("/srv/deploy").manage_home(true));
+    r.add(UserUlimit::of("tomcat").filehandle_limit(8192).process_limit("unlimited"));
     Ok(())
 }
