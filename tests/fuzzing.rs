@@ -117,6 +117,14 @@ fn no_input_panics_or_costs_too_much() {
     assert!(most.into_inner() > 0, "nothing was counted");
 }
 
+/// What is encrypted in the corpora gets as far as being decrypted.
+#[test]
+fn what_is_encrypted_for_the_fuzzers_is_read() {
+    let count = |name, read: fn(&[u8]) -> bool| corpus(name).iter().filter(|bytes| read(bytes)).count();
+    assert_eq!(count("encrypted_item", targets::item_is_read), 9);
+    assert_eq!(count("age_value", targets::value_is_opened), 6);
+}
+
 /// Inputs of any length, each of a kind that costs the square of its length when something is done wrong.
 fn shapes(length: usize) -> Vec<(&'static str, &'static str, String)> {
     let list = |item: &dyn Fn(usize) -> String| (0..length).map(item).collect::<Vec<_>>().join(", ");

@@ -189,29 +189,44 @@ pub fn run_list(bytes: &[u8]) {
 
 /// An item of a data bag, encrypted in any version: what is read can be written, and read again.
 pub fn encrypted_item(bytes: &[u8]) {
-    let Ok(document) = Document::parse(Path::new("item.json"), bytes.to_vec()) else { return };
+    item_is_read(bytes);
+}
+
+/// The same; whether it was read.
+pub fn item_is_read(bytes: &[u8]) -> bool {
+    let Ok(document) = Document::parse(Path::new("item.json"), bytes.to_vec()) else { return false };
     let secret = ItemSecret::of_file(b"correct horse battery staple").expect("there is text");
     let open = |document| Item::open(Arc::new(document), &|| Ok(secret.clone()), 0);
     match open(document) {
-        Err(faults) => placed(&faults),
+        Err(faults) => {
+            placed(&faults);
+            false
+        }
         Ok(item) => {
             let fields = item.value().as_object().expect("an item is an object");
             let nonce = || Ok::<_, ()>([0; encrypted::NONCE]);
             let sealed = encrypted::seal_item(fields, &secret, nonce).expect("nonces are there").to_string();
             let document = Document::parse(Path::new("item.json"), sealed.into_bytes()).expect("it is JSON");
             assert_eq!(open(document).expect("it was just encrypted").id(), item.id());
+            true
         }
     }
 }
 
 /// A value encrypted with age, and the same text as a file of identities: no identity gets into a sentence.
 pub fn age_value(bytes: &[u8]) {
+    value_is_opened(bytes);
+}
+
+/// The same; whether it was decrypted.
+pub fn value_is_opened(bytes: &[u8]) -> bool {
     const IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let mut identities = Identities::default();
     identities.pretend(IDENTITY).expect("it is one");
-    if let Err(faults) = identities.open(&serde_json::json!({ "age": text })) {
-        bounded(&faults);
+    let opened = identities.open(&serde_json::json!({ "age": text }));
+    if let Err(faults) = &opened {
+        bounded(faults);
     }
     let machine = Fake::debian("12").with_file("/keys", text);
     for form in [Form::Lines, Form::Variables] {
@@ -221,6 +236,7 @@ pub fn age_value(bytes: &[u8]) {
         bounded(&faults);
         assert!(faults.iter().all(|fault| !fault.to_string().contains("GFPYYSJZ")), "{faults:?}");
     }
+    opened.is_ok()
 }
 
 /// An archive of a repository: whatever is in it, nothing comes out beside the directory that it is unpacked into.
