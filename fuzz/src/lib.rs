@@ -95,8 +95,10 @@ pub fn json(bytes: &[u8]) {
     let mut attributes = Attributes::default();
     let items = override_run_list("role[any]", &mut Vec::new());
     for environment in ["_default", "any"] {
-        if let Err(Error::Faults(faults)) = Expansion::of(&items, environment, &library, &mut attributes) {
-            bounded(&faults);
+        match Expansion::of(&items, environment, &library, &mut attributes) {
+            Ok(expansion) if expansion.faults.is_empty() => {}
+            Ok(expansion) => bounded(&expansion.faults),
+            Err(error) => panic!("what is wrong in a file is a fault of the expansion, not `{error}`"),
         }
     }
 }
