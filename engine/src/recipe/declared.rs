@@ -65,7 +65,7 @@ pub(crate) struct Listen {
 /// A resource as a recipe declares it: what it is, when it acts, whom it tells.
 pub struct Declared<R: Resource> {
     pub(crate) resource: R,
-    actions: Vec<R::Action>,
+    pub(crate) actions: Vec<R::Action>,
     common: Common,
 }
 

@@ -3,10 +3,10 @@ use std::any::Any;
 
 use serde_json::{Map, Value as Json};
 
-use super::declared::{AnyAction, Declare, Declared, Item};
+use super::declared::{AnyAction, Declared, Item};
 use crate::{
     Fault,
-    resource::{Action, Content, Described, PropertyInfo, Resource},
+    resource::{Action, Content, Described, PropertyInfo, Resource, position},
     resources::prelude::{
         AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory, Execute, File,
         GemPackage, Group, KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo,
@@ -30,11 +30,8 @@ pub struct Kind {
     pub properties: &'static [PropertyInfo],
     actions: fn() -> Vec<ActionInfo>,
     action_named: fn(&str) -> Option<AnyAction>,
-    make: Make,
+    bare: fn(&str) -> Box<dyn Making>,
 }
-
-/// Declares one by its name, properties and actions; or tells everything wrong with them.
-type Make = fn(&str, &Map<String, Json>, &[String], Option<Brought>) -> Result<Box<dyn Item>, Vec<Wrong>>;
 
 /// A file that a cookbook brings along, for the kinds whose `source` names one.
 pub(crate) struct Brought {
@@ -133,7 +130,7 @@ impl Kind {
             properties: R::PROPERTIES,
             actions: actions::<R>,
             action_named: |word| R::Action::named(word).map(AnyAction::of),
-            make: make::<R>,
+            bare: |name| Box::new(Declared::from(R::with_name(name))),
         }
     }
 
@@ -161,7 +158,46 @@ impl Kind {
         actions: &[String],
         brought: Option<Brought>,
     ) -> Result<Box<dyn Item>, Vec<Wrong>> {
-        (self.make)(name, properties, actions, brought)
+        let mut made = (self.bare)(name);
+        let mut faults = Vec::new();
+        for (property, value) in properties {
+            let set = match position(self.properties, property) {
+                Ok(nth) => made.set(nth, value).map_err(|sentence| format!("`{property}`: {sentence}")),
+                Err(sentence) => Err(sentence),
+            };
+            if let Err(sentence) = set {
+                faults.push(Wrong { part: Part::Property(property.clone()), sentence });
+            }
+        }
+        if let Some(brought) = brought
+            && let Err(sentence) = bring(made.resource_mut(), brought)
+        {
+            faults.push(Wrong { part: Part::Source, sentence });
+        }
+        let known = self.actions();
+        let mut wanted = Vec::new();
+        for (index, word) in actions.iter().enumerate().filter(|(_, word)| *word != NOTHING) {
+            match known.iter().position(|action| action.name == word) {
+                Some(nth) => wanted.push(nth),
+                None => {
+                    let known = known.iter().map(|action| action.name).filter(|name| *name != NOTHING);
+                    let hint = suggest::hint(word, known.chain([NOTHING]).collect::<Vec<_>>());
+                    let sentence = format!("`{}` has no action `{word}`; {hint}", self.name);
+                    faults.push(Wrong { part: Part::Action(index), sentence });
+                }
+            }
+        }
+        let nothing = actions.iter().position(|word| word == NOTHING);
+        if let Some(index) = nothing.filter(|_| actions.len() > 1) {
+            faults.push(Wrong { part: Part::Action(index), sentence: format!("action `{NOTHING}` stands alone") });
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        if !actions.is_empty() {
+            made.ask(&wanted);
+        }
+        Ok(made)
     }
 
     /// The action of this word, for a notice.
@@ -201,51 +237,27 @@ fn actions<R: Described>() -> Vec<ActionInfo> {
     R::Action::ALL.iter().map(|(name, _, about)| ActionInfo { name, about }).collect()
 }
 
-fn make<R: Described>(
-    name: &str,
-    properties: &Map<String, Json>,
-    words: &[String],
-    brought: Option<Brought>,
-) -> Result<Box<dyn Item>, Vec<Wrong>> {
-    let mut faults = Vec::new();
-    let mut resource = R::with_name(name);
-    for (property, value) in properties {
-        if let Err(sentence) = resource.set(property, value) {
-            let of_value = R::PROPERTIES.iter().any(|known| known.name == property);
-            let sentence = if of_value { format!("`{property}`: {sentence}") } else { sentence };
-            faults.push(Wrong { part: Part::Property(property.clone()), sentence });
-        }
+/// A declaration that is being made from data, whatever its kind.
+trait Making: Item {
+    /// Sets the n-th property.
+    fn set(&mut self, nth: usize, value: &Json) -> Result<(), String>;
+    /// Has it do these actions of its kind, by their places in the table.
+    fn ask(&mut self, actions: &[usize]);
+    fn resource_mut(&mut self) -> &mut dyn Any;
+}
+
+impl<R: Described> Making for Declared<R> {
+    fn set(&mut self, nth: usize, value: &Json) -> Result<(), String> {
+        R::SETTERS[nth](&mut self.resource, value)
     }
-    if let Some(brought) = brought
-        && let Err(sentence) = bring(&mut resource, brought)
-    {
-        faults.push(Wrong { part: Part::Source, sentence });
+
+    fn ask(&mut self, actions: &[usize]) {
+        self.actions = actions.iter().map(|nth| R::Action::ALL[*nth].1).collect();
     }
-    let mut wanted = Vec::new();
-    for (index, word) in words.iter().enumerate().filter(|(_, word)| *word != NOTHING) {
-        match R::Action::named(word) {
-            Some(action) => wanted.push(action),
-            None => {
-                let known = R::Action::ALL.iter().map(|(name, _, _)| *name);
-                let known: Vec<_> = known.filter(|name| *name != NOTHING).chain([NOTHING]).collect();
-                let sentence = format!("`{}` has no action `{word}`; {}", R::KIND, suggest::hint(word, known));
-                faults.push(Wrong { part: Part::Action(index), sentence });
-            }
-        }
+
+    fn resource_mut(&mut self) -> &mut dyn Any {
+        &mut self.resource
     }
-    let nothing = words.iter().position(|word| word == NOTHING);
-    if let Some(index) = nothing.filter(|_| words.len() > 1) {
-        faults.push(Wrong { part: Part::Action(index), sentence: format!("action `{NOTHING}` stands alone") });
-    }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    let declared: Declared<R> = match words {
-        [] => resource.into(),
-        [only] if only == NOTHING => resource.nothing(),
-        _ => resource.action(wanted),
-    };
-    Ok(Box::new(declared))
 }
 
 /// Gives a resource the content that came with its cookbook.

@@ -9,7 +9,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use action::Action;
 pub use diff::{Field, diff, unified};
-pub use properties::{Described, Environment, Property, PropertyInfo};
+pub(crate) use properties::position;
+#[doc(hidden)]
+pub use properties::put;
+pub use properties::{Described, Environment, Property, PropertyInfo, Setter};
 pub(crate) use step::carry_out;
 pub use step::{Changed, Pending, Step, prepare, step};
 pub use value::{Content, Later, Value, lazy};

@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde_json::Value as Json;
 
 use super::{Content, Value};
+use crate::suggest;
 use crate::values::{Digest, Mode, Seconds, Secret, Words};
 
 /// One row of `brasa explain KIND`.
@@ -27,6 +28,9 @@ pub trait Described: super::Resource + Sized {
     /// Every property.
     const PROPERTIES: &'static [PropertyInfo];
 
+    /// What sets each of [`Described::PROPERTIES`], in their order.
+    const SETTERS: &'static [Setter<Self>];
+
     /// One with this name and no property set.
     fn with_name(name: &str) -> Self;
 
@@ -34,7 +38,30 @@ pub trait Described: super::Resource + Sized {
     ///
     /// # Errors
     /// A sentence: no such property (with the nearest), or a value of another type.
-    fn set(&mut self, property: &str, value: &Json) -> Result<(), String>;
+    fn set(&mut self, property: &str, value: &Json) -> Result<(), String> {
+        Self::SETTERS[position(Self::PROPERTIES, property)?](self, value)
+    }
+}
+
+/// Sets one property from data, or says what was expected and what was found.
+pub type Setter<R> = fn(&mut R, &Json) -> Result<(), String>;
+
+/// Which of these a property is, or a sentence with the nearest one.
+pub(crate) fn position(properties: &[PropertyInfo], name: &str) -> Result<usize, String> {
+    properties.iter().position(|property| property.name == name).ok_or_else(|| {
+        format!("no property `{name}`; {}", suggest::hint(name, properties.iter().map(|property| property.name)))
+    })
+}
+
+/// What a property is set by: compiled once for a type, not once for each property.
+///
+/// # Errors
+/// As [`Property::from_json`].
+#[doc(hidden)]
+#[inline(never)]
+pub fn put<T: Property>(slot: &mut Option<T>, value: &Json) -> Result<(), String> {
+    *slot = Some(T::from_json(value)?);
+    Ok(())
 }
 
 /// A type that a property may have: it can be given as JSON.
@@ -303,25 +330,13 @@ macro_rules! properties {
                 },)*
             ];
 
+            const SETTERS: &'static [$crate::resource::Setter<Self>] = &[
+                $(|it, value| $crate::resource::put(&mut it.$property, value),)*
+                $(|it, value| $crate::resource::Described::set(&mut it.$key, stringify!($shared), value),)*
+            ];
+
             fn with_name(name: &str) -> Self {
                 Self::bare(($from_name)(name))
-            }
-
-            fn set(&mut self, property: &str, value: &$crate::__serde_json::Value) -> Result<(), String> {
-                match property {
-                    $(stringify!($property) => {
-                        self.$property = Some(<$type as $crate::resource::Property>::from_json(value)?);
-                    })*
-                    $(stringify!($shared) => $crate::resource::Described::set(&mut self.$key, property, value)?,)*
-                    unknown => {
-                        let known = Self::PROPERTIES.iter().map(|p| p.name);
-                        return Err(format!(
-                            "no property `{unknown}`; {}",
-                            $crate::suggest::hint(unknown, known)
-                        ));
-                    }
-                }
-                Ok(())
             }
         }
     };

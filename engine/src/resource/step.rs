@@ -65,18 +65,21 @@ impl<R: Resource> Pending for Prepared<'_, R> {
         if now == self.to {
             return Ok(());
         }
-        let left: Vec<_> = diff(&now, &self.to).iter().map(ToString::to_string).collect();
-        if left.is_empty() {
-            return Ok(()); // equal in all that is shown
+        match diff(&now, &self.to) {
+            equal if equal.is_empty() => Ok(()), // in all that is shown
+            left => Err(not_converged(R::KIND, &self.resource.name(), &left, self.resource.is_sensitive())),
         }
-        let id = format!("{}[{}]", R::KIND, self.resource.name());
-        let left = if self.resource.is_sensitive() { "(sensitive)".to_owned() } else { left.join(", ") };
-        Err(Error::NotConverged { id, left })
     }
 
     fn into_changed(self: Box<Self>) -> Changed {
         self.changed
     }
+}
+
+fn not_converged(kind: &str, name: &str, left: &[Field], sensitive: bool) -> Error {
+    let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+    let left = if sensitive { "(sensitive)".to_owned() } else { left.join(", ") };
+    Error::NotConverged { id: format!("{kind}[{name}]"), left }
 }
 
 /// The first half of a step: read, want, diff, ops. `None` means there is nothing to do.
@@ -97,23 +100,30 @@ pub fn prepare<'r, R: Resource>(
     if from == to && event.is_none() {
         return Ok(None);
     }
-    let mut fields = diff(&from, &to);
+    let fields = diff(&from, &to);
     if fields.is_empty() && event.is_none() {
         return Ok(None);
     }
     let mut operations = resource.ops(&Change { from, to: to.clone(), event })?;
     if operations.is_empty() && event.is_none() {
-        return Err(Error::failed(format!(
-            "{}[{}]: nothing leads to the state that action `{}` asks for",
-            R::KIND,
-            resource.name(),
-            action.name()
-        )));
+        return Err(no_way(R::KIND, &resource.name(), action.name()));
     }
     let sensitive = sensitive || resource.is_sensitive();
+    let changed = report(event, fields, &mut operations, sensitive, probe)?;
+    Ok(Some(Box::new(Prepared { resource, action, to, changed, operations })))
+}
+
+/// What is told of a change; the operations of a sensitive one are marked as such.
+fn report(
+    event: Option<&'static str>,
+    mut fields: Vec<Field>,
+    operations: &mut [Op],
+    sensitive: bool,
+    probe: &dyn Probe,
+) -> Result<Changed> {
     let mut diffs = Vec::new();
     if sensitive {
-        for operation in &mut operations {
+        for operation in &mut *operations {
             match operation {
                 Op::Run(command) => command.sensitive = true,
                 Op::Write(write) => write.sensitive = true,
@@ -133,16 +143,19 @@ pub fn prepare<'r, R: Resource>(
             field.to = "(sensitive)".into();
         }
     } else {
-        for operation in &operations {
+        for operation in &*operations {
             diffs.extend(content_diff(operation, probe)?);
         }
     }
-    let mut shown = operations.clone();
+    let mut shown = operations.to_vec();
     if sensitive {
         shown.iter_mut().filter_map(Op::content_mut).for_each(Blob::hide);
     }
-    let changed = Changed { event, fields, operations: shown, packages: Vec::new(), diffs };
-    Ok(Some(Box::new(Prepared { resource, action, to, changed, operations })))
+    Ok(Changed { event, fields, operations: shown, packages: Vec::new(), diffs })
+}
+
+fn no_way(kind: &str, name: &str, action: &str) -> Error {
+    Error::failed(format!("{kind}[{name}]: nothing leads to the state that action `{action}` asks for"))
 }
 
 fn content_diff(operation: &Op, probe: &dyn Probe) -> Result<Option<String>> {

@@ -159,7 +159,7 @@ impl Resource for AptPreference {
             Add => file::Create,
             Remove => file::Delete,
         };
-        self.file().goal(action, now, probe, || {
+        self.file().goal(action, now, probe, &|| {
             let text = self.text().ok_or_else(incomplete)?;
             Ok(Some(Content::from(text).blob))
         })

@@ -69,7 +69,7 @@ impl Resource for CookbookFile {
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
-        self.file.goal(action, now, probe, || match &self.source {
+        self.file.goal(action, now, probe, &|| match &self.source {
             Some(source) => Ok(Some(source.blob.clone())),
             None => Err(Error::Faults(vec![no_source()])),
         })

@@ -293,7 +293,7 @@ impl Resource for CronD {
             CreateIfMissing => file::CreateIfMissing,
             Delete => file::Delete,
         };
-        self.file().goal(action, now, probe, || {
+        self.file().goal(action, now, probe, &|| {
             if self.lacks_command() {
                 return Err(no_command().into());
             }

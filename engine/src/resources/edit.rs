@@ -168,5 +168,6 @@ pub(crate) fn goal(
         }
     }
     let same = now.entry.is_some() && new == text;
-    file.goal(file::Create, now, probe, || Ok((!same).then(|| Content::from(new).blob)))
+    let new = (!same).then(|| Content::from(new).blob);
+    file.goal(file::Create, now, probe, &|| Ok(new.clone()))
 }

@@ -108,7 +108,7 @@ impl File {
         action: Action,
         now: &State,
         probe: &dyn Probe,
-        content: impl FnOnce() -> Result<Option<Blob>>,
+        content: &dyn Fn() -> Result<Option<Blob>>,
     ) -> Result<Goal<State>> {
         match action {
             Create => self.present(now, probe, content).map(Goal::State),
@@ -124,7 +124,7 @@ impl File {
         }
     }
 
-    fn present(&self, now: &State, probe: &dyn Probe, content: impl FnOnce() -> Result<Option<Blob>>) -> Result<State> {
+    fn present(&self, now: &State, probe: &dyn Probe, content: &dyn Fn() -> Result<Option<Blob>>) -> Result<State> {
         let old = match &now.entry {
             Some(entry @ Entry { kind: EntryKind::File { content }, .. }) => Some((entry, content)),
             Some(Entry { kind, .. }) if !self.may_unlink() => return Err(self.refused(kind)),
@@ -204,7 +204,7 @@ impl Resource for File {
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
-        self.goal(action, now, probe, || {
+        self.goal(action, now, probe, &|| {
             self.content.as_ref().map(|content| content.get(probe).map(|content| content.blob)).transpose()
         })
     }

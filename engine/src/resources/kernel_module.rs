@@ -150,12 +150,12 @@ fn text(path: &Path, probe: &dyn Probe) -> Result<String> {
 
 fn saying(file: &File, line: &str, now: &file::State, probe: &dyn Probe) -> Result<file::State> {
     let content = || Ok(Some(Content::from(format!("{MANAGED}{line}\n")).blob));
-    let (Goal::State(to) | Goal::Event(_, to)) = file.goal(file::Create, now, probe, content)?;
+    let (Goal::State(to) | Goal::Event(_, to)) = file.goal(file::Create, now, probe, &content)?;
     Ok(to)
 }
 
 fn gone(file: &File, now: &file::State, probe: &dyn Probe) -> Result<file::State> {
-    let (Goal::State(to) | Goal::Event(_, to)) = file.goal(file::Delete, now, probe, || Ok(None))?;
+    let (Goal::State(to) | Goal::Event(_, to)) = file.goal(file::Delete, now, probe, &|| Ok(None))?;
     Ok(to)
 }
 

@@ -126,7 +126,7 @@ impl Resource for RemoteFile {
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
-        self.file.goal(action, now, probe, || self.fetch(now, probe).map(Some))
+        self.file.goal(action, now, probe, &|| self.fetch(now, probe).map(Some))
     }
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {

@@ -308,7 +308,7 @@ impl Resource for Sudo {
             Create | Install => file::Create,
             Delete | Remove => file::Delete,
         };
-        self.file().goal(action, now, probe, || {
+        self.file().goal(action, now, probe, &|| {
             if self.says_nothing() {
                 return Err(nothing_said().into());
             }

@@ -254,7 +254,7 @@ impl Resource for Sysctl {
             Remove => file::Delete,
         };
         let content = || self.wanted().map(|_| Some(Content::from(self.text()).blob));
-        let (Goal::State(file) | Goal::Event(_, file)) = self.file().goal(of_file, &now.file, probe, content)?;
+        let (Goal::State(file) | Goal::Event(_, file)) = self.file().goal(of_file, &now.file, probe, &content)?;
         let mut to = State { file, ..now.clone() };
         if action == Apply {
             let wanted = Some(self.wanted()?);

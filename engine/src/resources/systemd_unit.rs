@@ -166,7 +166,7 @@ impl SystemdUnit {
             let error = Error::failed(format!("unit `{}` is masked, so there is no file to be changed", self.name));
             return Err(error.hint("put the action `unmask` in front"));
         }
-        let goal = self.file().goal(action, &now.file, probe, || match &self.content {
+        let goal = self.file().goal(action, &now.file, probe, &|| match &self.content {
             Some(content) => Ok(Some(Content::from(&content.0).blob)),
             None => Err(no_content().into()),
         })?;

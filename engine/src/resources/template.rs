@@ -510,7 +510,7 @@ impl Resource for Template {
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
-        self.file.goal(action, now, probe, || self.content().map(|content| Some(content.blob)).map_err(Error::Faults))
+        self.file.goal(action, now, probe, &|| self.content().map(|content| Some(content.blob)).map_err(Error::Faults))
     }
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {

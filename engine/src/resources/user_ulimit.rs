@@ -299,7 +299,7 @@ impl Resource for UserUlimit {
             Create => file::Create,
             Delete => file::Delete,
         };
-        self.file().goal(action, now, probe, || {
+        self.file().goal(action, now, probe, &|| {
             if self.sets_nothing() {
                 return Err(no_limit().into());
             }
