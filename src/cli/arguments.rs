@@ -69,6 +69,8 @@ pub enum Command {
         #[command(flatten)]
         input: Input,
     },
+    /// Show how a thing is on this machine, as the recipe that would have it so
+    Resource(Present),
     /// Show, edit and encrypt items of data bags
     DataBag {
         #[command(subcommand)]
@@ -101,6 +103,33 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+}
+
+/// What to look at
+#[derive(Args, Clone, Debug)]
+pub struct Present {
+    /// The kind, as `file`
+    pub kind: String,
+    /// The thing's name, as the path; without it all of the kind, where there is a list of them
+    pub name: Option<String>,
+    /// Properties that say which thing is meant, as `key=Port` of a `setting`; a value is JSON, or text
+    #[arg(value_name = "PROPERTY=VALUE")]
+    pub properties: Vec<String>,
+    /// The language of the recipe
+    #[arg(long = "as", value_name = "LANGUAGE", default_value = "yaml")]
+    pub language: Language,
+    /// Also show what not everybody on the machine may read: contents of files, password hashes
+    #[arg(long)]
+    pub private: bool,
+}
+
+/// Languages of recipes
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// An entry of a recipe as data
+    Yaml,
+    /// A line of a recipe in Rust
+    Rust,
 }
 
 /// Files that have a schema

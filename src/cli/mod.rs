@@ -16,6 +16,7 @@ mod logging;
 mod man;
 mod new;
 mod repeat;
+mod resource;
 mod schema;
 mod session;
 mod undo;
@@ -107,6 +108,7 @@ fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
             explain::attribute(&name, &input, &output, cookbooks)
         }
         Command::Explain { kind, .. } => explain::explain(kind.as_deref(), &output),
+        Command::Resource(present) => documented("resource", &output, resource::resource(&present, &output)),
         Command::DataBag { command } => data_bag::data_bag(&command, &output),
         Command::Schema { of } => schema::schema(of),
         Command::New { what } => new::new(&what, &output),

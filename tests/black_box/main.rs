@@ -11,5 +11,6 @@ mod explain_attribute;
 mod formats;
 mod interruption;
 mod kitchen;
+mod resource;
 mod secrets;
 mod words;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Fault, Result,
     host::{LogLevel, Probe},
-    resource::{Action, Pending, Resource, prepare},
+    resource::{Action, Found, Pending, Resource, prepare},
     values::{Place, Seconds},
 };
 
@@ -243,6 +243,8 @@ pub(crate) trait Item: Send + Sync + Any {
     fn common_mut(&mut self) -> &mut Common;
     /// Guards, then the first half of the step.
     fn attempt(&self, action: &AnyAction, probe: &dyn Probe) -> Result<Attempt<'_>>;
+    /// How the thing is, as a declaration.
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>>;
     /// What it has to say when it acts.
     fn notes(&self, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>>;
     fn as_any(&self) -> &dyn Any;
@@ -297,6 +299,10 @@ impl<R: Resource> Item for Declared<R> {
             None => Attempt::UpToDate,
             Some(pending) => Attempt::Pending(pending),
         })
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        self.resource.found(probe)
     }
 
     fn notes(&self, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {

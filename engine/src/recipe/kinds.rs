@@ -5,8 +5,9 @@ use serde_json::{Map, Value as Json};
 
 use super::declared::{AnyAction, Declared, Item};
 use crate::{
-    Fault,
-    resource::{Action, Content, Described, PropertyInfo, Resource, position},
+    Error, Fault,
+    host::Probe,
+    resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
         AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory, Execute, File,
         GemPackage, Group, KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo,
@@ -31,7 +32,11 @@ pub struct Kind {
     actions: fn() -> Vec<ActionInfo>,
     action_named: fn(&str) -> Option<AnyAction>,
     bare: fn(&str) -> Box<dyn Making>,
+    all: All,
 }
+
+/// Lists the names of all there are.
+type All = fn(&dyn Probe) -> Result<Option<Vec<String>>, Error>;
 
 /// A file that a cookbook brings along, for the kinds whose `source` names one.
 pub(crate) struct Brought {
@@ -130,6 +135,7 @@ impl Kind {
             properties: R::PROPERTIES,
             actions: actions::<R>,
             action_named: |word| R::Action::named(word).map(AnyAction::of),
+            all: R::all,
             bare: |name| Box::new(Declared::from(R::with_name(name))),
         }
     }
@@ -138,6 +144,14 @@ impl Kind {
     #[must_use]
     pub fn actions(&self) -> Vec<ActionInfo> {
         (self.actions)()
+    }
+
+    /// The names of all there are on a machine; `None` when there is no list of them.
+    ///
+    /// # Errors
+    /// When the list cannot be read.
+    pub fn all(&self, probe: &dyn Probe) -> Result<Option<Vec<String>>, Error> {
+        (self.all)(probe)
     }
 
     /// Declares one with these properties and actions. No action means the default one, `nothing` that it waits to be told.
@@ -230,6 +244,14 @@ impl Made {
     #[must_use]
     pub fn check(&self) -> Vec<Fault> {
         self.0.check()
+    }
+
+    /// How the thing is, as the declaration that would have it so; `None` when the kind leaves nothing to look at.
+    ///
+    /// # Errors
+    /// When the machine cannot be read, or there is a thing of another kind.
+    pub fn found(&self, probe: &dyn Probe) -> Result<Option<Found>, Error> {
+        self.0.found(probe)
     }
 }
 

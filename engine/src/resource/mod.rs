@@ -1,6 +1,7 @@
 //! One definition per resource: read, want, ops. Diff, plan, verification, journal and reports are derived from it.
 mod action;
 mod diff;
+mod found;
 mod properties;
 mod step;
 mod value;
@@ -9,6 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use action::Action;
 pub use diff::{Field, diff, unified};
+pub use found::Found;
 pub(crate) use properties::position;
 #[doc(hidden)]
 pub use properties::put;
@@ -61,6 +63,26 @@ pub trait Resource: Send + Sync + 'static {
     /// When a message is worked out from the machine, and that fails.
     fn notes(&self, _: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
         Ok(Vec::new())
+    }
+
+    /// How the thing is, as the declaration that would have it so. `None`: the kind does something once, and nothing of it
+    /// stays to be looked at.
+    ///
+    /// # Errors
+    /// As [`Resource::read`]; when there is a thing of another kind.
+    fn found(&self, _: &dyn Probe) -> Result<Option<Found>> {
+        Ok(None)
+    }
+
+    /// The names of all there are, where a machine has a list of them.
+    ///
+    /// # Errors
+    /// When the list cannot be read.
+    fn all(_: &dyn Probe) -> Result<Option<Vec<String>>>
+    where
+        Self: Sized,
+    {
+        Ok(None)
     }
 
     /// Whether what it holds must never be shown.

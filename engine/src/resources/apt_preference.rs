@@ -9,7 +9,7 @@ use crate::{
     Fault, Result, actions,
     host::{Op, Probe},
     properties,
-    resource::{Change, Content, Goal, Property, Resource},
+    resource::{Change, Content, Found, Goal, Property, Resource},
     values::Mode,
 };
 
@@ -152,6 +152,10 @@ impl Resource for AptPreference {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         self.file().read(probe)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        self.file().found(probe)
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

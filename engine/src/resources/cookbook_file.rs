@@ -9,7 +9,7 @@ use super::file::{File, State, with_file_properties};
 use crate::{
     Error, Fault, Result,
     host::{Op, Probe},
-    resource::{Change, Content, Goal, Resource},
+    resource::{Change, Content, Found, Goal, Resource},
 };
 
 with_file_properties! {
@@ -66,6 +66,10 @@ impl Resource for CookbookFile {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         self.file.read(probe)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        self.file.found(probe)
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -3,13 +3,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     edit,
+    entry::text_of,
     file::{self, File},
 };
 use crate::{
     Fault, Result, actions,
     host::{Op, Probe},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
 };
 
 const ALLOWED: &str = "/etc/cron.allow";
@@ -57,12 +58,19 @@ impl CronAccess {
         self.user.as_ref().unwrap_or(&self.name)
     }
 
+    fn is_it(&self, line: &str) -> bool {
+        line.trim() == self.who()
+    }
+
+    fn stands_in(&self, list: &file::State) -> bool {
+        text_of(list.entry.as_ref()).is_some_and(|text| text.lines().any(|line| self.is_it(line)))
+    }
+
     fn goal(&self, file: &File, listed: bool, now: &file::State, probe: &dyn Probe) -> Result<file::State> {
         let goal = edit::goal(file, now, probe, true, |lines| {
-            let is_it = |line: &str| line.trim() == self.who();
-            let found = lines.bare().any(is_it);
+            let found = lines.bare().any(|line| self.is_it(line));
             if !listed {
-                lines.retain(|line| !is_it(line));
+                lines.retain(|line| !self.is_it(line));
             } else if !found {
                 let end = lines.len();
                 lines.replace(end, end, [self.who()]);
@@ -100,6 +108,18 @@ impl Resource for CronAccess {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         Ok(State { allow: list(ALLOWED).read(probe)?, deny: list(DENIED).read(probe)? })
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, self.who());
+        let now = self.read(probe)?;
+        Ok(Some(if self.stands_in(&now.deny) {
+            found.action("deny")
+        } else if self.stands_in(&now.allow) {
+            found.action("allow")
+        } else {
+            found.unsaid("whether cron lets the user in: no list names it")
+        }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

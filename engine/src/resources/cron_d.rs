@@ -6,7 +6,7 @@ use crate::{
     Error, Fault, Result, actions,
     host::{Op, Probe},
     properties,
-    resource::{Change, Content, Environment, Goal, Property, Resource},
+    resource::{Change, Content, Environment, Found, Goal, Property, Resource},
     values::Mode,
 };
 
@@ -285,6 +285,10 @@ impl Resource for CronD {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         self.file().read(probe)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        self.file().found(probe)
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -3,12 +3,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Meta, in_the_way, meta_faults, path_faults, refuse_planted_link, require_parent, resolve};
+use super::entry::{
+    Meta, another_kind, in_the_way, meta_faults, path_faults, refuse_planted_link, require_parent, resolve,
+};
 use crate::{
     Error, Fault, Result, actions,
     host::{Entry, EntryKind, Op, Probe},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     values::Mode,
 };
 
@@ -157,6 +159,17 @@ impl Resource for Directory {
             }
         }
         Ok(State { entry, source: None, missing_parents })
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, self.name());
+        Ok(Some(match self.read(probe)?.entry {
+            None => found.action("delete"),
+            Some(Entry { kind: EntryKind::Directory, mode, owner, group }) => {
+                found.action("create").with("mode", mode.to_string()).with("owner", owner).with("group", group)
+            }
+            Some(Entry { kind, .. }) => return Err(another_kind(&self.path, &kind, "directory")),
+        }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -56,7 +56,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    fn of(text: &str) -> Self {
+    pub fn of(text: &str) -> Self {
         let end = match text.find('\n') {
             Some(at) if text[..at].ends_with('\r') => "\r\n",
             Some(_) | None => "\n",

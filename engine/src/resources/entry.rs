@@ -216,6 +216,24 @@ pub(crate) fn in_the_way(path: &Path, found: &EntryKind, wanted: &str) -> Error 
     }
 }
 
+/// Something of another type is where this kind looks for its own.
+pub(crate) fn another_kind(path: &Path, found: &EntryKind, wanted: &str) -> Error {
+    let error = in_the_way(path, found, wanted);
+    match found {
+        EntryKind::File { .. } | EntryKind::Directory | EntryKind::Link { .. } => {
+            let kind = if matches!(found, EntryKind::Link { .. }) { "link" } else { found.noun() };
+            error.hint(format!("ask for `{kind}` in place of `{wanted}`"))
+        }
+        EntryKind::Other { .. } => error,
+    }
+}
+
+/// The text of a file that is there, when it is text and was small enough to be read.
+pub(crate) fn text_of(entry: Option<&Entry>) -> Option<&str> {
+    let Some(Entry { kind: EntryKind::File { content }, .. }) = entry else { return None };
+    content.bytes().and_then(|bytes| str::from_utf8(bytes).ok())
+}
+
 /// Refuses to act through a link that somebody else may have put there: one that is not root's, in a directory that
 /// everybody may write to. Source: proc_sys_fs(5), `protected_symlinks`.
 pub(crate) fn refuse_planted_link(path: &Path, probe: &dyn Probe) -> Result<()> {

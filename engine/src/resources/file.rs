@@ -3,11 +3,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Meta, in_the_way, leaf_faults, meta_faults, refuse_planted_link, require_parent, resolve};
+use super::entry::{
+    Meta, another_kind, in_the_way, leaf_faults, meta_faults, refuse_planted_link, require_parent, resolve,
+};
 use crate::{
     Error, Fault, Result, actions,
     host::{Command, Entry, EntryKind, Op, Probe, Write},
-    resource::{Change, Content, Goal, Resource, Value},
+    resource::{Change, Content, Found, Goal, Resource, Value},
     values::{Blob, Mode},
 };
 
@@ -201,6 +203,22 @@ impl Resource for File {
             // What to make of a link that leads nowhere is decided with the link in view.
             (_, None) => State { entry, source: None },
         })
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, self.name());
+        let Some(Entry { kind, mode, owner, group }) = self.read(probe)?.entry else {
+            return Ok(Some(found.action("delete")));
+        };
+        let EntryKind::File { content } = kind else { return Err(another_kind(&self.path, &kind, "file")) };
+        let mut found = found.action("create").with("mode", mode.to_string()).with("owner", owner).with("group", group);
+        match content.bytes().and_then(|bytes| str::from_utf8(bytes).ok()) {
+            None => found = found.unsaid("its content, which is no text or too large"),
+            // Whoever describes a machine passes the description on.
+            Some(text) if mode.bits() & 0o004 == 0 => drop(found.private.insert("content".to_owned(), text.into())),
+            Some(text) => found = found.with("content", text),
+        }
+        Ok(Some(found))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

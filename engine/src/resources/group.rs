@@ -5,8 +5,8 @@ use crate::{
     Error, Fault, Result, actions,
     host::{self, AccountChange, Op, Probe},
     properties,
-    resource::{Change, Goal, Resource},
-    resources::user::name_fault,
+    resource::{Change, Found, Goal, Resource},
+    resources::user::{first_fields, name_fault},
     values::Words,
 };
 
@@ -138,6 +138,18 @@ impl Resource for Group {
             }),
             group: Some(group),
         })
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        first_fields("/etc/group", probe).map(Some)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, &self.name);
+        Ok(Some(match probe.group(&self.name)? {
+            None => found.action("remove"),
+            Some(group) => found.action("create").with("gid", group.gid).with("members", group.members),
+        }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     edit::line_fault,
-    entry::path_faults,
+    entry::{path_faults, text_of},
     file::{self, File, MANAGED},
 };
 use crate::{
     Error, Fault, Result, actions,
     host::{Command, EntryKind, Op, Probe},
     properties,
-    resource::{Change, Content, Goal, Resource},
+    resource::{Action as _, Change, Content, Found, Goal, Resource},
     values::{Mode, Words},
 };
 
@@ -205,6 +205,30 @@ impl Resource for KernelModule {
             blacklist: self.modprobe_file("blacklist").read(probe)?,
             disable: self.modprobe_file("disable").read(probe)?,
         })
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let modules = probe.entry(Path::new("/proc/modules"))?;
+        let names = text_of(modules.as_ref()).unwrap_or_default().lines().filter_map(|line| line.split(' ').next());
+        Ok(Some(names.map(str::to_owned).collect()))
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let now = self.read(probe)?;
+        let mut found = Found::new(Self::KIND, self.module());
+        for action in [Install, Load, Blacklist, Disable, Uninstall] {
+            let more = match action {
+                Load | Uninstall => found.actions.is_empty(),
+                Install | Blacklist | Disable | Enable | Unload => true,
+            };
+            if more && self.want(action, &now, probe).is_ok_and(|goal| goal == Goal::State(now.clone())) {
+                found = found.action(action.name());
+            }
+        }
+        if now.options.entry.is_some() {
+            found = found.unsaid(format!("its options, which `{}` has", self.modprobe_file("options").path.display()));
+        }
+        Ok(Some(found))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -3,12 +3,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{in_the_way, leaf_faults, require_parent};
+use super::entry::{another_kind, in_the_way, leaf_faults, require_parent};
 use crate::{
     Error, Fault, Result, actions,
     host::{Entry, EntryKind, Op, Probe},
     properties,
-    resource::{Change, Goal, Property, Resource},
+    resource::{Change, Found, Goal, Property, Resource},
 };
 
 /// Backups kept of a file that a hard link replaces.
@@ -234,6 +234,19 @@ impl Resource for Link {
             }
             EntryKind::Directory | EntryKind::Other { .. } => State::Other { what: kind },
         })
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, self.name());
+        Ok(Some(match self.read(probe)? {
+            State::Absent => found.action("delete"),
+            State::Symbolic { to } => found.action("create").with("to", to.display().to_string()),
+            State::File { .. } => {
+                let error = Error::failed(format!("`{}` is a file, not a link", self.path.display()));
+                return Err(error.hint("ask for `file` in place of `link`"));
+            }
+            State::Other { what } => return Err(another_kind(&self.path, &what, "link")),
+        }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

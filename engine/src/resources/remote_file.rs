@@ -9,7 +9,7 @@ use super::file::{File, State, with_file_properties};
 use crate::{
     Error, Fault, Result,
     host::{EntryKind, Op, Probe, Request},
-    resource::{Change, Environment, Goal, Resource},
+    resource::{Change, Environment, Found, Goal, Resource},
     values::{Blob, Digest, Seconds, Words},
 };
 
@@ -123,6 +123,10 @@ impl Resource for RemoteFile {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         self.file.read(probe)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        self.file.found(probe)
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

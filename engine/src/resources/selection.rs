@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::{
     Error, Fault, Result,
     host::{Candidate, Command, Op, PackageSpec, PackageState, Probe, Provider, Transaction},
-    resource::{Change, Goal},
+    resource::{Change, Found, Goal},
     values::{Seconds, Words},
 };
 
@@ -185,6 +185,44 @@ impl<'a> Selection<'a> {
         Ok(Presences(presences.collect()))
     }
 
+    /// One action that has all of them as they are, if there is one.
+    pub(crate) fn found(&self, kind: &'static str, probe: &dyn Probe) -> Result<Found> {
+        let mut found = Found::new(kind, self.names.join(", "));
+        if self.names.len() > 1 {
+            found = found.with("package_name", self.names);
+        }
+        if let Provider::Gem { binary, source } = &self.settings.provider {
+            let binary = binary.as_ref().map(|binary| binary.display().to_string());
+            found = found.with("gem_binary", binary).with("source", source.clone());
+        }
+        let (mut actions, mut versions) = (Vec::new(), Vec::new());
+        for (name, presence) in self.read(probe)?.0 {
+            let (action, version, unsaid) = match presence {
+                Presence::Absent | Presence::ConfigFiles | Presence::Removed => ("remove", String::new(), None),
+                Presence::Version(all) if all.contains(", ") => {
+                    ("install", String::new(), Some(format!("that `{name}` is there in several versions: {all}")))
+                }
+                Presence::Version(version) => ("install", version, None),
+                Presence::Provided(by) => ("install", String::new(), Some(format!("that `{by}` provides `{name}`"))),
+                Presence::Installed => ("install", String::new(), None),
+                Presence::Broken(why) => ("repair", String::new(), Some(format!("that `{name}` is broken: {why}"))),
+            };
+            actions.push(action);
+            versions.push(version);
+            found.unsaid.extend(unsaid);
+        }
+        actions.dedup();
+        found.actions = match actions.as_slice() {
+            [action] if *action != "repair" => actions,
+            _ => Vec::new(),
+        };
+        Ok(match versions.as_slice() {
+            _ if versions.iter().all(String::is_empty) => found,
+            [version] => found.with("version", version.as_str()),
+            _ => found.with("version", versions),
+        })
+    }
+
     fn presence(&self, name: &str, state: &PackageState) -> Presence {
         if let Some(why) = &state.broken {
             return Presence::Broken(why.clone());
@@ -359,6 +397,30 @@ impl<'a> Selection<'a> {
     }
 }
 
+/// The names of all that is installed, where a package manager tells them.
+pub(crate) fn all(provider: &Provider, probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+    let of_dpkg = ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package}\n"];
+    let of_rpm = ["rpm", "-qa", "--queryformat=installed %{NAME}\n"];
+    let questions: &[[&str; 3]] = match provider {
+        Provider::Platform => &[of_dpkg, of_rpm],
+        Provider::Apt => &[of_dpkg],
+        Provider::Dnf => &[of_rpm],
+        Provider::Gem { .. } => &[],
+    };
+    for question in questions {
+        let answer = probe.query(&Command::new(*question))?;
+        if answer.success() {
+            let lines = answer.stdout.lines();
+            let mut names: Vec<_> =
+                lines.filter_map(|line| line.strip_prefix("installed ")).map(str::to_owned).collect();
+            names.sort();
+            names.dedup();
+            return Ok(Some(names));
+        }
+    }
+    Ok(None)
+}
+
 /// Makes a kind of packages out of its property table, `settings()`, `own_faults()` and `name_fault()`.
 macro_rules! packages {
     ($name:ident, $kind:literal, batch $batch:literal) => {
@@ -402,6 +464,14 @@ macro_rules! packages {
 
             fn read(&self, probe: &dyn $crate::host::Probe) -> $crate::Result<Self::State> {
                 self.selection().read(probe)
+            }
+
+            fn all(probe: &dyn $crate::host::Probe) -> $crate::Result<Option<Vec<String>>> {
+                $crate::resources::selection::all(&Self::named("").settings().provider, probe)
+            }
+
+            fn found(&self, probe: &dyn $crate::host::Probe) -> $crate::Result<Option<$crate::resource::Found>> {
+                self.selection().found($kind, probe).map(Some)
             }
 
             fn want(

@@ -3,7 +3,7 @@ use crate::{
     Fault, Result, actions,
     host::{Op, Probe, ServiceVerb},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     resources::unit::{self, UnitState},
 };
 
@@ -70,6 +70,14 @@ impl Resource for Service {
 
     fn read(&self, probe: &dyn Probe) -> Result<UnitState> {
         unit::read(self.unit(), probe)
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        unit::all(probe).map(Some)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        Ok(Some(unit::found(Found::new(Self::KIND, self.unit()), self.unit(), probe)?))
     }
 
     fn want(&self, action: Action, now: &UnitState, probe: &dyn Probe) -> Result<Goal<UnitState>> {

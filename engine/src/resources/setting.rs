@@ -3,13 +3,14 @@ use std::path::PathBuf;
 
 use super::{
     edit,
+    entry::text_of,
     file::{File, State},
 };
 use crate::{
     Fault, Result, actions,
     host::{Op, Probe},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     values::Words,
 };
 
@@ -91,6 +92,14 @@ impl Setting {
             "" => (rest.is_empty() || rest.starts_with([' ', '\t'])).then(|| rest.trim()),
             sign => rest.trim_start().strip_prefix(sign).map(str::trim),
         }
+    }
+
+    /// The value that the file has of the key.
+    fn present(&self, file: &State) -> Option<String> {
+        let lines = edit::Lines::of(text_of(file.entry.as_ref())?);
+        let (start, end) = self.section_in(&lines)?;
+        let mut values = lines.bare().take(end).skip(start).filter_map(|line| self.value_in(line));
+        values.next().map(str::to_owned)
     }
 
     fn edit(&self, action: Action, lines: &mut edit::Lines) {
@@ -185,6 +194,16 @@ impl Resource for Setting {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         self.file().read(probe)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let path = self.path.as_ref().map(|path| path.display().to_string());
+        let found = Found::new(Self::KIND, &self.name).with("path", path).with("section", self.section.clone());
+        let found = found.with("key", self.key.clone()).with("separator", self.separator.clone());
+        Ok(Some(match self.present(&self.read(probe)?) {
+            Some(value) => found.action("set").with("value", value),
+            None => found.action("unset"),
+        }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

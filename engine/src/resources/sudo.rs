@@ -15,7 +15,7 @@ use crate::{
     Error, Fault, Result, actions,
     host::{EntryKind, LogLevel, Op, Probe},
     properties,
-    resource::{Change, Content, Goal, Property, Resource},
+    resource::{Change, Content, Found, Goal, Property, Resource},
     values::{Mode, Words},
 };
 
@@ -301,6 +301,10 @@ impl Resource for Sudo {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         self.file().read(probe)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        self.file().found(probe)
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{
-    entry::path_faults,
+    entry::{path_faults, text_of},
     file::{self, File, MANAGED},
 };
 use crate::{
     Error, Fault, Result, actions,
     host::{Entry, EntryKind, LogLevel, Op, Probe, Write},
     properties,
-    resource::{Change, Content, Goal, Property, Resource},
+    resource::{Change, Content, Found, Goal, Property, Resource},
     values::{Blob, Mode, Words},
 };
 
@@ -246,6 +246,23 @@ impl Resource for Sysctl {
             Some(EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. }) | None => None,
         };
         Ok(State { file: self.file().read(probe)?, value, shown })
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, self.what());
+        let now = self.read(probe)?;
+        let Some(value) = &now.value else {
+            return Ok(Some(found.unsaid("a value, for the kernel has no such setting")));
+        };
+        // What a comment or another directory adds, a value alone does not say.
+        let plain = Self::key_named(self.what()).value(value.as_str());
+        let of_boot = self.conf_dir.is_none() && text_of(now.file.entry.as_ref()) == Some(plain.text().as_str());
+        let found = found.with("value", value.as_str());
+        Ok(Some(if of_boot {
+            found.action("apply")
+        } else {
+            found.unsaid("its value at boot: no file of brasa sets it")
+        }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{
+    entry::text_of,
     file::{self, File},
     unit::{self, Running, UnitState},
 };
@@ -12,7 +13,7 @@ use crate::{
     Error, Fault, Result, actions,
     host::{Entry, EntryKind, Op, Probe, ServiceVerb},
     properties,
-    resource::{Change, Content, Goal, Property, Resource},
+    resource::{Change, Content, Found, Goal, Property, Resource},
     values::Mode,
 };
 
@@ -228,6 +229,15 @@ impl Resource for SystemdUnit {
                 self.read(probe)
             }
         }
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let file = self.file().read(probe)?;
+        let mut found = Found::new(Self::KIND, &self.name);
+        if let Some(text) = text_of(file.entry.as_ref()) {
+            found = found.action("create").with("content", text);
+        }
+        Ok(Some(unit::found(found, &self.name, probe)?))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

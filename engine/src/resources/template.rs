@@ -22,7 +22,7 @@ use super::file::{File, State, with_file_properties};
 use crate::{
     Error, Fault, Result,
     host::{Op, Probe},
-    resource::{Change, Content, Goal, Property, Resource},
+    resource::{Change, Content, Found, Goal, Property, Resource},
     suggest,
     values::{Place, is_printed},
 };
@@ -507,6 +507,10 @@ impl Resource for Template {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         self.file.read(probe)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        self.file.found(probe)
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Fault, Result,
-    host::{Active, Enabled, Init, Op, Probe, ServiceVerb},
-    resource::{Change, Goal},
+    host::{Active, Command, Enabled, Init, Op, Probe, ServiceVerb},
+    resource::{Change, Found, Goal},
 };
 
 /// A unit as it is, or as an action wants it.
@@ -104,6 +104,37 @@ pub(crate) fn read(unit: &str, probe: &dyn Probe) -> Result<UnitState> {
         },
         exists: state.exists,
     })
+}
+
+/// With what is known of a unit: how it is at boot, and now.
+pub(crate) fn found(mut found: Found, unit: &str, probe: &dyn Probe) -> Result<Found> {
+    let UnitState { boot, running, exists } = read(unit, probe)?;
+    if !exists {
+        found = found.unsaid("what it does: the init system knows no such unit");
+    }
+    found = match boot {
+        Boot::Enabled => found.action("enable"),
+        Boot::Disabled => found.action("disable"),
+        Boot::Masked => found.action("mask"),
+        Boot::Static | Boot::Unmasked => found,
+    };
+    Ok(match running {
+        Running::Running | Running::Starting | Running::Started => found.action("start"),
+        Running::Stopped => found.action("stop"),
+        Running::Failed => found.action("stop").unsaid("that it has failed"),
+    })
+}
+
+/// The services that have a unit file, without those that need an instance.
+pub(crate) fn all(probe: &dyn Probe) -> Result<Vec<String>> {
+    let listing = ["systemctl", "list-unit-files", "--type=service", "--no-legend", "--no-pager", "--plain"];
+    let answer = probe.query(&Command::new(listing))?;
+    if !answer.success() {
+        return Err(Error::failed("the services cannot be listed: `systemctl list-unit-files` does not answer")
+            .hint("name one, as in `brasa resource service cron`"));
+    }
+    let units = answer.stdout.lines().filter_map(|line| line.split_whitespace().next()?.strip_suffix(".service"));
+    Ok(units.filter(|unit| !unit.ends_with('@')).map(str::to_owned).collect())
 }
 
 /// Where `verb` leads from `now`.

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::entry::text_of;
 use crate::{
     Error, Fault, Result, actions,
     host::{self, AccountChange, Op, Probe},
     properties,
-    resource::{Change, Goal, Property, Resource},
+    resource::{Change, Found, Goal, Property, Resource},
     values::{Blob, Secret},
 };
 
@@ -229,6 +230,13 @@ impl User {
     }
 }
 
+/// The names in a file of accounts.
+pub(crate) fn first_fields(path: &str, probe: &dyn Probe) -> Result<Vec<String>> {
+    let entry = probe.entry(Path::new(path))?;
+    let names = text_of(entry.as_ref()).unwrap_or_default().lines().filter_map(|line| line.split(':').next());
+    Ok(names.filter(|name| !name.is_empty() && !name.starts_with(['#', '+', '-'])).map(str::to_owned).collect())
+}
+
 /// Where the account's password is not known, for it to be said that this user may not look.
 fn passwords_are_readable(now: &State, probe: &dyn Probe) -> Result<()> {
     if now.account.as_ref().is_some_and(|account| account.password.is_none()) {
@@ -291,6 +299,24 @@ impl Resource for User {
             locked: Some(account.locked),
             account: Some(account),
         })
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        first_fields("/etc/passwd", probe).map(Some)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, &self.name);
+        let Some(account) = probe.user(&self.name)? else { return Ok(Some(found.action("remove"))) };
+        let path = |path: Option<PathBuf>| path.map(|path| path.display().to_string());
+        let mut found = found.action("create").with("uid", account.uid).with("gid", account.group);
+        found =
+            found.with("comment", account.comment).with("home", path(account.home)).with("shell", path(account.shell));
+        let hash = account.password.as_ref().and_then(|hash| str::from_utf8(hash.bytes()?).ok());
+        if let Some(hash) = hash.filter(|hash| hash_fault(hash).is_none()) {
+            found.private.insert("password".to_owned(), hash.into());
+        }
+        Ok(Some(if account.locked { found.action("lock") } else { found }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

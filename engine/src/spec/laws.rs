@@ -4,6 +4,7 @@ use crate::{
     recipe::{
         Declared,
         declared::{AnyAction, Attempt, Item},
+        kind,
     },
     resource::{Action, Resource, carry_out},
     values::Blob,
@@ -14,7 +15,8 @@ use crate::{
 /// - *plan = done*: a plan without doubts shows exactly the operations that are then performed, and the machine it
 ///   predicts needs nothing more;
 /// - *twice = once*: what has been done is up to date, unless the action is one to be done each time (restart, run);
-/// - *undo restores*: what the journal can take back exactly leaves the machine as it was.
+/// - *undo restores*: what the journal can take back exactly leaves the machine as it was;
+/// - *found = there*: the declaration that describes the thing finds nothing to do.
 ///
 /// That a plan leaves no trace is kept by a type: it borrows the machine as a [`Probe`](crate::host::Probe), which cannot
 /// change anything.
@@ -83,6 +85,28 @@ pub(super) fn broken(item: &dyn Item, action: &AnyAction, machine: &Fake) -> Vec
             broken.extend(
                 machine.differences(&before).into_iter().map(|difference| format!("twice = once: {difference}")),
             );
+        }
+        broken.extend(described(item, &machine));
+    }
+    broken
+}
+
+/// Whether the declaration that is made of what is there has anything to do.
+fn described(item: &dyn Item, machine: &Fake) -> Vec<String> {
+    let Ok(Some(found)) = item.found(machine) else { return Vec::new() };
+    let words: Vec<String> = found.actions.iter().map(ToString::to_string).collect();
+    let properties = found.properties.into_iter().chain(found.private).collect();
+    let made = match kind(found.kind).map(|kind| kind.make(&found.name, &properties, &words)) {
+        Ok(Ok(made)) => made,
+        Ok(Err(sentences)) => return vec![format!("found = there: {}", sentences.join("; "))],
+        Err(sentence) => return vec![format!("found = there: {sentence}")],
+    };
+    let mut broken: Vec<_> = made.check().iter().map(|fault| format!("found = there: {fault}")).collect();
+    for action in if words.is_empty() { Vec::new() } else { made.0.actions() } {
+        match carry(&*made.0, &action, &mut machine.clone()) {
+            Ok(done) if done.operations.is_empty() => {}
+            Ok(done) => broken.push(format!("found = there: {} are still to be performed", shown(&done.operations))),
+            Err(error) => broken.push(format!("found = there: {error}")),
         }
     }
     broken
