@@ -1,5 +1,5 @@
 //! Packages by name, as they are and as they should be: shared by `package`, `apt_package` and `gem_package`.
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -409,13 +409,14 @@ pub(crate) fn all(provider: &Provider, probe: &dyn Probe) -> Result<Option<Vec<S
     };
     for question in questions {
         let answer = probe.query(&Command::new(*question))?;
-        if answer.success() {
-            let lines = answer.stdout.lines();
-            let mut names: Vec<_> =
-                lines.filter_map(|line| line.strip_prefix("installed ")).map(str::to_owned).collect();
-            names.sort();
-            names.dedup();
-            return Ok(Some(names));
+        let lines = answer.stdout.lines().filter_map(|line| line.strip_prefix("installed "));
+        let names: Vec<String> = lines.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect();
+        // A machine of the one family may have the tools of the other.
+        let states = probe.packages(provider, &names)?;
+        let there = names.into_iter().zip(states).filter(|(_, state)| state.version.is_some());
+        let there: Vec<_> = there.map(|(name, _)| name).collect();
+        if answer.success() && !there.is_empty() {
+            return Ok(Some(there));
         }
     }
     Ok(None)
