@@ -109,6 +109,8 @@ fn of_words(words: &str) -> &'static str {
         }
         "object of text values" | "object" => r##"{"type": "object"}"##,
         "text, or an object of sections" => r##"{"type": ["string", "object"]}"##,
+        "day as `2027-03-31`, or `never`" => r##"{"type": "string"}"##,
+        "number of days, or `never`" => r##"{"type": ["string", "integer"]}"##,
         "name or number of a group" | "number or crontab field" => r##"{"type": ["string", "integer"]}"##,
         "whole number or `unlimited`" => r##"{"type": ["string", "integer"]}"##,
         "text, a number, or a list of them" => r##"{"type": ["string", "integer", "array"]}"##,

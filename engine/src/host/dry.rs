@@ -1002,6 +1002,15 @@ impl Probe for Dry<'_> {
         Ok(found)
     }
 
+    fn groups_of(&self, member: &str) -> Result<Vec<String>> {
+        let mut names = self.below.groups_of(member)?;
+        names.retain(|name| !self.groups.contains_key(name));
+        let of_plan = self.groups.values().flatten().filter(|group| group.members.iter().any(|name| name == member));
+        names.extend(of_plan.map(|group| group.name.clone()));
+        names.sort();
+        Ok(names)
+    }
+
     fn group(&self, name: &str) -> Result<Option<Group>> {
         if let Some(group) = self.groups.get(name) {
             return Ok(group.clone());

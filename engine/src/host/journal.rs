@@ -200,6 +200,10 @@ impl Probe for Journal<'_> {
         self.below.group(name)
     }
 
+    fn groups_of(&self, member: &str) -> Result<Vec<String>> {
+        self.below.groups_of(member)
+    }
+
     fn query(&self, command: &Command) -> Result<Answer> {
         self.below.query(command)
     }

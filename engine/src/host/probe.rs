@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Result,
-    values::{Blob, Digest, Mode, Seconds},
+    values::{Blob, Day, Digest, Mode, Seconds},
 };
 
 /// Reading the machine. Nothing here changes it.
@@ -76,6 +76,9 @@ pub trait Probe {
 
     /// A group by name (or by number, as text).
     fn group(&self, name: &str) -> Result<Option<Group>>;
+
+    /// Names of the local groups that have this account as a supplementary member, sorted.
+    fn groups_of(&self, member: &str) -> Result<Vec<String>>;
 
     /// Runs a command that only reads. Its author promises that, not the type system.
     ///
@@ -240,6 +243,12 @@ pub struct User {
     /// Whether the password is locked (a leading `!`).
     #[serde(default)]
     pub locked: bool,
+    /// The day from which on the account is closed; `None`: never, or it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Day>,
+    /// Days from the end of the password to the end of the account; `None`: it goes on, or it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inactive: Option<u32>,
 }
 
 /// A group.

@@ -10,7 +10,7 @@ use crate::{
     host::{self, AccountChange, Op, Probe},
     properties,
     resource::{Change, Found, Goal, Property, Resource},
-    values::{Blob, Secret},
+    values::{Blob, Day, Secret, Words},
 };
 
 properties! {
@@ -31,6 +31,14 @@ properties! {
         shell: PathBuf,
         /// Password hash, as `/etc/shadow` has it (`$y$..`, `$6$..`); never the password itself.
         password: Secret,
+        /// Supplementary groups: exactly these, or with `append` at least these. They must exist.
+        groups: Words,
+        /// Whether memberships that are not in `groups` stay. False when not given.
+        append: bool,
+        /// The day from which on nobody can log in, as `2027-03-31`, or `never`.
+        expire_date: ExpireDate,
+        /// Days from the end of the password to the end of the account, or `never`.
+        inactive: Inactive,
         /// Whether its number comes from the range of system accounts when it is made. False when not given.
         system: bool,
     }
@@ -91,6 +99,69 @@ impl Property for GroupName {
     }
 }
 
+/// When an account is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpireDate(Option<Day>);
+
+impl ExpireDate {
+    /// It stays open.
+    pub const NEVER: Self = Self(None);
+}
+
+impl From<Day> for ExpireDate {
+    fn from(day: Day) -> Self {
+        Self(Some(day))
+    }
+}
+
+impl Property for ExpireDate {
+    const TYPE: &'static str = "day as `2027-03-31`, or `never`";
+    fn from_json(value: &Json) -> Result<Self, String> {
+        match value.as_str() {
+            Some(NEVER) => Ok(Self::NEVER),
+            Some(text) => Day::parse(text).map(Self::from).map_err(|sentence| format!("{sentence}, and not `{NEVER}`")),
+            None => Err(format!("expected {}, found {value}", Self::TYPE)),
+        }
+    }
+}
+
+/// Days from the end of a password to the end of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inactive(Option<u32>);
+
+impl Inactive {
+    /// The account goes on.
+    pub const NEVER: Self = Self(None);
+}
+
+impl From<u32> for Inactive {
+    fn from(days: u32) -> Self {
+        Self(Some(days))
+    }
+}
+
+impl Property for Inactive {
+    const TYPE: &'static str = "number of days, or `never`";
+    fn from_json(value: &Json) -> Result<Self, String> {
+        match value.as_str() {
+            Some(NEVER) => Ok(Self::NEVER),
+            Some(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                text.parse().map(|days| Self(Some(days))).map_err(|_| format!("`{text}` is too large"))
+            }
+            Some(_) | None => {
+                u32::from_json(value).map(Self::from).map_err(|_| format!("expected {}, found {value}", Self::TYPE))
+            }
+        }
+    }
+}
+
+/// What data has for an account that is not closed.
+const NEVER: &str = "never";
+
+fn or_never(text: Option<impl ToString>) -> String {
+    text.map_or_else(|| NEVER.to_owned(), |text| text.to_string())
+}
+
 /// The account, as far as the resource names its properties.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
@@ -117,6 +188,18 @@ pub struct State {
     /// Whether the password is locked; `None` where that is all the same: of an account yet to be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked: Option<bool>,
+    /// Supplementary groups, sorted: those of the recipe that have it as a member, and without `append` all others too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+    /// Day from which on it is closed, or `never`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_date: Option<String>,
+    /// Days from the password's end to its own, or `never`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inactive: Option<String>,
+    /// The groups that `groups` is about, as they are.
+    #[serde(skip)]
+    memberships: Vec<host::Group>,
     /// The whole account: what operations start from. Not compared, for most of it is nobody's business here.
     #[serde(skip)]
     pub account: Option<host::User>,
@@ -131,7 +214,11 @@ impl PartialEq for State {
             (Some(mine), Some(theirs)) => mine == theirs,
             (Some(_) | None, Some(_) | None) => true,
         };
-        compared(self) == compared(other) && self.password == other.password && same_lock
+        let membership = |state: &Self| (state.groups.clone(), state.expire_date.clone(), state.inactive.clone());
+        compared(self) == compared(other)
+            && membership(self) == membership(other)
+            && self.password == other.password
+            && same_lock
     }
 }
 
@@ -145,6 +232,10 @@ impl State {
         shell: None,
         password: None,
         locked: None,
+        groups: None,
+        expire_date: None,
+        inactive: None,
+        memberships: Vec::new(),
         account: None,
     };
 }
@@ -180,7 +271,14 @@ impl User {
             ))
             .hint("run as root"));
         }
+        if (self.expire_date.is_some() || self.inactive.is_some()) && now.exists {
+            passwords_are_readable(now, probe)?;
+        }
         Ok(State {
+            groups: self.groups_wanted(),
+            expire_date: self.expire_date.map(|ExpireDate(day)| or_never(day)),
+            inactive: self.inactive.map(|Inactive(days)| or_never(days)),
+            memberships: self.memberships(probe)?,
             exists: true,
             uid: self.uid,
             gid: self.gid.as_ref().map(|group| group.0.clone()),
@@ -192,6 +290,46 @@ impl User {
             locked: if self.password.is_some() && now.password != self.hash() { Some(false) } else { now.locked },
             account: now.account.clone(),
         })
+    }
+
+    fn groups_wanted(&self) -> Option<Vec<String>> {
+        let Words(mut groups) = self.groups.clone()?;
+        groups.sort();
+        groups.dedup();
+        Some(groups)
+    }
+
+    /// The groups that have it as a member, and those that are to have it.
+    fn memberships(&self, probe: &dyn Probe) -> Result<Vec<host::Group>> {
+        let Some(mut names) = self.groups_wanted() else { return Ok(Vec::new()) };
+        if !self.append.unwrap_or(false) {
+            names.extend(
+                probe.groups_of(&self.name)?.into_iter().filter(|name| !names.contains(name)).collect::<Vec<_>>(),
+            );
+        }
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            let why = Some(format!("`{}` is to be a member of it", self.name));
+            found.push(probe.group(&name)?.ok_or(Error::Missing { kind: "group", name, why })?);
+        }
+        Ok(found)
+    }
+
+    /// What makes it a member where it is to be one, and nowhere else.
+    fn membership_ops(&self, change: &Change<State>) -> Vec<Op> {
+        let Some(wanted) = change.to.groups.as_ref().filter(|_| change.to.exists) else { return Vec::new() };
+        let op = |from: &host::Group| {
+            let (is, should) = (from.members.contains(&self.name), wanted.contains(&from.name));
+            let mut to = from.clone();
+            match (is, should) {
+                (false, true) => to.members.push(self.name.clone()),
+                (true, false) => to.members.retain(|member| *member != self.name),
+                (true, true) | (false, false) => return None,
+            }
+            to.members.sort();
+            Some(Op::Account(AccountChange::ModifyGroup { from: from.clone(), to }))
+        };
+        change.to.memberships.iter().filter_map(op).collect()
     }
 
     fn must_exist(&self, now: &State, action: &str) -> Result<()> {
@@ -216,8 +354,12 @@ impl User {
             shell: None,
             password: None,
             locked: false,
+            expires: None,
+            inactive: None,
         });
         host::User {
+            expires: self.expire_date.map_or(base.expires, |ExpireDate(day)| day),
+            inactive: self.inactive.map_or(base.inactive, |Inactive(days)| days),
             uid: to.uid.or(base.uid),
             group: to.gid.clone().or(base.group),
             comment: to.comment.clone().unwrap_or(base.comment),
@@ -272,6 +414,12 @@ impl Resource for User {
                 comment.escape_debug()
             )));
         }
+        for group in self.groups.iter().flat_map(|groups| &groups.0) {
+            faults.extend(name_fault("group", group).map(Fault::new));
+        }
+        if self.append.is_some() && self.groups.is_none() {
+            faults.push(Fault::new("`append` has no meaning without `groups`").hint("say which with `groups`"));
+        }
         if let Some(hash) = &self.password {
             faults.extend(hash_fault(hash.expose()));
         }
@@ -280,6 +428,16 @@ impl Resource for User {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         let Some(account) = probe.user(&self.name)? else { return Ok(State::ABSENT) };
+        let groups = match self.groups {
+            None => None,
+            Some(_) => {
+                let groups = self.memberships(probe)?.into_iter();
+                let mut names: Vec<_> =
+                    groups.filter(|group| group.members.contains(&self.name)).map(|group| group.name).collect();
+                names.sort();
+                Some(names)
+            }
+        };
         let gid = match (&self.gid, &account.group) {
             (Some(wanted), Some(group)) if wanted.is_number() => {
                 let number = probe.group(group)?.and_then(|group| group.gid);
@@ -297,6 +455,10 @@ impl Resource for User {
             shell: self.shell.as_ref().and(account.shell.clone()),
             password: self.hash().and_then(|hash| seen(&account, hash)),
             locked: Some(account.locked),
+            groups,
+            expire_date: self.expire_date.map(|_| or_never(account.expires)),
+            inactive: self.inactive.map(|_| or_never(account.inactive)),
+            memberships: Vec::new(),
             account: Some(account),
         })
     }
@@ -312,6 +474,9 @@ impl Resource for User {
         let mut found = found.action("create").with("uid", account.uid).with("gid", account.group);
         found =
             found.with("comment", account.comment).with("home", path(account.home)).with("shell", path(account.shell));
+        found =
+            found.with("expire_date", account.expires.map(|day| day.to_string())).with("inactive", account.inactive);
+        found = found.with("groups", probe.groups_of(&self.name)?);
         let hash = account.password.as_ref().and_then(|hash| str::from_utf8(hash.bytes()?).ok());
         if let Some(hash) = hash.filter(|hash| hash_fault(hash).is_none()) {
             found.private.insert("password".to_owned(), hash.into());
@@ -344,18 +509,20 @@ impl Resource for User {
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
         let manage_home = self.manage_home.unwrap_or(false);
-        Ok(vec![Op::Account(match (&change.from.account, change.to.exists) {
+        let account = match (&change.from.account, change.to.exists) {
             (None, true) => AccountChange::CreateUser {
                 user: self.account(&change.to),
                 system: self.system.unwrap_or(false),
                 manage_home,
             },
-            (Some(from), true) => {
-                AccountChange::ModifyUser { from: from.clone(), to: self.account(&change.to), manage_home }
-            }
+            (Some(from), true) => match self.account(&change.to) {
+                to if to == *from => return Ok(self.membership_ops(change)),
+                to => AccountChange::ModifyUser { from: from.clone(), to, manage_home },
+            },
             (Some(user), false) => AccountChange::RemoveUser { user: user.clone(), manage_home },
             (None, false) => return Ok(Vec::new()),
-        })])
+        };
+        Ok([Op::Account(account)].into_iter().chain(self.membership_ops(change)).collect())
     }
 }
 
@@ -432,6 +599,8 @@ mod tests {
             shell: None,
             password: None,
             locked: false,
+            expires: None,
+            inactive: None,
         };
         let fake = Fake::new().with_account(account).with_unreadable("/etc/shadow").as_user(1000);
         for (user, action) in [

@@ -133,6 +133,8 @@ fn ana(comment: &str) -> User {
         shell: Some("/bin/sh".into()),
         password: Some(Blob::from("$y$hash")),
         locked: false,
+        expires: None,
+        inactive: None,
     }
 }
 

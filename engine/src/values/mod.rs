@@ -1,5 +1,6 @@
 //! Small value types that appear in properties, states and operations. They look at nothing but themselves.
 mod blob;
+mod day;
 mod mode;
 mod place;
 mod seconds;
@@ -7,6 +8,7 @@ mod secret;
 mod words;
 
 pub use blob::{Blob, Digest, Held};
+pub use day::Day;
 pub use mode::Mode;
 pub use place::Place;
 pub use seconds::Seconds;

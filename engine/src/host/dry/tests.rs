@@ -69,6 +69,8 @@ fn user(name: &str) -> User {
         shell: None,
         password: None,
         locked: false,
+        expires: None,
+        inactive: None,
     }
 }
 

@@ -224,6 +224,8 @@ impl Default for State {
             shell: Some("/bin/bash".into()),
             password: Some(Blob::from("*")),
             locked: false,
+            expires: None,
+            inactive: None,
         };
         let root_group = Group { name: "root".to_owned(), gid: Some(0), members: Vec::new() };
         Self {
@@ -379,6 +381,8 @@ impl Fake {
             shell: Some("/bin/sh".into()),
             password: Some(Blob::from("!")),
             locked: true,
+            expires: None,
+            inactive: None,
         };
         self.with_group(name, uid).with_account(user)
     }
@@ -812,6 +816,11 @@ impl Probe for Fake {
         let number = name.parse::<u32>().ok();
         let by_number = || self.state.groups.values().find(|group| number.is_some() && group.gid == number);
         Ok(by_name.or_else(by_number).cloned())
+    }
+
+    fn groups_of(&self, member: &str) -> Result<Vec<String>> {
+        let has = |group: &&Group| group.members.iter().any(|name| name == member);
+        Ok(self.state.groups.values().filter(has).map(|group| group.name.clone()).collect())
     }
 
     fn query(&self, command: &Command) -> Result<Answer> {

@@ -147,6 +147,8 @@ impl Fake {
                         shell: Some("/usr/sbin/nologin".into()),
                         password: Some(Blob::from("!")),
                         locked: true,
+                        expires: None,
+                        inactive: None,
                     };
                     self.state.users.insert(name.clone(), user);
                 }

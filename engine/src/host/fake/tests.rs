@@ -304,6 +304,8 @@ fn accounts_are_made_and_go_as_the_tools_do_it() -> Result<()> {
         shell: None,
         password: None,
         locked: false,
+        expires: None,
+        inactive: None,
     };
     fake.perform(&Op::Account(AccountChange::CreateUser { user: ana.clone(), system: false, manage_home: true }))?;
     let made = fake.user("ana")?.unwrap();

@@ -12,7 +12,7 @@ use super::command::{check, run};
 use crate::{
     Error, Result,
     host::{AccountChange, Command, Group, User},
-    values::{Blob, Seconds},
+    values::{Blob, Day, Seconds},
 };
 
 /// The account databases, read once.
@@ -20,6 +20,11 @@ use crate::{
 pub struct Accounts {
     users: Vec<User>,
     groups: Vec<Group>,
+    /// Where in these a name stands: the first of several.
+    user_places: HashMap<String, usize>,
+    group_places: HashMap<String, usize>,
+    /// Of each member, where the groups stand that have it.
+    memberships: HashMap<String, Vec<usize>>,
     user_names: HashMap<u32, String>,
     group_names: HashMap<u32, String>,
     /// Whether names may be known to somebody else than these files: LDAP, sssd, extrausers.
@@ -48,16 +53,28 @@ impl Accounts {
         let groups: Vec<Group> = group.lines().filter_map(parse_group).collect();
         let group_names: HashMap<u32, String> =
             groups.iter().rev().filter_map(|group| Some((group.gid?, group.name.clone()))).collect();
-        let passwords: HashMap<&str, &str> = shadow
-            .lines()
-            .filter_map(|line| {
-                let mut fields = line.split(':');
-                Some((fields.next()?, fields.next()?))
-            })
-            .collect();
+        let passwords = shadow.lines().filter_map(parse_shadow).collect();
         let users: Vec<User> = passwd.lines().filter_map(|line| parse_user(line, &group_names, &passwords)).collect();
         let user_names = users.iter().rev().filter_map(|user| Some((user.uid?, user.name.clone()))).collect();
-        Self { users, groups, user_names, group_names, network: network(switch), answers: RefCell::default() }
+        let mut memberships: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, group) in groups.iter().enumerate() {
+            for member in &group.members {
+                memberships.entry(member.clone()).or_default().push(at);
+            }
+        }
+        let user_places = places(users.iter().map(|user| &user.name));
+        let group_places = places(groups.iter().map(|group| &group.name));
+        Self {
+            users,
+            groups,
+            user_places,
+            group_places,
+            memberships,
+            user_names,
+            group_names,
+            network: network(switch),
+            answers: RefCell::default(),
+        }
     }
 
     /// An account by name, or by number as text.
@@ -65,7 +82,7 @@ impl Accounts {
     /// # Errors
     /// When `getent` has to be asked and cannot be.
     pub fn user(&self, name: &str) -> Result<Option<User>> {
-        let named = self.users.iter().find(|user| user.name == name);
+        let named = self.user_places.get(name).map(|at| &self.users[*at]);
         // Names of digits alone are names first, as for chown(1).
         let number = || name.parse().ok().and_then(|uid| self.users.iter().find(|user| user.uid == Some(uid)));
         if let Some(user) = named.or_else(number) {
@@ -85,12 +102,21 @@ impl Accounts {
     /// # Errors
     /// When `getent` has to be asked and cannot be.
     pub fn group(&self, name: &str) -> Result<Option<Group>> {
-        let named = self.groups.iter().find(|group| group.name == name);
+        let named = self.group_places.get(name).map(|at| &self.groups[*at]);
         let number = || name.parse().ok().and_then(|gid| self.groups.iter().find(|group| group.gid == Some(gid)));
         if let Some(group) = named.or_else(number) {
             return Ok(Some(group.clone()));
         }
         Ok(self.getent("group", name)?.as_deref().and_then(parse_group))
+    }
+
+    /// The names of the groups with this member, sorted.
+    pub fn groups_of(&self, member: &str) -> Vec<String> {
+        let of_member = self.memberships.get(member).into_iter().flatten();
+        let mut names: Vec<_> = of_member.map(|at| self.groups[*at].name.clone()).collect();
+        names.sort();
+        names.dedup();
+        names
     }
 
     /// The name of an owner's number, or the number itself where no account has it.
@@ -165,6 +191,10 @@ impl Accounts {
     }
 }
 
+fn places<'n>(names: impl DoubleEndedIterator<Item = &'n String> + ExactSizeIterator) -> HashMap<String, usize> {
+    names.enumerate().rev().map(|(at, name)| (name.clone(), at)).collect()
+}
+
 fn text(path: &Path) -> Result<String> {
     match fs::read(path) {
         // Comment fields may hold any bytes.
@@ -174,14 +204,15 @@ fn text(path: &Path) -> Result<String> {
     }
 }
 
-fn parse_user(line: &str, groups: &HashMap<u32, String>, passwords: &HashMap<&str, &str>) -> Option<User> {
+fn parse_user(line: &str, groups: &HashMap<u32, String>, passwords: &HashMap<&str, Shadow<'_>>) -> Option<User> {
     let mut fields = line.split(':');
     let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with(['+', '-', '#']))?;
     let _password = fields.next()?;
     let uid = fields.next()?.parse().ok()?;
     let gid: u32 = fields.next()?.parse().ok()?;
     let (comment, home, shell) = (fields.next()?, fields.next()?, fields.next().unwrap_or_default());
-    let password = passwords.get(name).copied();
+    let shadow = passwords.get(name);
+    let password = shadow.map(|shadow| shadow.hash);
     let some = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
     Some(User {
         name: name.to_owned(),
@@ -193,7 +224,23 @@ fn parse_user(line: &str, groups: &HashMap<u32, String>, passwords: &HashMap<&st
         // The lock mark is told apart from the hash, so that locking does not look like another password.
         password: password.map(|hash| Blob::from(hash.trim_start_matches('!'))),
         locked: password.is_some_and(|hash| hash.starts_with('!')),
+        expires: shadow.and_then(|shadow| shadow.expires),
+        inactive: shadow.and_then(|shadow| shadow.inactive),
     })
+}
+
+/// What `/etc/shadow` knows of an account.
+struct Shadow<'t> {
+    hash: &'t str,
+    inactive: Option<u32>,
+    expires: Option<Day>,
+}
+
+/// Source: shadow(5).
+fn parse_shadow(line: &str) -> Option<(&str, Shadow<'_>)> {
+    let fields: Vec<&str> = line.split(':').collect();
+    let number = |nth: usize| fields.get(nth).and_then(|field| field.parse().ok());
+    Some((fields.first()?, Shadow { hash: fields.get(1)?, inactive: number(6), expires: number(7).map(Day) }))
 }
 
 fn parse_group(line: &str) -> Option<Group> {
@@ -283,9 +330,23 @@ fn create_user(user: &User, system: bool, manage_home: bool) -> Result<()> {
     if let Some(shell) = &user.shell {
         argv.extend(["--shell".to_owned(), shell.display().to_string()]);
     }
+    argv.extend(ageing(None, user));
     argv.extend(["--".to_owned(), user.name.clone()]);
     tool(argv, None)?;
     password(user)
+}
+
+/// Options for the end of an account that differs. Source: usermod(8).
+fn ageing(from: Option<&User>, to: &User) -> Vec<String> {
+    let (expires, inactive) = from.map_or((None, None), |from| (from.expires, from.inactive));
+    let mut words = Vec::new();
+    if to.expires != expires {
+        words.extend(["--expiredate".to_owned(), to.expires.map(|day| day.to_string()).unwrap_or_default()]);
+    }
+    if to.inactive != inactive {
+        words.extend(["--inactive".to_owned(), to.inactive.map_or_else(|| "-1".to_owned(), |days| days.to_string())]);
+    }
+    words
 }
 
 fn modify_user(from: &User, to: &User, manage_home: bool) -> Result<()> {
@@ -314,6 +375,7 @@ fn modify_user(from: &User, to: &User, manage_home: bool) -> Result<()> {
     {
         argv.extend(["--shell".to_owned(), shell.display().to_string()]);
     }
+    argv.extend(ageing(Some(from), to));
     if argv.len() > 1 {
         argv.extend(["--".to_owned(), to.name.clone()]);
         tool(argv, None)?;
@@ -383,13 +445,13 @@ mod tests {
     use super::{Accounts, network, perform};
     use crate::{
         host::{AccountChange, User},
-        values::Blob,
+        values::{Blob, Day},
     };
 
     const PASSWD: &str =
         "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000:Alice \u{e9},,,:/home/alice:/bin/sh\n+::::::\nbroken\n";
     const GROUP: &str = "root:x:0:\nalice:x:1000:\nadm:x:4:zoe,alice\n";
-    const SHADOW: &str = "root:*:19000:0:99999:7:::\nalice:!$6$salt$hash:19000::::::\n";
+    const SHADOW: &str = "root:*:19000:0:99999:7:::\nalice:!$6$salt$hash:19000::::30:20178:\n";
 
     #[test]
     fn accounts_are_read_from_the_files() {
@@ -397,9 +459,11 @@ mod tests {
         let alice = accounts.user("alice").unwrap().unwrap();
         assert_eq!((alice.uid, alice.group.as_deref(), alice.locked), (Some(1000), Some("alice"), true));
         assert_eq!(alice.password, Some(Blob::from("$6$salt$hash")));
+        assert_eq!((alice.expires, alice.inactive), (Some(Day(20_178)), Some(30)));
         assert_eq!(accounts.user("1000").unwrap(), Some(alice));
         assert_eq!(accounts.user("nobody-here").unwrap(), None);
         assert_eq!(accounts.group("adm").unwrap().unwrap().members, ["alice", "zoe"]);
+        assert_eq!((accounts.groups_of("alice"), accounts.groups_of("root")), (vec!["adm".to_owned()], vec![]));
         assert_eq!((accounts.user_name(0).unwrap(), accounts.user_name(77).unwrap()), ("root".into(), "77".into()));
         assert!(accounts.uid("ghost").unwrap_err().to_string().contains("user `ghost` does not exist"));
         assert_eq!(accounts.uid("77").unwrap(), 77);
@@ -443,6 +507,8 @@ mod tests {
             shell: None,
             password: Some(Blob::from(hash)),
             locked,
+            expires: None,
+            inactive: None,
         };
         let from = user("", true);
         for (hash, why) in [

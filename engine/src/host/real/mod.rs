@@ -25,7 +25,10 @@ use super::{
     Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange, PackageState,
     Performed, Probe, Progress, Provider, Proxies, Request, ServiceState, Transaction, User, Write,
 };
-use crate::{Result, values::Seconds};
+use crate::{
+    Result,
+    values::{Day, Seconds},
+};
 
 pub use fetch::shown as shown_address;
 pub use files::clean_leftovers;
@@ -170,6 +173,10 @@ impl Probe for Real {
         self.accounts()?.group(name)
     }
 
+    fn groups_of(&self, member: &str) -> Result<Vec<String>> {
+        Ok(self.accounts()?.groups_of(member))
+    }
+
     fn query(&self, command: &Command) -> Result<Answer> {
         command::run_endable(&with(&self.settings.proxies, command))
     }
@@ -303,22 +310,8 @@ fn with<'c>(proxies: &Proxies, command: &'c Command) -> Cow<'c, Command> {
 pub fn time_stamp(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
+    let (year, month, day) = Day(u32::try_from(days).unwrap_or(u32::MAX)).civil();
     format!("{year:04}{month:02}{day:02}{:02}{:02}{:02}", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
-fn civil(days: u64) -> (u64, u64, u64) {
-    // Years that begin in March put the leap day at their end: a day of such a year tells its month by one division.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
