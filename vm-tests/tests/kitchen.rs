@@ -145,3 +145,53 @@ fn a_full_disk_leaves_the_old_content_whole() -> Result<()> {
     assert_eq!(machine.read("/srv/small/file"), "old\n");
     Ok(())
 }
+
+#[test]
+fn two_hundred_services_are_asked_about_in_one_conversation() -> Result<()> {
+    let machine = Container::of(lab::root(DEBIAN)?).brasa(lab::kitchen()?).start()?;
+    machine
+        .sh("for n in $(seq 200); do
+                 printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=true\n[Install]\nWantedBy=multi-user.target\n' \
+                     > /etc/systemd/system/lab-$n.service
+             done
+             systemctl daemon-reload && systemctl enable -q --now $(seq -f 'lab-%g' 200)")
+        .success();
+    let services: Vec<_> =
+        (1..=200).map(|n| format!(r#"{{"name": "lab-{n}", "action": ["enable", "start"]}}"#)).collect();
+    let dna = format!(r#"{{"run_list": ["kitchen::services"], "kitchen": {{"services": [{}]}}}}"#, services.join(", "));
+    order(&machine, &dna);
+    let run = machine.run(["brasa", "converge", "--detailed-exitcode", "--log-level", "debug"]).success();
+    assert_eq!(run.stderr.matches("systemd is asked over `/run/systemd/private`").count(), 1, "{run}");
+    assert_eq!(run.stderr.matches("command `").count(), 0, "{run}");
+    assert!(run.stdout.contains("400 up to date"), "{run}");
+    Ok(())
+}
+
+/// What a run says of the package's new configuration when the administrator has changed the old one.
+fn keeps_a_changed_file(machine: &Container, new: &str) -> Result<()> {
+    let dna = |version: &str| {
+        format!(
+            r#"{{"run_list": ["kitchen::packages"], "kitchen": {{"packages": [{{"names": ["lab-app"], "version": ["{version}"]}}]}}}}"#
+        )
+    };
+    order(machine, &dna("1.0"));
+    machine.run(["brasa", "converge"]).success();
+    machine.write("/etc/lab-app.conf", "mine\n");
+    order(machine, &dna("2.0"));
+    let run = machine.run(["brasa", "converge"]).success();
+    let told = format!(
+        "`/etc/lab-app.conf` was changed on this machine and is kept: the package's own is `/etc/lab-app.conf{new}`"
+    );
+    assert_eq!(format!("{run}").matches(&told).count(), 1, "{run}");
+    assert_eq!(machine.read("/etc/lab-app.conf"), "mine\n");
+    machine.run(["test", "-e", &format!("/etc/lab-app.conf{new}")]).success();
+    Ok(())
+}
+
+#[test]
+fn what_a_package_ships_beside_a_changed_configuration_is_told() -> Result<()> {
+    let machine = Container::of(lab::root(DEBIAN)?).repository(&lab::deb_repo()?).brasa(lab::kitchen()?).start()?;
+    keeps_a_changed_file(&machine, ".dpkg-dist")?;
+    let machine = Container::of(lab::root(EL9)?).repository(&lab::rpm_repo()?).brasa(lab::kitchen()?).start()?;
+    keeps_a_changed_file(&machine, ".rpmnew")
+}

@@ -50,17 +50,30 @@ pub fn run() -> Result<(), Failure> {
         &machine,
         "one file",
         "files",
-        json!([{"path": "/srv/one", "content": "one\n"}]),
-        (2.0, None),
+        json!({"files": [{"path": "/srv/one", "content": "one\n"}]}),
+        (Some(2.0), None),
     )?);
     let installed = good(machine.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}${Package}\\n"]))?;
     let names: Vec<_> = installed.lines().filter_map(|line| line.strip_prefix("ii ")).take(100).collect();
     if names.len() != 100 {
         return Err(format!("only {} packages are installed", names.len()));
     }
-    benches.push(prepare(&machine, "100 packages", "packages", json!([{"names": names}]), (6.0, None))?);
-    benches.push(prepare(&machine, "1,000 templates", "templates", pages(1_000), (30.0, None))?);
-    benches.push(prepare(&machine, "10,000 templates", "templates", pages(10_000), (300.0, Some(64.0)))?);
+    benches.push(prepare(
+        &machine,
+        "100 packages",
+        "packages",
+        json!({"packages": [{"names": names}]}),
+        (Some(6.0), None),
+    )?);
+    benches.push(prepare(&machine, "1,000 templates", "templates", pages(1_000), (Some(30.0), None))?);
+    benches.push(prepare(&machine, "10,000 templates", "templates", pages(10_000), (Some(300.0), Some(64.0)))?);
+    good(machine.sh(UNITS))?;
+    let running = |number| json!({"name": format!("bench-{number}"), "action": ["enable", "start"]});
+    let services = json!({"services": (1..=200).map(running).collect::<Vec<_>>()});
+    benches.push(prepare(&machine, "200 services", "services", services, (None, None))?);
+    good(machine.sh(ACCOUNTS))?;
+    benches.push(prepare(&machine, "100 accounts", "accounts", accounts(100), (None, None))?);
+    benches.push(prepare(&machine, "1,000 accounts", "accounts", accounts(1_000), (Some(10.0), None))?);
 
     println!(
         "{:<24} {:>9} {:>9} {:>7} {:>9} {:>9}",
@@ -107,10 +120,10 @@ fn prepare(
     name: &'static str,
     recipe: &str,
     wanted: Value,
-    (time, memory): (f64, Option<f64>),
+    (time, memory): (Option<f64>, Option<f64>),
 ) -> Result<Bench, Failure> {
     let file = format!("{HOME}/{}.json", name.replace([' ', ','], "-"));
-    let dna = json!({"run_list": [format!("kitchen::{recipe}")], "kitchen": {recipe: wanted}});
+    let dna = json!({"run_list": [format!("kitchen::{recipe}")], "kitchen": wanted});
     machine.write(&file, dna.to_string());
     let command = words(&["/usr/local/bin/kitchen", "converge", "--detailed-exitcode", "-j", &file]);
     let first = machine.run(&command);
@@ -118,12 +131,35 @@ fn prepare(
         return Err(format!("{name}: {first}"));
     }
     good(machine.run(&command))?;
-    let runs = if time > 100.0 { 7 } else { 31 };
-    Ok(Bench { name, command, runs, time: Some(time), memory })
+    let runs = if time.is_some_and(|time| time > 100.0) { 7 } else { 31 };
+    Ok(Bench { name, command, runs, time, memory })
 }
 
 fn pages(count: u32) -> Value {
-    json!({"directory": format!("/srv/{count}-pages"), "count": count, "word": "word"})
+    json!({"templates": {"directory": format!("/srv/{count}-pages"), "count": count, "word": "word"}})
+}
+
+/// Services that run and start at boot.
+const UNITS: &str = "
+    for n in $(seq 200); do
+        printf '[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=true\\n[Install]\\nWantedBy=multi-user.target\\n' \
+            > /etc/systemd/system/bench-$n.service
+    done
+    systemctl daemon-reload && systemctl enable -q --now $(seq -f 'bench-%g' 200)";
+
+/// Users, each with a group of its own.
+const ACCOUNTS: &str = "
+    for n in $(seq 1000); do
+        echo \"bench$n:x:$((20000 + n)):$((20000 + n))::/home/bench$n:/bin/sh\" >> /etc/passwd
+        echo \"bench$n:!:20000::::::\" >> /etc/shadow
+        echo \"bench$n:x:$((20000 + n)):\" >> /etc/group
+    done";
+
+fn accounts(count: u32) -> Value {
+    let user =
+        |n| json!({"name": format!("bench{n}"), "uid": 20_000 + n, "gid": format!("bench{n}"), "shell": "/bin/sh"});
+    let group = |n| json!({"name": format!("bench{n}"), "gid": 20_000 + n});
+    json!({"users": (1..=count).map(user).collect::<Vec<_>>(), "groups": (1..=count).map(group).collect::<Vec<_>>()})
 }
 
 fn article() -> Vec<String> {

@@ -4,6 +4,7 @@ mod apt;
 mod directory;
 mod dnf;
 mod gem;
+mod leftovers;
 mod lists;
 mod locks;
 mod tools;
@@ -21,7 +22,7 @@ pub use tools::Tools;
 
 use crate::{
     Error, Result,
-    host::{Candidate, PackageChange, PackageState, Progress, Provider, Transaction},
+    host::{Candidate, LogLevel, PackageChange, PackageState, Progress, Provider, Transaction},
     values::Seconds,
 };
 
@@ -185,6 +186,7 @@ impl Packages {
     /// Names that are not known, conflicts, failing scripts, a lock that is not released before the deadline.
     pub fn perform(&self, tools: &dyn Tools, transaction: &Transaction, progress: &dyn Fn(&Progress)) -> Result<()> {
         let context = self.context(tools, progress);
+        let before = leftovers::find(&self.root);
         let outcome = match self.find(&transaction.provider)? {
             Found::Apt => apt::perform(&context, transaction),
             Found::Dnf => dnf::perform(&context, transaction),
@@ -193,6 +195,10 @@ impl Packages {
             }
         };
         self.forget();
+        for path in leftovers::find(&self.root).difference(&before) {
+            let path = Path::new("/").join(path.strip_prefix(&self.root).unwrap_or(path));
+            progress(&Progress::Note { level: LogLevel::Warn, message: leftovers::sentence(&path) });
+        }
         outcome
     }
 

@@ -59,7 +59,9 @@ impl Connection {
     }
 
     fn to(socket: &Path, on_bus: bool, effective_user: u32) -> io::Result<Self> {
-        Self::over(UnixStream::connect(socket)?, on_bus, effective_user)
+        let connection = Self::over(UnixStream::connect(socket)?, on_bus, effective_user)?;
+        tracing::debug!("systemd is asked over `{}`", socket.display());
+        Ok(connection)
     }
 
     fn over(mut stream: UnixStream, on_bus: bool, effective_user: u32) -> io::Result<Self> {
