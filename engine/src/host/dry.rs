@@ -1067,6 +1067,10 @@ impl Probe for Dry<'_> {
         self.below.interfaces()
     }
 
+    fn offline(&self) -> bool {
+        self.below.offline()
+    }
+
     fn effective_user(&self) -> u32 {
         if self.for_root { 0 } else { self.below.effective_user() }
     }

@@ -69,12 +69,22 @@ pub fn prepare_process() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
 }
 
+/// A process has one root directory.
+static IN_ANOTHER_ROOT: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process has entered another root than that of the running system.
+#[must_use]
+pub fn in_another_root() -> bool {
+    IN_ANOTHER_ROOT.load(Ordering::Relaxed)
+}
+
 /// Makes a directory the root of all that this process does from now on, as chroot(8) does.
 ///
 /// # Errors
 /// That it is no directory, or that this process may not (it takes root's rights).
 pub fn enter_root(directory: &Path) -> Result<()> {
     let entered = rustix::process::chroot(directory).and_then(|()| rustix::process::chdir("/"));
+    IN_ANOTHER_ROOT.store(entered.is_ok(), Ordering::Relaxed);
     entered.map_err(|error| {
         let fault = Fault::new(format!("cannot make `{}` the root directory: {error}", directory.display()));
         match error {

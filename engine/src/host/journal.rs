@@ -220,6 +220,10 @@ impl Probe for Journal<'_> {
         self.below.interfaces()
     }
 
+    fn offline(&self) -> bool {
+        self.below.offline()
+    }
+
     fn effective_user(&self) -> u32 {
         self.below.effective_user()
     }

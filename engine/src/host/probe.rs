@@ -99,6 +99,10 @@ pub trait Probe {
     /// Number of the user this process acts as; 0 is root.
     fn effective_user(&self) -> u32;
 
+    /// Whether this is the system in a directory, as an image or a mounted disk, and not the one that runs: the kernel, its
+    /// settings and what is started are those of the machine around it.
+    fn offline(&self) -> bool;
+
     /// Whether `bytes` more can be written at `path`, as far as that is known without trying: a file system that is
     /// mounted read-only, one that is full, missing rights.
     ///

@@ -103,6 +103,9 @@ impl KernelModule {
     }
 
     fn loaded(&self, probe: &dyn Probe) -> Result<Loaded> {
+        if probe.offline() {
+            return Ok(Loaded::No);
+        }
         let name = self.listed();
         let own = Path::new("/sys/module").join(&name);
         // Only what was loaded has a state of its own there.
@@ -241,7 +244,9 @@ impl Resource for KernelModule {
                     let line = format!("options {name} {}", words.0.join(" "));
                     to.options = saying(&options, &line, &now.options, probe)?;
                 }
-                to.loaded = self.present(now)?;
+                if !probe.offline() {
+                    to.loaded = self.present(now)?;
+                }
                 to.load = saying(&self.load_file(), name, &now.load, probe)?;
             }
             Uninstall => {
@@ -259,6 +264,10 @@ impl Resource for KernelModule {
                 to.loaded = absent(now.loaded);
             }
             Enable => to.disable = gone(&disable, &now.disable, probe)?,
+            Load | Unload if probe.offline() => {
+                let error = Error::failed(format!("`{name}` is not loaded or unloaded here: the kernel is another's"));
+                return Err(error.hint("leave the action out for a root directory; `install` has it loaded at boot"));
+            }
             Load => to.loaded = self.present(now)?,
             Unload if now.loaded == Loaded::BuiltIn => {
                 let error = Error::failed(format!("`{name}` is built into the kernel and cannot be unloaded"));

@@ -63,8 +63,8 @@ impl Property for Setting {
 properties! {
     /// A setting of the kernel: its running value, and a file that sets it at each boot. The file is Chef's,
     /// `/etc/sysctl.d/99-chef-KEY.conf`, so that what chef-solo has set is taken over and not set twice. The running value
-    /// is read from `/proc/sys` and set there, without sysctl(8); unlike in Chef, either half is repaired by itself. In a
-    /// root directory that has the `/proc` of the machine around it, it is that machine's.
+    /// is read from `/proc/sys` and set there, without sysctl(8); unlike in Chef, either half is repaired by itself. With
+    /// `--root`, the file alone is managed: the kernel is another's.
     pub struct Sysctl("key") {
         name: String;
         /// The key, when it is not the name of the resource: `vm.swappiness`, or with slashes as sysctl(8) takes it.
@@ -229,6 +229,10 @@ impl Resource for Sysctl {
 
     fn notes(&self, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
         let Some(wanted) = self.value.as_ref().map(|value| parts(&value.0)) else { return Ok(Vec::new()) };
+        if probe.offline() {
+            let note = format!("`{}` is set when this system is booted: the kernel is another's", self.what());
+            return Ok(vec![(LogLevel::Info, note)]);
+        }
         if !self.may_be_unsettable() {
             return Ok(Vec::new());
         }
@@ -238,7 +242,8 @@ impl Resource for Sysctl {
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
-        let shown = probe.entry(&self.running())?;
+        // Whatever `/proc` there is in a root directory, it is that of the machine around it.
+        let shown = if probe.offline() { None } else { probe.entry(&self.running())? };
         let value = match shown.as_ref().map(|entry| &entry.kind) {
             Some(EntryKind::File { content }) => {
                 Some(parts(&String::from_utf8_lossy(content.bytes().unwrap_or_default())))
@@ -251,8 +256,13 @@ impl Resource for Sysctl {
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
         let found = Found::new(Self::KIND, self.what());
         let now = self.read(probe)?;
-        let Some(value) = &now.value else {
-            return Ok(Some(found.unsaid("a value, for the kernel has no such setting")));
+        let of_file = || {
+            let text = text_of(now.file.entry.as_ref())?;
+            text.lines().find_map(|line| Some(parts(line.strip_prefix(self.what())?.trim_start().strip_prefix('=')?)))
+        };
+        let value = if probe.offline() { of_file() } else { now.value.clone() };
+        let Some(value) = &value else {
+            return Ok(Some(found.unsaid("a value: nothing here has one")));
         };
         // What a comment or another directory adds, a value alone does not say.
         let plain = Self::key_named(self.what()).value(value.as_str());
@@ -273,7 +283,7 @@ impl Resource for Sysctl {
         let content = || self.wanted().map(|_| Some(Content::from(self.text()).blob));
         let (Goal::State(file) | Goal::Event(_, file)) = self.file().goal(of_file, &now.file, probe, &content)?;
         let mut to = State { file, ..now.clone() };
-        if action == Apply {
+        if action == Apply && !probe.offline() {
             let wanted = Some(self.wanted()?);
             let obstacle = if now.value == wanted { None } else { self.unsettable(now, probe) };
             match obstacle {

@@ -94,7 +94,10 @@ pub(super) fn broken(item: &dyn Item, action: &AnyAction, machine: &Fake) -> Vec
 /// Whether the declaration that is made of what is there has anything to do.
 fn described(item: &dyn Item, machine: &Fake) -> Vec<String> {
     let Ok(Some(found)) = item.found(machine) else { return Vec::new() };
-    let words: Vec<String> = found.actions.iter().map(ToString::to_string).collect();
+    let mut words: Vec<String> = found.actions.iter().map(ToString::to_string).collect();
+    if words.is_empty() {
+        words.push("nothing".to_owned());
+    }
     let properties = found.properties.into_iter().chain(found.private).collect();
     let made = match kind(found.kind).map(|kind| kind.make(&found.name, &properties, &words)) {
         Ok(Ok(made)) => made,
@@ -102,7 +105,7 @@ fn described(item: &dyn Item, machine: &Fake) -> Vec<String> {
         Err(sentence) => return vec![format!("found = there: {sentence}")],
     };
     let mut broken: Vec<_> = made.check().iter().map(|fault| format!("found = there: {fault}")).collect();
-    for action in if words.is_empty() { Vec::new() } else { made.0.actions() } {
+    for action in made.0.actions() {
         match carry(&*made.0, &action, &mut machine.clone()) {
             Ok(done) if done.operations.is_empty() => {}
             Ok(done) => broken.push(format!("found = there: {} are still to be performed", shown(&done.operations))),

@@ -75,6 +75,8 @@ struct State {
     interfaces: Vec<Interface>,
     kernel: Kernel,
     effective_user: u32,
+    /// Whether it is a system in a directory, that does not run.
+    offline: bool,
     /// Seconds since 1970.
     clock: u64,
     /// Paths that cannot be looked at.
@@ -249,6 +251,7 @@ impl Default for State {
                 node_name: "fake".to_owned(),
             },
             effective_user: 0,
+            offline: false,
             clock: 1_700_000_000,
             unreadable: BTreeSet::new(),
             read_only: BTreeSet::new(),
@@ -592,6 +595,13 @@ impl Fake {
         self
     }
 
+    /// A system in a directory, as an image, that does not run.
+    #[must_use]
+    pub const fn as_image(mut self) -> Self {
+        self.state.offline = true;
+        self
+    }
+
     /// The number of the user this process acts as. Only told, not enforced.
     #[must_use]
     pub const fn as_user(mut self, uid: u32) -> Self {
@@ -857,6 +867,10 @@ impl Probe for Fake {
 
     fn interfaces(&self) -> Result<Vec<Interface>> {
         Ok(self.state.interfaces.clone())
+    }
+
+    fn offline(&self) -> bool {
+        self.state.offline
     }
 
     fn effective_user(&self) -> u32 {

@@ -193,6 +193,10 @@ impl Probe for Real {
         network::interfaces()
     }
 
+    fn offline(&self) -> bool {
+        crate::host::environment::in_another_root()
+    }
+
     fn effective_user(&self) -> u32 {
         rustix::process::geteuid().as_raw()
     }

@@ -1,0 +1,75 @@
+//! A system in a directory, converged from outside: an image build. Nothing of the machine around it leaks in or out.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "test machinery: it looks at the machine from outside the program"
+)]
+
+use lab::{Base, Container, Result};
+
+/// Debian with what reads the files of these kinds.
+const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["cron", "kmod", "sudo"], el: false };
+
+const RECIPE: &str = "resources:
+  - {type: package, name: lab-app}
+  - {type: group, name: crew, gid: 4200}
+  - {type: user, name: ana, uid: 4201, gid: crew, groups: [adm]}
+  - {type: file, name: /etc/motd, content: \"welcome\\n\", owner: ana, group: crew}
+  - {type: systemd_unit, name: bell.service, action: [create, enable], content: \"[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n\"}
+  - {type: service, name: lab-app, action: enable}
+  - {type: sysctl, name: vm.swappiness, value: 7}
+  - {type: kernel_module, name: loop, options: [max_loop=4]}
+  - {type: cron_d, name: night, minute: 0, hour: 3, command: /bin/true}
+";
+
+/// What of the machine around the image must not change.
+const AROUND: &str = "cat /etc/passwd /etc/group /etc/shadow /proc/sys/vm/swappiness /var/lib/dpkg/status; \
+                      ls -R /etc/systemd /etc/sysctl.d /etc/modprobe.d /etc/cron.d; systemctl list-units --no-legend 'lab*' 'bell*'";
+
+#[test]
+fn an_image_is_converged_from_outside() -> Result<()> {
+    let machine = Container::of(lab::root(SYSTEM)?).repository(&lab::deb_repo()?).brasa(lab::binary()?).start()?;
+    // The image is a copy of the machine's own files, with the kernel's file systems of the machine around it.
+    machine
+        .sh("mkdir /image && cp -a /bin /sbin /lib /lib64 /usr /etc /var /image 2>/dev/null; \
+             cd /image && mkdir -p tmp run root home proc sys dev srv && chmod 1777 /image/tmp && \
+             mount --rbind /proc /image/proc && mount --bind /dev /image/dev && \
+             for path in $(grep -rhoE '(file|copy):[^ ]+' /etc/apt/sources.list* | cut -d: -f2); do \
+                 mkdir -p /image$path && mount --bind $path /image$path; done")
+        .success();
+    machine.write("/image/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
+    machine.write("/image/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
+    machine.write("/image/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
+    machine.write("/image/etc/brasa/cookbooks/site/recipes/default.yml", RECIPE);
+    let around = || machine.sh(AROUND).success().stdout;
+    let before = around();
+
+    machine.run(["brasa", "--root", "/image", "plan", "--detailed-exitcode"]).exits(2);
+    assert_ne!(machine.run(["test", "-e", "/image/etc/bell.conf"]).code, 0);
+    machine.run(["brasa", "--root", "/image", "converge", "--detailed-exitcode"]).exits(2);
+    machine.run(["brasa", "--root", "/image", "converge", "--detailed-exitcode"]).success();
+    assert_eq!(around(), before, "nothing leaks out");
+
+    assert!(machine.read("/image/etc/passwd").contains("\nana:x:4201:4200:"));
+    assert!(machine.read("/image/etc/group").contains("\nadm:x:4:ana\n"));
+    assert_eq!(machine.run(["stat", "-c", "%u:%g", "/image/etc/motd"]).success().stdout, "4201:4200\n");
+    for unit in ["bell", "lab-app"] {
+        let link = format!("/image/etc/systemd/system/multi-user.target.wants/{unit}.service");
+        machine.run(["test", "-L", &link]).success();
+    }
+    machine.run(["chroot", "/image", "dpkg-query", "-W", "lab-app"]).success();
+    assert!(machine.read("/image/etc/sysctl.d/99-chef-vm.swappiness.conf").ends_with("\nvm.swappiness = 7\n"));
+    assert!(machine.read("/image/etc/modules-load.d/loop.conf").ends_with("\nloop\n"));
+
+    // What needs a system that runs is refused, and says so.
+    let start = RECIPE.replace("name: lab-app, action: enable", "name: lab-app, action: start");
+    machine.write("/image/etc/brasa/cookbooks/site/recipes/default.yml", start);
+    let refused = machine.run(["brasa", "--root", "/image", "converge"]).exits(1);
+    assert!(
+        refused.stderr.contains("unit `lab-app` cannot be started: systemd is installed but not running"),
+        "{refused}"
+    );
+    assert!(refused.stderr.contains("nothing was changed"), "{refused}");
+    assert_eq!(around(), before, "nothing leaks out");
+    Ok(())
+}
