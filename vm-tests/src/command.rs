@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal};
 
 use crate::container::{Container, buffer, children, shared, text};
 use crate::host;
+use crate::tested;
 
 /// How long a command may run before the scenario fails.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -76,8 +77,10 @@ impl<'a> Command<'a> {
     /// If the container is gone or the limit passes.
     #[track_caller]
     pub fn run(self) -> Output {
-        let limit = self.limit;
-        self.spawn().wait_at_most(limit)
+        let (limit, container) = (self.limit, self.container);
+        let output = self.spawn().wait_at_most(limit);
+        tested::note(container.root_name(), &output).unwrap_or_else(|error| panic!("{error}"));
+        output
     }
 
     /// Starts it and leaves it running.

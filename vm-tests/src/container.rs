@@ -247,6 +247,11 @@ impl Container {
         &self.name
     }
 
+    /// The name of the root it was made of.
+    pub fn root_name(&self) -> &str {
+        self.root.name()
+    }
+
     /// The host's process id of the container's first process.
     pub fn leader(&self) -> u32 {
         self.leader

@@ -41,6 +41,7 @@ mod roots;
 mod rpm;
 mod signing;
 mod snapshot;
+pub mod tested;
 
 pub use article::{ARTICLE_PACKAGES, article_repo};
 pub use binary::{binary, kitchen, target_directory, workspace};

@@ -40,9 +40,24 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
         step("the static binary in an empty root", || runs_alone(&binary))?;
         tests.env("BRASA_BINARY", binary);
     }
+    if filters.is_empty() && !fast {
+        forget_tested()?;
+        tests.env("BRASA_WHOLE_SUITE", "1");
+    }
     tests.args(filters);
     step("tests", || show(&mut tests))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has the scenarios note anew what they change on real systems.
+fn forget_tested() -> Result<(), Failure> {
+    let directory = lab::tested::directory().map_err(|error| error.to_string())?;
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("cannot empty `{}`: {error}", directory.display()))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// A C compiler for the parts of dependencies that are C, and the static target.
