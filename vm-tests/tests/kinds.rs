@@ -92,3 +92,27 @@ fn packages_of_apt_alone_and_lists() -> Result<()> {
     assert_ne!(machine.sh("dpkg-query -W -f '${db:Status-Status}' lab-app | grep -x installed").code, 0);
     Ok(())
 }
+
+#[test]
+fn gems_of_a_source_of_ones_own() -> Result<()> {
+    let (packages, gems) = (lab::article_repo()?, lab::gem_repo()?);
+    let machine = machine(Container::of(lab::root(DEBIAN)?).repository(&packages).repository(&gems))?;
+    let recipe = |gem: &str| {
+        let recipe =
+            format!("resources:\n  - {{type: package, name: ruby}}\n  - {{type: gem_package, name: lab_gem, {gem}}}\n");
+        machine.write(&format!("{SITE}/recipes/default.yml"), recipe);
+    };
+    let installed = || machine.run(["gem", "list", "--local", "--exact", "lab_gem"]).success().stdout;
+    recipe("version: 1.0.0");
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).exits(2);
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    assert_eq!(installed(), "lab_gem (1.0.0)\n");
+    recipe("action: upgrade");
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).exits(2);
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    assert_eq!(installed(), "lab_gem (1.1.0, 1.0.0)\n");
+    recipe("action: remove, version: 1.0.0");
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).exits(2);
+    assert_eq!(installed(), "lab_gem (1.1.0)\n");
+    Ok(())
+}

@@ -198,7 +198,10 @@ impl<'a> Selection<'a> {
         let (mut actions, mut versions) = (Vec::new(), Vec::new());
         for (name, presence) in self.read(probe)?.0 {
             let (action, version, unsaid) = match presence {
-                Presence::Absent | Presence::ConfigFiles | Presence::Removed => ("remove", String::new(), None),
+                Presence::Absent | Presence::ConfigFiles | Presence::Removed => {
+                    let of_pin = self.pin(&name).filter(|_| self.side_by_side()).unwrap_or_default();
+                    ("remove", of_pin.to_owned(), None)
+                }
                 Presence::Version(all) if all.contains(", ") => {
                     ("install", String::new(), Some(format!("that `{name}` is there in several versions: {all}")))
                 }
@@ -228,10 +231,12 @@ impl<'a> Selection<'a> {
             return Presence::Broken(why.clone());
         }
         if self.side_by_side() && !state.versions.is_empty() {
-            return Presence::Version(match self.pin(name) {
-                Some(pin) if state.versions.iter().any(|version| version == pin) => pin.to_owned(),
-                Some(_) | None => state.versions.join(", "),
-            });
+            return match self.pin(name) {
+                Some(pin) if state.versions.iter().any(|version| version == pin) => Presence::Version(pin.to_owned()),
+                // The version named is what it is about; others lie beside it.
+                Some(_) => Presence::Absent,
+                None => Presence::Version(state.versions.join(", ")),
+            };
         }
         match (&state.version, &state.provided_by) {
             (Some(version), _) => Presence::Version(match self.pin(name) {
