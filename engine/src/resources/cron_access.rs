@@ -67,18 +67,14 @@ impl CronAccess {
     }
 
     fn goal(&self, file: &File, listed: bool, now: &file::State, probe: &dyn Probe) -> Result<file::State> {
-        let goal = edit::goal(file, now, probe, true, |lines| {
-            let found = lines.bare().any(|line| self.is_it(line));
+        edit::edited(file, now, probe, &|lines| {
             if !listed {
                 lines.retain(|line| !self.is_it(line));
-            } else if !found {
-                let end = lines.len();
-                lines.replace(end, end, [self.who()]);
+            } else if !lines.bare().any(|line| self.is_it(line)) {
+                lines.put(None, self.who());
             }
             Ok(())
-        })?;
-        let (Goal::State(to) | Goal::Event(_, to)) = goal;
-        Ok(to)
+        })
     }
 }
 

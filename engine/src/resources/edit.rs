@@ -56,6 +56,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// Those of a text.
     pub fn of(text: &str) -> Self {
         let end = match text.find('\n') {
             Some(at) if text[..at].ends_with('\r') => "\r\n",
@@ -64,7 +65,8 @@ impl Lines {
         Self { lines: text.split_inclusive('\n').map(str::to_owned).collect(), end }
     }
 
-    fn text(self) -> String {
+    /// The text with everything that was put into it.
+    pub fn text(self) -> String {
         self.lines.concat()
     }
 
@@ -96,6 +98,12 @@ impl Lines {
         self.lines.retain(|line| wanted(line.trim_end_matches(['\n', '\r'])));
     }
 
+    /// Puts a line in place of the one there, or at the end when there is none.
+    pub fn put(&mut self, at: Option<usize>, line: &str) {
+        let at = at.unwrap_or(self.len());
+        self.replace(at, self.len().min(at + 1), [line]);
+    }
+
     /// Where new lines belong: behind the last that matches `after`, before the first that matches `before`, else at the end.
     pub fn place(&self, after: Option<&Regex>, before: Option<&Regex>) -> usize {
         let after = after.and_then(|after| self.bare().rposition(|line| after.is_match(line)).map(|at| at + 1));
@@ -124,6 +132,45 @@ pub(crate) fn file(
     file
 }
 
+/// The file's text as it is; empty when there is no file.
+pub(crate) fn text<'s>(file: &File, now: &'s State) -> Result<&'s str> {
+    match now.entry.as_ref().map(|entry| &entry.kind) {
+        Some(EntryKind::File { content }) => match content.bytes() {
+            Some(bytes) => std::str::from_utf8(bytes).map_err(|error| {
+                let at = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+                Error::failed(format!("`{}` is no UTF-8 text: line {at} is not", file.path.display()))
+                    .hint("what is not text cannot be edited by lines; manage the whole file instead")
+            }),
+            None => {
+                let error = Error::failed(format!("`{}` is too large to be edited", file.path.display()));
+                Err(error.hint("use a command for it"))
+            }
+        },
+        Some(kind @ EntryKind::Link { .. }) => {
+            let error = in_the_way(&file.path, kind, "file");
+            Err(error.hint(match file.manage_symlink_source {
+                Some(true) => "it leads nowhere: make what it leads to, or remove it",
+                Some(false) | None => "set `manage_symlink_source` to edit the file it leads to",
+            }))
+        }
+        Some(kind @ (EntryKind::Directory | EntryKind::Other { .. })) => {
+            Err(in_the_way(&file.path, kind, "file").hint("correct the path"))
+        }
+        None => Ok(""),
+    }
+}
+
+/// [`goal`] for a file that is one part of a kind's state.
+pub(crate) fn edited(
+    file: &File,
+    now: &State,
+    probe: &dyn Probe,
+    edit: &dyn Fn(&mut Lines) -> Result<()>,
+) -> Result<State> {
+    let (Goal::State(to) | Goal::Event(_, to)) = goal(file, now, probe, true, edit)?;
+    Ok(to)
+}
+
 /// The file with its text edited. A file that is not there is empty; it stays away when nothing is to be in it.
 pub(crate) fn goal(
     file: &File,
@@ -132,27 +179,7 @@ pub(crate) fn goal(
     create: bool,
     edit: impl FnOnce(&mut Lines) -> Result<()>,
 ) -> Result<Goal<State>> {
-    let text = match now.entry.as_ref().map(|entry| &entry.kind) {
-        Some(EntryKind::File { content }) => match content.bytes() {
-            Some(bytes) => std::str::from_utf8(bytes).map_err(|error| {
-                let at = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-                Error::failed(format!("`{}` is no UTF-8 text: line {at} is not", file.path.display()))
-                    .hint("what is not text cannot be edited by lines; manage the whole file instead")
-            })?,
-            None => {
-                let error = Error::failed(format!("`{}` is too large to be edited", file.path.display()));
-                return Err(error.hint("use a command for it"));
-            }
-        },
-        Some(kind @ EntryKind::Link { .. }) => {
-            let error = in_the_way(&file.path, kind, "file");
-            return Err(error.hint("set `manage_symlink_source` to edit the file it leads to"));
-        }
-        Some(kind @ (EntryKind::Directory | EntryKind::Other { .. })) => {
-            return Err(in_the_way(&file.path, kind, "file").hint("correct the path"));
-        }
-        None => "",
-    };
+    let text = text(file, now)?;
     let mut lines = Lines::of(text);
     edit(&mut lines)?;
     let new = lines.text();

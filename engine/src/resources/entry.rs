@@ -172,6 +172,16 @@ pub(crate) fn resolve(path: &Path, probe: &dyn Probe) -> Result<(PathBuf, Option
     Ok((done, here))
 }
 
+/// What a small file says, links followed; `None` when there is none.
+pub(crate) fn text(path: &Path, probe: &dyn Probe) -> Result<Option<String>> {
+    Ok(match resolve(path, probe)?.1.map(|entry| entry.kind) {
+        Some(EntryKind::File { content }) => {
+            Some(String::from_utf8_lossy(content.bytes().unwrap_or_default()).into_owned())
+        }
+        Some(EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. }) | None => None,
+    })
+}
+
 /// Names in a path, the last one first.
 fn parts(path: &Path) -> Vec<std::ffi::OsString> {
     let part = |part: Component| match part {

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     edit::line_fault,
-    entry::{path_faults, text_of},
+    entry::{path_faults, text},
     file::{self, File, MANAGED},
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Command, EntryKind, Op, Probe},
+    host::{Command, Op, Probe},
     properties,
     resource::{Action as _, Change, Content, Found, Goal, Resource},
     values::{Mode, Words},
@@ -112,7 +112,7 @@ impl KernelModule {
         if probe.entry(&own.join("initstate"))?.is_some() {
             return Ok(Loaded::Yes);
         }
-        let modules = text("/proc/modules".as_ref(), probe)?;
+        let modules = text("/proc/modules".as_ref(), probe)?.unwrap_or_default();
         if modules.lines().any(|line| line.split_whitespace().next() == Some(name.as_str())) {
             return Ok(Loaded::Yes);
         }
@@ -124,7 +124,7 @@ impl KernelModule {
             let file = line.rsplit('/').next().unwrap_or_default();
             file.split('.').next().is_some_and(|stem| stem.replace('-', "_") == name)
         };
-        Ok(if text(&list, probe)?.lines().any(is_it) { Loaded::BuiltIn } else { Loaded::No })
+        Ok(if text(&list, probe)?.unwrap_or_default().lines().any(is_it) { Loaded::BuiltIn } else { Loaded::No })
     }
 
     /// In the kernel, one way or the other.
@@ -141,14 +141,6 @@ impl KernelModule {
 /// A file that is written as a whole.
 fn whole(path: PathBuf) -> File {
     File::at(path).mode(Mode::from(0o644)).owner("root").group("root").backup(0_u32)
-}
-
-/// What a file says; nothing when there is none.
-fn text(path: &Path, probe: &dyn Probe) -> Result<String> {
-    Ok(match probe.entry(path)?.map(|entry| entry.kind) {
-        Some(EntryKind::File { content }) => String::from_utf8_lossy(content.bytes().unwrap_or_default()).into_owned(),
-        Some(EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. }) | None => String::new(),
-    })
 }
 
 fn saying(file: &File, line: &str, now: &file::State, probe: &dyn Probe) -> Result<file::State> {
@@ -211,8 +203,8 @@ impl Resource for KernelModule {
     }
 
     fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
-        let modules = probe.entry(Path::new("/proc/modules"))?;
-        let names = text_of(modules.as_ref()).unwrap_or_default().lines().filter_map(|line| line.split(' ').next());
+        let modules = text(Path::new("/proc/modules"), probe)?.unwrap_or_default();
+        let names = modules.lines().filter_map(|line| line.split(' ').next());
         Ok(Some(names.map(str::to_owned).collect()))
     }
 
