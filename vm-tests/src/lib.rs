@@ -9,6 +9,7 @@
 //! container  a throwaway overlay of a root, booted with systemd or not; gone when dropped, also after a panic or a kill
 //! command    commands in a container: run, run in the background, kill -9
 //! snapshot   every path that a run must not touch, to compare before and after
+//! site       a machine with a cookbook that a scenario writes as it goes
 //! binary     the program as it is shipped: static, release
 //! ```
 //!
@@ -40,6 +41,7 @@ mod repository;
 mod roots;
 mod rpm;
 mod signing;
+mod site;
 mod snapshot;
 pub mod tested;
 
@@ -56,4 +58,5 @@ pub use repository::Repository;
 pub use roots::{Base, DEBIAN, EL9, root};
 pub use rpm::rpm_repo;
 pub use rustix::process::Signal;
+pub use site::{converge, settle, site};
 pub use snapshot::{Snapshot, UNWATCHED, WATCHED};

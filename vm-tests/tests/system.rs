@@ -5,36 +5,13 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Base, Container, ContainerOptions, Output, Result};
+use lab::{Base, Container, Result, converge, settle, site};
 
 /// Debian with what reads the files of these kinds.
 const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["cron", "kmod", "sudo"], el: false };
 
-const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
-
 fn machine() -> Result<Container> {
     site(Container::of(lab::root(SYSTEM)?))
-}
-
-/// A container with the program, and a cookbook that is still to be written.
-fn site(options: ContainerOptions) -> Result<Container> {
-    let machine = options.brasa(lab::binary()?).start()?;
-    machine.write("/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
-    machine.write("/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
-    machine.write("/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
-    Ok(machine)
-}
-
-fn converge(machine: &Container, resources: &str) -> Output {
-    machine.write(RECIPE, format!("resources:\n{resources}"));
-    machine.run(["brasa", "converge", "--detailed-exitcode"])
-}
-
-/// Converges twice: the first run changes something, the second nothing.
-fn settle(machine: &Container, resources: &str) -> Output {
-    let first = converge(machine, resources).exits(2);
-    converge(machine, resources).success();
-    first
 }
 
 #[test]
