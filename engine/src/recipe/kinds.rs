@@ -10,8 +10,8 @@ use crate::{
     resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
         AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory, Execute, File,
-        GemPackage, Group, KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh, Sudo,
-        Sysctl, SystemdUnit, Template, User, UserUlimit,
+        GemPackage, Group, Hostname, KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh,
+        Sudo, Sysctl, SystemdUnit, Template, User, UserUlimit,
     },
     resources::template::Text,
     suggest,
@@ -105,6 +105,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<File>(),
     Kind::of::<GemPackage>(),
     Kind::of::<Group>(),
+    Kind::of::<Hostname>(),
     Kind::of::<KernelModule>(),
     Kind::of::<Line>(),
     Kind::of::<Link>(),
@@ -317,7 +318,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 29, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 30, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

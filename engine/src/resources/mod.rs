@@ -14,6 +14,7 @@ pub mod execute;
 pub mod file;
 pub mod gem_package;
 pub mod group;
+pub mod hostname;
 pub mod kernel_module;
 pub mod line;
 pub mod link;
@@ -49,6 +50,7 @@ pub mod prelude {
         file::{self, File},
         gem_package::{self, GemPackage},
         group::{self, Group},
+        hostname::{self, Hostname},
         kernel_module::{self, KernelModule},
         line::{self, Line},
         link::{self, Link, LinkType},

@@ -25,6 +25,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(File::at("/etc/motd").content("welcome\n").mode(0o644));
     r.add(GemPackage::named("rake").version("13.0.6"));
     r.add(Group::named("docker").members(["deploy"]).append(true));
+    r.add(Hostname::named("web1").fqdn("web1.example.com"));
     r.add(KernelModule::named("loop").options(["max_loop=4"]));
     r.add(Line::in_file("/etc/ssh/sshd_config", "PermitRootLogin no").matching("^#?PermitRootLogin\\b"));
     r.add(Link::at("/usr/local/bin/python").to("/usr/bin/python3"));

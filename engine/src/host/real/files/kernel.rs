@@ -9,9 +9,17 @@ use rustix::{
 use super::failed;
 use crate::{Error, Result, host::Write};
 
+/// The machine's name, which has a system call of its own.
+const NAME: &str = "/proc/sys/kernel/hostname";
+
 /// Whether a path is a setting of the kernel.
 pub fn is_setting(path: &Path) -> bool {
     path.starts_with("/proc/sys")
+}
+
+/// Whether a path is a setting that root may set though it is mounted read-only.
+pub fn is_settable_anyhow(path: &Path) -> bool {
+    path == Path::new(NAME) && rustix::process::geteuid().is_root()
 }
 
 /// Gives a setting its value. Nothing is staged, synced or backed up: there is no file, and mode and owner are the kernel's.
@@ -23,6 +31,10 @@ pub fn set(write: &Write) -> Result<()> {
     let Some(value) = content.bytes() else {
         return Err(Error::failed(format!("what `{}` is to hold is too large for a setting", path.display())));
     };
+    // Containers may set their own name, and see the kernel's settings read-only.
+    if path == Path::new(NAME) {
+        return rustix::system::sethostname(value.trim_ascii_end()).map_err(failed("set", path));
+    }
     // No `CREATE`: what the kernel does not have cannot be made.
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::open(path, flags, Bits::empty()).map_err(failed("set", path))?;

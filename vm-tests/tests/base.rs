@@ -1,0 +1,93 @@
+//! Kinds that make a machine what it is: its name, zone, language, mounts, alternatives and keys, with the real programs
+//! that read what they write.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "test machinery: it looks at the machine from outside the program"
+)]
+
+use lab::{Base, Container, EL9, Result, converge, settle, site};
+
+/// Debian with what reads the files of these kinds.
+const BASE: Base = Base {
+    name: "debian-base",
+    suite: "bookworm",
+    packages: &["locales", "openssh-server", "openssh-client"],
+    el: false,
+};
+
+fn machine() -> Result<Container> {
+    site(Container::of(lab::root(BASE)?))
+}
+
+/// Converges a directory as the system in it, as an image.
+fn settle_root(machine: &Container, resources: &str) {
+    machine.sh("mkdir -p /srv/root/etc && cp -a /etc/brasa /srv/root/etc/").success();
+    machine.write("/srv/root/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{resources}"));
+    for code in [2, 0] {
+        machine.run(["brasa", "converge", "--root", "/srv/root", "--detailed-exitcode"]).exits(code);
+    }
+}
+
+#[test]
+fn a_machine_bears_its_name_now_and_in_its_files() -> Result<()> {
+    for base in [BASE, EL9] {
+        let machine = site(Container::of(lab::root(base)?))?;
+        let before = machine.read("/etc/hosts");
+        let name = "- {type: hostname, name: web1, fqdn: web1.lab.example, aliases: [www]}\n";
+        settle(&machine, name);
+        assert_eq!(machine.run(["hostname"]).success().stdout, "web1\n");
+        assert_eq!(machine.run(["hostname", "-f"]).success().stdout, "web1.lab.example\n");
+        assert_eq!(machine.run(["hostnamectl", "--static"]).success().stdout, "web1\n");
+        let expected = before.replace("127.0.1.1 machine.example.com machine", "127.0.1.1\tweb1.lab.example web1 www");
+        assert_eq!(machine.read("/etc/hosts"), expected);
+        // Each half is repaired by itself.
+        machine.run(["hostname", "dhcp-7"]).success();
+        settle(&machine, name);
+        assert_eq!(machine.run(["hostname"]).success().stdout, "web1\n");
+        machine.sh("echo other > /etc/hostname; sed -i /web1/d /etc/hosts").success();
+        settle(&machine, name);
+        machine.run(["brasa", "undo", "last"]).success();
+        assert_eq!(machine.read("/etc/hostname"), "other\n");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_renamed_is_taken_back() -> Result<()> {
+    let machine = machine()?;
+    let (name, hosts) = (machine.run(["hostname"]).stdout, machine.read("/etc/hosts"));
+    settle(&machine, "- {type: hostname, name: web1}\n");
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", "resources:\n- {type: hostname, name: web2}\n");
+    machine.run(["brasa", "plan"]).success();
+    assert_eq!(machine.run(["hostname"]).stdout, "web1\n", "a plan changes nothing");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!((machine.run(["hostname"]).stdout, machine.read("/etc/hosts")), (name, hosts));
+    Ok(())
+}
+
+#[test]
+fn files_that_are_mounted_are_written_where_they_are() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("for f in hosts hostname; do cp /etc/$f /run/$f; mount --bind /run/$f /etc/$f; done").success();
+    settle(&machine, "- {type: hostname, name: web1}\n");
+    assert!(machine.read("/run/hosts").contains("127.0.1.1\tweb1\n"));
+    assert_eq!(machine.read("/run/hostname"), "web1\n");
+    Ok(())
+}
+
+#[test]
+fn the_name_around_a_root_directory_is_left_alone() -> Result<()> {
+    let machine = machine()?;
+    machine
+        .sh("mkdir -p /srv/root/etc /srv/root/usr/share && cp -a /usr/share/zoneinfo /srv/root/usr/share/ && cp /etc/passwd /etc/group /srv/root/etc/")
+        .success();
+    machine.sh("printf 'ID=debian\n' > /srv/root/etc/os-release").success();
+    let before = machine.run(["hostname"]).stdout;
+    settle_root(&machine, "- {type: hostname, name: image}\n- {type: timezone, name: Europe/Berlin}\n");
+    assert_eq!(machine.run(["hostname"]).stdout, before);
+    assert_eq!(machine.read("/srv/root/etc/hostname"), "image\n");
+    assert_eq!(machine.run(["readlink", "/srv/root/etc/localtime"]).stdout, "/usr/share/zoneinfo/Europe/Berlin\n");
+    assert_eq!(machine.read("/srv/root/etc/timezone"), "Europe/Berlin\n");
+    Ok(())
+}
