@@ -91,3 +91,29 @@ fn the_name_around_a_root_directory_is_left_alone() -> Result<()> {
     assert_eq!(machine.read("/srv/root/etc/timezone"), "Europe/Berlin\n");
     Ok(())
 }
+
+#[test]
+fn a_machine_is_in_its_zone() -> Result<()> {
+    for base in [BASE, EL9] {
+        let machine = site(Container::of(lab::root(base)?))?;
+        let zone = "- {type: timezone, name: America/Argentina/Ushuaia}\n";
+        let old = machine.run(["readlink", "/etc/localtime"]).stdout;
+        settle(&machine, zone);
+        machine.run(["brasa", "undo", "last"]).success();
+        assert_eq!(machine.run(["readlink", "/etc/localtime"]).stdout, old);
+        settle(&machine, zone);
+        let shown = machine.run(["timedatectl", "show", "-p", "Timezone", "--value"]).success().stdout;
+        assert_eq!(shown, "America/Argentina/Ushuaia\n");
+        assert_eq!(machine.run(["date", "-d", "@0", "+%z"]).stdout, "-0300\n");
+        // What timedatectl writes means the same; drift is repaired, be it a copy.
+        machine.run(["timedatectl", "set-timezone", "America/Argentina/Ushuaia"]).success();
+        converge(&machine, zone).success();
+        machine.sh("rm /etc/localtime && cp /usr/share/zoneinfo/Asia/Tokyo /etc/localtime").success();
+        settle(&machine, zone);
+        let refused = converge(&machine, "- {type: timezone, name: Europe/Berln}\n").exits(1);
+        assert!(refused.stderr.contains("did you mean `Europe/Berlin`?"), "{refused}");
+        let names = machine.read("/etc/timezone");
+        assert_eq!(names, "America/Argentina/Ushuaia\n");
+    }
+    Ok(())
+}

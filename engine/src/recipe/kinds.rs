@@ -11,7 +11,7 @@ use crate::{
     resources::prelude::{
         AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory, Execute, File,
         GemPackage, Group, Hostname, KernelModule, Line, Link, Log, Package, RemoteFile, Script, Service, Setting, Sh,
-        Sudo, Sysctl, SystemdUnit, Template, User, UserUlimit,
+        Sudo, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
     },
     resources::template::Text,
     suggest,
@@ -120,6 +120,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Sysctl>(),
     Kind::of::<SystemdUnit>(),
     Kind::of::<Template>(),
+    Kind::of::<Timezone>(),
     Kind::of::<User>(),
     Kind::of::<UserUlimit>(),
 ];
@@ -318,7 +319,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 30, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 31, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -29,6 +29,7 @@ pub mod sudo;
 pub mod sysctl;
 pub mod systemd_unit;
 pub mod template;
+pub mod timezone;
 #[cfg(test)]
 mod trial;
 pub mod unit;
@@ -64,6 +65,7 @@ pub mod prelude {
         sysctl::{self, Sysctl},
         systemd_unit::{self, SystemdUnit},
         template::{self, Template},
+        timezone::{self, Timezone},
         user::{self, User},
         user_ulimit::{self, UserUlimit},
     };

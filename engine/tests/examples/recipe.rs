@@ -40,6 +40,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Sysctl::key_named("vm.swappiness").value(10));
     r.add(SystemdUnit::named("ddns.timer").content(TIMER).action([systemd_unit::Create, systemd_unit::Enable]));
     r.add(Template::render("/etc/motd", &MOTD, Motd { name: "web1" })?.mode(0o644));
+    r.add(Timezone::of("Europe/Berlin"));
     r.add(User::named("deploy").shell("/bin/bash").home("/srv/deploy").manage_home(true));
     r.add(UserUlimit::of("tomcat").filehandle_limit(8192).process_limit("unlimited"));
     Ok(())
