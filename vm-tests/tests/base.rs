@@ -117,3 +117,32 @@ fn a_machine_is_in_its_zone() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_machine_speaks_its_language() -> Result<()> {
+    let machine = machine()?;
+    let locale = "- {type: locale, name: german, lang: de_DE.UTF-8, lc_env: {LC_TIME: en_GB.utf8}}\n";
+    machine.sh("printf 'LANGUAGE=\"de\"\nLANG=C.UTF-8\n' > /etc/default/locale").success();
+    settle(&machine, locale);
+    assert_eq!(machine.read("/etc/default/locale"), "LANGUAGE=\"de\"\nLANG=de_DE.UTF-8\nLC_TIME=en_GB.utf8\n");
+    // A session of PAM's has them, and the C library knows them.
+    let told = machine.sh("su - root -c 'locale 2>&1' | grep -E 'LANG=|LC_TIME|LC_NUMERIC|annot'").success().stdout;
+    assert_eq!(told, "LANG=de_DE.UTF-8\nLC_NUMERIC=\"de_DE.UTF-8\"\nLC_TIME=en_GB.utf8\n");
+    // One that went is made again.
+    machine.sh("localedef --delete-from-archive en_GB.utf8").success();
+    settle(&machine, locale);
+    let refused = converge(&machine, "- {type: locale, name: x, lang: de_DX.UTF-8}\n").exits(1);
+    assert!(refused.stderr.contains("did you mean `de_DE.UTF-8`?"), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn elsewhere_a_locale_comes_with_its_package() -> Result<()> {
+    let machine = site(Container::of(lab::root(EL9)?))?;
+    settle(&machine, "- {type: locale, name: plain, lang: C.UTF-8}\n");
+    assert_eq!(machine.read("/etc/locale.conf"), "LANG=C.UTF-8\n");
+    assert!(machine.run(["localectl", "status"]).success().stdout.contains("LANG=C.UTF-8"));
+    let refused = converge(&machine, "- {type: locale, name: german, lang: de_DE.UTF-8}\n").exits(1);
+    assert!(refused.stderr.contains("`glibc-langpack-de` on RHEL"), "{refused}");
+    Ok(())
+}

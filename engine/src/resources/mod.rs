@@ -18,6 +18,7 @@ pub mod hostname;
 pub mod kernel_module;
 pub mod line;
 pub mod link;
+pub mod locale;
 pub mod log;
 pub mod package;
 pub mod remote_file;
@@ -55,6 +56,7 @@ pub mod prelude {
         kernel_module::{self, KernelModule},
         line::{self, Line},
         link::{self, Link, LinkType},
+        locale::{self, Locale},
         log::{self, Log},
         package::{self, Package},
         remote_file::{self, RemoteFile},
