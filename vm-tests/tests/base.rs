@@ -146,3 +146,44 @@ fn elsewhere_a_locale_comes_with_its_package() -> Result<()> {
     assert!(refused.stderr.contains("`glibc-langpack-de` on RHEL"), "{refused}");
     Ok(())
 }
+
+#[test]
+fn file_systems_are_mounted_and_stay_so() -> Result<()> {
+    let machine = machine()?;
+    let fstab = "# The lab's own.\nproc\t/proc\tproc\tdefaults 0 0\n";
+    machine.write("/etc/fstab", fstab);
+    machine.sh("mkdir -p '/srv/my data' /srv/bound /opt/a/b && touch /opt/a/b/here").success();
+    let mounts = "- {type: mount, name: /srv/my data, device: tmpfs, fstype: tmpfs, options: [size=1m, nodev], action: [mount, enable]}\n\
+                  - {type: mount, name: /srv/bound, device: /opt/a/b, options: bind, action: [mount, enable]}\n";
+    settle(&machine, mounts);
+    assert_eq!(
+        machine.read("/etc/fstab"),
+        format!("{fstab}tmpfs /srv/my\\040data tmpfs size=1m,nodev 0 0\n/opt/a/b /srv/bound none bind 0 0\n")
+    );
+    let shown = machine.run(["findmnt", "-n", "-o", "FSTYPE,SIZE", "/srv/my data"]).success().stdout;
+    assert_eq!(shown.split_whitespace().collect::<Vec<_>>(), ["tmpfs", "1M"]);
+    assert!(machine.exists("/srv/bound/here"));
+    machine.run(["findmnt", "--verify", "--tab-file", "/etc/fstab"]).success();
+    // systemd has read the new lines: it has units of them.
+    let unit = machine.run(["systemctl", "show", "-p", "FragmentPath", "--value", "srv-bound.mount"]).success();
+    assert!(unit.stdout.contains("/generator/"), "{unit}");
+    // Each half is repaired by itself; mount(8) reads what was written.
+    machine.run(["umount", "/srv/bound"]).success();
+    settle(&machine, mounts);
+    machine.sh("umount /srv/bound && mount /srv/bound && mountpoint -q /srv/bound").success();
+    converge(&machine, mounts).success();
+    machine.sh("sed -i s/size=1m/size=2m/ /etc/fstab").success();
+    settle(&machine, mounts);
+    // Another mount there is not taken for it.
+    let other = "- {type: mount, name: /srv/bound, device: /opt, options: bind}\n";
+    let refused = converge(&machine, other).exits(1);
+    assert!(refused.stderr.contains("is mounted at `/srv/bound`, and not `/opt`"), "{refused}");
+    let remount = mounts.replace("size=1m", "size=3m").replace("[mount, enable]", "remount");
+    converge(&machine, remount.lines().next().unwrap_or_default()).exits(2);
+    let shown = machine.run(["findmnt", "-n", "-o", "SIZE", "/srv/my data"]).success().stdout;
+    assert_eq!(shown.trim(), "3M");
+    settle(&machine, &mounts.replace("[mount, enable]", "[umount, disable]"));
+    assert_eq!(machine.read("/etc/fstab"), fstab);
+    assert_ne!(machine.run(["mountpoint", "-q", "/srv/my data"]).code, 0);
+    Ok(())
+}

@@ -10,8 +10,8 @@ use crate::{
     resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
         AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory, Execute, File,
-        GemPackage, Group, Hostname, KernelModule, Line, Link, Locale, Log, Package, RemoteFile, Script, Service,
-        Setting, Sh, Sudo, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
+        GemPackage, Group, Hostname, KernelModule, Line, Link, Locale, Log, Mount, Package, RemoteFile, Script,
+        Service, Setting, Sh, Sudo, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
     },
     resources::template::Text,
     suggest,
@@ -111,6 +111,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Link>(),
     Kind::of::<Locale>(),
     Kind::of::<Log>(),
+    Kind::of::<Mount>(),
     Kind::of::<Package>(),
     Kind::of::<RemoteFile>(),
     Kind::of::<Script>(),
@@ -320,7 +321,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 32, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 33, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

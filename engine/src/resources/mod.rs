@@ -12,6 +12,7 @@ mod edit;
 mod entry;
 pub mod execute;
 pub mod file;
+mod fstab;
 pub mod gem_package;
 pub mod group;
 pub mod hostname;
@@ -20,6 +21,7 @@ pub mod line;
 pub mod link;
 pub mod locale;
 pub mod log;
+pub mod mount;
 pub mod package;
 pub mod remote_file;
 pub mod script;
@@ -58,6 +60,7 @@ pub mod prelude {
         link::{self, Link, LinkType},
         locale::{self, Locale},
         log::{self, Log},
+        mount::{self, DeviceType, Mount},
         package::{self, Package},
         remote_file::{self, RemoteFile},
         script::{self, Bash, Script, Sh},

@@ -31,6 +31,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Link::at("/usr/local/bin/python").to("/usr/bin/python3"));
     r.add(Locale::named("german").lang("de_DE.UTF-8").lc_env([("LC_MESSAGES", "C.UTF-8")]));
     r.add(Log::new("no server is configured: nothing will be updated").level(LogLevel::Warn));
+    r.add(Mount::at("/srv").device("/dev/vdb1").fstype("ext4").action([mount::Mounted, mount::Enable]));
     r.add(Package::all(["bind9", "bind9-utils"]));
     r.add(RemoteFile::at("/usr/local/bin/tool").source("https://example.com/tool").mode(0o755));
     r.add(Script::new("greet").interpreter("python3").code("print('hello')").creates("/var/lib/greeted"));

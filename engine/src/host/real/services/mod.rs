@@ -134,9 +134,9 @@ impl Services {
         self.reload_due.set(true);
     }
 
-    /// Something at `path` was changed, which may define a unit.
+    /// Something at `path` was changed, which may define a unit. Of lines of fstab(5) systemd makes units, too.
     pub fn path_changed(&self, path: &Path) {
-        if UNIT_PLACES.iter().any(|place| path.starts_with(place)) {
+        if path == Path::new("/etc/fstab") || UNIT_PLACES.iter().any(|place| path.starts_with(place)) {
             self.units_changed();
         }
     }

@@ -1,0 +1,494 @@
+//! `mount[mount point]`
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    edit::line_fault,
+    entry::{in_the_way, path_faults, resolve, text},
+    file,
+    fstab::{self, Line, Row, node, same_device},
+};
+use crate::{
+    Error, Fault, Result, actions,
+    host::{Command, EntryKind, Op, Probe},
+    properties,
+    resource::{Change, Goal, Property, Resource},
+    values::Words,
+};
+
+/// What names the device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceType {
+    /// Its path, a server's directory, or a word for what has none, as `tmpfs`.
+    #[default]
+    Device,
+    /// The label of the file system on it.
+    Label,
+    /// The UUID of the file system on it.
+    Uuid,
+}
+
+impl Property for DeviceType {
+    const TYPE: &'static str = "device, label or uuid";
+
+    fn from_json(value: &serde_json::Value) -> Result<Self, String> {
+        match value.as_str() {
+            Some("device") => Ok(Self::Device),
+            Some("label") => Ok(Self::Label),
+            Some("uuid") => Ok(Self::Uuid),
+            Some(_) | None => Err(format!("expected `device`, `label` or `uuid`, found {value}")),
+        }
+    }
+}
+
+properties! {
+    /// A file system at its place: whether it is mounted now, and its line in `/etc/fstab`, which has it mounted at boot.
+    /// What is mounted is told by the kernel, whatever name a device goes by; mount(8) and umount(8) change it. All other
+    /// lines of `/etc/fstab` stay as they are. Unlike in Chef, the line with this mount point is the one that is managed, with
+    /// whatever device, and a mount point at which something else is mounted is refused.
+    pub struct Mount("mount point") {
+        name: String;
+        /// The directory, when it is not the name of the resource; of a bind mount it may be a file.
+        mount_point: PathBuf,
+        /// What is mounted: a device's path, label or UUID, a server's directory, the directory of a bind mount, or `tmpfs`.
+        device: String,
+        /// `device` (when not given), `label` or `uuid`.
+        device_type: DeviceType,
+        /// Type of the file system; found out by mount(8) when not given.
+        fstype: String,
+        /// Options, as `[noatime, nofail]`; `defaults` when not given. No passwords: the kernel shows them to everybody.
+        options: Words,
+        /// Whether dump(8) backs it up; 0 when not given.
+        dump: u32,
+        /// When fsck(8) checks it at boot. When not given, 2 for a block device and 0 for what is none.
+        pass: u32,
+    }
+    example r#"r.add(Mount::at("/srv").device("/dev/vdb1").fstype("ext4").action([mount::Mounted, mount::Enable]));"#
+}
+
+actions! {
+    /// What can be asked of it.
+    pub enum Action {
+        Mounted = "mount": "Has it mounted now.",
+        Umount = "umount": "Has it mounted no longer.",
+        Unmount = "unmount": "The same as `umount`.",
+        Remount = "remount": "Gives it its options anew while it stays mounted. Counts as a change each time.",
+        Enable = "enable": "Has its line in `/etc/fstab`.",
+        Disable = "disable": "Removes its line from `/etc/fstab`.",
+    }
+}
+pub use Action::*;
+
+/// What is mounted, and the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The device that is mounted there, if it matters.
+    pub device: Option<String>,
+    /// `/etc/fstab`, if it matters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fstab: Option<file::State>,
+}
+
+impl Mount {
+    /// What is mounted at this absolute path.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self::bare(path.into().display().to_string())
+    }
+
+    fn point(&self) -> &Path {
+        self.mount_point.as_deref().unwrap_or_else(|| Path::new(&self.name))
+    }
+
+    /// The device as fstab(5) and mount(8) take it.
+    fn named(&self) -> Option<String> {
+        let device = self.device.as_ref()?;
+        Some(match self.device_type.unwrap_or_default() {
+            DeviceType::Device => device.clone(),
+            DeviceType::Label => format!("LABEL={device}"),
+            DeviceType::Uuid => format!("UUID={device}"),
+        })
+    }
+
+    fn all_options(&self) -> String {
+        let words: Vec<_> = self.options.iter().flat_map(|options| &options.0).map(String::as_str).collect();
+        if words.is_empty() { "defaults".to_owned() } else { words.join(",") }
+    }
+
+    fn is_bind(&self) -> bool {
+        self.all_options().split(',').any(|option| matches!(option, "bind" | "rbind"))
+    }
+
+    fn kind(&self) -> &str {
+        self.fstype.as_deref().unwrap_or(if self.is_bind() { "none" } else { "auto" })
+    }
+
+    fn line(&self, device: String) -> Line {
+        let is_block = !self.is_bind() && (device.starts_with("/dev/") || device.contains('='));
+        Line {
+            device,
+            point: self.point().display().to_string(),
+            fstype: self.kind().to_owned(),
+            options: self.all_options(),
+            dump: self.dump.unwrap_or(0),
+            pass: self.pass.unwrap_or(if is_block { 2 } else { 0 }),
+        }
+    }
+
+    fn is_own(&self, line: &Line) -> bool {
+        // As paths: a slash at the end means nothing.
+        Path::new(&line.point) == self.point()
+    }
+
+    /// The device at the mount point: this one's own name for it, or the kernel's for another one.
+    fn mounted(&self, probe: &dyn Probe) -> Result<Option<String>> {
+        let Some(rows) = fstab::mounts(probe)? else {
+            let error = Error::failed(format!("what is mounted cannot be seen: there is no `{}`", fstab::MOUNTS));
+            return Err(error.hint("in a root directory or an image, `enable` and `disable` do without it"));
+        };
+        let point = resolve(self.point(), probe)?.0;
+        // What was mounted last lies on top. Where something is only to be mounted once it is used, nothing is yet.
+        let there = |row: &&Row| row.point == point && row.fstype != "autofs";
+        let Some(top) = rows.iter().rfind(there) else { return Ok(None) };
+        let device = self.named();
+        Ok(Some(match device {
+            Some(device) if self.is_it(&device, top, &rows, probe)? => device,
+            Some(_) | None => top.source.clone(),
+        }))
+    }
+
+    fn is_it(&self, device: &str, top: &Row, rows: &[Row], probe: &dyn Probe) -> Result<bool> {
+        if self.is_bind() {
+            let source = resolve(Path::new(device), probe)?.0;
+            let Some(below) = fstab::holding(&source, rows) else { return Ok(false) };
+            let rest = source.strip_prefix(&below.point).unwrap_or(&source);
+            return Ok(top.number == below.number && top.root == below.root.join(rest));
+        }
+        if device == top.source || device.trim_end_matches('/') == top.source {
+            return Ok(true);
+        }
+        let looped = Path::new("/sys/dev/block").join(&top.number).join("loop/backing_file");
+        let file = if top.source.starts_with("/dev/loop") { text(&looped, probe)? } else { None };
+        let file = file.as_deref().map(|file| Path::new(file.trim_end_matches('\n')));
+        // Before its links are followed: to look at an image is to read all of it.
+        if file == Some(Path::new(device)) {
+            return Ok(true);
+        }
+        let Some(own) = node(device, probe)? else {
+            // The word for what has no device is anybody's choice; a server's directory is not.
+            return Ok(!device.contains(['/', ':']) && self.kind() == top.fstype);
+        };
+        Ok(file == Some(&own) || same_device(&top.source, device, probe)?)
+    }
+
+    /// Refuses what mount(8) would fail at.
+    fn require_both(&self, device: &str, probe: &dyn Probe) -> Result<()> {
+        let point = self.point();
+        let missing = |kind, path: &Path, why: &str| {
+            let (name, why) = (path.display().to_string(), Some(why.to_owned()));
+            Err(Error::Missing { kind, name, why })
+        };
+        if device.starts_with('/') && resolve(Path::new(device), probe)?.1.is_none() {
+            let error = Error::failed(format!("there is no `{device}` to be mounted at `{}`", point.display()));
+            return Err(error.hint("correct the device, or have it appear before this"));
+        }
+        match resolve(point, probe)?.1.map(|entry| entry.kind) {
+            Some(EntryKind::Directory) => Ok(()),
+            Some(EntryKind::File { .. }) if self.is_bind() => Ok(()),
+            Some(kind) => Err(in_the_way(point, &kind, "directory")),
+            None if point == Path::new("/") => Ok(()),
+            None => missing("directory", point, &format!("`{device}` is to be mounted at it")),
+        }
+    }
+}
+
+fn no_device() -> Fault {
+    Fault::new("it has no device").hint("say with `device` what is to be mounted")
+}
+
+impl Resource for Mount {
+    const KIND: &'static str = "mount";
+    type Action = Action;
+    type State = State;
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn check(&self) -> Vec<Fault> {
+        let mut faults = path_faults(self.point());
+        let words = [("device", self.device.as_deref()), ("fstype", self.fstype.as_deref())];
+        let options =
+            self.options.iter().flat_map(|options| &options.0).map(|option| ("option", Some(option.as_str())));
+        for (what, word) in words.into_iter().chain(options) {
+            let Some(word) = word else { continue };
+            if word.is_empty() || word.starts_with('-') || (what != "device" && word.contains(char::is_whitespace)) {
+                faults.push(Fault::new(format!("{what} {word:?} is none")));
+            }
+            faults.extend(line_fault(what, word));
+        }
+        faults
+    }
+
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        match action {
+            Mounted | Enable if self.device.is_none() => vec![no_device()],
+            Mounted | Enable | Umount | Unmount | Remount | Disable => Vec::new(),
+        }
+    }
+
+    fn read(&self, probe: &dyn Probe) -> Result<State> {
+        Ok(State { device: self.mounted(probe)?, fstab: Some(fstab::file().read(probe)?) })
+    }
+
+    fn read_for(&self, action: Action, probe: &dyn Probe) -> Result<State> {
+        match action {
+            Mounted | Umount | Unmount | Remount => Ok(State { device: self.mounted(probe)?, fstab: None }),
+            Enable | Disable => Ok(State { device: None, fstab: Some(fstab::file().read(probe)?) }),
+        }
+    }
+
+    fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
+        let mut to = now.clone();
+        let device = self.named();
+        let is_it = device.is_none() || now.device == device;
+        match action {
+            Mounted => match (&now.device, &device) {
+                (_, None) => return Err(no_device().into()),
+                (None, Some(device)) => {
+                    self.require_both(device, probe)?;
+                    to.device = Some(device.clone());
+                }
+                (Some(there), Some(device)) if there != device => {
+                    let point = self.point().display();
+                    let error = Error::failed(format!("`{there}` is mounted at `{point}`, and not `{device}`"));
+                    return Err(error.hint("unmount that first, or choose another mount point"));
+                }
+                (Some(_), Some(_)) => {}
+            },
+            Umount | Unmount if is_it => to.device = None,
+            Remount if is_it && now.device.is_some() => return Ok(Goal::Event("remount", to)),
+            Umount | Unmount | Remount => {}
+            Enable => {
+                let line = self.line(device.ok_or_else(no_device)?);
+                to.fstab = now
+                    .fstab
+                    .as_ref()
+                    .map(|now| fstab::with(&line, now, probe, &|line| self.is_own(line)))
+                    .transpose()?;
+            }
+            Disable => {
+                let device = device.as_deref();
+                let without = |now| fstab::without(device, now, probe, &|line| self.is_own(line));
+                to.fstab = now.fstab.as_ref().map(without).transpose()?;
+            }
+        }
+        Ok(Goal::State(to))
+    }
+
+    fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
+        let Change { from, to, event } = change;
+        let point = self.point().display().to_string();
+        let mut operations = Vec::new();
+        let mut run = |words: Vec<&str>| operations.push(Op::Run(Command::new(words)));
+        let options = self.all_options();
+        match (&from.device, &to.device) {
+            (None, Some(device)) => {
+                let mut words = vec!["mount"];
+                if !matches!(self.kind(), "auto" | "none") {
+                    words.extend(["-t", self.kind()]);
+                }
+                if options != "defaults" {
+                    words.extend(["-o", &options]);
+                }
+                words.extend(["--", device, &point]);
+                run(words);
+            }
+            (Some(_), None) => run(vec!["umount", "--", &point]),
+            (Some(_), Some(_)) if *event == Some("remount") => {
+                run(vec!["mount", "-o", &format!("remount,{options}"), "--", &point]);
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        if let (Some(from), Some(to)) = (&from.fstab, &to.fstab) {
+            operations.extend(fstab::file().ops(&Change { from: from.clone(), to: to.clone(), event: None })?);
+        }
+        Ok(operations)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, DeviceType, Disable, Enable, Mount, Mounted, Remount, State, Umount, Unmount};
+    use crate::{
+        host::{Fake, Op, Write},
+        resource::{Resource as _, Step, step},
+        resources::trial::{done, faults, faults_of, refused, text},
+        spec::laws,
+    };
+
+    const TABLE: &str = "22 1 253:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
+                     23 22 0:5 / /dev rw shared:2 - devtmpfs udev rw\n\
+                     24 22 0:30 / /tmp rw shared:3 - tmpfs tmpfs rw\n\
+                     25 22 253:16 / /srv/my\\040data rw - ext4 /dev/vdb rw\n\
+                     26 22 253:0 /opt/a/b /mnt/bound rw - ext4 /dev/vda rw\n\
+                     27 22 7:0 / /mnt/image rw - squashfs /dev/loop0 ro\n\
+                     28 22 0:40 / /srv/new rw - autofs systemd-1 rw\n";
+
+    fn table(text: &str) -> Op {
+        Op::Write(Write {
+            path: "/proc/self/mountinfo".into(),
+            content: text.into(),
+            mode: 0o444.into(),
+            owner: "root".into(),
+            group: "root".into(),
+            backup: 0,
+            verify: Vec::new(),
+            sensitive: false,
+        })
+    }
+
+    fn machine() -> Fake {
+        Fake::new()
+            .with_file("/proc/self/mountinfo", TABLE)
+            .with_file(
+                "/etc/fstab",
+                "# static\n/dev/vda / ext4 errors=remount-ro 0 1\n\nUUID=1\t/home\text4\tdefaults\t0\t2\n",
+            )
+            .with_file("/dev/vdb", "")
+            .with_file("/dev/vdc1", "")
+            .with_link("/dev/disk/by-label/data", "../../vdb")
+            .with_link("/dev/disk/by-uuid/1", "../../vdc1")
+            .with_link("/dev/disk/by-label/image", "../../loop0")
+            .with_file("/dev/loop0", "")
+            .with_directory("/srv/my data")
+            .with_directory("/srv/new")
+            .with_directory("/opt/a/b")
+            .with_directory("/mnt/bound")
+            .with_file("/sys/dev/block/7:0/loop/backing_file", "/srv/image.sqfs\n")
+            .with_file("/srv/image.sqfs", "")
+    }
+
+    /// The commands of an action, which then has nothing more to do.
+    fn ran(mount: &Mount, action: Action, machine: &mut Fake) -> Vec<String> {
+        let Step::Changed(changed) = step(mount, action, machine).unwrap() else { return Vec::new() };
+        if changed.event.is_none() {
+            assert_eq!(step(mount, action, machine).unwrap(), Step::UpToDate);
+        }
+        let command = |op: &Op| if let Op::Run(command) = op { command.to_string() } else { format!("{op:?}") };
+        changed.operations.iter().map(command).collect()
+    }
+
+    #[test]
+    fn it_is_mounted_and_unmounted() {
+        let command = "mount -t ext4 -o noatime,nofail -- /dev/vdc1 /srv/new";
+        let more = format!("{TABLE}30 22 253:33 / /srv/new rw - ext4 /dev/vdc1 rw\n");
+        let mut machine =
+            machine().with_effect(command, [table(&more)]).with_effect("umount -- /srv/new", [table(TABLE)]);
+        let mount = || Mount::at("/srv/new").device("/dev/vdc1").fstype("ext4").options(["noatime", "nofail"]);
+        laws(mount(), Mounted, &machine);
+        assert_eq!(ran(&mount(), Remount, &mut machine), [""; 0]);
+        assert_eq!(ran(&mount(), Mounted, &mut machine), [command]);
+        assert_eq!(ran(&mount(), Mounted, &mut machine), [""; 0]);
+        assert_eq!(ran(&mount(), Remount, &mut machine), ["mount -o remount,noatime,nofail -- /srv/new"]);
+        // By another name it is the same device, and another device is none of its business.
+        let uuid = Mount::at("/srv/new").device("1").device_type(DeviceType::Uuid);
+        assert_eq!(ran(&uuid, Mounted, &mut machine), [""; 0]);
+        let other = Mount::at("/srv/new").device("/dev/vdb");
+        assert_eq!(ran(&other, Unmount, &mut machine), [""; 0]);
+        assert_eq!(
+            refused(&other, Mounted, &mut machine),
+            "`/dev/vdc1` is mounted at `/srv/new`, and not `/dev/vdb`\n\
+         hint: unmount that first, or choose another mount point"
+        );
+        assert_eq!(ran(&Mount::at("/srv/new"), Umount, &mut machine), ["umount -- /srv/new"]);
+    }
+
+    #[test]
+    fn what_is_mounted_is_known_by_any_name() {
+        let there = |mount: Mount| mount.read_for(Mounted, &machine()).unwrap().device == mount.named();
+        assert!(there(Mount::at("/srv/my data").device("data").device_type(DeviceType::Label)));
+        assert!(there(Mount::at("/srv/my data/").device("/dev/vdb")));
+        assert!(there(Mount::at("/tmp").device("none").fstype("tmpfs")));
+        assert!(there(Mount::at("/mnt/bound").device("/opt/a/b").options("bind")));
+        assert!(there(Mount::at("/mnt/image").device("/srv/image.sqfs").options("loop")));
+        assert!(there(Mount::at("/mnt/image").device("image").device_type(DeviceType::Label)));
+        assert!(!there(Mount::at("/mnt/bound").device("/opt/a").options("bind")));
+        assert!(!there(Mount::at("/mnt/image").device("/dev/vdb")));
+        assert!(!there(Mount::at("/tmp").device("server:/export").fstype("nfs")));
+        let state = Mount::at("/mnt/bound").device("/opt/a").options("bind").read(&machine()).unwrap();
+        assert!(matches!(state, State { device: Some(device), fstab: Some(_) } if device == "/dev/vda"));
+    }
+
+    #[test]
+    fn what_cannot_be_mounted_is_refused_beforehand() {
+        assert_eq!(
+            refused(&Mount::at("/srv/new").device("/dev/vdx"), Mounted, &mut machine()),
+            "there is no `/dev/vdx` to be mounted at `/srv/new`\nhint: correct the device, or have it appear before this"
+        );
+        assert_eq!(
+            refused(&Mount::at("/srv/none").device("/dev/vdb"), Mounted, &mut machine()),
+            "directory `/srv/none` does not exist: `/dev/vdb` is to be mounted at it\n\
+         hint: declare the directory before it, or make it `recursive`"
+        );
+        assert_eq!(
+            refused(&Mount::at("/etc/fstab").device("/dev/vdb"), Mounted, &mut machine()),
+            "`/etc/fstab` is a file, not a directory"
+        );
+        assert_eq!(
+            refused(&Mount::at("/srv").device("/dev/vdb"), Mounted, &mut Fake::new()),
+            "what is mounted cannot be seen: there is no `/proc/self/mountinfo`\n\
+         hint: in a root directory or an image, `enable` and `disable` do without it"
+        );
+    }
+
+    #[test]
+    fn its_line_is_managed_and_all_others_stay() {
+        let mut machine = machine();
+        let before = text(&machine, "/etc/fstab");
+        let new = || Mount::at("/srv/my data").device("data").device_type(DeviceType::Label).fstype("ext4");
+        laws(new(), Enable, &machine);
+        assert_eq!(done(&new(), Enable, &mut machine).len(), 1);
+        assert_eq!(text(&machine, "/etc/fstab"), format!("{before}LABEL=data /srv/my\\040data ext4 defaults 0 2\n"));
+        // The same device by another name is no difference, other options are.
+        assert_eq!(done(&Mount::at("/home").device("/dev/vdc1").fstype("ext4"), Enable, &mut machine), [""; 0]);
+        done(&Mount::at("/home/").device("/dev/vdb").fstype("ext4").options("ro").dump(1_u32), Enable, &mut machine);
+        assert!(text(&machine, "/etc/fstab").contains("\n/dev/vdb /home/ ext4 ro 1 2\nLABEL=data "));
+        assert_eq!(done(&Mount::at("/home").device("/dev/vdc1"), Disable, &mut machine), [""; 0]);
+        done(&Mount::at("/home"), Disable, &mut machine);
+        done(&new(), Disable, &mut machine);
+        assert_eq!(text(&machine, "/etc/fstab"), "# static\n/dev/vda / ext4 errors=remount-ro 0 1\n\n");
+    }
+
+    #[test]
+    fn what_is_no_block_device_is_not_checked_at_boot() {
+        let mut machine = Fake::new().with_directory("/etc");
+        done(&Mount::at("/run/x").device("tmpfs").fstype("tmpfs").options(["size=1m"]), Enable, &mut machine);
+        done(&Mount::at("/srv").device("/opt").options("bind"), Enable, &mut machine);
+        assert_eq!(text(&machine, "/etc/fstab"), "tmpfs /run/x tmpfs size=1m 0 0\n/opt /srv none bind 0 0\n");
+        // Of several lines with the mount point, the one with the device is its own.
+        let two = "a:/x /srv nfs defaults 0 0\nb:/x /srv nfs noauto 0 0\n";
+        let mut machine = machine.with_file("/etc/fstab", two);
+        done(&Mount::at("/srv").device("a:/x").fstype("nfs").options("ro"), Enable, &mut machine);
+        assert_eq!(text(&machine, "/etc/fstab"), "a:/x /srv nfs ro 0 0\nb:/x /srv nfs noauto 0 0\n");
+    }
+
+    #[test]
+    fn bad_declarations_are_found_before_anything_is_done() {
+        assert_eq!(faults(&Mount::at("srv").device("/dev/vdb")).len(), 1);
+        for mount in [
+            Mount::at("/srv").device(""),
+            Mount::at("/srv").device("-a"),
+            Mount::at("/srv").fstype("a b"),
+            Mount::at("/srv").options(["a\tb"]),
+        ] {
+            assert_eq!(faults(&mount).len(), 1, "{mount:?}");
+        }
+        assert_eq!(
+            faults_of(&Mount::at("/srv"), Enable),
+            ["it has no device\nhint: say with `device` what is to be mounted"]
+        );
+        assert_eq!(faults_of(&Mount::at("/srv"), Umount), [""; 0]);
+    }
+}
