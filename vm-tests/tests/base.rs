@@ -187,3 +187,29 @@ fn file_systems_are_mounted_and_stay_so() -> Result<()> {
     assert_ne!(machine.run(["mountpoint", "-q", "/srv/my data"]).code, 0);
     Ok(())
 }
+
+#[test]
+fn a_swap_file_is_made_whole_or_not_at_all() -> Result<()> {
+    // Without an init, as in an image that is built: it is made, and used once the machine boots.
+    let image = site(Container::of(lab::root(BASE)?).without_init())?;
+    let swap = "- {type: swap_file, name: /srv/swap, size: 16, persist: true}\n";
+    settle(&image, swap);
+    assert_eq!(image.run(["stat", "-c", "%a %U %s", "/srv/swap"]).success().stdout, "600 root 16777216\n");
+    let kind = image.run(["blkid", "-p", "-s", "TYPE", "-o", "value", "/srv/swap"]).success().stdout;
+    assert_eq!((kind.as_str(), image.exists("/srv/swap.new")), ("swap\n", false));
+    assert!(image.read("/etc/fstab").ends_with("/srv/swap none swap defaults 0 0\n"));
+    settle(&image, &swap.replace("16", "20"));
+    assert_eq!(image.run(["stat", "-c", "%s", "/srv/swap"]).success().stdout, "20971520\n");
+    settle(&image, "- {type: swap_file, name: /srv/swap, action: remove}\n");
+    assert!(!image.exists("/srv/swap") && !image.read("/etc/fstab").contains("swap"));
+    // The kernel lets no container use one: why is said, and what was made is whole.
+    let machine = machine()?;
+    let refused = converge(&machine, swap).exits(1);
+    assert!(refused.stderr.contains("swapon -- /srv/swap"), "{refused}");
+    assert!(machine.exists("/srv/swap") && !machine.read("/etc/fstab").contains("/srv/swap"));
+    machine.sh("rm /srv/swap && echo mine > /srv/swap").success();
+    let refused = converge(&machine, swap).exits(1);
+    assert!(refused.stderr.contains("is there, and is no swap area"), "{refused}");
+    assert_eq!(machine.read("/srv/swap"), "mine\n");
+    Ok(())
+}

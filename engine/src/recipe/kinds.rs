@@ -11,7 +11,7 @@ use crate::{
     resources::prelude::{
         AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory, Execute, File,
         GemPackage, Group, Hostname, KernelModule, Line, Link, Locale, Log, Mount, Package, RemoteFile, Script,
-        Service, Setting, Sh, Sudo, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
+        Service, Setting, Sh, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
     },
     resources::template::Text,
     suggest,
@@ -119,6 +119,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Setting>(),
     Kind::of::<Sh>(),
     Kind::of::<Sudo>(),
+    Kind::of::<SwapFile>(),
     Kind::of::<Sysctl>(),
     Kind::of::<SystemdUnit>(),
     Kind::of::<Template>(),
@@ -321,7 +322,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 33, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 34, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

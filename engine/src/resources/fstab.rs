@@ -195,6 +195,11 @@ pub(crate) fn without(
     })
 }
 
+/// Whether it has a line of its own.
+pub(crate) fn has(now: &file::State, is_own: &dyn Fn(&Line) -> bool) -> Result<bool> {
+    Ok(!own(&edit::Lines::of(edit::text(&file(), now)?), is_own).is_empty())
+}
+
 fn own(lines: &edit::Lines, is_own: &dyn Fn(&Line) -> bool) -> Vec<(usize, Line)> {
     let parsed = lines.bare().enumerate().filter_map(|(at, text)| Some((at, Line::parse(text)?)));
     parsed.filter(|(_, line)| is_own(line)).collect()

@@ -29,6 +29,7 @@ pub mod selection;
 pub mod service;
 pub mod setting;
 pub mod sudo;
+pub mod swap_file;
 pub mod sysctl;
 pub mod systemd_unit;
 pub mod template;
@@ -67,6 +68,7 @@ pub mod prelude {
         service::{self, Service},
         setting::{self, Setting},
         sudo::{self, Sudo},
+        swap_file::{self, SwapFile},
         sysctl::{self, Sysctl},
         systemd_unit::{self, SystemdUnit},
         template::{self, Template},

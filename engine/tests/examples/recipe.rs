@@ -39,6 +39,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Setting::in_file("/etc/systemd/journald.conf", "SystemMaxUse", "200M").section("Journal").separator("="));
     r.add(Sh::new("swap").code("mkswap /swap\nswapon /swap").nothing());
     r.add(Sudo::named("deploy").users("deploy").commands("/usr/bin/systemctl restart web").nopasswd(true));
+    r.add(SwapFile::at("/swapfile").size(2048_u32).persist(true));
     r.add(Sysctl::key_named("vm.swappiness").value(10));
     r.add(SystemdUnit::named("ddns.timer").content(TIMER).action([systemd_unit::Create, systemd_unit::Enable]));
     r.add(Template::render("/etc/motd", &MOTD, Motd { name: "web1" })?.mode(0o644));
