@@ -102,7 +102,7 @@ fn of_words(words: &str) -> &'static str {
         "text" => r##"{"type": ["string", "integer"]}"##,
         "path" | "octal mode" | "SHA-256 in hex" | "secret text" | "template text" => r##"{"type": "string"}"##,
         "true or false" => r##"{"type": "boolean"}"##,
-        "whole number" | "seconds" => r##"{"type": "integer"}"##,
+        "whole number" | "seconds" | "whole number, also below 0" => r##"{"type": "integer"}"##,
         "list of words" | "line for the shell, or list of words" => r##"{"$ref": "#/$defs/words"}"##,
         "list of whole numbers" => {
             r##"{"oneOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}"##

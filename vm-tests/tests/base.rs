@@ -189,6 +189,41 @@ fn file_systems_are_mounted_and_stay_so() -> Result<()> {
 }
 
 #[test]
+fn alternatives_are_what_update_alternatives_makes_them() -> Result<()> {
+    let machine = machine()?;
+    machine
+        .sh("for n in a b; do printf '#!/bin/sh\necho %s\n' $n > /opt/tool-$n; chmod +x /opt/tool-$n; done")
+        .success();
+    let tool = |rest: &str| format!("- {{type: alternatives, name: tool, {rest}}}\n");
+    let both = tool("path: /opt/tool-a, priority: 10")
+        + &tool("path: /opt/tool-b, priority: 20").replace("name: tool", "name: the other, link_name: tool");
+    let runs = || machine.run(["tool"]).success().stdout;
+    settle(&machine, &both);
+    assert_eq!(runs(), "b\n");
+    settle(&machine, &tool("path: /opt/tool-a, action: set"));
+    assert_eq!(runs(), "a\n");
+    let shown = machine.run(["update-alternatives", "--query", "tool"]).success().stdout;
+    assert!(shown.contains("Status: manual\nBest: /opt/tool-b\nValue: /opt/tool-a\n"), "{shown}");
+    // A link that was turned, and a priority that was changed, are put right.
+    machine.sh("ln -sf /opt/tool-b /usr/bin/tool").success();
+    settle(&machine, &both);
+    machine.run(["update-alternatives", "--install", "/usr/bin/tool", "tool", "/opt/tool-a", "99"]).success();
+    settle(&machine, &both);
+    settle(&machine, &tool("action: auto"));
+    assert_eq!(runs(), "b\n");
+    settle(&machine, &tool("path: /opt/tool-b, action: remove"));
+    assert_eq!(runs(), "a\n");
+    let refused = converge(&machine, &tool("path: /opt/tool-b, action: set")).exits(1);
+    assert!(refused.stderr.contains("is not among the alternatives of `tool`"), "{refused}");
+    settle(&machine, &tool("path: /opt/tool-a, action: remove"));
+    assert!(!machine.exists("/usr/bin/tool"));
+    // One with slaves, as a package brings it.
+    converge(&machine, "- {type: alternatives, name: pager, path: /bin/more, action: set}\n").exits(2);
+    machine.run(["update-alternatives", "--auto", "pager"]).success();
+    Ok(())
+}
+
+#[test]
 fn a_swap_file_is_made_whole_or_not_at_all() -> Result<()> {
     // Without an init, as in an image that is built: it is made, and used once the machine boots.
     let image = site(Container::of(lab::root(BASE)?).without_init())?;

@@ -9,9 +9,9 @@ use crate::{
     host::Probe,
     resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
-        AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory, Execute, File,
-        GemPackage, Group, Hostname, KernelModule, Line, Link, Locale, Log, Mount, Package, RemoteFile, Script,
-        Service, Setting, Sh, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
+        Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory,
+        Execute, File, GemPackage, Group, Hostname, KernelModule, Line, Link, Locale, Log, Mount, Package, RemoteFile,
+        Script, Service, Setting, Sh, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
     },
     resources::template::Text,
     suggest,
@@ -92,6 +92,7 @@ pub fn kind(name: &str) -> Result<&'static Kind, String> {
 }
 
 static KINDS: &[Kind] = &[
+    Kind::of::<Alternatives>(),
     Kind::of::<AptPackage>(),
     Kind::of::<AptPreference>(),
     Kind::of::<AptUpdate>(),
@@ -322,7 +323,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 34, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 35, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

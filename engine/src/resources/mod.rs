@@ -1,4 +1,5 @@
 //! The stock kinds, one file each.
+pub mod alternatives;
 pub mod apt_package;
 pub mod apt_preference;
 pub mod apt_update;
@@ -43,6 +44,7 @@ pub mod user_ulimit;
 /// What a cookbook imports of the kinds: each type, and a module of the same name with its actions.
 pub mod prelude {
     pub use super::{
+        alternatives::{self, Alternatives},
         apt_package::{self, AptPackage},
         apt_preference::{self, AptPreference},
         apt_update::{self, AptUpdate},

@@ -12,6 +12,7 @@ const TIMER: &str = "[Timer]\nOnCalendar=hourly\n\n[Install]\nWantedBy=timers.ta
 
 /// Paths may be managed by several kinds here, but each kind names each only once.
 pub fn examples(r: &mut Recipe) -> Result<()> {
+    r.add(Alternatives::named("editor").path("/usr/bin/vim.basic").priority(100));
     r.add(AptPackage::named("nginx").default_release("bookworm-backports"));
     r.add(AptPreference::named("nginx").pin("release a=bookworm-backports").pin_priority(700));
     r.add(AptUpdate::new("daily").frequency(86_400));
