@@ -29,6 +29,8 @@ pub mod script;
 pub mod selection;
 pub mod service;
 pub mod setting;
+mod ssh_key;
+pub mod ssh_known_hosts_entry;
 pub mod sudo;
 pub mod swap_file;
 pub mod sysctl;
@@ -69,6 +71,7 @@ pub mod prelude {
         script::{self, Bash, Script, Sh},
         service::{self, Service},
         setting::{self, Setting},
+        ssh_known_hosts_entry::{self, SshKnownHostsEntry},
         sudo::{self, Sudo},
         swap_file::{self, SwapFile},
         sysctl::{self, Sysctl},

@@ -39,6 +39,10 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Service::named("named").action([service::Enable, service::Start]));
     r.add(Setting::in_file("/etc/systemd/journald.conf", "SystemMaxUse", "200M").section("Journal").separator("="));
     r.add(Sh::new("swap").code("mkswap /swap\nswapon /swap").nothing());
+    r.add(
+        SshKnownHostsEntry::of("git.example.com")
+            .key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDtw0CXOv3+cZAGVZSKZCstLkew2rsNy7vKLgh2tNVz"),
+    );
     r.add(Sudo::named("deploy").users("deploy").commands("/usr/bin/systemctl restart web").nopasswd(true));
     r.add(SwapFile::at("/swapfile").size(2048_u32).persist(true));
     r.add(Sysctl::key_named("vm.swappiness").value(10));
