@@ -224,6 +224,64 @@ fn alternatives_are_what_update_alternatives_makes_them() -> Result<()> {
 }
 
 #[test]
+fn ssh_knows_its_hosts_and_lets_in_whom_it_is_told_to() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("useradd -m -s /bin/sh ann && mkdir -p /run/sshd && /usr/sbin/sshd -p 2222").success();
+    machine.sh("ssh-keygen -q -t ed25519 -N '' -C me -f /root/key").success();
+    let host = machine.read("/etc/ssh/ssh_host_ed25519_key.pub");
+    let key = machine.read("/root/key.pub");
+    let known = format!("- {{type: ssh_known_hosts_entry, name: 127.0.0.1, port: 2222, key: '{}'}}\n", host.trim());
+    let let_in = |rest: &str| format!("- {{type: ssh_authorized_key, name: ann, key: '{}'{rest}}}\n", key.trim());
+    let login = || {
+        machine.run(["ssh", "-n", "-i", "/root/key", "-p", "2222", "-o", "BatchMode=yes", "ann@127.0.0.1", "id -un"])
+    };
+    assert_ne!(login().code, 0, "neither side knows the other");
+    settle(&machine, &(known.clone() + &let_in("")));
+    assert_eq!(login().success().stdout, "ann\n");
+    assert_eq!(
+        machine.sh("stat -c '%a %U %G' ~ann/.ssh ~ann/.ssh/authorized_keys").stdout,
+        "700 ann ann\n600 ann ann\n"
+    );
+    settle(&machine, &let_in(", options: ['restrict', 'command=\"echo no more\"'], exclusive: true"));
+    assert_eq!(login().success().stdout, "no more\n");
+    settle(&machine, &let_in(", action: delete"));
+    assert_ne!(login().code, 0);
+    // A host that has another key now is not trusted until the recipe says so.
+    settle(&machine, &let_in(""));
+    machine.sh("ssh-keygen -q -t ed25519 -N '' -f /root/other && rm /root/key.bak 2>/dev/null; true").success();
+    let other = machine.read("/root/other.pub");
+    settle(&machine, &known.replace(host.trim(), other.trim()));
+    assert_ne!(login().code, 0);
+    let found =
+        machine.run(["ssh-keygen", "-F", "[127.0.0.1]:2222", "-f", "/etc/ssh/ssh_known_hosts"]).success().stdout;
+    assert_eq!(found.lines().filter(|line| !line.starts_with('#')).count(), 1, "{found}");
+    settle(&machine, "- {type: ssh_known_hosts_entry, name: 127.0.0.1, port: 2222, action: delete}\n");
+    assert_eq!(machine.read("/etc/ssh/ssh_known_hosts"), "");
+    Ok(())
+}
+
+#[test]
+fn root_is_not_led_astray_in_a_home() -> Result<()> {
+    let machine = machine()?;
+    machine
+        .sh("useradd -m ann && useradd -m bob && mkdir -p /root/.ssh && ssh-keygen -q -t ed25519 -N '' -f /root/key")
+        .success();
+    machine
+        .sh("su ann -c 'ln -s /root/.ssh ~/.ssh'; su bob -c 'mkdir ~/.ssh && ln -s /etc/shadow ~/.ssh/authorized_keys'")
+        .success();
+    let shadow = machine.read("/etc/shadow");
+    let key = machine.read("/root/key.pub");
+    for user in ["ann", "bob"] {
+        let resource = format!("- {{type: ssh_authorized_key, name: {user}, key: '{}'}}\n", key.trim());
+        let refused = converge(&machine, &resource).exits(1);
+        assert!(refused.stderr.contains("nothing is written through it"), "{refused}");
+    }
+    assert!(!machine.exists("/root/.ssh/authorized_keys"));
+    assert_eq!(machine.read("/etc/shadow"), shadow);
+    Ok(())
+}
+
+#[test]
 fn a_swap_file_is_made_whole_or_not_at_all() -> Result<()> {
     // Without an init, as in an image that is built: it is made, and used once the machine boots.
     let image = site(Container::of(lab::root(BASE)?).without_init())?;

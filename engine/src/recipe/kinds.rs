@@ -11,8 +11,8 @@ use crate::{
     resources::prelude::{
         Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory,
         Execute, File, GemPackage, Group, Hostname, KernelModule, Line, Link, Locale, Log, Mount, Package, RemoteFile,
-        Script, Service, Setting, Sh, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone,
-        User, UserUlimit,
+        Script, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit,
+        Template, Timezone, User, UserUlimit,
     },
     resources::template::Text,
     suggest,
@@ -120,6 +120,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Service>(),
     Kind::of::<Setting>(),
     Kind::of::<Sh>(),
+    Kind::of::<SshAuthorizedKey>(),
     Kind::of::<SshKnownHostsEntry>(),
     Kind::of::<Sudo>(),
     Kind::of::<SwapFile>(),
@@ -325,7 +326,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 36, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 37, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

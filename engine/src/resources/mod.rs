@@ -29,6 +29,7 @@ pub mod script;
 pub mod selection;
 pub mod service;
 pub mod setting;
+pub mod ssh_authorized_key;
 mod ssh_key;
 pub mod ssh_known_hosts_entry;
 pub mod sudo;
@@ -71,6 +72,7 @@ pub mod prelude {
         script::{self, Bash, Script, Sh},
         service::{self, Service},
         setting::{self, Setting},
+        ssh_authorized_key::{self, SshAuthorizedKey},
         ssh_known_hosts_entry::{self, SshKnownHostsEntry},
         sudo::{self, Sudo},
         swap_file::{self, SwapFile},

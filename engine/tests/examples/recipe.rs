@@ -40,6 +40,11 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Setting::in_file("/etc/systemd/journald.conf", "SystemMaxUse", "200M").section("Journal").separator("="));
     r.add(Sh::new("swap").code("mkswap /swap\nswapon /swap").nothing());
     r.add(
+        SshAuthorizedKey::of("deploy")
+            .key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDtw0CXOv3+cZAGVZSKZCstLkew2rsNy7vKLgh2tNVz ann")
+            .options("restrict"),
+    );
+    r.add(
         SshKnownHostsEntry::of("git.example.com")
             .key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDtw0CXOv3+cZAGVZSKZCstLkew2rsNy7vKLgh2tNVz"),
     );
