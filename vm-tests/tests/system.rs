@@ -146,3 +146,49 @@ fn crontab_lets_in_whom_it_is_told_to() -> Result<()> {
     assert!(!may("deploy") && may("eve"));
     Ok(())
 }
+
+#[test]
+fn cron_runs_the_job_of_a_crontab_and_the_lines_of_others_stay() -> Result<()> {
+    let machine = machine()?;
+    machine.run(["useradd", "-m", "deploy"]).success();
+    let listed = || machine.run(["crontab", "-u", "deploy", "-l"]).success().stdout;
+    // What Chef has left there, and somebody's own line.
+    let own = "# mine\n@yearly   true\n";
+    let put = |text: &str| machine.sh(&format!("printf '%b' '{text}' | crontab -u deploy -")).success();
+    put(&format!("{own}# Chef Name: clock\nMAILTO=\"root\"\n0 0 1 1 * false\n"));
+    let job = "- {type: cron, name: clock, user: deploy, mailto: '', command: date >> ran, environment: {NOTE: a b}}\n";
+    settle(&machine, job);
+    let written = format!("{own}# Chef Name: clock\nMAILTO=\"\"\nNOTE=a b\n* * * * * date >> ran\n");
+    assert_eq!(listed(), written);
+    // crontab(1) accepts it, and puts it there just as it was.
+    let file = "/var/spool/cron/crontabs/deploy";
+    let state = || machine.run(["stat", "-c", "%a %U", file]).success().stdout;
+    let before = state();
+    machine.sh("crontab -u deploy -l | crontab -u deploy -").success();
+    assert_eq!((before.as_str(), state().as_str()), ("600 deploy\n", "600 deploy\n"));
+    converge(&machine, job).success();
+    // Drift is repaired.
+    machine.sh(&format!("sed -i 's/^\\* /5 /' {file} && chmod 644 {file}")).success();
+    settle(&machine, job);
+    assert_eq!((listed(), state()), (written.clone(), before));
+    // The real cron heeds it.
+    machine
+        .sh("n=0; until test -s /home/deploy/ran; do n=$((n + 1)); test $n -lt 80 || exit 1; sleep 1; done")
+        .success();
+    settle(&machine, "- {type: cron, name: clock, user: deploy, action: delete}\n");
+    assert_eq!(listed(), own);
+    let weekly = "- {type: cron, name: root's own, command: 'true', time: weekly}\n";
+    settle(&machine, weekly);
+    // Debian's crontab(1) hides comments at the top: the job's name must not be one.
+    assert_eq!(machine.run(["crontab", "-l"]).success().stdout, "# Chef Name: root's own\n@weekly true\n");
+    machine.sh("crontab -l | crontab -").success();
+    converge(&machine, weekly).success();
+    machine.run(["crontab", "-r"]).success();
+    settle(&machine, weekly);
+    let undone = machine.run(["brasa", "undo", "last"]).success();
+    assert_ne!(machine.run(["crontab", "-l"]).code, 0, "{undone}");
+    settle(&machine, weekly);
+    settle(&machine, "- {type: cron, name: root's own, action: delete}\n");
+    assert_ne!(machine.run(["crontab", "-l"]).code, 0);
+    Ok(())
+}

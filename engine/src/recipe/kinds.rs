@@ -9,10 +9,10 @@ use crate::{
     host::Probe,
     resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
-        Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, CronAccess, CronD, Directory,
-        Execute, File, GemPackage, Group, Hostname, KernelModule, Line, Link, Locale, Log, Mount, Package, RemoteFile,
-        Script, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit,
-        Template, Timezone, User, UserUlimit,
+        Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, Cron, CronAccess, CronD,
+        Directory, Execute, File, GemPackage, Group, Hostname, KernelModule, Line, Link, Locale, Log, Mount, Package,
+        RemoteFile, Script, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl,
+        SystemdUnit, Template, Timezone, User, UserUlimit,
     },
     resources::template::Text,
     suggest,
@@ -100,6 +100,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Bash>(),
     Kind::of::<Block>(),
     Kind::of::<CookbookFile>(),
+    Kind::of::<Cron>(),
     Kind::of::<CronAccess>(),
     Kind::of::<CronD>(),
     Kind::of::<Directory>(),
@@ -326,7 +327,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 37, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 38, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

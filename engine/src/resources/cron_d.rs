@@ -1,86 +1,23 @@
 //! `cron_d[name]`
-use std::fmt::Write as _;
-
-use super::file::{self, File, MANAGED, State};
+use super::{
+    crontab::job_properties,
+    file::{self, File, MANAGED, State},
+};
 use crate::{
     Error, Fault, Result, actions,
     host::{Op, Probe},
-    properties,
-    resource::{Change, Content, Environment, Found, Goal, Property, Resource},
+    resource::{Change, Content, Found, Goal, Resource},
     values::Mode,
 };
 
 /// Permission bits when the recipe gives none; Chef's. A command line may hold what is not for everybody.
 const MODE: u32 = 0o600;
 
-/// Times that have a name. Source: crontab(5).
-const TIMES: [&str; 8] = ["reboot", "yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
-/// One of the five fields of a time, as `*/15`, `1-5` or a number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field(String);
-
-impl From<&str> for Field {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl From<String> for Field {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl From<u32> for Field {
-    fn from(number: u32) -> Self {
-        Self(number.to_string())
-    }
-}
-
-impl Property for Field {
-    const TYPE: &'static str = "number or crontab field";
-
-    fn from_json(value: &serde_json::Value) -> Result<Self, String> {
-        match (value.as_u64(), value.as_str()) {
-            (Some(number), _) => Ok(Self(number.to_string())),
-            (None, Some(text)) => Ok(Self(text.to_owned())),
-            (None, None) => Err(format!("expected a number or a crontab field as text, found {value}")),
-        }
-    }
-}
-
-properties! {
+job_properties! {
     /// A command that cron runs, as a file of its own in `/etc/cron.d`. As in every crontab, an unescaped `%` in the
     /// command means a new line: write `\%`.
     pub struct CronD("name") {
         name: String;
-        /// The command line, for `/bin/sh` unless `shell` names another.
-        command: String,
-        /// Minute, 0 to 59; each when not given.
-        minute: Field,
-        /// Hour, 0 to 23; each when not given.
-        hour: Field,
-        /// Day of the month, 1 to 31; each when not given.
-        day: Field,
-        /// Month, 1 to 12 or `jan` to `dec`; each when not given.
-        month: Field,
-        /// Day of the week, 0 to 7 (both are Sunday) or `sun` to `sat`; each when not given.
-        weekday: Field,
-        /// A time that has a name, in place of the five fields: `reboot`, `hourly`, `daily`, `weekly`, `monthly`, `yearly`.
-        time: String,
-        /// Who runs it; root when not given.
-        user: String,
-        /// Whom cron sends the output; nobody when empty.
-        mailto: String,
-        /// Directories in which commands are searched (`PATH`).
-        path: String,
-        /// The shell that runs the command.
-        shell: String,
-        /// Further variables of its environment.
-        environment: Environment,
         /// A line, or several, for whoever reads the file.
         comment: String,
         /// Permission bits of the file; 0600 when not given.
@@ -111,34 +48,6 @@ impl CronD {
         File::at(format!("/etc/cron.d/{}", self.name)).mode(mode).owner("root").group("root").backup(0_u32)
     }
 
-    fn lacks_command(&self) -> bool {
-        self.command.as_ref().is_none_or(|command| command.trim().is_empty())
-    }
-
-    fn runs_as(&self) -> &str {
-        self.user.as_deref().unwrap_or("root")
-    }
-
-    /// The five fields with their names and the numbers and words they may have.
-    #[allow(clippy::type_complexity, reason = "a table: name, value, least, most, words")]
-    fn fields(&self) -> [(&'static str, Option<&Field>, u32, u32, &'static [&'static str]); 5] {
-        [
-            ("minute", self.minute.as_ref(), 0, 59, &[]),
-            ("hour", self.hour.as_ref(), 0, 23, &[]),
-            ("day", self.day.as_ref(), 1, 31, &[]),
-            ("month", self.month.as_ref(), 1, 12, &MONTHS),
-            ("weekday", self.weekday.as_ref(), 0, 7, &DAYS),
-        ]
-    }
-
-    fn variables(&self) -> Vec<(&str, &str)> {
-        let own = [("MAILTO", &self.mailto), ("PATH", &self.path), ("SHELL", &self.shell)];
-        let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-        let more =
-            self.environment.iter().flat_map(|more| &more.0).map(|(name, value)| (name.as_str(), value.as_str()));
-        own.chain(more).collect()
-    }
-
     /// What the file says.
     #[must_use]
     pub fn text(&self) -> String {
@@ -147,56 +56,14 @@ impl CronD {
             text += format!("# {line}").trim_end();
             text.push('\n');
         }
-        for (name, value) in self.variables() {
-            let quote = quote_for(value).unwrap_or_default();
-            writeln!(text, "{name}={quote}{value}{quote}").expect("a String takes any text");
+        for line in self.job().variables(false) {
+            text += &line;
+            text.push('\n');
         }
-        match &self.time {
-            Some(time) => text += &format!("@{}", time.trim_start_matches('@')),
-            None => {
-                let fields = self.fields().map(|(_, field, ..)| field.map_or("*", |field| field.0.as_str()));
-                text += &fields.join(" ");
-            }
-        }
-        writeln!(text, " {} {}", self.runs_as(), self.command.as_deref().unwrap_or_default()).expect("as above");
+        let job = self.job();
+        text += &format!("{} {} {}\n", job.when(), job.user, job.command.unwrap_or_default());
         text
     }
-}
-
-/// The quotes that a value needs in a crontab; `None` when none will do. Source: crontab(5).
-fn quote_for(value: &str) -> Option<&'static str> {
-    let plain = !value.is_empty() && value.trim() == value && !value.contains(['\'', '"']);
-    match (plain, value.contains('"'), value.contains('\'')) {
-        (true, ..) => Some(""),
-        (false, false, _) => Some("\""),
-        (false, true, false) => Some("'"),
-        (false, true, true) => None,
-    }
-}
-
-/// Whether a field is what cron understands: `*`, numbers, words, ranges, steps, and lists of them.
-fn is_field(text: &str, least: u32, most: u32, words: &[&str]) -> bool {
-    let number = |text: &str| -> Option<u32> {
-        if let Some(at) = words.iter().position(|word| word.eq_ignore_ascii_case(text)) {
-            return u32::try_from(at).ok().map(|at| at + least);
-        }
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        digits.then(|| text.parse().ok()).flatten().filter(|number| (least..=most).contains(number))
-    };
-    text.split(',').all(|item| {
-        let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
-        let step_is_right = step.is_none_or(|step| step.parse().is_ok_and(|step: u32| (1..=most).contains(&step)));
-        let (range_is_right, is_range) = match range.split_once('-') {
-            _ if range == "*" => (true, true),
-            Some((from, to)) => (number(from).zip(number(to)).is_some_and(|(from, to)| from <= to), true),
-            None => (number(range).is_some(), false),
-        };
-        range_is_right && step_is_right && (is_range || step.is_none())
-    })
-}
-
-fn no_command() -> Fault {
-    Fault::new("it has no command").hint("say with `command` what cron is to run")
 }
 
 impl Resource for CronD {
@@ -216,54 +83,7 @@ impl Resource for CronD {
             let fault = Fault::new(format!("cron ignores a file named {:?}", self.name));
             faults.push(fault.hint("letters, digits, `_` and `-` are allowed, and no dot"));
         }
-        let plain: [(&str, &Option<String>); 6] = [
-            ("command", &self.command),
-            ("user", &self.user),
-            ("mailto", &self.mailto),
-            ("path", &self.path),
-            ("shell", &self.shell),
-            ("time", &self.time),
-        ];
-        for (what, value) in plain {
-            if value.as_ref().is_some_and(|value| value.contains(['\n', '\r', '\0'])) {
-                faults.push(Fault::new(format!("{what} is more than one line")).hint("put it into a script"));
-            }
-        }
-        if self.runs_as().is_empty() || self.runs_as().contains(char::is_whitespace) {
-            faults.push(Fault::new(format!("user {:?} is no account name", self.runs_as())));
-        }
-        for (name, value) in self.variables() {
-            let sound = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !sound || name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
-                faults.push(Fault::new(format!("`{}` is no name of a variable", name.escape_debug())));
-            }
-            if quote_for(value).is_none() || value.contains(['\n', '\r', '\0']) {
-                let message = format!("the value of `{}` cannot be written in a crontab", name.escape_debug());
-                faults.push(Fault::new(message).hint("it takes one line, and not both kinds of quotes: use a script"));
-            }
-        }
-        for (what, field, least, most, words) in self.fields() {
-            let Some(field) = field else { continue };
-            if !is_field(&field.0, least, most, words) {
-                let message = format!("{what} `{}` is nothing that cron understands", field.0.escape_debug());
-                let or_words = match (words.first(), words.last()) {
-                    (Some(first), Some(last)) => format!(" or `{first}` to `{last}`"),
-                    (Some(_) | None, _) => String::new(),
-                };
-                let hint = format!("{least} to {most}{or_words}, ranges such as `1-5`, steps such as `*/2`, and lists");
-                faults.push(Fault::new(message).hint(hint));
-            }
-        }
-        if let Some(time) = &self.time {
-            let word = time.trim_start_matches('@');
-            if !TIMES.contains(&word) {
-                let fault = Fault::new(format!("time `{}` is none that cron knows", time.escape_debug()));
-                faults.push(fault.hint(crate::suggest::hint(word, TIMES)));
-            }
-            if self.fields().iter().any(|(_, field, ..)| field.is_some()) {
-                faults.push(Fault::new("it has both a `time` and fields").hint("leave one of them out"));
-            }
-        }
+        faults.extend(self.job().check());
         faults.extend(self.mode.and_then(Mode::fault).map(Fault::new));
         if self.mode.is_some_and(|mode| mode.bits() & 0o022 != 0) {
             let fault = Fault::new("cron ignores a file that others than its owner may write to");
@@ -274,8 +94,8 @@ impl Resource for CronD {
 
     fn check_action(&self, action: Action) -> Vec<Fault> {
         match action {
-            Create | CreateIfMissing if self.lacks_command() => vec![no_command()],
-            Create | CreateIfMissing | Delete => Vec::new(),
+            Create | CreateIfMissing => self.job().lacks_command().into_iter().collect(),
+            Delete => Vec::new(),
         }
     }
 
@@ -298,11 +118,12 @@ impl Resource for CronD {
             Delete => file::Delete,
         };
         self.file().goal(action, now, probe, &|| {
-            if self.lacks_command() {
-                return Err(no_command().into());
+            let job = self.job();
+            if let Some(fault) = job.lacks_command() {
+                return Err(fault.into());
             }
-            if probe.user(self.runs_as())?.is_none() {
-                return Err(Error::Missing { kind: "user", name: self.runs_as().to_owned(), why: None });
+            if probe.user(job.user)?.is_none() {
+                return Err(Error::Missing { kind: "user", name: job.user.to_owned(), why: None });
             }
             Ok(Some(Content::from(self.text()).blob))
         })
@@ -315,7 +136,7 @@ impl Resource for CronD {
 
 #[cfg(test)]
 mod tests {
-    use super::{Create, CreateIfMissing, CronD, Delete, is_field};
+    use super::{Create, CreateIfMissing, CronD, Delete};
     use crate::{
         host::Fake,
         resources::trial::{done, faults, faults_of, refused},
@@ -376,18 +197,6 @@ mod tests {
             assert_eq!(faults(&cron), Vec::<String>::new());
             assert_eq!(cron.text(), "# Managed by brasa: changes are overwritten.\n@reboot root true\n");
         }
-    }
-
-    #[test]
-    fn fields() {
-        for good in ["*", "*/15", "0", "59", "0-10", "0-30/5", "1,2,40-50", "05"] {
-            assert!(is_field(good, 0, 59, &[]), "{good}");
-        }
-        for bad in ["", "60", "-1", "a", "5/2", "*/0", "10-5", "1,", "1-", "* *", "+5", "*/", "1-2-3", "~"] {
-            assert!(!is_field(bad, 0, 59, &[]), "{bad}");
-        }
-        assert!(is_field("Jan,dec", 1, 12, &super::MONTHS) && is_field("mon-fri", 0, 7, &super::DAYS));
-        assert!(!is_field("0", 1, 12, &super::MONTHS) && !is_field("8", 0, 7, &super::DAYS));
     }
 
     #[test]

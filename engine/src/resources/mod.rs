@@ -6,8 +6,10 @@ pub mod apt_update;
 pub mod block;
 pub mod command;
 pub mod cookbook_file;
+pub mod cron;
 pub mod cron_access;
 pub mod cron_d;
+mod crontab;
 pub mod directory;
 mod edit;
 mod entry;
@@ -53,6 +55,7 @@ pub mod prelude {
         apt_update::{self, AptUpdate},
         block::{self, Block},
         cookbook_file::{self, CookbookFile},
+        cron::{self, Cron},
         cron_access::{self, CronAccess},
         cron_d::{self, CronD},
         directory::{self, Directory},

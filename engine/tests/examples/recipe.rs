@@ -19,6 +19,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Bash::new("unpack").cwd("/opt").code("tar xf tool.tar\n./tool/install").creates("/opt/tool/bin"));
     r.add(Block::in_file("/etc/hosts", "cluster").text("10.0.0.1 one\n10.0.0.2 two\n"));
     r.add(CookbookFile::at("/etc/motd").source(include_bytes!("../files/motd")));
+    r.add(Cron::named("backup").minute("30").hour("4").user("deploy").command("/usr/local/bin/backup"));
     r.add(CronAccess::of("deploy"));
     r.add(CronD::named("backup").minute("30").hour("4").command("/usr/local/sbin/backup"));
     r.add(Directory::at("/etc/dyndns_keys").mode(0o700));
