@@ -41,6 +41,7 @@ pub mod prelude {
     pub use crate::{
         Error, Fault, Result,
         facts::Family,
+        files,
         node::{AttributeSet, Node},
         recipe::{
             AttributeFile, Composed, Composite, Cookbook, Declare, Declared, Guard, Id, Recipe, Ref, Timing,

@@ -56,7 +56,7 @@ fn or_expression(key: &str, of: Value) -> Value {
 
 /// A kind, by its property table.
 fn resource(kind: &Kind) -> Value {
-    let brings = matches!(kind.name, "template" | "cookbook_file");
+    let brings = matches!(kind.name, "template" | "cookbook_file" | "remote_directory");
     let mut properties = Map::new();
     let mut put = |name: &str, about: &str, mut schema: Value| {
         schema["description"] = about.into();
@@ -75,7 +75,7 @@ fn resource(kind: &Kind) -> Value {
     for property in kind.properties {
         // Of a template or file that comes along, the recipe names the file and not its text.
         if brings && property.name == "source" {
-            let about = "The file's name, as it is searched for in the cookbook.";
+            let about = "The name of the file or directory, as it is searched for in the cookbook.";
             put("source", about, or_expression("anyOf", reference("words")));
         } else {
             put(property.name, &flat(property.about), or_expression("anyOf", part(of_words(property.kind))));

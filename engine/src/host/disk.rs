@@ -63,6 +63,12 @@ pub fn is_directory(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_dir())
 }
 
+/// Whether there is a symbolic link, wherever it leads.
+#[must_use]
+pub fn is_link(path: &Path) -> bool {
+    path.is_symlink()
+}
+
 /// Names in a directory, sorted; empty when there is none.
 ///
 /// # Errors

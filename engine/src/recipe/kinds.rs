@@ -1,5 +1,5 @@
 //! Every stock kind in one table: data recipes, `brasa explain` and test cases are made from it.
-use std::any::Any;
+use std::{any::Any, collections::BTreeMap};
 
 use serde_json::{Map, Value as Json};
 
@@ -11,11 +11,12 @@ use crate::{
     resources::prelude::{
         Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, Cron, CronAccess, CronD,
         Directory, Execute, File, GemPackage, Group, Hostname, KernelModule, Line, Link, Locale, Log, Mount, Package,
-        RemoteFile, Script, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl,
-        SystemdUnit, Template, Timezone, User, UserUlimit,
+        RemoteDirectory, RemoteFile, Script, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo,
+        SwapFile, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
     },
-    resources::template::Text,
+    resources::{remote_directory::Files, template::Text},
     suggest,
+    values::Blob,
 };
 
 /// A kind of resource, as data.
@@ -39,11 +40,14 @@ pub struct Kind {
 /// Lists the names of all there are.
 type All = fn(&dyn Probe) -> Result<Option<Vec<String>>, Error>;
 
-/// A file that a cookbook brings along, for the kinds whose `source` names one.
+/// A file or directory that a cookbook brings along, for the kinds whose `source` names one.
+#[derive(Default)]
 pub(crate) struct Brought {
     /// As faults show it.
     pub name: String,
     pub bytes: Vec<u8>,
+    /// In place of the bytes: everything in a directory, by the path from it.
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 /// What is wrong with an order.
@@ -116,6 +120,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Log>(),
     Kind::of::<Mount>(),
     Kind::of::<Package>(),
+    Kind::of::<RemoteDirectory>(),
     Kind::of::<RemoteFile>(),
     Kind::of::<Script>(),
     Kind::of::<Service>(),
@@ -237,9 +242,14 @@ impl Kind {
     pub(crate) fn source_folder(&self) -> Option<&'static str> {
         match self.name {
             Template::KIND => Some("templates"),
-            CookbookFile::KIND => Some("files"),
+            CookbookFile::KIND | RemoteDirectory::KIND => Some("files"),
             _ => None,
         }
+    }
+
+    /// Whether its `source` is a whole directory.
+    pub(crate) fn brings_directory(&self) -> bool {
+        self.name == RemoteDirectory::KIND
     }
 }
 
@@ -293,9 +303,11 @@ impl<R: Described> Making for Declared<R> {
 }
 
 /// Gives a resource the content that came with its cookbook.
-fn bring(resource: &mut dyn Any, Brought { name, bytes }: Brought) -> Result<(), String> {
+fn bring(resource: &mut dyn Any, Brought { name, bytes, files }: Brought) -> Result<(), String> {
     if let Some(file) = resource.downcast_mut::<CookbookFile>() {
         file.source = Some(Content::from(bytes));
+    } else if let Some(directory) = resource.downcast_mut::<RemoteDirectory>() {
+        directory.source = Some(Files(files.into_iter().map(|(path, bytes)| (path, Blob::from(bytes))).collect()));
     } else if let Some(template) = resource.downcast_mut::<Template>() {
         let text = String::from_utf8(bytes).map_err(|_| format!("template `{name}` is not UTF-8"))?;
         template.source = Some(Text::named(name, text));
@@ -327,7 +339,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 38, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 39, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

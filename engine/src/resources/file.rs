@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Backups kept of a file that is replaced or removed, when the recipe gives no number; Chef's.
-const BACKUP: u32 = 5;
+pub(crate) const BACKUP: u32 = 5;
 
 /// Permission bits of a new file, when the recipe gives none. Chef leaves it to the umask; here it is always the same.
 const NEW: u32 = 0o644;

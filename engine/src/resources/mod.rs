@@ -26,6 +26,7 @@ pub mod locale;
 pub mod log;
 pub mod mount;
 pub mod package;
+pub mod remote_directory;
 pub mod remote_file;
 pub mod script;
 pub mod selection;
@@ -71,6 +72,7 @@ pub mod prelude {
         log::{self, Log},
         mount::{self, DeviceType, Mount},
         package::{self, Package},
+        remote_directory::{self, RemoteDirectory},
         remote_file::{self, RemoteFile},
         script::{self, Bash, Script, Sh},
         service::{self, Service},

@@ -35,6 +35,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Log::new("no server is configured: nothing will be updated").level(LogLevel::Warn));
     r.add(Mount::at("/srv").device("/dev/vdb1").fstype("ext4").action([mount::Mounted, mount::Enable]));
     r.add(Package::all(["bind9", "bind9-utils"]));
+    r.add(RemoteDirectory::at("/srv/www").source(files!("../files/site", "index.html", "css/site.css")));
     r.add(RemoteFile::at("/usr/local/bin/tool").source("https://example.com/tool").mode(0o755));
     r.add(Script::new("greet").interpreter("python3").code("print('hello')").creates("/var/lib/greeted"));
     r.add(Service::named("named").action([service::Enable, service::Start]));

@@ -1,5 +1,6 @@
 //! Files of a cookbook: JSON and YAML become one kind of [`Document`], others are bytes.
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -49,6 +50,33 @@ fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Fault> {
             Err(fault)
         }
     }
+}
+
+/// Everything in a directory, by the path from it: hidden files too, and what a link to a file leads to.
+pub(super) fn everything(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, Fault> {
+    let mut files = BTreeMap::new();
+    let mut left = MOST_BYTES;
+    let mut folders = vec![(directory.to_owned(), String::new())];
+    while let Some((folder, prefix)) = folders.pop() {
+        for name in disk::list(&folder).map_err(|error| Fault::new(error.to_string()))? {
+            let path = folder.join(&name);
+            let Some(shown) = name.to_str().map(|name| format!("{prefix}{name}")) else {
+                return Err(Fault::new(format!("`{}` has a name that is not UTF-8", path.display())));
+            };
+            if disk::is_directory(&path) {
+                if disk::is_link(&path) {
+                    let fault = Fault::new(format!("`{}` is a link to a directory", path.display()));
+                    return Err(fault.hint("put the files themselves there"));
+                }
+                folders.push((path, shown + "/"));
+                continue;
+            }
+            let bytes = bytes(&path, left)?;
+            left -= bytes.len() as u64;
+            files.insert(shown, bytes);
+        }
+    }
+    Ok(files)
 }
 
 /// Names in a directory that are UTF-8 and not hidden, sorted; none when it cannot be read, with the fault.

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Fault,
+    host::disk,
     node::{
         Node, age,
         json::{self, Located},
@@ -44,13 +45,14 @@ pub const COMMON: [&str; 13] = [
 ];
 
 /// Properties that in Chef are the name by another word.
-const NAMING: [(&str, &str); 10] = [
+const NAMING: [(&str, &str); 11] = [
     ("cookbook_file", "path"),
     ("cron_d", "cron_name"),
     ("directory", "path"),
     ("file", "path"),
     ("group", "group_name"),
     ("link", "target_file"),
+    ("remote_directory", "path"),
     ("remote_file", "path"),
     ("systemd_unit", "unit_name"),
     ("template", "path"),
@@ -168,7 +170,7 @@ pub(super) fn make(
     let hidden = workshop.scope.take_secrets();
     let brought = match of.source_folder() {
         Some(folder) if faults.len() == before => {
-            bring(workshop, entry, folder, &name, &actions, &mut properties, faults)
+            bring(workshop, entry, (of, folder), &name, &actions, &mut properties, faults)
         }
         Some(_) | None => None,
     };
@@ -257,7 +259,7 @@ fn tells(fault: &Fault, secrets: &[Json]) -> bool {
 fn bring(
     workshop: &Workshop<'_, '_>,
     entry: Located<'_>,
-    folder: &str,
+    (of, folder): (&Kind, &str),
     name: &str,
     actions: &[String],
     properties: &mut Map<String, Json>,
@@ -268,7 +270,7 @@ fn bring(
     let is_template = folder == "templates";
     let bare = !actions.is_empty() && actions.iter().all(|action| matches!(action.as_str(), "delete" | "nothing"));
     if source.is_none() && bare {
-        return is_template.then(|| Brought { name: String::new(), bytes: Vec::new() });
+        return is_template.then(Brought::default);
     }
     let (at, names) = match (entry.get("source"), &source) {
         (Some(at), Some(value)) => (at, words(at, value, "`source`", faults)),
@@ -301,11 +303,19 @@ fn bring(
     }
     let directory = shelf.directory.join(folder);
     let folders = search::folders(workshop.node.facts());
-    let found = search::find(&folders, names.iter().map(String::as_str), |path| file::is_there(&directory.join(path)));
-    let Some(found) = found else {
-        faults.push(not_found(at, &directory, &names, &folders));
+    let whole = of.brings_directory();
+    let is_there = |path: &str| {
+        if whole { disk::is_directory(&directory.join(path)) } else { file::is_there(&directory.join(path)) }
+    };
+    let Some(found) = search::find(&folders, names.iter().map(String::as_str), is_there) else {
+        faults.push(not_found(at, &directory, &names, &folders, whole));
         return None;
     };
+    if whole {
+        let path = directory.join(found);
+        let files = file::everything(&path).map_err(|fault| faults.push(fault.at(at.place()))).ok()?;
+        return Some(Brought { name: path.display().to_string(), files, ..Brought::default() });
+    }
     if is_template && found.ends_with(".erb") {
         let fault = at.fault(format!("`{}` is a template in ERB, which is Ruby", directory.join(&found).display()));
         faults
@@ -325,13 +335,17 @@ fn bring(
             variables.insert("node".to_owned(), workshop.scope.node_for(&text));
         }
     }
-    Some(Brought { name: path.display().to_string(), bytes })
+    Some(Brought { name: path.display().to_string(), bytes, ..Brought::default() })
 }
 
-fn not_found(at: Located<'_>, directory: &Path, names: &[String], folders: &[String]) -> Fault {
+fn not_found(at: Located<'_>, directory: &Path, names: &[String], folders: &[String], whole: bool) -> Fault {
     let shown = names.join("`, `");
-    let fault = at.fault(format!("no file `{shown}` in `{}`", directory.display()));
-    let there = file::below(directory);
+    let what = if whole { "directory" } else { "file" };
+    let fault = at.fault(format!("no {what} `{shown}` in `{}`", directory.display()));
+    let mut there = file::below(directory);
+    if whole {
+        there = there.iter().filter_map(|path| Some(path.rsplit_once('/')?.0.to_owned())).collect();
+    }
     let plain: Vec<&str> = there
         .iter()
         .map(|path| folders.iter().find_map(|folder| path.strip_prefix(&format!("{folder}/"))).unwrap_or(path))
