@@ -11,7 +11,7 @@ use lab::{Base, Container, Result, converge, settle, site};
 const DEPLOY: Base = Base {
     name: "debian-deploy",
     suite: "bookworm",
-    packages: &["git", "openssh-client", "unzip", "xz-utils", "zip", "zstd"],
+    packages: &["git", "python3", "unzip", "xz-utils", "zip", "zstd"],
     el: false,
 };
 
@@ -60,4 +60,185 @@ fn a_directory_of_the_cookbook_is_put_in_place() -> Result<()> {
     let refused = converge(&machine, &resource(", source: wwww")).exits(65);
     assert!(refused.stderr.contains("no directory `wwww` in"), "{refused}");
     Ok(())
+}
+
+/// A bare repository with two commits, a tag of each sort on the first, and somebody's clone of it to work in.
+const REPOSITORY: &str = "
+    export GIT_AUTHOR_NAME=me GIT_AUTHOR_EMAIL=me@x GIT_COMMITTER_NAME=me GIT_COMMITTER_EMAIL=me@x
+    set -e; mkdir -p /srv/git /work; cd /work
+    git config --global user.name me; git config --global user.email me@x
+    git init -q -b main --bare /srv/git/app.git; git clone -q /srv/git/app.git app 2>&1; cd app
+    git checkout -q -B main
+    echo 1 > file; mkdir lib; echo lib > lib/code; git add .; git commit -qm one; git tag plain; git tag -am noted noted
+    echo 2 > file; git commit -qam two; git push -q origin main plain noted
+";
+
+/// Gives out the repositories: `git daemon`, and one beside it that asks for a password.
+fn serve(machine: &Container) {
+    machine.sh(REPOSITORY).success();
+    let daemon = "git daemon --reuseaddr --export-all --base-path=/srv/git --listen=127.0.0.1 --detach";
+    machine.sh(&format!("useradd -m deploy && {daemon}")).success();
+}
+
+#[test]
+fn a_clone_follows_its_branch_and_keeps_what_is_only_there() -> Result<()> {
+    let machine = machine()?;
+    serve(&machine);
+    let git = |rest: &str| format!("- {{type: git, name: /opt/app, repository: 'git://127.0.0.1/app.git', {rest}}}\n");
+    let at = |what: &str| machine.sh(&format!("git -C /opt/app rev-parse {what}")).success().stdout.trim().to_owned();
+    let source =
+        |what: &str| machine.sh(&format!("git -C /work/app rev-parse {what}")).success().stdout.trim().to_owned();
+    let commit = |text: &str| {
+        let script =
+            format!("cd /work/app && echo {text} > file && git commit -qam {text} && git push -qf origin main");
+        machine.sh(&script).success();
+    };
+    // What the plan says is what the run does.
+    let main = git("revision: main");
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{main}"));
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains(&source("main")) && !machine.exists("/opt/app"), "{plan}");
+    settle(&machine, &main);
+    assert_eq!(
+        (at("HEAD"), at("--abbrev-ref HEAD"), at("--abbrev-ref main@{u}")),
+        (source("main"), "main".into(), "origin/main".into())
+    );
+    commit("three");
+    settle(&machine, &main);
+    assert_eq!((at("HEAD"), machine.read("/opt/app/file")), (source("main"), "three\n".to_owned()));
+    // Tags of both sorts, a commit, and back.
+    for revision in ["plain", "HEAD", "noted", "main", &source("plain"), "main"] {
+        settle(&machine, &git(&format!("revision: {revision}")));
+        assert_eq!(at("HEAD"), source(&format!("{revision}^{{commit}}")), "{revision}");
+    }
+    // A history that was written anew, and a tag that moved.
+    machine.sh("cd /work/app && git reset -q --hard HEAD~1 && git tag -f plain && git push -qf origin plain").success();
+    commit("anew");
+    settle(&machine, &main);
+    settle(&machine, &git("revision: plain"));
+    assert_eq!(at("HEAD"), source("plain"));
+    settle(&machine, &main);
+
+    // What is only in the clone is kept: files, and commits.
+    machine.sh("echo mine > /opt/app/file; echo untracked > /opt/app/notes").success();
+    converge(&machine, &main).success();
+    commit("four");
+    let refused = converge(&machine, &main).exits(1);
+    assert!(refused.stderr.contains("somebody changed `file` in the clone `/opt/app`"), "{refused}");
+    assert_eq!(machine.read("/opt/app/file"), "mine\n");
+    machine.sh("cd /opt/app && git commit -qam mine").success();
+    let refused = converge(&machine, &main).exits(1);
+    assert!(refused.stderr.contains("is only in the clone `/opt/app`"), "{refused}");
+    settle(&machine, &git("revision: main, force: true"));
+    assert_eq!((at("HEAD"), machine.read("/opt/app/notes")), (source("main"), "untracked\n".to_owned()));
+    // A file of nobody in the way of one that comes: git refuses by itself.
+    machine
+        .sh("cd /work/app && echo theirs > notes && git add notes && git commit -qm n && git push -q origin main")
+        .success();
+    converge(&machine, &main).exits(1);
+    assert_eq!(machine.read("/opt/app/notes"), "untracked\n");
+    settle(&machine, &git("revision: main, force: true"));
+
+    let refused = converge(&machine, &git("revision: nowhere")).exits(1);
+    assert!(refused.stderr.contains("has no branch or tag `nowhere`"), "{refused}");
+    settle(&machine, &git("revision: main, checkout_branch: deploy, additional_remotes: {up: 'https://x/y'}"));
+    assert_eq!(at("--abbrev-ref HEAD"), "deploy");
+    assert_eq!(machine.sh("git -C /opt/app remote get-url up").success().stdout, "https://x/y\n");
+    Ok(())
+}
+
+#[test]
+fn a_clone_of_a_user_an_export_and_a_shallow_one_with_submodules() -> Result<()> {
+    let machine = machine()?;
+    serve(&machine);
+    let git = |name: &str, rest: &str| {
+        format!("- {{type: git, name: {name}, repository: 'git://127.0.0.1/app.git', revision: main, {rest}}}\n")
+    };
+    let deploy = git("/opt/mine", "user: deploy, depth: 1");
+    settle(&machine, &deploy);
+    assert_eq!(machine.sh("find /opt/mine ! -user deploy | wc -l").success().stdout, "0\n");
+    let count = "su deploy -c 'git -C /opt/mine rev-list --count HEAD'";
+    assert_eq!(machine.sh(count).success().stdout, "1\n");
+    let refused = converge(&machine, &git("/opt/mine", "depth: 1")).exits(1);
+    assert!(refused.stderr.contains("belongs to `deploy`, and git would run as `root`"), "{refused}");
+    // One commit from the middle, without its history.
+    let one = machine.sh("git -C /work/app rev-parse plain").success().stdout.trim().to_owned();
+    settle(
+        &machine,
+        &format!("- {{type: git, name: /opt/one, repository: 'git://127.0.0.1/app.git', revision: {one}, depth: 1}}\n"),
+    );
+    assert_eq!(machine.read("/opt/one/file"), "1\n");
+
+    machine
+        .sh("cd /work/app && git init -q --bare -b main /srv/git/sub.git && git clone -q /srv/git/sub.git ../sub")
+        .success();
+    machine.sh("cd /work/sub && git checkout -qB main && echo s > s && git add s && git commit -qm s && git push -q origin main").success();
+    machine.sh("cd /work/app && git submodule add -q git://127.0.0.1/sub.git sub && git commit -qm sub && git push -q origin main").success();
+    let whole = git("/opt/whole", "enable_submodules: true");
+    settle(&machine, &whole);
+    assert_eq!(machine.read("/opt/whole/sub/s"), "s\n");
+    machine.sh("git -C /opt/whole submodule deinit -f sub").success();
+    settle(&machine, &whole);
+    assert_eq!(machine.read("/opt/whole/sub/s"), "s\n");
+    settle(&machine, &git("/opt/export", "action: export, enable_submodules: true"));
+    assert_eq!(
+        machine.sh("cd /opt/export && find . | sort").success().stdout,
+        ".\n./.gitmodules\n./file\n./lib\n./lib/code\n./sub\n./sub/s\n"
+    );
+    settle(&machine, &git("/opt/once", "action: checkout"));
+    machine.sh("cd /work/app && echo 9 > file && git commit -qam 9 && git push -q origin main").success();
+    converge(&machine, &git("/opt/once", "action: checkout")).success();
+    machine.sh("mkdir /opt/full && touch /opt/full/x").success();
+    let refused = converge(&machine, &git("/opt/full", "")).exits(1);
+    assert!(refused.stderr.contains("`/opt/full` is not empty and no clone of git"), "{refused}");
+    Ok(())
+}
+
+/// Git over HTTP for whoever knows the password. The first words of the address are its log.
+const HTTP: &str = r#"
+import base64, http.server, os, subprocess
+class Handler(http.server.CGIHTTPRequestHandler):
+    def answer(self):
+        if self.headers.get("Authorization") != "Basic " + base64.b64encode(b"me:can@ary").decode():
+            self.send_response(401); self.send_header("WWW-Authenticate", "Basic"); self.end_headers(); return
+        path, _, query = self.path.partition("?")
+        environment = dict(os.environ, GIT_PROJECT_ROOT="/srv/git", GIT_HTTP_EXPORT_ALL="1", PATH_INFO=path, QUERY_STRING=query,
+            REQUEST_METHOD=self.command, CONTENT_TYPE=self.headers.get("Content-Type", ""), REMOTE_USER="me",
+            HTTP_CONTENT_ENCODING=self.headers.get("Content-Encoding", ""), GIT_PROTOCOL=self.headers.get("Git-Protocol", ""))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        out = subprocess.run(["git", "http-backend"], input=body, env=environment, stdout=subprocess.PIPE).stdout
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n" + out)
+    do_GET = do_POST = answer
+http.server.HTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+"#;
+
+#[test]
+fn a_password_in_an_address_is_in_no_clone_and_no_report() -> Result<()> {
+    let machine = machine()?;
+    machine.sh(REPOSITORY).success();
+    python(&machine, HTTP);
+    let git = |url: &str| format!("- {{type: git, name: /opt/app, repository: '{url}', revision: main}}\n");
+    let url = "http://me:can%40ary@127.0.0.1:8000/app.git";
+    let first = settle(&machine, &git(url));
+    assert_eq!(machine.read("/opt/app/file"), "2\n");
+    assert!(!format!("{first}").contains("ary"), "{first}");
+    assert!(machine.read("/opt/app/.git/config").contains("url = http://127.0.0.1:8000/app.git"));
+    machine.sh("cd /work/app && echo 3 > file && git commit -qam 3 && git push -q origin main").success();
+    settle(&machine, &git(url));
+    assert_eq!(machine.read("/opt/app/file"), "3\n");
+    let refused = converge(&machine, &git(&url.replace("app.git", "none.git"))).exits(1);
+    assert!(!format!("{refused}").contains("ary"), "{refused}");
+    machine.sh("! grep -rlE 'can(%40|@)ary' /opt/app /var/lib/brasa /run/brasa 2> /dev/null").success();
+    // Without a password nobody is asked for one.
+    let refused = converge(&machine, &git("http://127.0.0.1:8000/app.git").replace("/opt/app", "/opt/two")).exits(1);
+    assert!(refused.stderr.contains("git cannot tell of"), "{refused}");
+    Ok(())
+}
+
+/// Starts a server on port 8000, and waits until it answers.
+fn python(machine: &Container, program: &str) {
+    machine.write("/root/serve.py", program);
+    machine.sh("systemd-run -q --setenv=HOME=/root python3 /root/serve.py").success();
+    let answers = "for i in $(seq 100); do (: < /dev/tcp/127.0.0.1/8000) 2> /dev/null && exit 0; sleep 0.1; done; journalctl -n 30 >&2; exit 1";
+    machine.run(["bash", "-c", answers]).success();
 }

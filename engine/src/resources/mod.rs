@@ -17,6 +17,7 @@ pub mod execute;
 pub mod file;
 mod fstab;
 pub mod gem_package;
+pub mod git;
 pub mod group;
 pub mod hostname;
 pub mod kernel_module;
@@ -63,6 +64,7 @@ pub mod prelude {
         execute::{self, Execute},
         file::{self, File},
         gem_package::{self, GemPackage},
+        git::{self, Git},
         group::{self, Group},
         hostname::{self, Hostname},
         kernel_module::{self, KernelModule},

@@ -26,6 +26,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Execute::new("reload dns", ["rndc", "reload"]).nothing());
     r.add(File::at("/etc/motd").content("welcome\n").mode(0o644));
     r.add(GemPackage::named("rake").version("13.0.6"));
+    r.add(Git::at("/srv/app").repository("https://git.example.com/app.git").revision("v1.2"));
     r.add(Group::named("docker").members(["deploy"]).append(true));
     r.add(Hostname::named("web1").fqdn("web1.example.com"));
     r.add(KernelModule::named("loop").options(["max_loop=4"]));

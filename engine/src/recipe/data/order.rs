@@ -45,11 +45,12 @@ pub const COMMON: [&str; 13] = [
 ];
 
 /// Properties that in Chef are the name by another word.
-const NAMING: [(&str, &str); 11] = [
+const NAMING: [(&str, &str); 12] = [
     ("cookbook_file", "path"),
     ("cron_d", "cron_name"),
     ("directory", "path"),
     ("file", "path"),
+    ("git", "destination"),
     ("group", "group_name"),
     ("link", "target_file"),
     ("remote_directory", "path"),
