@@ -347,6 +347,6 @@ const fn all_or_nothing(operation: &Op) -> bool {
         Op::Write(_) | Op::SetMeta { .. } | Op::Mkdir { .. } | Op::Link { .. } | Op::Log { .. } => true,
         Op::Remove { recursive, .. } => !*recursive,
         Op::UpdatePackageLists { .. } => true,
-        Op::Packages(_) | Op::Service { .. } | Op::Account(_) | Op::Run(_) => false,
+        Op::Packages(_) | Op::Service { .. } | Op::Account(_) | Op::Run(_) | Op::Act(_) => false,
     }
 }

@@ -55,7 +55,7 @@ fn sign_of(operation: &Op, changed: &Changed) -> Sign {
         Op::Account(AccountChange::CreateUser { .. } | AccountChange::CreateGroup { .. }) => Sign::Add,
         Op::Account(AccountChange::RemoveUser { .. } | AccountChange::RemoveGroup { .. }) => Sign::Remove,
         Op::Account(AccountChange::ModifyUser { .. } | AccountChange::ModifyGroup { .. }) => Sign::Change,
-        Op::UpdatePackageLists { .. } | Op::Service { .. } | Op::Run(_) | Op::Log { .. } => Sign::Change,
+        Op::UpdatePackageLists { .. } | Op::Service { .. } | Op::Run(_) | Op::Act(_) | Op::Log { .. } => Sign::Change,
     }
 }
 
@@ -111,6 +111,7 @@ pub fn describe(operation: &Op) -> String {
             AccountChange::RemoveGroup { group } => format!("remove group {}", group.name),
         },
         Op::Run(command) => format!("run {command}"),
+        Op::Act(act) => act.to_string(),
         Op::Log { message, .. } => format!("log: {message}"),
     }
 }

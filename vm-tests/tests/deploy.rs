@@ -242,3 +242,67 @@ fn python(machine: &Container, program: &str) {
     let answers = "for i in $(seq 100); do (: < /dev/tcp/127.0.0.1/8000) 2> /dev/null && exit 0; sleep 0.1; done; journalctl -n 30 >&2; exit 1";
     machine.run(["bash", "-c", answers]).success();
 }
+
+/// A server that writes down what it is asked, and is out of order at one address.
+const LISTENER: &str = r#"
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        with open("/root/heard", "a") as log:
+            log.write(f"{self.command} {self.path} {self.headers.get('X-Key')} {body}\n")
+        broken = self.path == "/broken"
+        self.send_response(503 if broken else 200)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(b"\nout of order\nsecond line" if broken else b"fine")
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer
+http.server.HTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
+"#;
+
+#[test]
+fn requests_are_sent_when_they_have_to_be_and_secrets_stay_with_the_server() -> Result<()> {
+    let machine = machine()?;
+    python(&machine, LISTENER);
+    let request = |rest: &str| {
+        format!("- {{type: http_request, name: tell, url: 'http://127.0.0.1:8000/x?token=canary', {rest}}}\n")
+    };
+    let heard = || {
+        let heard = machine.sh("cat /root/heard 2> /dev/null; rm -f /root/heard").success().stdout;
+        heard.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>()
+    };
+    let post = request("action: post, message: '{\"a\": 1}', headers: {X-Key: canary2}");
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{post}"));
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains("POST http://127.0.0.1:8000/x?(sensitive)"), "{plan}");
+    assert_eq!(heard(), [""; 0], "a plan sends nothing");
+    let sent = converge(&machine, &post).exits(2);
+    assert!(!format!("{plan}{sent}").contains("canary"), "{sent}");
+    assert_eq!(heard(), [r#"POST /x?token=canary canary2 {"a": 1}"#]);
+    machine.sh("! grep -r canary /var/lib/brasa").success();
+    for action in ["get", "put", "patch", "delete", "head", "options"] {
+        converge(&machine, &request(&format!("action: {action}"))).exits(2);
+        assert_eq!(heard(), [format!("{} /x?token=canary None", action.to_uppercase())]);
+    }
+    // Only when something else changed.
+    let told =
+        "- {type: file, name: /etc/motd, content: x, notifies: {action: post, resource: 'http_request[tell]'}}\n";
+    let both = format!("{}{told}", request("action: nothing"));
+    converge(&machine, &both).exits(2);
+    assert_eq!(heard().len(), 1);
+    converge(&machine, &both).success();
+    assert_eq!(heard(), [""; 0]);
+    let broken = request("action: put").replace("/x?token=canary", "/broken");
+    let failed = converge(&machine, &broken).exits(1);
+    assert!(
+        failed
+            .stderr
+            .contains("PUT `http://127.0.0.1:8000/broken` was answered with 503 Service Unavailable: out of order"),
+        "{failed}"
+    );
+    assert_eq!(heard().len(), 1, "it is sent once");
+    let nobody = request("action: get").replace(":8000", ":8001");
+    let failed = converge(&machine, &nobody).exits(1);
+    assert!(failed.stderr.contains("Connection refused") && !failed.stderr.contains("canary"), "{failed}");
+    Ok(())
+}

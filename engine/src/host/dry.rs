@@ -363,7 +363,7 @@ impl<'a> Dry<'a> {
                 self.commands.push(command.to_string());
                 Ok(performed)
             }
-            Op::Log { .. } => Ok(Performed::Done),
+            Op::Act(_) | Op::Log { .. } => Ok(Performed::Done),
         }
     }
 
@@ -1034,7 +1034,7 @@ impl Probe for Dry<'_> {
             self.doubt(format!("`{command}` is asked only when converging"));
             return Ok(Answer::default());
         }
-        if self.operations.iter().any(|operation| !matches!(operation, Op::Log { .. })) {
+        if self.operations.iter().any(|operation| !matches!(operation, Op::Log { .. } | Op::Act(_))) {
             self.doubt(format!(
                 "`{command}` was asked of the machine as it is now; earlier steps may change its answer"
             ));

@@ -98,6 +98,10 @@ impl Undo {
             Op::Run(command) => {
                 Self::none(Grade::Impossible, format!("`{command}` was run: nobody knows how to take it back"))
             }
+            Op::Act(act) => {
+                let (grade, note) = act.undo();
+                Self::none(grade, note)
+            }
             Op::Log { .. } => Self::none(Grade::Needless, "a log line stays"),
         };
         Ok(Self { before, ..undo })
@@ -117,6 +121,7 @@ pub(super) fn touched(op: &Op) -> Vec<PathBuf> {
         | Op::Service { .. }
         | Op::Account(_)
         | Op::Run(_)
+        | Op::Act(_)
         | Op::Log { .. } => Vec::new(),
     }
 }
@@ -161,6 +166,7 @@ fn of_path(op: &Op, path: &Path, probe: &dyn Probe) -> Result<Undo> {
         | Op::Service { .. }
         | Op::Account(_)
         | Op::Run(_)
+        | Op::Act(_)
         | Op::Log { .. } => Vec::new(),
     };
     let mut undo = Undo::exact(operations);

@@ -4,6 +4,7 @@
     clippy::disallowed_types,
     reason = "this is the one place that touches the machine"
 )]
+mod act;
 mod again;
 mod command;
 pub mod disk;
@@ -24,6 +25,7 @@ mod surroundings;
 mod unit_name;
 mod unpack;
 
+pub use act::{Act, Message};
 pub use again::{Again, Waited};
 pub use command::{Answer, Command};
 pub use dry::Dry;

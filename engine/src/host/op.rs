@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    act::Act,
     command::Command,
     packages::{Provider, Transaction},
     probe::{Group, User},
@@ -79,6 +80,8 @@ pub enum Op {
     Account(AccountChange),
     /// Runs a command whose effect the engine cannot see.
     Run(Command),
+    /// Does something once that leaves nothing to be read back.
+    Act(Act),
     /// Writes a line to the log.
     Log {
         /// `debug`, `info`, `warn`, `error`.
@@ -112,6 +115,7 @@ impl Op {
             | Self::UpdatePackageLists { .. }
             | Self::Service { .. }
             | Self::Run(_)
+            | Self::Act(_)
             | Self::Log { .. } => None,
         }
     }
@@ -138,6 +142,7 @@ impl Op {
             | Self::UpdatePackageLists { .. }
             | Self::Service { .. }
             | Self::Run(_)
+            | Self::Act(_)
             | Self::Log { .. } => None,
         }
     }

@@ -10,9 +10,9 @@ use crate::{
     resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
         Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, Cron, CronAccess, CronD,
-        Directory, Execute, File, GemPackage, Git, Group, Hostname, KernelModule, Line, Link, Locale, Log, Mount,
-        Package, RemoteDirectory, RemoteFile, Script, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo,
-        SwapFile, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
+        Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest, KernelModule, Line, Link, Locale, Log,
+        Mount, Package, RemoteDirectory, RemoteFile, Script, Service, Setting, Sh, SshAuthorizedKey,
+        SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
     },
     resources::{remote_directory::Files, template::Text},
     suggest,
@@ -114,6 +114,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Git>(),
     Kind::of::<Group>(),
     Kind::of::<Hostname>(),
+    Kind::of::<HttpRequest>(),
     Kind::of::<KernelModule>(),
     Kind::of::<Line>(),
     Kind::of::<Link>(),
@@ -340,7 +341,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 40, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 41, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -135,6 +135,7 @@ fn report(
                 | Op::UpdatePackageLists { .. }
                 | Op::Service { .. }
                 | Op::Account(_)
+                | Op::Act(_)
                 | Op::Log { .. } => {}
             }
         }

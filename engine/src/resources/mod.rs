@@ -20,6 +20,7 @@ pub mod gem_package;
 pub mod git;
 pub mod group;
 pub mod hostname;
+pub mod http_request;
 pub mod kernel_module;
 pub mod line;
 pub mod link;
@@ -67,6 +68,7 @@ pub mod prelude {
         git::{self, Git},
         group::{self, Group},
         hostname::{self, Hostname},
+        http_request::{self, HttpRequest},
         kernel_module::{self, KernelModule},
         line::{self, Line},
         link::{self, Link, LinkType},

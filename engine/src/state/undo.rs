@@ -415,6 +415,7 @@ fn expected(operation: &Operation) -> Vec<Seen> {
         | Op::Service { .. }
         | Op::Account(_)
         | Op::Run(_)
+        | Op::Act(_)
         | Op::Log { .. } => Vec::new(),
     }
 }
@@ -565,7 +566,9 @@ fn still_needed(operation: &Op, probe: &dyn Probe) -> Result<Option<Op>> {
             })
         }
         Op::Account(change) => account_needed(change, probe),
-        Op::Link { hard: true, .. } | Op::UpdatePackageLists { .. } | Op::Run(_) | Op::Log { .. } => needed(true),
+        Op::Link { hard: true, .. } | Op::UpdatePackageLists { .. } | Op::Run(_) | Op::Act(_) | Op::Log { .. } => {
+            needed(true)
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Git::at("/srv/app").repository("https://git.example.com/app.git").revision("v1.2"));
     r.add(Group::named("docker").members(["deploy"]).append(true));
     r.add(Hostname::named("web1").fqdn("web1.example.com"));
+    r.add(HttpRequest::new("deployed", "https://example.com/hook").message("{}").action([http_request::Post]));
     r.add(KernelModule::named("loop").options(["max_loop=4"]));
     r.add(Line::in_file("/etc/ssh/sshd_config", "PermitRootLogin no").matching("^#?PermitRootLogin\\b"));
     r.add(Link::at("/usr/local/bin/python").to("/usr/bin/python3"));

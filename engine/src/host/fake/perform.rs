@@ -68,7 +68,7 @@ impl Fake {
             Op::Service { unit, verb } => self.service_change(unit, *verb),
             Op::Account(change) => self.account_change(change),
             Op::Run(command) => self.run(command),
-            Op::Log { .. } => Ok(()),
+            Op::Act(_) | Op::Log { .. } => Ok(()),
         }
     }
 

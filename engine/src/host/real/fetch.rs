@@ -15,7 +15,7 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig};
 use super::files::hash;
 use crate::{
     Error, Result,
-    host::{Fetched, Proxies, Request, disk},
+    host::{Fetched, Message, Proxies, Request, disk},
     values::{Blob, Digest},
 };
 
@@ -228,20 +228,9 @@ fn once(
     deadline: Instant,
     proxy: Option<&str>,
 ) -> Result<Option<Memory>, Trouble> {
-    let unusable = |error| Trouble::Final(format!("the proxy cannot be used: {error}"), None);
-    let proxy = proxy.map(ureq::Proxy::new).transpose().map_err(unusable)?;
     let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .timeout_global(Some(left))
-        .timeout_connect(Some(Duration::from_secs(30)))
-        .http_status_as_error(false)
-        .proxy(proxy)
-        // The file itself is wanted: one that is packed on the way would be unpacked, and its checksum another.
-        .accept_encoding("identity")
-        .user_agent(concat!("brasa/", env!("CARGO_PKG_VERSION")))
-        .tls_config(TlsConfig::builder().root_certs(roots()).build())
-        .build()
-        .into();
+    let unusable = |error| Trouble::Final(format!("the proxy cannot be used: {error}"), None);
+    let agent = agent(left, proxy).map_err(unusable)?;
     let mut call = agent.get(&request.url);
     for (name, value) in &request.headers {
         call = call.header(name, value);
@@ -266,6 +255,66 @@ fn once(
     let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();
     let (sha256, size) = store(&mut body, place)?;
     Ok(Some(Memory { url: shown(&request.url), etag, last_modified, sha256: Some(sha256), size }))
+}
+
+/// What speaks HTTP, until so much time has passed.
+fn agent(left: Duration, proxy: Option<&str>) -> Result<ureq::Agent, ureq::Error> {
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(left))
+        .timeout_connect(Some(Duration::from_secs(30)))
+        .http_status_as_error(false)
+        .proxy(proxy.map(ureq::Proxy::new).transpose()?)
+        // The file itself is wanted: one that is packed on the way would be unpacked, and its checksum another.
+        .accept_encoding("identity")
+        .user_agent(concat!("brasa/", env!("CARGO_PKG_VERSION")))
+        .tls_config(TlsConfig::builder().root_certs(roots()).build());
+    Ok(config.build().into())
+}
+
+/// Longest part of an answer that an error quotes, in bytes.
+const QUOTED: u64 = 200;
+
+/// Sends a message, once: nobody knows whether a server that did not answer has heard it.
+///
+/// # Errors
+/// A server or proxy that cannot be reached, or that answers with something other than 2xx.
+pub fn send(message: &Message, proxies: &Proxies) -> Result<()> {
+    let shown = shown(&message.url);
+    let proxy = proxies.of(&message.url);
+    let fail = |error: ureq::Error| {
+        let (Trouble::Passing(why) | Trouble::Final(why, _)) = trouble(error) else { return Error::failed("") };
+        let error =
+            Error::failed(format!("{} `{shown}` failed: {}", message.method, why.replace(&message.url, &shown)));
+        match proxy {
+            Some(proxy) => error.hint(format!("it was sent through the proxy `{}`", self::shown(proxy))),
+            None => error.hint("is the network up, and the address right?"),
+        }
+    };
+    let mut request = ureq::http::Request::builder().method(message.method.as_str()).uri(&message.url);
+    for (name, value) in &message.headers {
+        request = request.header(name, value);
+    }
+    let agent = agent(message.timeout.into(), proxy).map_err(fail)?;
+    let bytes = match &message.body {
+        Some(body) => Some(body.bytes().ok_or_else(|| Error::failed("the message is too large to be sent"))?),
+        None => None,
+    };
+    let sent = match bytes {
+        Some(bytes) => request.body(bytes).map_err(ureq::Error::from).and_then(|request| agent.run(request)),
+        None => request.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request)),
+    };
+    let response = sent.map_err(fail)?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(());
+    }
+    let mut answer = Vec::new();
+    // What more the server says only helps to understand: without it the status is told all the same.
+    response.into_body().into_reader().take(QUOTED).read_to_end(&mut answer).unwrap_or_default();
+    let answer = String::from_utf8_lossy(&answer);
+    let first = answer.lines().map(str::trim).find(|line| !line.is_empty());
+    let said = first.map(|line| format!(": {}", line.escape_debug())).unwrap_or_default();
+    Err(Error::failed(format!("{} `{shown}` was answered with {status}{said}", message.method)))
 }
 
 fn store(body: &mut impl Read, place: &Path) -> Result<(Digest, u64), Trouble> {

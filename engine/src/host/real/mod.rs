@@ -22,8 +22,8 @@ use self::{
     services::Services,
 };
 use super::{
-    Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange, PackageState,
-    Performed, Probe, Progress, Provider, Proxies, Request, ServiceState, Transaction, User, Write,
+    Act, Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange,
+    PackageState, Performed, Probe, Progress, Provider, Proxies, Request, ServiceState, Transaction, User, Write,
 };
 use crate::{
     Result,
@@ -250,6 +250,7 @@ impl Host for Real {
                 self.forget();
                 command::check(command, answer?)?;
             }
+            Op::Act(Act::Send(message)) => fetch::send(message, &self.settings.proxies)?,
             Op::Log { level, message } => {
                 (self.tell)(&Progress::Note { level: *level, message: message.clone() });
             }

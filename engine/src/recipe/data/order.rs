@@ -21,8 +21,8 @@ use crate::{
         guard::{Guard, shell, when},
         kinds::{Brought, Kind, Part, kind, kinds},
     },
-    resource::{Environment, Property},
-    resources::command::CommandLine,
+    resource::{Environment, Property, Resource as _},
+    resources::{command::CommandLine, http_request::HttpRequest},
     suggest,
     values::Seconds,
 };
@@ -154,7 +154,9 @@ pub(super) fn make(
     workshop.scope.take_secrets();
     let mut secrets: Vec<&str> = Vec::new();
     for (key, at) in entry.entries().filter(|(key, _)| known(key)) {
-        let value = if HIDING.contains(&key) {
+        // What a `log` says is there to be read.
+        let hiding = HIDING.contains(&key) || (key == "message" && of.name == HttpRequest::KIND);
+        let value = if hiding {
             workshop.scope.value(at, faults)
         } else {
             workshop.scope.shown(at, &format!("`{key}`"), faults)

@@ -1,0 +1,108 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+
+use super::{Grade, shown_address};
+use crate::values::{Blob, Seconds};
+
+/// What is done once and leaves nothing on the machine that could be read back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Act {
+    /// Sends a request to a server.
+    Send(Message),
+}
+
+impl Act {
+    /// How well it can be taken back, and what people should know of that.
+    #[must_use]
+    pub fn undo(&self) -> (Grade, String) {
+        match self {
+            Self::Send(message) if matches!(message.method.as_str(), "GET" | "HEAD" | "OPTIONS") => {
+                (Grade::Needless, format!("{message} asked for something"))
+            }
+            Self::Send(message) => (Grade::Impossible, format!("{message} was sent: nobody can take it back")),
+        }
+    }
+}
+
+/// As people say it.
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(message) => write!(f, "send {message}"),
+        }
+    }
+}
+
+/// A request to a server. Values of its headers, its body, and what is secret in its address are never written out.
+#[derive(Clone, PartialEq, Deserialize)]
+pub struct Message {
+    /// `GET`, `POST`.
+    pub method: String,
+    /// `http:` or `https:` address.
+    pub url: String,
+    /// Headers; of one that was written out there are only the names.
+    #[serde(default, skip)]
+    pub headers: Vec<(String, String)>,
+    /// What is sent along.
+    #[serde(default, skip)]
+    pub body: Option<Blob>,
+    /// Deadline of the whole exchange.
+    pub timeout: Seconds,
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("method", &self.method)?;
+        map.serialize_entry("url", &shown_address(&self.url))?;
+        if !self.headers.is_empty() {
+            map.serialize_entry("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())?;
+        }
+        if let Some(body) = &self.body {
+            map.serialize_entry("bytes", &body.size())?;
+        }
+        map.serialize_entry("timeout", &self.timeout)?;
+        map.end()
+    }
+}
+
+/// `POST https://example.com/deploys`.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, shown_address(&self.url))
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Act, Message};
+    use crate::host::Op;
+
+    #[test]
+    fn what_is_secret_in_a_message_is_written_out_nowhere() {
+        let message = Message {
+            method: "POST".into(),
+            url: "https://me:canary@h.example/hook?token=canary".into(),
+            headers: vec![("Authorization".into(), "Bearer canary".into())],
+            body: Some("canary".into()),
+            timeout: crate::values::Seconds(5),
+        };
+        let op = Op::Act(Act::Send(message.clone()));
+        let written = serde_json::to_string(&op).unwrap();
+        assert_eq!(
+            written,
+            r#"{"op":"act","act":"send","method":"POST","url":"https://(sensitive)@h.example/hook?(sensitive)","headers":["Authorization"],"bytes":6,"timeout":5}"#
+        );
+        assert!(!format!("{op:?} {message}").contains("canary"));
+        let read: Op = serde_json::from_str(&written).unwrap();
+        assert!(matches!(read, Op::Act(Act::Send(message)) if message.body.is_none()));
+    }
+}
