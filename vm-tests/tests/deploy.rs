@@ -306,3 +306,35 @@ fn requests_are_sent_when_they_have_to_be_and_secrets_stay_with_the_server() -> 
     assert!(failed.stderr.contains("Connection refused") && !failed.stderr.contains("canary"), "{failed}");
     Ok(())
 }
+
+#[test]
+fn a_group_tells_all_it_notifies_and_a_wait_lets_time_pass() -> Result<()> {
+    let machine = machine()?;
+    let tells = |to: &str| format!("{{action: run, resource: '{to}', timing: immediately}}");
+    let listener = |name: &str| {
+        format!("- {{type: execute, name: {name}, command: 'echo {name} >> /root/told', action: nothing}}\n")
+    };
+    let group = format!(
+        "- {{type: notify_group, name: changed, notifies: [{}, {}]}}\n",
+        tells("execute[one]"),
+        tells("execute[two]")
+    );
+    let file = format!("- {{type: file, name: /etc/motd, content: x, notifies: {}}}\n", tells("notify_group[changed]"));
+    settle(&machine, &format!("{}{}{group}{file}", listener("one"), listener("two")));
+    assert_eq!(machine.read("/root/told"), "one\ntwo\n");
+    let wait = "- {type: chef_sleep, name: '2'}\n";
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{wait}"));
+    let clock = |command: &str| {
+        let script =
+            format!("a=$(date +%s%N); {command} > /dev/null 2>&1; b=$(date +%s%N); echo $(((b - a) / 1000000))");
+        machine.sh(&script).success().stdout.trim().parse::<u64>().expect("a number")
+    };
+    assert!(clock("brasa plan") < 1500);
+    assert!((2000..6000).contains(&clock("brasa converge")));
+    // A signal ends it.
+    let long = wait.replace('2', "600");
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{long}"));
+    assert_eq!(machine.run(["timeout", "-s", "INT", "2", "brasa", "converge"]).code, 124);
+    assert!(machine.run(["brasa", "undo", "last", "--dry-run"]).code < 2);
+    Ok(())
+}

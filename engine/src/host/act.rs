@@ -1,9 +1,12 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 
-use super::{Grade, shown_address};
-use crate::values::{Blob, Seconds};
+use super::{Grade, Probe, shown_address};
+use crate::{
+    Error, Result,
+    values::{Blob, Seconds},
+};
 
 /// What is done once and leaves nothing on the machine that could be read back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,6 +14,13 @@ use crate::values::{Blob, Seconds};
 pub enum Act {
     /// Sends a request to a server.
     Send(Message),
+    /// Lets time pass.
+    Wait {
+        /// How much.
+        seconds: Seconds,
+    },
+    /// Runs code of a recipe.
+    Call(Code),
 }
 
 impl Act {
@@ -22,6 +32,8 @@ impl Act {
                 (Grade::Needless, format!("{message} asked for something"))
             }
             Self::Send(message) => (Grade::Impossible, format!("{message} was sent: nobody can take it back")),
+            Self::Wait { .. } => (Grade::Needless, "time has passed".to_owned()),
+            Self::Call(code) => (Grade::Impossible, format!("`{code}` was run: nobody knows how to take it back")),
         }
     }
 }
@@ -31,7 +43,57 @@ impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Send(message) => write!(f, "send {message}"),
+            Self::Wait { seconds } => write!(f, "wait {seconds}"),
+            Self::Call(code) => write!(f, "run {code}, whose effect no plan can show"),
         }
+    }
+}
+
+type Closure = Arc<dyn Fn(&dyn Probe) -> Result<()> + Send + Sync>;
+
+/// Code of a recipe. Of one that was written out there is only the name.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Code {
+    /// What the recipe calls it.
+    pub name: String,
+    #[serde(skip)]
+    closure: Option<Closure>,
+}
+
+impl Code {
+    /// Code that may read the machine, and do to it whatever Rust can.
+    #[must_use]
+    pub fn new(name: String, closure: Closure) -> Self {
+        Self { name, closure: Some(closure) }
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// What it fails with.
+    pub fn run(&self, probe: &dyn Probe) -> Result<()> {
+        match &self.closure {
+            Some(closure) => closure(probe),
+            None => Err(Error::failed(format!("the code of `{self}` is not at hand"))),
+        }
+    }
+}
+
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rust_block[{}]", self.name)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    AccountChange, Active, Answer, Candidate, Command, Enabled, Entry, EntryKind, Fetched, Group, Host, Init,
+    AccountChange, Act, Active, Answer, Candidate, Command, Enabled, Entry, EntryKind, Fetched, Group, Host, Init,
     Interface, Kernel, Op, PackageChange, PackageState, Performed, Probe, Provider, Request, ServiceState, ServiceVerb,
     Transaction, User, Write, overlay::Overlay, unit_name,
 };
@@ -363,7 +363,11 @@ impl<'a> Dry<'a> {
                 self.commands.push(command.to_string());
                 Ok(performed)
             }
-            Op::Act(_) | Op::Log { .. } => Ok(Performed::Done),
+            Op::Act(Act::Call(code)) => {
+                self.commands.push(code.to_string());
+                Ok(Performed::Assumed)
+            }
+            Op::Act(Act::Send(_) | Act::Wait { .. }) | Op::Log { .. } => Ok(Performed::Done),
         }
     }
 
@@ -1034,7 +1038,11 @@ impl Probe for Dry<'_> {
             self.doubt(format!("`{command}` is asked only when converging"));
             return Ok(Answer::default());
         }
-        if self.operations.iter().any(|operation| !matches!(operation, Op::Log { .. } | Op::Act(_))) {
+        let leaves_all = |op: &Op| match op {
+            Op::Act(act) => !matches!(act, Act::Call(_)),
+            op => matches!(op, Op::Log { .. }),
+        };
+        if self.operations.iter().any(|operation| !leaves_all(operation)) {
             self.doubt(format!(
                 "`{command}` was asked of the machine as it is now; earlier steps may change its answer"
             ));

@@ -25,7 +25,7 @@ mod surroundings;
 mod unit_name;
 mod unpack;
 
-pub use act::{Act, Message};
+pub use act::{Act, Code, Message};
 pub use again::{Again, Waited};
 pub use command::{Answer, Command};
 pub use dry::Dry;

@@ -9,10 +9,11 @@ use crate::{
     host::Probe,
     resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
-        Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, CookbookFile, Cron, CronAccess, CronD,
-        Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest, KernelModule, Line, Link, Locale, Log,
-        Mount, Package, RemoteDirectory, RemoteFile, Script, Service, Setting, Sh, SshAuthorizedKey,
-        SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit,
+        Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, ChefSleep, CookbookFile, Cron, CronAccess,
+        CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest, KernelModule, Line, Link,
+        Locale, Log, Mount, NotifyGroup, Package, RemoteDirectory, RemoteFile, Script, Service, Setting, Sh,
+        SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User,
+        UserUlimit,
     },
     resources::{remote_directory::Files, template::Text},
     suggest,
@@ -103,6 +104,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<AptUpdate>(),
     Kind::of::<Bash>(),
     Kind::of::<Block>(),
+    Kind::of::<ChefSleep>(),
     Kind::of::<CookbookFile>(),
     Kind::of::<Cron>(),
     Kind::of::<CronAccess>(),
@@ -121,6 +123,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Locale>(),
     Kind::of::<Log>(),
     Kind::of::<Mount>(),
+    Kind::of::<NotifyGroup>(),
     Kind::of::<Package>(),
     Kind::of::<RemoteDirectory>(),
     Kind::of::<RemoteFile>(),
@@ -341,7 +344,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 41, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 43, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

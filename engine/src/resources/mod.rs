@@ -4,6 +4,7 @@ pub mod apt_package;
 pub mod apt_preference;
 pub mod apt_update;
 pub mod block;
+pub mod chef_sleep;
 pub mod command;
 pub mod cookbook_file;
 pub mod cron;
@@ -27,9 +28,11 @@ pub mod link;
 pub mod locale;
 pub mod log;
 pub mod mount;
+pub mod notify_group;
 pub mod package;
 pub mod remote_directory;
 pub mod remote_file;
+pub mod rust_block;
 pub mod script;
 pub mod selection;
 pub mod service;
@@ -57,6 +60,7 @@ pub mod prelude {
         apt_preference::{self, AptPreference},
         apt_update::{self, AptUpdate},
         block::{self, Block},
+        chef_sleep::{self, ChefSleep},
         cookbook_file::{self, CookbookFile},
         cron::{self, Cron},
         cron_access::{self, CronAccess},
@@ -75,9 +79,11 @@ pub mod prelude {
         locale::{self, Locale},
         log::{self, Log},
         mount::{self, DeviceType, Mount},
+        notify_group::{self, NotifyGroup},
         package::{self, Package},
         remote_directory::{self, RemoteDirectory},
         remote_file::{self, RemoteFile},
+        rust_block::{self, RustBlock},
         script::{self, Bash, Script, Sh},
         service::{self, Service},
         setting::{self, Setting},

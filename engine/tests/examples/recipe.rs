@@ -18,6 +18,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(AptUpdate::new("daily").frequency(86_400));
     r.add(Bash::new("unpack").cwd("/opt").code("tar xf tool.tar\n./tool/install").creates("/opt/tool/bin"));
     r.add(Block::in_file("/etc/hosts", "cluster").text("10.0.0.1 one\n10.0.0.2 two\n"));
+    r.add(ChefSleep::of(5).nothing());
     r.add(CookbookFile::at("/etc/motd").source(include_bytes!("../files/motd")));
     r.add(Cron::named("backup").minute("30").hour("4").user("deploy").command("/usr/local/bin/backup"));
     r.add(CronAccess::of("deploy"));
@@ -36,6 +37,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Locale::named("german").lang("de_DE.UTF-8").lc_env([("LC_MESSAGES", "C.UTF-8")]));
     r.add(Log::new("no server is configured: nothing will be updated").level(LogLevel::Warn));
     r.add(Mount::at("/srv").device("/dev/vdb1").fstype("ext4").action([mount::Mounted, mount::Enable]));
+    r.add(NotifyGroup::named("certificate changed"));
     r.add(Package::all(["bind9", "bind9-utils"]));
     r.add(RemoteDirectory::at("/srv/www").source(files!("../files/site", "index.html", "css/site.css")));
     r.add(RemoteFile::at("/usr/local/bin/tool").source("https://example.com/tool").mode(0o755));

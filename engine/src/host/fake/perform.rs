@@ -8,8 +8,8 @@ use super::{BY_FILE, Fake, Start, Tree, short};
 use crate::{
     Error, Result,
     host::{
-        AccountChange, Active, Command, Enabled, Entry, EntryKind, Group, Host, Init, Op, PackageChange, Performed,
-        Probe, Seen, ServiceVerb, Transaction, User, Write, inverse::tree, unit_name,
+        AccountChange, Act, Active, Command, Enabled, Entry, EntryKind, Group, Host, Init, Op, PackageChange,
+        Performed, Probe, Seen, ServiceVerb, Transaction, User, Write, inverse::tree, unit_name,
     },
     values::{Blob, Mode},
 };
@@ -68,7 +68,8 @@ impl Fake {
             Op::Service { unit, verb } => self.service_change(unit, *verb),
             Op::Account(change) => self.account_change(change),
             Op::Run(command) => self.run(command),
-            Op::Act(_) | Op::Log { .. } => Ok(()),
+            Op::Act(Act::Call(code)) => code.run(self),
+            Op::Act(Act::Send(_) | Act::Wait { .. }) | Op::Log { .. } => Ok(()),
         }
     }
 

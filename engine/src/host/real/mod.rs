@@ -13,7 +13,7 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     rc::Rc,
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use self::{
@@ -24,9 +24,10 @@ use self::{
 use super::{
     Act, Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange,
     PackageState, Performed, Probe, Progress, Provider, Proxies, Request, ServiceState, Transaction, User, Write,
+    environment,
 };
 use crate::{
-    Result,
+    Error, Result,
     values::{Day, Seconds},
 };
 
@@ -251,6 +252,12 @@ impl Host for Real {
                 command::check(command, answer?)?;
             }
             Op::Act(Act::Send(message)) => fetch::send(message, &self.settings.proxies)?,
+            Op::Act(Act::Wait { seconds }) => wait(*seconds)?,
+            Op::Act(Act::Call(code)) => {
+                let done = code.run(self);
+                self.forget();
+                done?;
+            }
             Op::Log { level, message } => {
                 (self.tell)(&Progress::Note { level: *level, message: message.clone() });
             }
@@ -283,6 +290,21 @@ impl Host for Real {
 
     fn as_probe(&self) -> &dyn Probe {
         self
+    }
+}
+
+/// Lets time pass, until a signal asks to stop.
+fn wait(seconds: Seconds) -> Result<()> {
+    let until = Instant::now().checked_add(seconds.into());
+    loop {
+        if let Some(signal) = environment::stop_signal() {
+            return Err(Error::Interrupted(signal));
+        }
+        let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(left.min(Duration::from_millis(100)));
     }
 }
 
@@ -323,7 +345,22 @@ pub fn time_stamp(time: SystemTime) -> String {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use super::time_stamp;
+    use super::{Act, Host as _, Op, Real, Settings, time_stamp};
+    use crate::host::Code;
+
+    #[test]
+    fn code_of_a_recipe_runs_and_time_passes() {
+        let mut real = Real::new(Settings::default(), |_| {});
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let code = move |probe: &dyn super::Probe| {
+            sender.send(probe.entry("/".as_ref())?.is_some()).map_err(|_| crate::Error::failed("nobody listens"))
+        };
+        real.perform(&Op::Act(Act::Call(Code::new("x".into(), std::sync::Arc::new(code))))).unwrap();
+        assert!(receiver.recv().unwrap());
+        let before = std::time::Instant::now();
+        real.perform(&Op::Act(Act::Wait { seconds: crate::values::Seconds(1) })).unwrap();
+        assert!(before.elapsed() >= Duration::from_secs(1));
+    }
 
     #[test]
     fn stamps_are_right_across_leap_days() {
