@@ -14,7 +14,7 @@ use crate::{
     Error, Kind, Result,
     compile::Run,
     event::{Cause, Debt, Event, Outcome, Summary},
-    host::{Host, Op},
+    host::{Act, Host, LogLevel, Op, Reboot},
     recipe::{
         Acts, Timing,
         declared::{AnyAction, Attempt},
@@ -61,6 +61,7 @@ impl Run {
             frames: vec![Frame::default()],
             summary: Summary::default(),
             failures: Vec::new(),
+            over: false,
         };
         let event = Event::Started {
             recipes: self.recipes(),
@@ -78,6 +79,8 @@ impl Run {
         }
         // Also one that came during the last step: whoever sent it is to see that it was heard.
         converge.interrupted();
+        // After that: a reboot begins by ending whatever runs.
+        converge.reboot();
         converge.finish()
     }
 }
@@ -93,6 +96,8 @@ struct Converge<'a> {
     frames: Vec<Frame>,
     summary: Summary,
     failures: Vec<Error>,
+    /// A reboot was asked for that waits for nothing but delayed notices.
+    over: bool,
 }
 
 /// Why an action is taken, and how sure that is.
@@ -128,12 +133,28 @@ impl Converge<'_> {
                 continue;
             }
             for action in self.run.entries[index].actions() {
-                if self.interrupted() || self.act(index, &action, Why::DECLARED).is_err() && !self.dry {
+                if self.over || self.interrupted() || self.act(index, &action, Why::DECLARED).is_err() && !self.dry {
                     return;
                 }
             }
             index += 1;
         }
+    }
+
+    /// Schedules the reboot that was asked for.
+    fn reboot(&mut self) {
+        let Some(reboot) = self.host.take_reboot() else { return };
+        let reason = &reboot.reason;
+        let message = if !reboot.now && !self.failures.is_empty() {
+            format!("the machine is not rebooted, as the run failed: {reason}")
+        } else {
+            if let Err(error) = self.host.reboot(&reboot) {
+                return self.failures.push(error);
+            }
+            self.summary.reboots = true;
+            format!("the machine is rebooted {}: {reason}", reboot.when())
+        };
+        (self.listen)(&Event::Noted { resource: "", level: LogLevel::Warn, message: &message });
     }
 
     fn finish(self) -> Result<Summary> {
@@ -249,6 +270,8 @@ impl Converge<'_> {
         doubts.extend(more.into_iter().filter(|doubt| !doubts.contains(doubt)).collect::<Vec<_>>());
         let mut changed = pending.into_changed();
         changed.packages = self.host.take_package_changes();
+        let ends = |op: &Op| matches!(op, Op::Act(Act::Reboot(Reboot { now: true, .. })));
+        self.over |= doubts.is_empty() && changed.operations.iter().any(ends);
         self.ended(index, action, why, started, Outcome::Changed { changed: &changed, doubts: &doubts });
         Ok(self.tell(index, 1, !doubts.is_empty(), why.depth))
     }

@@ -205,6 +205,9 @@ pub struct Summary {
     pub skipped: usize,
     /// Failed, ignored failures included.
     pub failed: usize,
+    /// Whether a reboot was scheduled.
+    #[serde(skip)]
+    pub reboots: bool,
 }
 
 impl Summary {

@@ -273,6 +273,7 @@ impl Stage {
     fn end(self, outcome: Result<Summary, Failure>, detailed: bool) -> Result<Code, Failure> {
         self.progress.end();
         let code = match &outcome {
+            Ok(summary) if summary.reboots => Code::Reboot,
             Ok(summary) if detailed && summary.changed + summary.uncertain > 0 => Code::Changes,
             Ok(_) => Code::Success,
             Err(failure) => failure.code,

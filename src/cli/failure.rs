@@ -32,6 +32,8 @@ pub enum Code {
     Input,
     /// Another run holds the lock.
     Busy,
+    /// Done, and the machine is about to be rebooted: Chef's number.
+    Reboot,
     /// A signal ended it.
     Signal(u8),
     /// That of the run that was started.
@@ -48,6 +50,7 @@ impl Code {
             Self::Changes => 2,
             Self::Usage => 64,
             Self::Input => 65,
+            Self::Reboot => 35,
             Self::Busy => 75,
             Self::Of(code) => code,
             Self::Signal(signal) => 128_u8.saturating_add(signal),

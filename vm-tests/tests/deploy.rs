@@ -338,3 +338,67 @@ fn a_group_tells_all_it_notifies_and_a_wait_lets_time_pass() -> Result<()> {
     assert!(machine.run(["brasa", "undo", "last", "--dry-run"]).code < 2);
     Ok(())
 }
+
+#[test]
+fn a_reboot_is_scheduled_when_the_run_has_succeeded() -> Result<()> {
+    let machine = machine()?;
+    let scheduled =
+        || machine.sh("cat /run/systemd/shutdown/scheduled 2> /dev/null; shutdown -c 2> /dev/null; true").stdout;
+    let reboot = |rest: &str| format!("- {{type: reboot, name: kernel, delay_mins: 60, reason: new kernel, {rest}}}\n");
+    let file = |name: &str| format!("- {{type: file, name: {name}, content: x}}\n");
+    let asked = reboot("action: request_reboot") + &file("/root/after");
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{asked}"));
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains("reboot after the run, in 60 minutes, unless it fails: new kernel"), "{plan}");
+    assert_eq!(scheduled(), "");
+    let done = converge(&machine, &asked).exits(35);
+    assert!(format!("{done}").contains("the machine is rebooted in 60 minutes: new kernel"), "{done}");
+    let state = scheduled();
+    assert!(state.contains("MODE=reboot") && state.contains("WALL_MESSAGE=new kernel"), "{state}");
+    assert!(machine.exists("/root/after"));
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(!machine.exists("/root/after"));
+    // A run that fails does not reboot; one may take it back; `reboot_now` ends the run.
+    let failed = converge(&machine, &(reboot("action: request_reboot") + &file("/no/where/x"))).exits(1);
+    assert!(!format!("{failed}").contains("is rebooted in") && scheduled().is_empty(), "{failed}");
+    converge(&machine, &reboot("action: [request_reboot, cancel]")).exits(2);
+    assert_eq!(scheduled(), "");
+    let now = file("/root/before") + &reboot("action: reboot_now") + &file("/root/never");
+    converge(&machine, &now).exits(35);
+    assert!(scheduled().contains("MODE=reboot"));
+    assert!(machine.exists("/root/before") && !machine.exists("/root/never"));
+    // Mostly it is told to, and then only once.
+    let told = format!(
+        "{}- {{type: file, name: /root/told, content: x, notifies: {{action: request_reboot, resource: 'reboot[kernel]'}}}}\n",
+        reboot("action: nothing")
+    );
+    converge(&machine, &told).exits(35);
+    assert!(scheduled().contains("MODE=reboot"));
+    converge(&machine, &told).success();
+    assert_eq!(scheduled(), "");
+    Ok(())
+}
+
+#[test]
+fn a_reboot_at_once_lets_the_run_end_and_be_written_down() -> Result<()> {
+    // What the machine leaves behind is to be seen when it is gone: on the host.
+    let kept = std::env::temp_dir().join(format!("brasa-reboot-{}", std::process::id()));
+    std::fs::create_dir(&kept).expect("a directory for what is kept");
+    let machine = site(Container::of(lab::root(DEPLOY)?).bind_writable(&kept, "/kept"))?;
+    let resources = "- {type: reboot, name: now, action: reboot_now}\n";
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{resources}"));
+    let script =
+        "brasa converge > /kept/report 2>&1; echo $? > /kept/code; brasa history > /kept/history; touch /kept/end";
+    let _running = machine.spawn(["setsid", "sh", "-c", script]);
+    let began = std::time::Instant::now();
+    while !kept.join("end").exists() && began.elapsed().as_secs() < 30 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let read = |name: &str| std::fs::read_to_string(kept.join(name)).unwrap_or_default();
+    let (code, report, history) = (read("code"), read("report"), read("history"));
+    std::fs::remove_dir_all(&kept).expect("what was kept can go");
+    assert_eq!(code, "35\n", "{report}");
+    assert!(report.contains("the machine is rebooted at once"), "{report}");
+    assert!(history.contains("1 changed") && !history.contains("interrupted"), "{history}");
+    Ok(())
+}

@@ -129,7 +129,7 @@ impl Converge<'_> {
                 frame.turn = part;
             }
             for action in run.entries[part].actions() {
-                if self.interrupted() || self.act(part, &action, why).is_err() && !self.dry {
+                if self.over || self.interrupted() || self.act(part, &action, why).is_err() && !self.dry {
                     return;
                 }
             }

@@ -21,6 +21,33 @@ pub enum Act {
     },
     /// Runs code of a recipe.
     Call(Code),
+    /// Asks for a reboot, which the end of the run carries out.
+    Reboot(Reboot),
+    /// Takes that back.
+    CancelReboot,
+}
+
+/// A reboot that a run asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reboot {
+    /// Whether the run ends here, and does so also when something failed. Otherwise only a run that succeeds reboots.
+    pub now: bool,
+    /// Minutes from the end of the run.
+    pub delay_mins: u32,
+    /// Why.
+    pub reason: String,
+}
+
+impl Reboot {
+    /// When, as people say it.
+    #[must_use]
+    pub fn when(&self) -> String {
+        match self.delay_mins {
+            0 => "at once".to_owned(),
+            1 => "in 1 minute".to_owned(),
+            minutes => format!("in {minutes} minutes"),
+        }
+    }
 }
 
 impl Act {
@@ -33,6 +60,7 @@ impl Act {
             }
             Self::Send(message) => (Grade::Impossible, format!("{message} was sent: nobody can take it back")),
             Self::Wait { .. } => (Grade::Needless, "time has passed".to_owned()),
+            Self::Reboot(_) | Self::CancelReboot => (Grade::Needless, "a reboot leaves things as they are".to_owned()),
             Self::Call(code) => (Grade::Impossible, format!("`{code}` was run: nobody knows how to take it back")),
         }
     }
@@ -44,6 +72,13 @@ impl fmt::Display for Act {
         match self {
             Self::Send(message) => write!(f, "send {message}"),
             Self::Wait { seconds } => write!(f, "wait {seconds}"),
+            Self::Reboot(reboot @ Reboot { now: true, reason, .. }) => {
+                write!(f, "end the run and reboot, {}: {reason}", reboot.when())
+            }
+            Self::Reboot(reboot) => {
+                write!(f, "reboot after the run, {}, unless it fails: {}", reboot.when(), reboot.reason)
+            }
+            Self::CancelReboot => f.write_str("take back the reboot, if one was asked for"),
             Self::Call(code) => write!(f, "run {code}, whose effect no plan can show"),
         }
     }

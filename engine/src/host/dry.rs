@@ -367,7 +367,9 @@ impl<'a> Dry<'a> {
                 self.commands.push(code.to_string());
                 Ok(Performed::Assumed)
             }
-            Op::Act(Act::Send(_) | Act::Wait { .. }) | Op::Log { .. } => Ok(Performed::Done),
+            Op::Act(Act::Send(_) | Act::Wait { .. } | Act::Reboot(_) | Act::CancelReboot) | Op::Log { .. } => {
+                Ok(Performed::Done)
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange, PackageState,
-    Performed, Probe, Provider, Request, ServiceState, Transaction, User,
+    Performed, Probe, Provider, Reboot, Request, ServiceState, Transaction, User,
     inverse::{Seen, Undo, of_packages, redacted, touched, tree},
 };
 use crate::{
@@ -144,6 +144,14 @@ impl Host for Journal<'_> {
 
     fn finish(&mut self) -> Result<()> {
         self.below.finish()
+    }
+
+    fn take_reboot(&mut self) -> Option<Reboot> {
+        self.below.take_reboot()
+    }
+
+    fn reboot(&mut self, reboot: &Reboot) -> Result<()> {
+        self.below.reboot(reboot)
     }
 
     fn is_dry(&self) -> bool {

@@ -25,7 +25,7 @@ mod surroundings;
 mod unit_name;
 mod unpack;
 
-pub use act::{Act, Code, Message};
+pub use act::{Act, Code, Message, Reboot};
 pub use again::{Again, Waited};
 pub use command::{Answer, Command};
 pub use dry::Dry;
@@ -86,6 +86,19 @@ pub trait Host: Probe {
     /// # Errors
     /// What the machine refused.
     fn finish(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The reboot that was asked for since the last call, if it was not taken back.
+    fn take_reboot(&mut self) -> Option<Reboot> {
+        None
+    }
+
+    /// Schedules a reboot: the last thing that a run does.
+    ///
+    /// # Errors
+    /// What the machine refused.
+    fn reboot(&mut self, _: &Reboot) -> Result<()> {
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use crate::{
     resources::prelude::{
         Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, ChefSleep, CookbookFile, Cron, CronAccess,
         CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest, KernelModule, Line, Link,
-        Locale, Log, Mount, NotifyGroup, Package, RemoteDirectory, RemoteFile, Script, Service, Setting, Sh,
+        Locale, Log, Mount, NotifyGroup, Package, Reboot, RemoteDirectory, RemoteFile, Script, Service, Setting, Sh,
         SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User,
         UserUlimit,
     },
@@ -125,6 +125,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Mount>(),
     Kind::of::<NotifyGroup>(),
     Kind::of::<Package>(),
+    Kind::of::<Reboot>(),
     Kind::of::<RemoteDirectory>(),
     Kind::of::<RemoteFile>(),
     Kind::of::<Script>(),
@@ -344,7 +345,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 43, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 44, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -30,6 +30,7 @@ pub mod log;
 pub mod mount;
 pub mod notify_group;
 pub mod package;
+pub mod reboot;
 pub mod remote_directory;
 pub mod remote_file;
 pub mod rust_block;
@@ -81,6 +82,7 @@ pub mod prelude {
         mount::{self, DeviceType, Mount},
         notify_group::{self, NotifyGroup},
         package::{self, Package},
+        reboot::{self, Reboot},
         remote_directory::{self, RemoteDirectory},
         remote_file::{self, RemoteFile},
         rust_block::{self, RustBlock},

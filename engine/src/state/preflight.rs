@@ -24,7 +24,7 @@ pub fn preflight(run: &Run, below: &dyn Probe, owed: &[Debt], listen: &mut dyn F
     match run.converge(&mut dry, context) {
         Err(error) => Preflight::Refused(error),
         // What fails and is ignored is tried for real.
-        Ok(Summary { changed: 0, uncertain: 0, failed: 0, up_to_date, skipped }) if owed.is_empty() => {
+        Ok(Summary { changed: 0, uncertain: 0, failed: 0, up_to_date, skipped, .. }) if owed.is_empty() => {
             Preflight::UpToDate(Summary { up_to_date, skipped, ..Summary::default() })
         }
         Ok(_) => Preflight::Converge,

@@ -39,6 +39,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Mount::at("/srv").device("/dev/vdb1").fstype("ext4").action([mount::Mounted, mount::Enable]));
     r.add(NotifyGroup::named("certificate changed"));
     r.add(Package::all(["bind9", "bind9-utils"]));
+    r.add(Reboot::named("for the new kernel").delay_mins(1_u32));
     r.add(RemoteDirectory::at("/srv/www").source(files!("../files/site", "index.html", "css/site.css")));
     r.add(RemoteFile::at("/usr/local/bin/tool").source("https://example.com/tool").mode(0o755));
     r.add(Script::new("greet").interpreter("python3").code("print('hello')").creates("/var/lib/greeted"));

@@ -88,6 +88,7 @@ struct State {
 #[derive(Clone, Debug, Default)]
 struct Log {
     performed: Vec<Op>,
+    reboot: Option<crate::host::Reboot>,
     ran: Vec<Command>,
     service_events: Vec<(String, ServiceVerb)>,
     package_changes: Vec<PackageChange>,

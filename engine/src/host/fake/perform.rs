@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     host::{
         AccountChange, Act, Active, Command, Enabled, Entry, EntryKind, Group, Host, Init, Op, PackageChange,
-        Performed, Probe, Seen, ServiceVerb, Transaction, User, Write, inverse::tree, unit_name,
+        Performed, Probe, Reboot, Seen, ServiceVerb, Transaction, User, Write, inverse::tree, unit_name,
     },
     values::{Blob, Mode},
 };
@@ -27,6 +27,15 @@ impl Host for Fake {
 
     fn take_package_changes(&mut self) -> Vec<PackageChange> {
         std::mem::take(&mut self.log.package_changes)
+    }
+
+    fn take_reboot(&mut self) -> Option<Reboot> {
+        self.log.reboot.take()
+    }
+
+    fn reboot(&mut self, reboot: &Reboot) -> Result<()> {
+        self.log.ran.push(Command::new(["shutdown", "-r", &format!("+{}", reboot.delay_mins), &reboot.reason]));
+        Ok(())
     }
 }
 
@@ -69,6 +78,14 @@ impl Fake {
             Op::Account(change) => self.account_change(change),
             Op::Run(command) => self.run(command),
             Op::Act(Act::Call(code)) => code.run(self),
+            Op::Act(Act::Reboot(reboot)) => {
+                self.log.reboot = Some(reboot.clone());
+                Ok(())
+            }
+            Op::Act(Act::CancelReboot) => {
+                self.log.reboot = None;
+                Ok(())
+            }
             Op::Act(Act::Send(_) | Act::Wait { .. }) | Op::Log { .. } => Ok(()),
         }
     }

@@ -23,8 +23,8 @@ use self::{
 };
 use super::{
     Act, Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange,
-    PackageState, Performed, Probe, Progress, Provider, Proxies, Request, ServiceState, Transaction, User, Write,
-    environment,
+    PackageState, Performed, Probe, Progress, Provider, Proxies, Reboot, Request, ServiceState, Transaction, User,
+    Write, environment,
 };
 use crate::{
     Error, Result,
@@ -71,6 +71,8 @@ pub struct Real {
     accounts: RefCell<Option<Rc<Accounts>>>,
     packages: Packages,
     services: Services,
+    /// What was asked for, and is still to be done.
+    reboot: Option<Reboot>,
 }
 
 impl Real {
@@ -82,6 +84,7 @@ impl Real {
             tell: Box::new(tell),
             accounts: RefCell::default(),
             services: Services::default(),
+            reboot: None,
         }
     }
 
@@ -252,6 +255,8 @@ impl Host for Real {
                 command::check(command, answer?)?;
             }
             Op::Act(Act::Send(message)) => fetch::send(message, &self.settings.proxies)?,
+            Op::Act(Act::Reboot(reboot)) => self.reboot = Some(reboot.clone()),
+            Op::Act(Act::CancelReboot) => self.reboot = None,
             Op::Act(Act::Wait { seconds }) => wait(*seconds)?,
             Op::Act(Act::Call(code)) => {
                 let done = code.run(self);
@@ -286,6 +291,23 @@ impl Host for Real {
 
     fn take_package_changes(&mut self) -> Vec<PackageChange> {
         self.packages.take_changes()
+    }
+
+    fn take_reboot(&mut self) -> Option<Reboot> {
+        self.reboot.take()
+    }
+
+    fn reboot(&mut self, Reboot { delay_mins, reason, .. }: &Reboot) -> Result<()> {
+        let minutes = format!("+{delay_mins}");
+        let command = match self.init()? {
+            Init::Systemd => Command::new(["shutdown", "-r", &minutes, reason]),
+            // That of System V stays until the time has come.
+            Init::SystemdOffline | Init::OpenRc | Init::SysV | Init::None => {
+                let line = r#"shutdown -r "$0" "$1" </dev/null >/dev/null 2>&1 &"#;
+                Command::new(["/bin/sh", "-c", line, &minutes, reason])
+            }
+        };
+        command::check(&command, command::run(&command)?).map(drop)
     }
 
     fn as_probe(&self) -> &dyn Probe {
