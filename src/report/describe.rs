@@ -98,7 +98,12 @@ pub fn describe(operation: &Op) -> String {
             }
             format!("{} with {}", parts.join("; "), manager(transaction.provider.name()))
         }
-        Op::UpdatePackageLists { provider } => format!("refresh the package lists of {}", manager(provider.name())),
+        Op::UpdatePackageLists { provider, source: None } => {
+            format!("refresh the package lists of {}", manager(provider.name()))
+        }
+        Op::UpdatePackageLists { source: Some(source), .. } => {
+            format!("fetch the package lists of {}", source.display())
+        }
         Op::Service { unit, verb } => format!("{} {unit}", verb.name()),
         Op::Account(change) => match change {
             AccountChange::CreateUser { user, .. } => format!("make user {}", user.name),

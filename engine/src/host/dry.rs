@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    values::{Blob, Mode, Seconds},
+    values::{Blob, Digest, Mode, Seconds},
 };
 
 /// Where systemd looks for units, the strongest place first.
@@ -84,6 +84,8 @@ struct Packages {
     provides: BTreeMap<String, String>,
     /// The package lists will have been refreshed.
     refreshed: bool,
+    /// Sources whose lists will have been fetched, as they are by then.
+    fetched: BTreeMap<PathBuf, Option<Digest>>,
 }
 
 #[derive(Clone)]
@@ -338,11 +340,14 @@ impl<'a> Dry<'a> {
             Op::Link { path, target, hard } => self.link(path, target, *hard),
             Op::Remove { path, recursive, .. } => self.remove(path, *recursive),
             Op::Packages(transaction) => self.transact(transaction),
-            Op::UpdatePackageLists { provider } => {
+            Op::UpdatePackageLists { provider, source } => {
                 if Registry::of(provider) == Registry::Platform {
                     self.root("refreshing the package lists")?;
                 }
-                self.packages.entry(Registry::of(provider)).or_default().refreshed = true;
+                let said = source.as_deref().map(|path| self.peek(path)).transpose()?.flatten();
+                let pending = self.packages.entry(Registry::of(provider)).or_default();
+                pending.refreshed = true;
+                pending.fetched.extend(source.clone().map(|path| (path, said.and_then(digest))));
                 Ok(Performed::Done)
             }
             Op::Service { unit, verb } => self.serve(unit, *verb),
@@ -484,6 +489,14 @@ impl<'a> Dry<'a> {
         self.writable(path, 0)?;
         self.files.remove(&located);
         Ok(Performed::Done)
+    }
+}
+
+/// Which content a file has.
+fn digest(entry: Entry) -> Option<Digest> {
+    match entry.kind {
+        EntryKind::File { content } => Some(content.digest()),
+        EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. } => None,
     }
 }
 
@@ -959,6 +972,14 @@ impl Probe for Dry<'_> {
     fn has_package_lists(&self, provider: &Provider) -> Result<bool> {
         Ok(self.registry(provider).is_some_and(|pending| pending.refreshed)
             || self.below.has_package_lists(provider)?)
+    }
+
+    fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
+        if let Some(then) = self.registry(provider).and_then(|pending| pending.fetched.get(source)) {
+            return Ok(self.peek(source)?.and_then(digest) == *then);
+        }
+        let located = self.files.locate(self.below, source)?;
+        Ok(self.files.changed(&located).is_none() && self.below.source_is_fetched(provider, source)?)
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {

@@ -192,6 +192,10 @@ impl Probe for Journal<'_> {
         self.below.has_package_lists(provider)
     }
 
+    fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
+        self.below.source_is_fetched(provider, source)
+    }
+
     fn service(&self, unit: &str) -> Result<ServiceState> {
         self.below.service(unit)
     }

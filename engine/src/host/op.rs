@@ -68,6 +68,9 @@ pub enum Op {
     UpdatePackageLists {
         /// Whose.
         provider: Provider,
+        /// The file of the one source to ask; `None` is all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        source: Option<PathBuf>,
     },
     /// Changes the state of a service.
     Service {

@@ -65,6 +65,13 @@ pub trait Probe {
         Ok(self.package_lists_age(provider)?.is_some())
     }
 
+    /// Whether the lists of the source that this file declares were fetched since it, or its key, was last changed, and are
+    /// still there.
+    ///
+    /// # Errors
+    /// As [`Probe::package_lists_age`].
+    fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool>;
+
     /// State of a service or another unit of the init system.
     fn service(&self, unit: &str) -> Result<ServiceState>;
 

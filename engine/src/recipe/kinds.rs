@@ -9,10 +9,10 @@ use crate::{
     host::Probe,
     resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
-        Alternatives, AptPackage, AptPreference, AptUpdate, Bash, Block, ChefSleep, CookbookFile, Cron, CronAccess,
-        CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest, KernelModule, Line, Link,
-        Locale, Log, Mount, NotifyGroup, Package, Reboot, RemoteDirectory, RemoteFile, Script, Service, Setting, Sh,
-        SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User,
+        Alternatives, AptPackage, AptPreference, AptRepository, AptUpdate, Bash, Block, ChefSleep, CookbookFile, Cron,
+        CronAccess, CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest, KernelModule, Line,
+        Link, Locale, Log, Mount, NotifyGroup, Package, Reboot, RemoteDirectory, RemoteFile, Script, Service, Setting,
+        Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User,
         UserUlimit,
     },
     resources::{remote_directory::Files, template::Text},
@@ -101,6 +101,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Alternatives>(),
     Kind::of::<AptPackage>(),
     Kind::of::<AptPreference>(),
+    Kind::of::<AptRepository>(),
     Kind::of::<AptUpdate>(),
     Kind::of::<Bash>(),
     Kind::of::<Block>(),
@@ -345,7 +346,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 44, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 45, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -10,7 +10,6 @@ use crate::{
     host::{Op, Probe},
     properties,
     resource::{Change, Content, Found, Goal, Property, Resource},
-    values::Mode,
 };
 
 /// What a pin can be about. Source: apt_preferences(5).
@@ -80,8 +79,7 @@ impl AptPreference {
 
     fn file(&self) -> File {
         let name = self.package().replace('.', "_").replace('*', "wildcard").replace('+', "plus");
-        let file = File::at(format!("/etc/apt/preferences.d/{name}.pref"));
-        file.mode(Mode::from(0o644)).owner("root").group("root").backup(0_u32)
+        File::whole(format!("/etc/apt/preferences.d/{name}.pref"))
     }
 
     /// What the file says, when it can say something.

@@ -85,6 +85,6 @@ impl Resource for AptUpdate {
     }
 
     fn ops(&self, _: &Change<State>) -> Result<Vec<Op>> {
-        Ok(vec![Op::UpdatePackageLists { provider: Provider::Apt }])
+        Ok(vec![Op::UpdatePackageLists { provider: Provider::Apt, source: None }])
     }
 }

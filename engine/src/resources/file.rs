@@ -94,6 +94,23 @@ impl File {
         Self::bare(path.into())
     }
 
+    /// A file of root's that everybody may read, and that a kind writes as a whole.
+    pub(crate) fn whole(path: impl Into<PathBuf>) -> Self {
+        Self::at(path).mode(Mode::from(0o644)).owner("root").group("root").backup(0_u32)
+    }
+
+    /// The state of a file that is to have this content, or with `None` to be gone.
+    pub(crate) fn becoming(&self, content: Option<Blob>, now: &State, probe: &dyn Probe) -> Result<State> {
+        let action = if content.is_some() { Create } else { Delete };
+        let (Goal::State(to) | Goal::Event(_, to)) = self.goal(action, now, probe, &|| Ok(content.clone()))?;
+        Ok(to)
+    }
+
+    /// The operations from one state to another.
+    pub(crate) fn steps(&self, from: &State, to: &State) -> Result<Vec<Op>> {
+        self.ops(&Change { from: from.clone(), to: to.clone(), event: None })
+    }
+
     fn may_unlink(&self) -> bool {
         self.force_unlink.unwrap_or(false)
     }

@@ -12,8 +12,8 @@ use crate::{
     Error, Fault, Result, actions,
     host::{Command, Op, Probe},
     properties,
-    resource::{Action as _, Change, Content, Found, Goal, Resource},
-    values::{Mode, Words},
+    resource::{Action as _, Change, Found, Goal, Resource},
+    values::{Blob, Words},
 };
 
 properties! {
@@ -94,12 +94,12 @@ impl KernelModule {
 
     fn load_file(&self) -> File {
         let directory = self.load_dir.as_deref().unwrap_or_else(|| Path::new("/etc/modules-load.d"));
-        whole(directory.join(format!("{}.conf", self.module())))
+        File::whole(directory.join(format!("{}.conf", self.module())))
     }
 
     fn modprobe_file(&self, what: &str) -> File {
         let directory = self.unload_dir.as_deref().unwrap_or_else(|| Path::new("/etc/modprobe.d"));
-        whole(directory.join(format!("{what}_{}.conf", self.module())))
+        File::whole(directory.join(format!("{what}_{}.conf", self.module())))
     }
 
     fn loaded(&self, probe: &dyn Probe) -> Result<Loaded> {
@@ -138,20 +138,12 @@ impl KernelModule {
     }
 }
 
-/// A file that is written as a whole.
-fn whole(path: PathBuf) -> File {
-    File::at(path).mode(Mode::from(0o644)).owner("root").group("root").backup(0_u32)
-}
-
 fn saying(file: &File, line: &str, now: &file::State, probe: &dyn Probe) -> Result<file::State> {
-    let content = || Ok(Some(Content::from(format!("{MANAGED}{line}\n")).blob));
-    let (Goal::State(to) | Goal::Event(_, to)) = file.goal(file::Create, now, probe, &content)?;
-    Ok(to)
+    file.becoming(Some(Blob::from(format!("{MANAGED}{line}\n").as_str())), now, probe)
 }
 
 fn gone(file: &File, now: &file::State, probe: &dyn Probe) -> Result<file::State> {
-    let (Goal::State(to) | Goal::Event(_, to)) = file.goal(file::Delete, now, probe, &|| Ok(None))?;
-    Ok(to)
+    file.becoming(None, now, probe)
 }
 
 /// Out of the kernel. Of what is built in, only the files can be managed.
@@ -274,13 +266,10 @@ impl Resource for KernelModule {
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
         let Change { from, to, .. } = change;
-        let file = |file: &File, from: &file::State, to: &file::State| {
-            file.ops(&Change { from: from.clone(), to: to.clone(), event: None })
-        };
         // The module comes with its options, and is not loaded at boot when it cannot be loaded now.
-        let mut operations = file(&self.modprobe_file("options"), &from.options, &to.options)?;
-        operations.extend(file(&self.modprobe_file("blacklist"), &from.blacklist, &to.blacklist)?);
-        operations.extend(file(&self.modprobe_file("disable"), &from.disable, &to.disable)?);
+        let mut operations = self.modprobe_file("options").steps(&from.options, &to.options)?;
+        operations.extend(self.modprobe_file("blacklist").steps(&from.blacklist, &to.blacklist)?);
+        operations.extend(self.modprobe_file("disable").steps(&from.disable, &to.disable)?);
         match (from.loaded, to.loaded) {
             (Loaded::No, Loaded::Yes) => operations.push(Op::Run(Command::new(["modprobe", "--", self.module()]))),
             (Loaded::Yes, Loaded::No) => {
@@ -288,7 +277,7 @@ impl Resource for KernelModule {
             }
             (Loaded::Yes | Loaded::No | Loaded::BuiltIn, _) => {}
         }
-        operations.extend(file(&self.load_file(), &from.load, &to.load)?);
+        operations.extend(self.load_file().steps(&from.load, &to.load)?);
         Ok(operations)
     }
 }

@@ -2,6 +2,7 @@
 pub mod alternatives;
 pub mod apt_package;
 pub mod apt_preference;
+pub mod apt_repository;
 pub mod apt_update;
 pub mod block;
 pub mod chef_sleep;
@@ -29,6 +30,7 @@ pub mod locale;
 pub mod log;
 pub mod mount;
 pub mod notify_group;
+mod openpgp;
 pub mod package;
 pub mod reboot;
 pub mod remote_directory;
@@ -59,6 +61,7 @@ pub mod prelude {
         alternatives::{self, Alternatives},
         apt_package::{self, AptPackage},
         apt_preference::{self, AptPreference},
+        apt_repository::{self, AptRepository},
         apt_update::{self, AptUpdate},
         block::{self, Block},
         chef_sleep::{self, ChefSleep},

@@ -13,7 +13,7 @@ use crate::{
     host::{Entry, EntryKind, LogLevel, Op, Probe, Write},
     properties,
     resource::{Change, Content, Found, Goal, Property, Resource},
-    values::{Blob, Mode, Words},
+    values::{Blob, Words},
 };
 
 /// Where the running kernel has its settings.
@@ -142,7 +142,7 @@ impl Sysctl {
     fn file(&self) -> File {
         let directory = self.conf_dir.as_deref().unwrap_or_else(|| Path::new("/etc/sysctl.d"));
         let path = directory.join(format!("99-chef-{}.conf", self.what().replace('/', ".")));
-        File::at(path).mode(Mode::from(0o644)).owner("root").group("root").backup(0_u32)
+        File::whole(path)
     }
 
     /// The value, with one blank between its parts.

@@ -9,7 +9,6 @@ use crate::{
     host::{Op, Probe},
     properties,
     resource::{Change, Content, Found, Goal, Property, Resource},
-    values::Mode,
 };
 
 /// A number, `unlimited`, `infinity` or -1.
@@ -166,8 +165,7 @@ impl UserUlimit {
     }
 
     fn file(&self) -> File {
-        let file = File::at(format!("/etc/security/limits.d/{}", self.file_name()));
-        file.mode(Mode::from(0o644)).owner("root").group("root").backup(0_u32)
+        File::whole(format!("/etc/security/limits.d/{}", self.file_name()))
     }
 
     /// Words of the file. Source: limits.conf(5).

@@ -15,6 +15,12 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Alternatives::named("editor").path("/usr/bin/vim.basic").priority(100));
     r.add(AptPackage::named("nginx").default_release("bookworm-backports"));
     r.add(AptPreference::named("nginx").pin("release a=bookworm-backports").pin_priority(700));
+    r.add(
+        AptRepository::named("example")
+            .uri("https://example.com/debian")
+            .components("main")
+            .key("/usr/share/keyrings/example.gpg"),
+    );
     r.add(AptUpdate::new("daily").frequency(86_400));
     r.add(Bash::new("unpack").cwd("/opt").code("tar xf tool.tar\n./tool/install").creates("/opt/tool/bin"));
     r.add(Block::in_file("/etc/hosts", "cluster").text("10.0.0.1 one\n10.0.0.2 two\n"));

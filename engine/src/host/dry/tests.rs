@@ -323,7 +323,7 @@ fn without_package_lists_a_transaction_is_assumed() -> Result<()> {
     assert!(dry.packages(&Provider::Platform, &names)?[0].present());
 
     let mut dry = Dry::new(&fake);
-    dry.perform(&Op::UpdatePackageLists { provider: Provider::Platform })?;
+    dry.perform(&Op::UpdatePackageLists { provider: Provider::Platform, source: None })?;
     assert_eq!(dry.package_lists_age(&Provider::Platform)?, Some(Seconds(0)));
     assert_eq!(dry.perform(&packages(&["bind9"], &[]))?, Performed::Assumed);
     assert_eq!(

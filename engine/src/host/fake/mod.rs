@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    values::{Blob, Seconds},
+    values::{Blob, Digest, Seconds},
 };
 
 /// A machine in memory.
@@ -757,6 +757,16 @@ fn differences(at: &str, mine: &serde_json::Value, theirs: &serde_json::Value, f
     }
 }
 
+impl Fake {
+    /// What the file of a source says now.
+    fn source(&self, path: &Path) -> Result<Option<Digest>> {
+        Ok(self.entry(path)?.and_then(|entry| match entry.kind {
+            EntryKind::File { content } => Some(content.digest()),
+            EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. } => None,
+        }))
+    }
+}
+
 impl Probe for Fake {
     fn entry(&self, path: &Path) -> Result<Option<Entry>> {
         if self.state.unreadable.contains(path) {
@@ -797,6 +807,11 @@ impl Probe for Fake {
     fn has_package_lists(&self, provider: &Provider) -> Result<bool> {
         let packages = self.packages_of(provider)?;
         Ok(packages.undated_lists || packages.lists_age.is_some())
+    }
+
+    fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
+        let said = self.source(source)?;
+        Ok(said.is_some() && self.packages_of(provider)?.fetched.get(source).copied() == said)
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {

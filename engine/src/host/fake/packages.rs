@@ -1,4 +1,4 @@
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::Brings;
 use crate::{
     Error, Result,
     host::{Candidate, PackageChange, PackageSpec, PackageState, Transaction},
-    values::Seconds,
+    values::{Digest, Seconds},
 };
 
 /// What one package manager knows.
@@ -23,6 +23,8 @@ pub(super) struct Packages {
     pub(super) lists_age: Option<Seconds>,
     /// There are lists, and nobody knows how old they are.
     pub(super) undated_lists: bool,
+    /// Files of sources whose lists were fetched, with what they said then.
+    pub(super) fetched: BTreeMap<PathBuf, Digest>,
     /// What installing a package puts on the machine.
     pub(super) brings: BTreeMap<String, Brings>,
     /// Whether versions lie side by side (gems).

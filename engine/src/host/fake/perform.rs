@@ -69,9 +69,12 @@ impl Fake {
                 self.state.entries.remove(path, *recursive)
             }
             Op::Packages(transaction) => self.packages_change(transaction),
-            Op::UpdatePackageLists { provider } => {
+            Op::UpdatePackageLists { provider, source } => {
                 self.provider_key(provider)?;
-                self.packages_mut(provider).refresh();
+                let fetched = source.as_ref().map(|path| self.source(path)).transpose()?.flatten();
+                let packages = self.packages_mut(provider);
+                packages.refresh();
+                packages.fetched.extend(source.clone().zip(fetched));
                 Ok(())
             }
             Op::Service { unit, verb } => self.service_change(unit, *verb),

@@ -232,7 +232,7 @@ fn gems_lie_side_by_side_and_lists_bring_news() -> Result<()> {
     assert_eq!((rake.version.as_deref(), rake.versions.len()), (Some("13.1.0"), 2));
     assert_eq!(fake.package_lists_age(&Provider::Platform)?, Some(Seconds(600)));
     assert_eq!(fake.candidates(&Provider::Platform, &["new".to_owned()])?, [None]);
-    fake.perform(&Op::UpdatePackageLists { provider: Provider::Platform })?;
+    fake.perform(&Op::UpdatePackageLists { provider: Provider::Platform, source: None })?;
     assert!(fake.candidates(&Provider::Platform, &["new".to_owned()])?[0].is_some());
     assert_eq!(fake.package_lists_age(&Provider::Apt)?, Some(Seconds(0)));
     assert!(Fake::new().with_package_manager(None).packages(&Provider::Platform, &[]).is_err());

@@ -161,6 +161,10 @@ impl Probe for Real {
         self.packages.has_lists(provider)
     }
 
+    fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
+        self.packages.is_fetched(provider, source)
+    }
+
     fn service(&self, unit: &str) -> Result<ServiceState> {
         self.services.service(unit)
     }
@@ -238,8 +242,9 @@ impl Host for Real {
                 self.forget();
                 done?;
             }
-            Op::UpdatePackageLists { provider } => {
-                let done = self.packages.update_lists(&Runner(&self.settings.proxies), provider, &*self.tell);
+            Op::UpdatePackageLists { provider, source } => {
+                let source = source.as_deref();
+                let done = self.packages.update_lists(&Runner(&self.settings.proxies), provider, source, &*self.tell);
                 self.packages.forget();
                 done?;
             }

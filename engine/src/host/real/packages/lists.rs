@@ -1,11 +1,12 @@
 use std::{
+    collections::BTreeMap,
     fs, io,
     io::Write as _,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
 
 use super::directory::files_in;
@@ -44,7 +45,7 @@ pub fn age(lists: &Lists, root: &Path, state: &Path, now: SystemTime) -> Result<
     if !(lists.any)(root)? {
         return Ok(None);
     }
-    let stamp = read_stamp(&state.join(lists.stamp))?;
+    let stamp: Option<Stamp> = read_stamp(&state.join(lists.stamp))?;
     let mut newest = None;
     if let Some(stamp) = stamp
         && stamp.sources == sources(lists, root)?
@@ -66,17 +67,67 @@ pub fn stamp(lists: &Lists, root: &Path, state: &Path, now: SystemTime) -> Resul
         refreshed: now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         sources: sources(lists, root)?,
     };
-    let path = state.join(lists.stamp);
     let text = serde_json::to_vec(&stamp).expect("a number and a digest can always be written as JSON");
-    fs::create_dir_all(state).map_err(Error::io("make the directory", state))?;
-    // Another name first, so that a reader never sees half a stamp; the name is ours alone below our directory.
-    let draft = state.join(format!("{}.{}", lists.stamp, std::process::id()));
-    let mut file = fs::File::create(&draft).map_err(Error::io("create", &draft))?;
-    file.write_all(&text).map_err(Error::io("write", &draft))?;
-    fs::rename(&draft, &path).map_err(Error::io("rename", &draft))
+    keep(state, lists.stamp, &text)
 }
 
-fn read_stamp(path: &Path) -> Result<Option<Stamp>> {
+fn keep(state: &Path, name: &str, text: &[u8]) -> Result<()> {
+    fs::create_dir_all(state).map_err(Error::io("make the directory", state))?;
+    // Another name first, so that a reader never sees half a stamp; the name is ours alone below our directory.
+    let draft = state.join(format!("{name}.{}", std::process::id()));
+    let mut file = fs::File::create(&draft).map_err(Error::io("create", &draft))?;
+    file.write_all(text).map_err(Error::io("write", &draft))?;
+    fs::rename(&draft, state.join(name)).map_err(Error::io("rename", &draft))
+}
+
+/// Our record of the sources whose lists were fetched one by one.
+const FETCHED: &str = "package-sources.json";
+
+/// A source whose lists were fetched.
+#[derive(Debug, Serialize, Deserialize)]
+struct Fetched {
+    /// Of its file and its keys, as they were then.
+    digest: Digest,
+    /// The lists.
+    files: Vec<PathBuf>,
+}
+
+/// Notes that the lists of one source have just been fetched into `files`.
+pub fn fetched(root: &Path, state: &Path, source: &Path, files: Vec<PathBuf>) -> Result<()> {
+    let Some(digest) = source_digest(root, source)? else { return Ok(()) };
+    let mut all: BTreeMap<PathBuf, Fetched> = read_stamp(&state.join(FETCHED))?.unwrap_or_default();
+    all.retain(|source, _| inside(root, source).exists());
+    all.insert(source.to_owned(), Fetched { digest, files });
+    keep(state, FETCHED, &serde_json::to_vec(&all).expect("digests and the paths of a source can be written as JSON"))
+}
+
+/// Whether the lists of a source were fetched as it is now, and are there.
+pub fn is_fetched(root: &Path, state: &Path, source: &Path) -> Result<bool> {
+    let all: BTreeMap<PathBuf, Fetched> = read_stamp(&state.join(FETCHED))?.unwrap_or_default();
+    let Some(known) = all.get(source) else { return Ok(false) };
+    // Links too: apt keeps no copy of the lists of a directory on this machine.
+    let there = |file: &PathBuf| fs::symlink_metadata(inside(root, file)).is_ok();
+    Ok(source_digest(root, source)? == Some(known.digest) && known.files.iter().all(there))
+}
+
+fn inside(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// Of the file of a source, with the keys that it names by path.
+fn source_digest(root: &Path, source: &Path) -> Result<Option<Digest>> {
+    let Some(text) = content(&inside(root, source))? else { return Ok(None) };
+    let mut hasher = Sha256::new();
+    let said = String::from_utf8_lossy(&text);
+    let keys = said.lines().filter_map(|line| line.strip_prefix("Signed-By:")).flat_map(str::split_whitespace);
+    for key in keys.filter(|key| key.starts_with('/')) {
+        hasher.update(content(&inside(root, Path::new(key)))?.unwrap_or_default());
+    }
+    hasher.update(&text);
+    Ok(Some(Digest::from_raw(hasher.finalize().into())))
+}
+
+fn read_stamp<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     match fs::read(path) {
         // A stamp that is not understood is none: the lists are refreshed and it is written again.
         Ok(text) => Ok(serde_json::from_slice(&text).ok()),

@@ -202,15 +202,32 @@ impl Packages {
         outcome
     }
 
-    /// Refreshes the package lists.
+    /// Whether the lists of one source were fetched as its file and keys are now, and are still there.
+    ///
+    /// # Errors
+    /// Files that cannot be read.
+    pub fn is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
+        match self.find(provider)? {
+            Found::Apt | Found::Dnf => lists::is_fetched(&self.root, &self.state, source),
+            Found::Gem { .. } => Ok(true),
+        }
+    }
+
+    /// Refreshes the package lists: those of one source, or all.
     ///
     /// # Errors
     /// A source that cannot be reached or whose signature is bad, a lock that is not released in time.
-    pub fn update_lists(&self, tools: &dyn Tools, provider: &Provider, progress: &dyn Fn(&Progress)) -> Result<()> {
+    pub fn update_lists(
+        &self,
+        tools: &dyn Tools,
+        provider: &Provider,
+        source: Option<&Path>,
+        progress: &dyn Fn(&Progress),
+    ) -> Result<()> {
         let context = self.context(tools, progress);
         match self.find(provider)? {
-            Found::Apt => apt::update_lists(&context),
-            Found::Dnf => dnf::update_lists(&context),
+            Found::Apt => apt::update_lists(&context, source),
+            Found::Dnf => dnf::update_lists(&context, source),
             Found::Gem { .. } => Ok(()),
         }
     }

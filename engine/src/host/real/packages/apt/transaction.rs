@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -84,13 +85,17 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     judge(context, &work, &before, &after, failed, &Diagnosis::of(&outputs))
 }
 
-/// Refreshes the package lists; a source that cannot be reached or is not signed well is an error.
-pub fn update_lists(context: &Context<'_>) -> Result<()> {
+/// Refreshes the package lists, all or those of one source; one that cannot be reached or is not signed well is an error.
+pub fn update_lists(context: &Context<'_>, source: Option<&Path>) -> Result<()> {
     let clock = Clock::start(UPDATE);
     loop {
         locks::wait(context.root, &UPDATING, clock.started, clock.deadline, context.progress)?;
         let mut arguments = apt_get();
         arguments.extend(options(["APT::Update::Error-Mode=any", "APT::Status-Fd=3"]));
+        if let Some(source) = source {
+            let file = format!("Dir::Etc::sourcelist={}", source.display());
+            arguments.extend(options([&file, "Dir::Etc::sourceparts=-", "APT::Get::List-Cleanup=0"]));
+        }
         arguments.push("update".to_owned());
         let answer = watched(context, command(arguments, ConfigFiles::Keep, &clock))?;
         let output = format!("{}\n{}", answer.stdout, answer.stderr);
@@ -104,15 +109,42 @@ pub fn update_lists(context: &Context<'_>) -> Result<()> {
             line.starts_with("W: Failed to fetch") || line.starts_with("W: Some index files failed to download")
         });
         if !answer.success() || warned {
-            return Err(diagnosis.error("`apt-get update` failed"));
+            return Err(diagnosis.error(&match source {
+                Some(source) => format!("apt cannot use the source `{}`", source.display()),
+                None => "`apt-get update` failed".to_owned(),
+            }));
         }
-        return lists::stamp(&LISTS, context.root, context.state, SystemTime::now());
+        return match source {
+            Some(source) => lists::fetched(context.root, context.state, source, fetched_from(context, source)?),
+            None => lists::stamp(&LISTS, context.root, context.state, SystemTime::now()),
+        };
     }
+}
+
+/// Lists that apt has of one source, by its own word: an exit code alone does not say that there are any. All sources are
+/// read for it, so that one which contradicts another is found here and not by the next who needs apt.
+fn fetched_from(context: &Context<'_>, source: &Path) -> Result<Vec<PathBuf>> {
+    let doing = format!("apt has no package lists of the source `{}`", source.display());
+    let words = ["apt-get", "indextargets", "--format", "$(SOURCESENTRY)\t$(FILENAME)", "Created-By: Packages"];
+    let answer = context.tools.query(&Command::new(words))?;
+    if !answer.success() {
+        return Err(Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr)).error(&doing));
+    }
+    let of_source = |line: &str| {
+        let (entry, file) = line.split_once('\t')?;
+        (Path::new(entry.rsplit_once(':')?.0) == source).then(|| PathBuf::from(file))
+    };
+    let files: Vec<PathBuf> = answer.stdout.lines().filter_map(of_source).collect();
+    if files.is_empty() {
+        let hint = "its components or architectures may not exist: compare them with the source's own `Release` file";
+        return Err(Error::failed(format!("{doing}, though it could be reached")).hint(hint));
+    }
+    Ok(files)
 }
 
 /// A refresh on the way to something else: its failure is told, and what is wanted may succeed all the same.
 fn refresh(context: &Context<'_>) {
-    if let Err(error) = update_lists(context) {
+    if let Err(error) = update_lists(context, None) {
         (context.progress)(&Progress::Note {
             level: LogLevel::Warn,
             message: format!("the package lists could not be refreshed: {error}"),

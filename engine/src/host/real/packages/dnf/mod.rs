@@ -227,8 +227,8 @@ fn refusal(program: &str, left: &[String], output: &str) -> Error {
     }
 }
 
-/// Refreshes the lists.
-pub fn update_lists(context: &Context<'_>) -> Result<()> {
+/// Refreshes the lists, all or those of the one repository that a file is called after.
+pub fn update_lists(context: &Context<'_>, source: Option<&Path>) -> Result<()> {
     let (program, old) = program(context.root)?;
     let started = Instant::now();
     wait(context, started, started + UPDATE)?;
@@ -237,13 +237,19 @@ pub fn update_lists(context: &Context<'_>) -> Result<()> {
         context.tools.watch(&Command::new([program, "-q", "clean", "expire-cache"]), &mut |_| {})?;
     }
     let refresh: &[&str] = if old { &[] } else { &["--refresh"] };
-    let words = [program, "-y"].into_iter().chain(refresh.iter().copied()).chain(["makecache"]);
+    let id = source.and_then(Path::file_stem).and_then(|stem| stem.to_str());
+    let only = id.map(|id| ["--disablerepo=*".to_owned(), format!("--enablerepo={id}")]);
+    let words = [program, "-y"].into_iter().chain(refresh.iter().copied());
+    let words = words.chain(only.iter().flatten().map(String::as_str)).chain(["makecache"]);
     let mut command = Command::new(words);
     command.timeout = Seconds(UPDATE.as_secs());
     let (answer, output) = watched(context, command)?;
     if !answer.success() {
         return Err(failure(&format!("`{program} makecache` failed"), &output)
             .hint("check that the machine reaches the repository, and that its key is given (`gpgkey`)"));
+    }
+    if let Some(source) = source {
+        return lists::fetched(context.root, context.state, source, Vec::new());
     }
     lists::stamp(&LISTS, context.root, context.state, SystemTime::now())
 }
