@@ -20,7 +20,6 @@ use crate::{
 ///     r.add(RustBlock::new("wake the cache", |_| Ok(())).nothing());
 ///     Ok(())
 /// }
-/// # brasa::compile_function(recipe, &Default::default(), &Default::default()).unwrap();
 /// ```
 pub struct RustBlock(Code);
 
