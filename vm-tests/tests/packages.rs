@@ -78,3 +78,47 @@ fn apt_uses_a_repository_that_a_recipe_adds() -> Result<()> {
     assert!(!machine.exists("/etc/apt/sources.list.d/lab.sources") && !machine.exists("/etc/apt/keyrings/lab.asc"));
     Ok(())
 }
+
+#[test]
+fn dnf_uses_a_repository_that_a_recipe_adds() -> Result<()> {
+    let repository = lab::rpm_repo()?;
+    let root = Container::of(lab::root(lab::EL9)?).bind(repository.artefact().path(), &repository.mount_point());
+    let machine = site(root)?;
+    let at = repository.mount_point();
+    let source = |rest: &str| format!("- {{type: yum_repository, name: lab, baseurl: 'file://{at}', {rest}}}\n");
+    let good = source(&format!("gpgkey: 'file://{at}/key.asc', repo_gpgcheck: true"));
+    settle(&machine, &format!("{good}- {{type: package, name: lab-app}}\n"));
+    assert!(machine.run(["rpm", "-q", "lab-app"]).success().stdout.starts_with("lab-app-2.0-1"));
+    assert_eq!(machine.sh("stat -c '%a %U %G' /etc/yum.repos.d/lab.repo").success().stdout, "644 root root\n");
+    let drift = "echo enabled=0 >>/etc/yum.repos.d/lab.repo";
+    machine.sh(drift).success();
+    settle(&machine, &good);
+    assert!(machine.run(["dnf", "-q", "repolist", "--enabled"]).success().stdout.contains("lab"));
+
+    // Where nothing is, the run fails with dnf's words, and so does the next one.
+    let nowhere = good.replace(&format!("baseurl: 'file://{at}'"), "baseurl: 'file:///srv/nowhere'");
+    for _ in 0..2 {
+        let failed = converge(&machine, &nowhere).exits(1);
+        assert!(
+            failed.stderr.contains("`dnf makecache` failed: Failed to download metadata for repo 'lab'"),
+            "{failed}"
+        );
+    }
+    settle(&machine, &good);
+
+    // A password is in the file, which root alone may read, and nowhere else.
+    let secret = source("username: me, password: s3cret-word, enabled: false");
+    let told = settle(&machine, &secret);
+    assert!(!format!("{told}").contains("s3cret-word"), "{told}");
+    assert_eq!(machine.sh("stat -c %a /etc/yum.repos.d/lab.repo").success().stdout, "600\n");
+    assert_eq!(
+        machine.sh("grep -rl s3cret-word /var/log /var/lib/brasa/runs 2>/dev/null | wc -l").success().stdout,
+        "0\n"
+    );
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(machine.read("/etc/yum.repos.d/lab.repo").contains("repo_gpgcheck=1"));
+    assert_eq!(converge(&machine, &source("action: makecache")).code, 2);
+    settle(&machine, &source("action: remove"));
+    assert!(!machine.exists("/etc/yum.repos.d/lab.repo"));
+    Ok(())
+}

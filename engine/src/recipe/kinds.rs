@@ -13,7 +13,7 @@ use crate::{
         CronAccess, CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest, KernelModule, Line,
         Link, Locale, Log, Mount, NotifyGroup, Package, Reboot, RemoteDirectory, RemoteFile, Script, Service, Setting,
         Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User,
-        UserUlimit,
+        UserUlimit, YumRepository,
     },
     resources::{remote_directory::Files, template::Text},
     suggest,
@@ -143,6 +143,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Timezone>(),
     Kind::of::<User>(),
     Kind::of::<UserUlimit>(),
+    Kind::of::<YumRepository>(),
 ];
 
 impl Kind {
@@ -346,7 +347,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 45, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 46, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -54,6 +54,7 @@ mod trial;
 pub mod unit;
 pub mod user;
 pub mod user_ulimit;
+pub mod yum_repository;
 
 /// What a cookbook imports of the kinds: each type, and a module of the same name with its actions.
 pub mod prelude {
@@ -102,6 +103,7 @@ pub mod prelude {
         timezone::{self, Timezone},
         user::{self, User},
         user_ulimit::{self, UserUlimit},
+        yum_repository::{self, YumRepository},
     };
     pub use crate::host::LogLevel;
 }

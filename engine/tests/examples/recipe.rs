@@ -69,5 +69,6 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Timezone::of("Europe/Berlin"));
     r.add(User::named("deploy").shell("/bin/bash").home("/srv/deploy").manage_home(true));
     r.add(UserUlimit::of("tomcat").filehandle_limit(8192).process_limit("unlimited"));
+    r.add(YumRepository::named("example").baseurl("https://example.com/el9").gpgkey("https://example.com/key.asc"));
     Ok(())
 }
