@@ -5,7 +5,8 @@ use crate::command::Output;
 use crate::container::{Container, ContainerOptions};
 use crate::error::Result;
 
-const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
+/// Where the recipe is.
+pub const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
 
 /// Starts a container with the program, and a cookbook that is still to be written.
 ///
