@@ -187,7 +187,7 @@ mod tests {
         time::{Duration, SystemTime},
     };
 
-    use super::{super::apt::LISTS, age, stamp};
+    use super::{super::apt::LISTS, age, fetched, is_fetched, stamp};
     use crate::values::Seconds;
 
     fn root() -> tempfile::TempDir {
@@ -242,5 +242,30 @@ mod tests {
             fs::File::options().write(true).open(root.path().join("etc/apt/sources.list.d/debian.sources")).unwrap();
         file.set_modified(SystemTime::now() + Duration::from_secs(50)).unwrap();
         assert_eq!(age(&LISTS, root.path(), state.path(), soon).unwrap(), None);
+    }
+
+    #[test]
+    fn a_source_counts_as_fetched_until_it_its_key_or_its_lists_change() {
+        let (root, state) = (root(), tempfile::tempdir().unwrap());
+        let (source, key, list) =
+            ("etc/apt/sources.list.d/x.sources", "etc/apt/keyrings/x.asc", "var/lib/apt/lists/x_Packages");
+        let path = |path: &str| Path::new("/").join(path);
+        let known = || is_fetched(root.path(), state.path(), &path(source)).unwrap();
+        let fetch = || fetched(root.path(), state.path(), &path(source), vec![path(list)]).unwrap();
+        assert!(!known(), "it is not there");
+        for (changed, text) in
+            [(source, "Types: deb\nSigned-By: /etc/apt/keyrings/x.asc\n"), (key, "one"), (key, "two")]
+        {
+            put(root.path(), changed, text);
+            put(root.path(), list, "");
+            assert!(!known(), "{changed} is new");
+            fetch();
+            assert!(known(), "{changed}");
+        }
+        fs::remove_file(root.path().join(list)).unwrap();
+        assert!(!known(), "its lists are gone");
+        put(root.path(), list, "");
+        fs::remove_file(root.path().join(source)).unwrap();
+        assert!(!known(), "it is gone");
     }
 }
