@@ -41,6 +41,7 @@ fn cookbook() -> Cookbook {
         .recipe("notices", notices)
         .recipe("dish", dish)
         .recipe("fail", fail)
+        .recipe("panic", panic)
         .recipe("unset", unset)
         .recipe("bags", bags)
 }
@@ -578,6 +579,13 @@ fn fail(r: &mut Recipe) -> Result<()> {
     let said = r.attributes::<Kitchen>()?.fail.unwrap_or_else(|| "the kitchen is on fire".to_owned());
     let script = "echo \"$1\" >&2; exit 3";
     r.add(Execute::new("fail", ["sh", "-c", script, "sh", &said]));
+    Ok(())
+}
+
+/// What no recipe should do.
+fn panic(r: &mut Recipe) -> Result<()> {
+    files(r)?;
+    r.add(RustBlock::new("fall asleep", |_| panic!("the cook fell asleep")));
     Ok(())
 }
 

@@ -44,6 +44,12 @@ pub fn run(cookbooks: impl IntoIterator<Item = Cookbook>) -> ExitCode {
     let cookbooks: Vec<Cookbook> = cookbooks.into_iter().collect();
     let arguments = environment::arguments();
     environment::prepare_process();
+    environment::end_on_panic(Code::Failed.number(), |message, place| {
+        complain(&format!("error: a mistake in the program or a cookbook, at {place}: {}", printable(message)));
+        complain(
+            "hint: tell its authors; what was changed until then is in `brasa history`, and the next run goes on from there",
+        );
+    });
     let Parsed { cli, notes, repeat } = match parse(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => return usage(&error),

@@ -11,6 +11,7 @@ mod explain_attribute;
 mod formats;
 mod interruption;
 mod kitchen;
+mod panic;
 mod resource;
 mod secrets;
 mod words;

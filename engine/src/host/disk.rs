@@ -6,6 +6,7 @@ use std::{
     io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -195,6 +196,18 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
+/// Directories of private files that are there.
+static PRIVATE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes all private files, when the process ends before they are dropped.
+pub(super) fn remove_private() {
+    // Whoever holds it may be the one that panics.
+    let Ok(directories) = PRIVATE.try_lock() else { return };
+    for directory in directories.iter() {
+        fs::remove_dir_all(directory).unwrap_or_default();
+    }
+}
+
 /// A file for this user alone, in a directory for this user alone; both are removed when this is dropped.
 pub struct Scratch {
     directory: PathBuf,
@@ -221,6 +234,7 @@ impl Scratch {
         create_private_dirs(parent)?;
         let directory = parent.join(super::real::files::temporary_name("edit".as_ref()));
         DirBuilder::new().mode(0o700).create(&directory).map_err(Error::io("make the directory", &directory))?;
+        PRIVATE.lock().unwrap_or_else(PoisonError::into_inner).push(directory.clone());
         let scratch = Self { path: directory.join(name), directory };
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&scratch.path);
         made.and_then(|mut file| file.write_all(bytes)).map_err(Error::io("write", &scratch.path))?;
@@ -236,6 +250,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        PRIVATE.lock().unwrap_or_else(PoisonError::into_inner).retain(|directory| *directory != self.directory);
         if let Err(error) = fs::remove_dir_all(&self.directory) {
             tracing::error!("plain text stays in `{}`, which could not be removed: {error}", self.directory.display());
         }

@@ -69,6 +69,18 @@ pub fn prepare_process() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
 }
 
+/// Has a panic, in the program or in a cookbook, end this process with this exit code, once `tell` has said what it was and
+/// where. What a private file holds is removed; for all else it is as if the process had been killed, which the next run puts
+/// right. No core dump is left, which could hold secrets.
+pub fn end_on_panic(code: u8, tell: fn(message: &str, place: &str)) {
+    std::panic::set_hook(Box::new(move |panic| {
+        super::disk::remove_private();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tell(panic.payload_as_str().unwrap_or("it does not say why"), &place);
+        std::process::exit(i32::from(code));
+    }));
+}
+
 /// A process has one root directory.
 static IN_ANOTHER_ROOT: AtomicBool = AtomicBool::new(false);
 
