@@ -28,6 +28,7 @@ fn cookbook() -> Cookbook {
     Cookbook::new("kitchen", "1.0.0")
         .recipe("default", default)
         .recipe("accounts", accounts)
+        .recipe("crowd", crowd)
         .recipe("directories", directories)
         .recipe("files", files)
         .recipe("templates", templates)
@@ -63,6 +64,8 @@ struct Kitchen {
     notices: Vec<NoticeOrder>,
     dish: Option<DishOrder>,
     groups: Vec<Item<GroupOrder>>,
+    /// How many accounts `kitchen::crowd` declares.
+    crowd: u32,
     users: Vec<Item<UserOrder>>,
     /// What `kitchen::fail` says before it fails.
     fail: Option<String>,
@@ -570,6 +573,16 @@ fn accounts(r: &mut Recipe) -> Result<()> {
         let mut user = User::named(order.name);
         set!(user, order: uid, gid, comment, home, manage_home, shell, password, system);
         rest.add(r, user);
+    }
+    Ok(())
+}
+
+/// Many accounts, each with a group of its own.
+fn crowd(r: &mut Recipe) -> Result<()> {
+    for number in 1..=r.attributes::<Kitchen>()?.crowd {
+        let name = format!("crowd{number}");
+        r.add(Group::named(&name).gid(20_000 + number));
+        r.add(User::named(&name).uid(20_000 + number).gid(name.as_str()).shell("/bin/sh"));
     }
     Ok(())
 }

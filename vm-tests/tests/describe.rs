@@ -10,7 +10,7 @@ use lab::{Base, Container, ContainerOptions, EL9, Result};
 /// Debian with a service that runs.
 const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["cron", "kmod", "sudo"], el: false };
 
-const KINDS: [&str; 4] = ["package", "group", "user", "service"];
+const KINDS: [&str; 7] = ["package", "group", "user", "service", "hostname", "timezone", "mount"];
 
 /// A machine whose recipe is what it is, as it says of these kinds.
 fn described(options: ContainerOptions, before: &str, kinds: &[&str]) -> Result<(Container, String)> {
@@ -23,7 +23,7 @@ fn described(options: ContainerOptions, before: &str, kinds: &[&str]) -> Result<
     for kind in kinds {
         let said = machine.run(["brasa", "resource", kind]).success().stdout;
         let entries = said.strip_prefix("resources:\n").expect("it is a recipe").to_owned();
-        assert!(entries.lines().count() > 5, "{kind}: {entries}");
+        assert!(entries.contains(&format!("  - type: {kind}\n")), "{kind}: {entries}");
         recipe += &entries;
     }
     machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", &recipe);
@@ -35,16 +35,18 @@ fn described(options: ContainerOptions, before: &str, kinds: &[&str]) -> Result<
 
 #[test]
 fn debian_is_converged_by_its_own_description() -> Result<()> {
-    let before =
-        "useradd -m -s /bin/bash deploy && systemctl mask --now apt-daily.timer && systemctl disable --now cron";
+    let before = "useradd -m -s /bin/bash deploy && mkdir -p /srv/scratch && echo 'tmpfs /srv/scratch tmpfs size=1m,mode=0755 0 0' >> /etc/fstab && mount /srv/scratch && systemctl mask --now apt-daily.timer && systemctl disable --now cron";
     let (machine, recipe) = described(Container::of(lab::root(SYSTEM)?), before, &KINDS)?;
     assert!(recipe.contains("    name: cron\n    action: [disable, stop]\n"), "{recipe}");
+    let scratch = "    name: /srv/scratch\n    action: [enable, mount]\n    device: tmpfs\n    fstype: tmpfs\n";
+    assert!(recipe.contains(scratch), "{recipe}");
     // It brings back what is taken away.
-    machine.sh("userdel deploy && systemctl enable --now cron").success();
+    machine.sh("umount /srv/scratch && userdel deploy && systemctl enable --now cron").success();
     machine.run(["brasa", "converge", "--detailed-exitcode"]).exits(2);
     let cron = machine.run(["brasa", "resource", "service", "cron", "--as", "rust"]).success().stdout;
     assert_eq!(cron, "r.add(Service::named(\"cron\").action([service::Disable, service::Stop]));\n");
     machine.run(["id", "-u", "deploy"]).success();
+    machine.run(["mountpoint", "/srv/scratch"]).success();
     Ok(())
 }
 

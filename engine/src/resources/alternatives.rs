@@ -12,7 +12,7 @@ use crate::{
     facts::{Facts, Family},
     host::{Command, EntryKind, Op, Probe},
     properties,
-    resource::{Change, Goal, Property, Resource},
+    resource::{Change, Found, Goal, Property, Resource},
     suggest,
 };
 
@@ -220,6 +220,17 @@ impl Resource for Alternatives {
             Remove => State { priority, ..State::default() },
             Auto | Refresh => State { mode, ..State::default() },
         })
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let now = self.read(probe)?;
+        let found = Found::new(Self::KIND, self.what());
+        let chosen = now.chosen.map(|path| path.display().to_string());
+        Ok(Some(match now.mode.as_deref() {
+            None => found.unsaid("a choice: there is no such name"),
+            Some("auto") => found.action("auto").unsaid(format!("that it is {}", chosen.unwrap_or_default())),
+            Some(_) => found.action("set").with("path", chosen),
+        }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     edit,
+    entry::text_of,
     file::{self, File},
 };
 use crate::{
     Fault, Result, actions,
     host::{Entry, EntryKind, Init, Op, Probe, Write},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     values::{Blob, Words},
 };
 
@@ -160,7 +161,8 @@ impl Resource for Hostname {
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         // A root directory that is worked on shares the name of the machine around it.
-        let shown = if probe.init()? == Init::Systemd { probe.entry(Path::new(RUNNING))? } else { None };
+        let shown =
+            if !probe.offline() && probe.init()? == Init::Systemd { probe.entry(Path::new(RUNNING))? } else { None };
         let running = match shown.as_ref().map(|entry| &entry.kind) {
             Some(EntryKind::File { content }) => {
                 Some(String::from_utf8_lossy(content.bytes().unwrap_or_default()).trim().to_owned())
@@ -168,6 +170,25 @@ impl Resource for Hostname {
             Some(EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. }) | None => None,
         };
         Ok(State { file: named_file().read(probe)?, hosts: hosts_file().read(probe)?, running, shown })
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let file = named_file().read(probe)?;
+        let name = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        let text = text_of(file.entry.as_ref()).unwrap_or_default();
+        Ok(Some(text.lines().map(str::trim).find(name).map(str::to_owned).into_iter().collect()))
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let now = self.read(probe)?;
+        let named = text_of(now.file.entry.as_ref())
+            .and_then(|text| text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')));
+        let Some(name) = named else {
+            return Ok(Some(Found::new(Self::KIND, self.what()).unsaid("a name: `/etc/hostname` has none")));
+        };
+        let found = Found::new(Self::KIND, name);
+        let same = Self::named(name).want(Set, &now, probe)? == Goal::State(now);
+        Ok(Some(if same { found.action("set") } else { found.unsaid("that the running name or `/etc/hosts` differs") }))
     }
 
     fn want(&self, _: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

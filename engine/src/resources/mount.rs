@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     edit::line_fault,
-    entry::{in_the_way, path_faults, resolve, text},
+    entry::{in_the_way, path_faults, resolve, text, text_of},
     file,
     fstab::{self, Line, Row, node, same_device},
 };
@@ -13,7 +13,7 @@ use crate::{
     Error, Fault, Result, actions,
     host::{Command, EntryKind, Op, Probe},
     properties,
-    resource::{Change, Goal, Property, Resource},
+    resource::{Change, Found, Goal, Property, Resource},
     values::Words,
 };
 
@@ -247,6 +247,44 @@ impl Resource for Mount {
             Mounted | Umount | Unmount | Remount => Ok(State { device: self.mounted(probe)?, fstab: None }),
             Enable | Disable => Ok(State { device: None, fstab: Some(fstab::file().read(probe)?) }),
         }
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let table = fstab::file().read(probe)?;
+        let lines = text_of(table.entry.as_ref()).unwrap_or_default().lines().filter_map(Line::parse);
+        let points = lines.map(|line| line.point).filter(|point| point.starts_with('/'));
+        Ok(Some(points.collect()))
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, self.point().display().to_string());
+        let table = fstab::file().read(probe)?;
+        let lines = text_of(table.entry.as_ref()).unwrap_or_default().lines();
+        let line = lines.filter_map(Line::parse).rfind(|line| self.is_own(line));
+        let there = self.mounted(probe)?;
+        let Some(Line { device, fstype, options, dump, pass, .. }) = line else {
+            let point = resolve(self.point(), probe)?.0;
+            let rows = fstab::mounts(probe)?.unwrap_or_default();
+            // Of a bind mount the kernel names the file system, and not the directory.
+            return Ok(Some(match rows.iter().rfind(|row| there.is_some() && row.point == point) {
+                Some(row) if row.root == Path::new("/") => {
+                    found.action("mount").with("device", row.source.as_str()).with("fstype", row.fstype.as_str())
+                }
+                Some(row) => found.unsaid(format!("that `{}` of `{}` is there", row.root.display(), row.source)),
+                None => found.action("umount").action("disable"),
+            }));
+        };
+        let of_line = Self::at(self.point()).device(device.as_str()).fstype(fstype.as_str());
+        let of_line = of_line.options(options.split(',').map(str::to_owned).collect::<Words>());
+        let mounted = of_line.mounted(probe)?.as_ref() == Some(&device);
+        let options: Vec<_> = options.split(',').map(str::to_owned).collect();
+        let found = found.with("device", device).with("fstype", fstype).with("options", options);
+        let found = found.with("dump", dump).with("pass", pass).action("enable");
+        Ok(Some(match there {
+            Some(_) if mounted => found.action("mount"),
+            Some(other) => found.unsaid(format!("that `{other}` is mounted there")),
+            None => found.action("umount"),
+        }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

