@@ -50,6 +50,6 @@ pub mod prelude {
         },
         resource::lazy,
         resources::prelude::*,
-        values::{Mode, Seconds, Secret},
+        values::{Day, Mode, Seconds, Secret},
     };
 }

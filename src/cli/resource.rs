@@ -4,6 +4,7 @@ use brasa::{
     recipe::{Kind, kinds},
     resource::Found,
     suggest,
+    values::Day,
 };
 use serde_json::{Map, Value, json};
 
@@ -97,7 +98,7 @@ fn unsaid(found: &Found) -> Vec<String> {
 }
 
 fn yaml(found: &Found) -> String {
-    let mut text = format!("  - type: {}\n    name: {}\n", found.kind, scalar(&found.name));
+    let mut text = format!("  - type: {}\n    name: {}\n", found.kind, scalar(&literal(&found.name)));
     text += &match actions(found).as_slice() {
         [one] => format!("    action: {one}\n"),
         several => format!("    action: [{}]\n", several.join(", ")),
@@ -108,11 +109,25 @@ fn yaml(found: &Found) -> String {
     unsaid(found).iter().fold(text, |text, sentence| format!("{text}    # not said: {sentence}\n"))
 }
 
-/// A value as a recipe has it. In texts of recipes `{{` and `{%` begin an expression.
+/// A text that means itself: in texts of recipes `{{`, `{%` and `{#` begin an expression.
+fn literal(text: &str) -> String {
+    let (mut literal, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find("{{").into_iter().chain(rest.find("{%")).chain(rest.find("{#")).min() {
+        let (before, from) = rest.split_at(at);
+        let (sign, after) = from.split_at(2);
+        literal += &format!("{before}{{{{ \"{sign}\" }}}}");
+        rest = after;
+    }
+    literal + rest
+}
+
+/// A value as a recipe has it.
 fn yaml_value(value: &Value) -> String {
-    let Value::String(text) = value else { return value.to_string() };
-    let raw = ["{{", "{%", "{#"].iter().any(|sign| text.contains(sign));
-    let text = if raw { format!("{{% raw %}}{text}{{% endraw %}}") } else { text.clone() };
+    let text = match value {
+        Value::String(text) => literal(text),
+        Value::Array(items) => return format!("[{}]", items.iter().map(yaml_item).collect::<Vec<_>>().join(", ")),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return value.to_string(),
+    };
     let plain = |c: char| c == '\n' || c == '\t' || !c.is_control();
     let block = text.ends_with('\n') && !text.ends_with("\n\n") && !text.starts_with([' ', '\t', '\n']);
     if block && text.chars().all(plain) {
@@ -120,6 +135,10 @@ fn yaml_value(value: &Value) -> String {
         return format!("|{}", lines.collect::<String>());
     }
     scalar(&text)
+}
+
+fn yaml_item(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), |text| scalar(&literal(text)))
 }
 
 /// A text that YAML reads as this very text.
@@ -167,7 +186,10 @@ fn camel(word: &str) -> String {
 
 fn rust_value(of: &str, value: &Value) -> String {
     match value {
-        Value::String(mode) if of == "octal mode" => format!("0o{}", mode.trim_start_matches('0')),
+        Value::String(mode) if of == "octal mode" => format!("0o{mode}"),
+        Value::String(text) if of.starts_with("day ") => {
+            Day::parse(text).map_or_else(|_| format!("{text:?}"), |day| format!("Day({}) /* {day} */", day.0))
+        }
         Value::String(text) => format!("{text:?}"),
         Value::Number(number) => format!("{number}_u32"),
         Value::Array(items) if items.is_empty() => "Vec::<String>::new()".to_owned(),

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::kitchen::Kitchen;
 
 /// Texts that a language of recipes could read as something else.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 15] = [
     "welcome\n",
     "no line break at the end",
     "",
@@ -17,6 +17,7 @@ const TEXTS: [&str; 14] = [
     "\ttabs\tand trailing blanks  \n",
     "carriage\r\nreturns\r\n",
     "{{ node.name }} and {% if %} and {# this #}\n",
+    "{{{ x }}} {% raw %} {% endraw %} {{ y }}{",
     "# a comment: yes\n- [a, b]\nkey: \"value\" 'other' \\n\n",
     "true",
     "0644",
@@ -48,6 +49,7 @@ fn what_it_prints_is_a_recipe_that_finds_nothing_to_do() {
         add(&["file", &format!("ROOT/{name}")]);
     }
     add(&["file", "ROOT/srv/no file"]);
+    add(&["file", "ROOT/srv/{{ 1 + 1 }}"]);
     add(&["directory", "ROOT/srv"]);
     add(&["link", "ROOT/srv/leads to"]);
     add(&["setting", "a key", "path=ROOT/srv/text-10", "key=key", "separator=: "]);
@@ -56,7 +58,7 @@ fn what_it_prints_is_a_recipe_that_finds_nothing_to_do() {
     assert!(!recipe.contains('\u{1b}') && !recipe.contains('\u{85}'), "nothing in it moves a terminal");
     place.write("cookbooks/found/recipes/default.yml", recipe.replace("ROOT", &place.root()));
 
-    let nothing = format!("converged in TIME: 0 changed, {} up to date, 0 skipped\n", TEXTS.len() + 6);
+    let nothing = format!("converged in TIME: 0 changed, {} up to date, 0 skipped\n", TEXTS.len() + 7);
     assert_eq!(place.converge().code(0).stdout, nothing, "{recipe}");
     for number in 0..TEXTS.len() {
         place.write(&format!("srv/text-{number}"), "drifted");
@@ -71,6 +73,8 @@ fn what_it_prints_is_a_recipe_that_finds_nothing_to_do() {
 fn it_prints_lines_of_rust_and_json() {
     let place = Kitchen::with(json!({}));
     place.write("srv/motd", "say \"hello\"\n\\o/");
+    fs::set_permissions(place.path("srv/motd"), fs::Permissions::from_mode(0o000)).unwrap();
+    assert!(call(&place, &["file", "ROOT/srv/motd", "--as", "rust"]).contains(".mode(0o0000)"));
     fs::set_permissions(place.path("srv/motd"), fs::Permissions::from_mode(0o4755)).unwrap();
     let file = call(&place, &["file", "ROOT/srv/motd", "--as", "rust"]);
     let line = "r.add(File::at(\"ROOT/srv/motd\").mode(0o4755).owner(";
@@ -97,6 +101,10 @@ fn what_not_everybody_may_read_is_shown_only_when_asked_for() {
         hidden.ends_with("    # not said: `content`, which is not for everybody; `--private` shows it\n"),
         "{hidden}"
     );
+    place.write("srv/key", "password=hunter2\n");
+    let setting = call(&place, &["setting", "x", "path=ROOT/srv/key", "key=password", "separator=="]);
+    assert!(setting.contains("not said: `value`") && !setting.contains("hunter2"), "{setting}");
+    place.write("srv/key", "hunter2");
     let shown = call(&place, &["file", "ROOT/srv/key", "--private"]);
     assert!(shown.ends_with("    content: hunter2\n"), "{shown}");
 }

@@ -33,7 +33,7 @@ fn an_account_has_its_groups_and_its_end() -> Result<()> {
     assert!(machine.run(["chage", "-l", "ana"]).success().stdout.contains("Mar 31, 2027"));
     let described = machine.run(["brasa", "resource", "user", "ana"]).success().stdout;
     assert!(
-        described.contains("    expire_date: \"2027-03-31\"\n    inactive: 30\n    groups: [\"adm\",\"staff\"]\n"),
+        described.contains("    expire_date: \"2027-03-31\"\n    inactive: 30\n    groups: [adm, staff]\n"),
         "{described}"
     );
 

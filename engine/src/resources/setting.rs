@@ -200,7 +200,13 @@ impl Resource for Setting {
         let path = self.path.as_ref().map(|path| path.display().to_string());
         let found = Found::new(Self::KIND, &self.name).with("path", path).with("section", self.section.clone());
         let found = found.with("key", self.key.clone()).with("separator", self.separator.clone());
-        Ok(Some(match self.present(&self.read(probe)?) {
+        let state = self.read(probe)?;
+        Ok(Some(match self.present(&state) {
+            Some(value) if state.entry.as_ref().is_some_and(|entry| entry.mode.bits() & 0o004 == 0) => {
+                let mut found = found.action("set");
+                found.private.insert("value".to_owned(), value.into());
+                found
+            }
             Some(value) => found.action("set").with("value", value),
             None => found.action("unset"),
         }))
