@@ -280,6 +280,20 @@ fn long(option: &str) -> Option<(String, String)> {
     sound.then(|| (format!("{field}{suffix}"), value.replace(',', " ")))
 }
 
+/// Fields that have a property.
+const OWN: [&str; 7] = ["types", "uris", "suites", "components", "architectures", "signed-by", "trusted"];
+
+fn option_fault(option: &str) -> Option<Fault> {
+    let Some((field, _)) = long(option) else {
+        let fault = Fault::new(format!("option `{}` is none that apt knows", option.escape_debug()));
+        return Some(fault.hint("write `NAME=VALUE`, `NAME+=VALUE` or `NAME-=VALUE`, as `by-hash=no`"));
+    };
+    OWN.iter().any(|own| own.eq_ignore_ascii_case(&field)).then(|| {
+        Fault::new(format!("option `{}` has a property of its own", option.escape_debug()))
+            .hint("they are `key`, `trusted`, `arch`, `uri`, `distribution`, `components` and `deb_src`")
+    })
+}
+
 fn incomplete() -> Fault {
     Fault::new("it has no `uri`").hint("say where the source is, as `https://download.docker.com/linux/debian`")
 }
@@ -348,10 +362,7 @@ impl Resource for AptRepository {
         faults.extend(words("arch", &self.arch));
         for option in self.options.iter().flat_map(|options| &options.0) {
             faults.extend(line_fault("option", option));
-            if long(option).is_none() {
-                let fault = Fault::new(format!("option `{}` is none that apt knows", option.escape_debug()));
-                faults.push(fault.hint("write `NAME=VALUE`, `NAME+=VALUE` or `NAME-=VALUE`, as `by-hash=no`"));
-            }
+            faults.extend(option_fault(option));
         }
         let long_enough = |print: &String| print.len() == 40 || print.len() == 64;
         if let Some(bad) = self.prints().find(|print| !long_enough(print)) {
@@ -593,6 +604,9 @@ mod tests {
             (AptRepository::named("lab").uri("https://example.com/x"), "it has no `components`"),
             (lab().components(["main contrib"]), "\"main contrib\" in `components` is no word"),
             (lab().options("trusted"), "option `trusted` is none that apt knows"),
+            (lab().options("Trusted=yes"), "option `Trusted=yes` has a property of its own"),
+            (lab().options("signed-by=/etc/other.asc"), "option `signed-by=/etc/other.asc` has a property of its own"),
+            (lab().options("arch=amd64"), "option `arch=amd64` has a property of its own"),
             (
                 lab().key("http://example.com/key"),
                 "the key `http://example.com/key` comes over a connection that anybody may have changed",

@@ -506,7 +506,9 @@ impl Resource for Git {
             (Checkout, Presence::Clone | Presence::Files) | (Export, Presence::Files) => now.clone(),
             (Export, Presence::Clone) => {
                 let error = Error::failed(format!("`{path}` is a clone, and `export` makes a directory that is none"));
-                return Err(error.hint("remove it first, or use the action `sync`"));
+                return Err(error.hint(
+                    "remove it first, as it may be what an export that was cut off has left; or use the action `sync`",
+                ));
             }
             (Sync, _) => self.synced(now, probe)?,
             (Checkout | Export, _) => {
@@ -715,7 +717,7 @@ mod tests {
         assert_eq!(
             refused(&app(), Export, &mut clone_at(OLD, "")),
             "`/srv/app` is a clone, and `export` makes a directory that is none\n\
-             hint: remove it first, or use the action `sync`"
+             hint: remove it first, as it may be what an export that was cut off has left; or use the action `sync`"
         );
     }
 

@@ -177,7 +177,7 @@ impl Mount {
         }
         let Some(own) = node(device, probe)? else {
             // The word for what has no device is anybody's choice; a server's directory is not.
-            return Ok(!device.contains(['/', ':']) && self.kind() == top.fstype);
+            return Ok(!device.contains(['/', ':', '=']) && self.kind() == top.fstype);
         };
         Ok(file == Some(&own) || same_device(&top.source, device, probe)?)
     }
@@ -189,7 +189,9 @@ impl Mount {
             let (name, why) = (path.display().to_string(), Some(why.to_owned()));
             Err(Error::Missing { kind, name, why })
         };
-        if device.starts_with('/') && resolve(Path::new(device), probe)?.1.is_none() {
+        // `//server/share` is a share of CIFS, and no path.
+        let is_path = device.starts_with('/') && !device.starts_with("//");
+        if is_path && resolve(Path::new(device), probe)?.1.is_none() {
             let error = Error::failed(format!("there is no `{device}` to be mounted at `{}`", point.display()));
             return Err(error.hint("correct the device, or have it appear before this"));
         }

@@ -35,18 +35,43 @@ pub(crate) fn fingerprints(key: &[u8]) -> Result<Vec<String>, String> {
     if found.is_empty() { Err("holds no public key of OpenPGP".to_owned()) } else { Ok(found) }
 }
 
+/// How an armored public key ends.
+const END: &str = "-----END PGP PUBLIC KEY BLOCK-----";
+
 /// The packets of every armored block in a text.
+///
+/// Line by line, and with nothing left over: what another reader takes for a key must not be taken for a remark here.
 fn unarmored(text: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    for block in text.split(ARMOR).skip(1) {
-        let block = block.split("-----END").next().unwrap_or_default();
-        let lines = block.lines().map(str::trim).skip(1);
-        // Headers end with an empty line, and a checksum, which nobody has to heed, begins with `=`.
-        let body = lines.skip_while(|line| !line.is_empty()).filter(|line| !line.starts_with('='));
-        let block = STANDARD.decode(body.collect::<String>());
-        bytes.extend(block.map_err(|_| "is an armored key that is damaged".to_owned())?);
+    enum At {
+        Outside,
+        Headers,
+        Body,
+        Checksum,
     }
-    Ok(bytes)
+    let damaged = || "is an armored key that is damaged".to_owned();
+    let (mut at, mut bytes, mut body) = (At::Outside, Vec::new(), String::new());
+    for line in text.lines().map(str::trim_end) {
+        at = match at {
+            At::Outside if line.is_empty() => At::Outside,
+            At::Outside if line == ARMOR => At::Headers,
+            At::Outside => return Err("has text beside the armored key: leave only the key".to_owned()),
+            At::Headers if line.is_empty() => At::Body,
+            At::Headers if line.contains(": ") && !line.contains("-----") => At::Headers,
+            At::Body | At::Checksum if line == END => {
+                bytes.extend(STANDARD.decode(&body).map_err(|_| damaged())?);
+                body.clear();
+                At::Outside
+            }
+            // A checksum, which nobody has to heed.
+            At::Body if line.starts_with('=') && line.len() == 5 => At::Checksum,
+            At::Body if !line.is_empty() => {
+                body.push_str(line);
+                At::Body
+            }
+            At::Headers | At::Body | At::Checksum => return Err(damaged()),
+        };
+    }
+    if matches!(at, At::Outside) { Ok(bytes) } else { Err(damaged()) }
 }
 
 /// The first packet: its tag and body, and what follows. Keys have no packets of unknown length.
@@ -90,7 +115,7 @@ fn fingerprint(body: &[u8]) -> Result<String, String> {
 pub(crate) mod tests {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-    use super::{fingerprints, unarmored};
+    use super::{ARMOR, fingerprints, unarmored};
 
     /// A key of curve 25519, made with GnuPG for this test, and its fingerprint by GnuPG.
     pub(crate) const KEY: &str = include_str!("openpgp-key.asc");
@@ -104,6 +129,25 @@ pub(crate) mod tests {
         let two = [binary.as_slice(), &binary].concat();
         assert_eq!(fingerprints(&two).unwrap().len(), 2);
         assert_eq!(fingerprints(format!("{KEY}\n{KEY}").as_bytes()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn no_key_hides_beside_the_one_that_is_seen() {
+        let (_, inside) = KEY.split_once("\n\n").unwrap();
+        for hidden in [
+            format!("{ARMOR}\nComment: -----END\n\n{inside}{KEY}"),
+            format!("{ARMOR}\nComment: x\n-----END PGP PUBLIC KEY BLOCK-----\n\n{inside}{KEY}"),
+            format!("{KEY}\n{inside}"),
+            format!(" {KEY}{KEY}"),
+            KEY.replace("-----END", "mQ==\n-----END"),
+            KEY.replace("-----END PGP PUBLIC KEY BLOCK-----", ""),
+            KEY.replacen("\n\n", "\n", 1),
+            format!("{KEY}-----BEGIN PGP MESSAGE-----\n"),
+        ] {
+            assert!(fingerprints(hidden.as_bytes()).is_err(), "{hidden}");
+        }
+        assert!(fingerprints(KEY.replace('\n', "\r\n").as_bytes()).is_ok());
+        assert!(fingerprints(KEY.replacen("\n\n", "\nVersion: GnuPG v2\n\n", 1).as_bytes()).is_ok());
     }
 
     #[test]

@@ -65,7 +65,13 @@ impl Resource for Reboot {
     }
 
     fn check(&self) -> Vec<Fault> {
-        self.reason.as_deref().and_then(|reason| line_fault("reason", reason)).into_iter().collect()
+        let Some(reason) = self.reason.as_deref() else { return Vec::new() };
+        let mut faults: Vec<_> = line_fault("reason", reason).into_iter().collect();
+        if reason.starts_with('-') {
+            let fault = Fault::new("`reason` begins with `-`, which shutdown(8) would take for an option");
+            faults.push(fault.hint("begin it with a word"));
+        }
+        faults
     }
 
     fn read(&self, _: &dyn Probe) -> Result<()> {
@@ -118,6 +124,14 @@ mod tests {
 
     fn machine() -> Fake {
         Fake::new().with_init(Init::Systemd)
+    }
+
+    #[test]
+    fn a_reason_is_no_option_of_shutdown() {
+        assert_eq!(
+            faults(&Reboot::named("kernel").reason("-h")),
+            ["`reason` begins with `-`, which shutdown(8) would take for an option\nhint: begin it with a word"]
+        );
     }
 
     #[test]

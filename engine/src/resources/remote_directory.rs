@@ -44,7 +44,7 @@ impl Property for Files {
 /// Files of a directory, put into the program: what a `remote_directory` takes as its `source`. The directory is looked for from
 /// the file that this stands in; one that is named and not there does not compile.
 ///
-/// ```ignore
+/// ```text
 /// RemoteDirectory::at("/srv/www").source(files!("../files/site", "index.html", "css/site.css"));
 /// ```
 #[macro_export]
@@ -91,7 +91,7 @@ actions! {
     /// What can be asked of it.
     pub enum Action {
         Create = "create": "Has the directory and all files of the source exist.",
-        CreateIfMissing = "create_if_missing": "Makes what is missing; files that are there are left as they are.",
+        CreateIfMissing = "create_if_missing": "Makes what is missing; files that are there are left as they are, and nothing is purged.",
         Delete = "delete": "Removes the directory with everything in it.",
     }
 }
@@ -246,7 +246,7 @@ impl Resource for RemoteDirectory {
         let is_there = directory.entry.as_ref().is_some_and(|entry| entry.kind == EntryKind::Directory);
         if is_there && action != Delete {
             let place = place(&self.path, &directory);
-            if self.purge.unwrap_or(false) {
+            if self.purge.unwrap_or(false) && action != CreateIfMissing {
                 entries = below(place, probe)?;
             } else {
                 for path in self.managed().into_keys() {

@@ -169,7 +169,8 @@ fn parted(line: &str) -> (&str, Option<PublicKey<'_>>) {
     let (mut quoted, mut escaped) = (false, false);
     let end = line.find(|c: char| {
         quoted ^= c == '"' && !escaped;
-        escaped = c == '\\' && !escaped;
+        // A `\` before a quote takes its meaning away, and means nothing else: two of them are not one. Source: sshd's own reader.
+        escaped = c == '\\';
         !quoted && (c == ' ' || c == '\t')
     });
     end.map_or(("", None), |end| (&line[..end], PublicKey::parse(&line[end..])))
@@ -296,6 +297,20 @@ mod tests {
 
     fn ann() -> SshAuthorizedKey {
         SshAuthorizedKey::of("ann").key(format!("{ED25519} ann"))
+    }
+
+    #[test]
+    fn options_end_where_they_end_for_sshd() {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDtw0CXOv3+cZAGVZSKZCstLkew2rsNy7vKLgh2tNVz";
+        for options in [r#"command="x y""#, r#"command="x \" y""#, r#"command="x \\" y""#, "no-pty"] {
+            let (found, parsed) = parted_line(&format!("{options} {key}"));
+            assert_eq!((found.as_str(), parsed), (options, true), "{options}");
+        }
+    }
+
+    fn parted_line(line: &str) -> (String, bool) {
+        let (options, key) = super::parted(line);
+        (options.to_owned(), key.is_some())
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl SshKnownHostsEntry {
         let (hosts, rest) = parted(line)?;
         let key = PublicKey::parse(rest)?;
         let pattern = self.pattern();
-        let is_it = |host: &&'l str| *host == pattern;
+        // Names of hosts are the same in capitals, for ssh too.
+        let is_it = |host: &&'l str| host.eq_ignore_ascii_case(&pattern);
         if !hosts.split(',').any(|host| is_it(&host)) || kind.is_some_and(|kind| kind != key.kind) {
             return None;
         }

@@ -90,7 +90,8 @@ impl SwapFile {
 
     /// Its size as the kernel tells it, when it is in use.
     fn in_use(&self, probe: &dyn Probe) -> Result<Option<u64>> {
-        let table = text(Path::new("/proc/swaps"), probe)?.unwrap_or_default();
+        // Whatever `/proc` there is in a root directory, it is that of the machine around it.
+        let table = if probe.offline() { None } else { text(Path::new("/proc/swaps"), probe)? }.unwrap_or_default();
         let row = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
         let is_it = |row: &Vec<&str>| row.first().is_some_and(|path| Path::new(&fstab::plain(path)) == self.path);
         let kib = row.filter(|row| row.len() > 2).find(is_it).and_then(|row| row[2].parse::<u64>().ok());
@@ -106,6 +107,10 @@ impl SwapFile {
         }
         let path = self.shown();
         let kind = probe.query(&Command::new(["blkid", "-p", "-s", "TYPE", "-o", "value", "--", &path]))?;
+        if kind.code == 127 {
+            let error = Error::failed(format!("whether `{path}` is a swap area cannot be seen: there is no `blkid`"));
+            return Err(error.hint("declare the package `util-linux` before it"));
+        }
         if kind.stdout.trim() != "swap" {
             let error = Error::failed(format!("`{path}` is there, and is no swap area"));
             return Err(error.hint("choose another path, or move it away"));
@@ -348,6 +353,10 @@ mod tests {
         let mut image = machine("ext4").with_init(Init::SystemdOffline).without("/proc/swaps");
         assert_eq!(ran(swap, Create, &mut image).last().unwrap(), "mv -T -- /swap.new /swap");
         assert_eq!(ran(swap, Remove, &mut image), ["rm -- /swap"]);
+        // The `/proc` that an image may have mounted tells of the machine around it.
+        let used = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n/swap file\t\t65532\t\t0\t\t-2\n";
+        let mut image = machine("ext4").without("/proc/swaps").with_file("/proc/swaps", used).as_image();
+        assert_eq!(ran(swap, Create, &mut image).last().unwrap(), "mv -T -- /swap.new /swap");
     }
 
     #[test]

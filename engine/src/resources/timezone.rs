@@ -129,10 +129,14 @@ impl Resource for Timezone {
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
+        let leads = resolve(Path::new(LOCALTIME), probe)?.1.is_some();
         let localtime = probe.entry(Path::new(LOCALTIME))?.map(|Entry { kind, .. }| match kind {
             // timedatectl writes the link relative, and the directory has another name here and there.
             EntryKind::Link { target } => {
                 let target = target.display().to_string();
+                if !leads {
+                    return format!("(a link to `{target}`, which is not there)");
+                }
                 target.rsplit_once("zoneinfo/").map_or(target.clone(), |(_, zone)| zone.to_owned())
             }
             EntryKind::File { .. } | EntryKind::Directory | EntryKind::Other { .. } => format!("(a {})", kind.noun()),

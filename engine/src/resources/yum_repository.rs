@@ -175,6 +175,42 @@ impl YumRepository {
     }
 }
 
+/// Settings that have a property, or are one by another name.
+const OWN: [&str; 26] = [
+    "name",
+    "baseurl",
+    "mirrorlist",
+    "metalink",
+    "enabled",
+    "gpgcheck",
+    "repo_gpgcheck",
+    "gpgkey",
+    "exclude",
+    "excludepkgs",
+    "includepkgs",
+    "priority",
+    "cost",
+    "proxy",
+    "proxy_username",
+    "proxy_password",
+    "username",
+    "password",
+    "sslverify",
+    "sslcacert",
+    "sslclientcert",
+    "sslclientkey",
+    "timeout",
+    "metadata_expire",
+    "skip_if_unavailable",
+    "module_hotfixes",
+];
+
+/// Whether an address says who asks.
+fn names_somebody(url: &str) -> bool {
+    let host = url.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    host.is_some_and(|host| host.contains('@'))
+}
+
 impl Resource for YumRepository {
     const KIND: &'static str = "yum_repository";
     type Action = Action;
@@ -206,22 +242,22 @@ impl Resource for YumRepository {
             } else if !list {
                 faults.extend(line_fault(&format!("`{key}`"), &value));
             }
-            let beside = self.options.as_ref().is_some_and(|options| options.0.contains_key(key));
-            let known = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if beside && (key.is_empty() || !key.chars().all(known)) {
-                faults.push(Fault::new(format!("option `{}` is no setting of dnf", key.escape_debug())));
-            } else if beside && self.settings().iter().filter(|(other, _)| *other == key).count() > 1 {
-                let fault = Fault::new(format!("`{key}` is said twice"));
-                faults.push(fault.hint("a setting that has a property is not given in `options`"));
+            let address = value.split("\n    ").any(names_somebody);
+            if address {
+                let fault = Fault::new(format!("`{key}` holds a user's name or password, which reports would show"));
+                faults.push(fault.hint(
+                    "give them as `username` and `password`, or `proxy_username` and `proxy_password`: then root alone may read the file",
+                ));
             }
         }
-        let address = |url: &str| {
-            url.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')))
-        };
-        let urls = self.baseurl.iter().flat_map(|urls| &urls.0).chain(&self.mirrorlist).chain(&self.metalink);
-        if urls.map(String::as_str).any(address) {
-            let fault = Fault::new("an address holds a user's name or password, which reports would show");
-            faults.push(fault.hint("give them as `username` and `password`: then root alone may read the file"));
+        for key in self.options.iter().flat_map(|options| options.0.keys()) {
+            let known = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if key.is_empty() || !key.chars().all(known) {
+                faults.push(Fault::new(format!("option `{}` is no setting of dnf", key.escape_debug())));
+            } else if OWN.iter().any(|own| own.eq_ignore_ascii_case(key)) {
+                let fault = Fault::new(format!("`{key}` is a property, and no option"));
+                faults.push(fault.hint("a setting that has a property is not given in `options`"));
+            }
         }
         let insecure = |url: &&String| url.starts_with("http://") || url.starts_with("ftp://");
         if let Some(url) = self.gpgkey.iter().flat_map(|keys| &keys.0).find(insecure) {
@@ -349,12 +385,12 @@ mod tests {
             (lab().repositoryid("a b"), "`a b` is no id of a repository"),
             (lab().description("a\n[b]"), "`name` is more than one line"),
             (lab().baseurl("https://a https://b"), "`baseurl` holds what is no address"),
-            (lab().baseurl("https://me:x@a"), "an address holds a user's name or password, which reports would show"),
+            (lab().baseurl("https://me:x@a"), "`baseurl` holds a user's name or password, which reports would show"),
             (
                 lab().gpgkey("http://a/key"),
                 "the key `http://a/key` comes over a connection that anybody may have changed",
             ),
-            (lab().options([("enabled", "0")]), "`enabled` is said twice"),
+            (lab().options([("enabled", "0")]), "`enabled` is a property, and no option"),
             (lab().options([("a b", "0")]), "option `a b` is no setting of dnf"),
         ] {
             let all = faults(&lab);

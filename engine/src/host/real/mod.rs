@@ -308,7 +308,8 @@ impl Host for Real {
             Init::Systemd => Command::new(["shutdown", "-r", &minutes, reason]),
             // That of System V stays until the time has come.
             Init::SystemdOffline | Init::OpenRc | Init::SysV | Init::None => {
-                let line = r#"shutdown -r "$0" "$1" </dev/null >/dev/null 2>&1 &"#;
+                let line = r#"command -v shutdown >/dev/null || { echo 'there is no shutdown' >&2; exit 127; }
+                    shutdown -r "$0" "$1" </dev/null >/dev/null 2>&1 &"#;
                 Command::new(["/bin/sh", "-c", line, &minutes, reason])
             }
         };
