@@ -65,7 +65,7 @@ fn a_directory_of_the_cookbook_is_put_in_place() -> Result<()> {
 /// A bare repository with two commits, a tag of each sort on the first, and somebody's clone of it to work in.
 const REPOSITORY: &str = "
     export GIT_AUTHOR_NAME=me GIT_AUTHOR_EMAIL=me@x GIT_COMMITTER_NAME=me GIT_COMMITTER_EMAIL=me@x
-    set -e; mkdir -p /srv/git /work; cd /work
+    set -e; mkdir -p /srv/git /srv/clone; cd /srv/clone
     git config --global user.name me; git config --global user.email me@x
     git init -q -b main --bare /srv/git/app.git; git clone -q /srv/git/app.git app 2>&1; cd app
     git checkout -q -B main
@@ -87,10 +87,10 @@ fn a_clone_follows_its_branch_and_keeps_what_is_only_there() -> Result<()> {
     let git = |rest: &str| format!("- {{type: git, name: /opt/app, repository: 'git://127.0.0.1/app.git', {rest}}}\n");
     let at = |what: &str| machine.sh(&format!("git -C /opt/app rev-parse {what}")).success().stdout.trim().to_owned();
     let source =
-        |what: &str| machine.sh(&format!("git -C /work/app rev-parse {what}")).success().stdout.trim().to_owned();
+        |what: &str| machine.sh(&format!("git -C /srv/clone/app rev-parse {what}")).success().stdout.trim().to_owned();
     let commit = |text: &str| {
         let script =
-            format!("cd /work/app && echo {text} > file && git commit -qam {text} && git push -qf origin main");
+            format!("cd /srv/clone/app && echo {text} > file && git commit -qam {text} && git push -qf origin main");
         machine.sh(&script).success();
     };
     // What the plan says is what the run does.
@@ -112,7 +112,9 @@ fn a_clone_follows_its_branch_and_keeps_what_is_only_there() -> Result<()> {
         assert_eq!(at("HEAD"), source(&format!("{revision}^{{commit}}")), "{revision}");
     }
     // A history that was written anew, and a tag that moved.
-    machine.sh("cd /work/app && git reset -q --hard HEAD~1 && git tag -f plain && git push -qf origin plain").success();
+    machine
+        .sh("cd /srv/clone/app && git reset -q --hard HEAD~1 && git tag -f plain && git push -qf origin plain")
+        .success();
     commit("anew");
     settle(&machine, &main);
     settle(&machine, &git("revision: plain"));
@@ -133,7 +135,7 @@ fn a_clone_follows_its_branch_and_keeps_what_is_only_there() -> Result<()> {
     assert_eq!((at("HEAD"), machine.read("/opt/app/notes")), (source("main"), "untracked\n".to_owned()));
     // A file of nobody in the way of one that comes: git refuses by itself.
     machine
-        .sh("cd /work/app && echo theirs > notes && git add notes && git commit -qm n && git push -q origin main")
+        .sh("cd /srv/clone/app && echo theirs > notes && git add notes && git commit -qm n && git push -q origin main")
         .success();
     converge(&machine, &main).exits(1);
     assert_eq!(machine.read("/opt/app/notes"), "untracked\n");
@@ -162,7 +164,7 @@ fn a_clone_of_a_user_an_export_and_a_shallow_one_with_submodules() -> Result<()>
     let refused = converge(&machine, &git("/opt/mine", "depth: 1")).exits(1);
     assert!(refused.stderr.contains("belongs to `deploy`, and git would run as `root`"), "{refused}");
     // One commit from the middle, without its history.
-    let one = machine.sh("git -C /work/app rev-parse plain").success().stdout.trim().to_owned();
+    let one = machine.sh("git -C /srv/clone/app rev-parse plain").success().stdout.trim().to_owned();
     settle(
         &machine,
         &format!("- {{type: git, name: /opt/one, repository: 'git://127.0.0.1/app.git', revision: {one}, depth: 1}}\n"),
@@ -170,10 +172,10 @@ fn a_clone_of_a_user_an_export_and_a_shallow_one_with_submodules() -> Result<()>
     assert_eq!(machine.read("/opt/one/file"), "1\n");
 
     machine
-        .sh("cd /work/app && git init -q --bare -b main /srv/git/sub.git && git clone -q /srv/git/sub.git ../sub")
+        .sh("cd /srv/clone/app && git init -q --bare -b main /srv/git/sub.git && git clone -q /srv/git/sub.git ../sub")
         .success();
-    machine.sh("cd /work/sub && git checkout -qB main && echo s > s && git add s && git commit -qm s && git push -q origin main").success();
-    machine.sh("cd /work/app && git submodule add -q git://127.0.0.1/sub.git sub && git commit -qm sub && git push -q origin main").success();
+    machine.sh("cd /srv/clone/sub && git checkout -qB main && echo s > s && git add s && git commit -qm s && git push -q origin main").success();
+    machine.sh("cd /srv/clone/app && git submodule add -q git://127.0.0.1/sub.git sub && git commit -qm sub && git push -q origin main").success();
     let whole = git("/opt/whole", "enable_submodules: true");
     settle(&machine, &whole);
     assert_eq!(machine.read("/opt/whole/sub/s"), "s\n");
@@ -186,7 +188,7 @@ fn a_clone_of_a_user_an_export_and_a_shallow_one_with_submodules() -> Result<()>
         ".\n./.gitmodules\n./file\n./lib\n./lib/code\n./sub\n./sub/s\n"
     );
     settle(&machine, &git("/opt/once", "action: checkout"));
-    machine.sh("cd /work/app && echo 9 > file && git commit -qam 9 && git push -q origin main").success();
+    machine.sh("cd /srv/clone/app && echo 9 > file && git commit -qam 9 && git push -q origin main").success();
     converge(&machine, &git("/opt/once", "action: checkout")).success();
     machine.sh("mkdir /opt/full && touch /opt/full/x").success();
     let refused = converge(&machine, &git("/opt/full", "")).exits(1);
@@ -223,7 +225,7 @@ fn a_password_in_an_address_is_in_no_clone_and_no_report() -> Result<()> {
     assert_eq!(machine.read("/opt/app/file"), "2\n");
     assert!(!format!("{first}").contains("ary"), "{first}");
     assert!(machine.read("/opt/app/.git/config").contains("url = http://127.0.0.1:8000/app.git"));
-    machine.sh("cd /work/app && echo 3 > file && git commit -qam 3 && git push -q origin main").success();
+    machine.sh("cd /srv/clone/app && echo 3 > file && git commit -qam 3 && git push -q origin main").success();
     settle(&machine, &git(url));
     assert_eq!(machine.read("/opt/app/file"), "3\n");
     let refused = converge(&machine, &git(&url.replace("app.git", "none.git"))).exits(1);
