@@ -27,6 +27,9 @@ pub struct Lists {
     pub dated: &'static [&'static str],
     /// A file that the system itself touches after a refresh.
     pub hook: &'static str,
+    /// Whether each source has lists of its own that may be missing: that there are some says nothing of the others until
+    /// all were fetched once.
+    pub in_parts: bool,
     /// Whether there is any list.
     pub any: fn(&Path) -> Result<bool>,
 }

@@ -36,15 +36,58 @@ pub enum Repair {
     Never,
 }
 
+/// A package manager: the port that each of them implements. A new one is a file of its own and a line in [`manager`].
+///
+/// What it read may be remembered until it is told to [`forget`](Self::forget).
+trait Manager {
+    /// Why packages cannot be managed on this machine; `None` when they can.
+    fn absent(&self, _root: &Path) -> Option<String> {
+        None
+    }
+
+    /// State of packages, one answer for each name, in order.
+    fn packages(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>>;
+
+    /// What would be installed for each name (there is one at least), in order.
+    fn candidates(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>>;
+
+    /// Everything that carrying out `transaction` would change, dependencies included.
+    fn simulate(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>>;
+
+    /// Carries out a transaction; what changed is noted in the context, also of one that failed half way.
+    fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()>;
+
+    /// Forgets what was read of the machine.
+    fn forget(&self);
+
+    /// The lists it keeps of what its sources have. `None` when it keeps none and asks each time.
+    fn lists(&self) -> Option<&'static Lists> {
+        None
+    }
+
+    /// Refreshes the lists: those of one source, or all.
+    fn update_lists(&self, _context: &Context<'_>, _source: Option<&Path>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The package manager of a provider.
+fn manager(provider: &Provider) -> Rc<dyn Manager> {
+    match provider {
+        Provider::Platform | Provider::Apt => Rc::new(apt::Apt::default()),
+        Provider::Dnf => Rc::new(dnf::Dnf::default()),
+        Provider::Gem { binary, source } => Rc::new(gem::Gem::new(binary.clone(), source.clone())),
+    }
+}
+
 /// All package managers of a machine, with what was read of them.
 pub struct Packages {
     root: PathBuf,
     state: PathBuf,
     repair: Repair,
     changes: RefCell<Vec<PackageChange>>,
-    dpkg: RefCell<Option<Rc<apt::Database>>>,
-    dnf: RefCell<dnf::Memory>,
-    gem: RefCell<gem::Memory>,
+    /// Those that were asked for.
+    managers: RefCell<BTreeMap<Provider, Rc<dyn Manager>>>,
 }
 
 /// What every package manager needs: where the machine is, how to run its tools and whom to tell.
@@ -60,14 +103,6 @@ pub(super) struct Context<'a> {
     changes: &'a RefCell<Vec<PackageChange>>,
 }
 
-/// A provider that was found on the machine.
-#[derive(Clone, Copy)]
-enum Found<'a> {
-    Apt,
-    Dnf,
-    Gem { binary: Option<&'a Path>, source: Option<&'a str> },
-}
-
 impl Packages {
     /// Nothing is read before it is asked for. `state` is the engine's own directory for what it has to remember.
     pub fn new(root: impl Into<PathBuf>, state: impl Into<PathBuf>) -> Self {
@@ -76,9 +111,7 @@ impl Packages {
             state: state.into(),
             repair: Repair::default(),
             changes: RefCell::default(),
-            dpkg: RefCell::default(),
-            dnf: RefCell::default(),
-            gem: RefCell::default(),
+            managers: RefCell::default(),
         }
     }
 
@@ -91,9 +124,7 @@ impl Packages {
 
     /// Forgets everything read, because something may have changed it.
     pub fn forget(&self) {
-        self.dpkg.take();
-        self.dnf.borrow_mut().forget();
-        self.gem.borrow_mut().forget();
+        self.managers.borrow().values().for_each(|manager| manager.forget());
     }
 
     /// What was changed since the last call, dependencies included, also by a transaction that failed half way.
@@ -106,15 +137,7 @@ impl Packages {
     /// # Errors
     /// A database that cannot be read, or a provider that is not on this machine.
     pub fn packages(&self, tools: &dyn Tools, provider: &Provider, names: &[String]) -> Result<Vec<PackageState>> {
-        let context = self.context(tools, &|_| {});
-        match self.find(provider)? {
-            Found::Apt => {
-                let database = self.database(tools)?;
-                Ok(names.iter().map(|name| database.state(name)).collect())
-            }
-            Found::Dnf => self.dnf.borrow_mut().packages(&context, names),
-            Found::Gem { binary, .. } => self.gem.borrow_mut().packages(&context, binary, names),
-        }
+        self.find(provider)?.packages(&self.context(tools, &|_| {}), names)
     }
 
     /// What would be installed for each name, in order; `None` for a name that is not known or stands for several.
@@ -130,12 +153,7 @@ impl Packages {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let context = self.context(tools, &|_| {});
-        match self.find(provider)? {
-            Found::Apt => Ok(apt::resolve(tools, names)?.into_iter().map(apt::Resolution::candidate).collect()),
-            Found::Dnf => dnf::candidates(&context, names),
-            Found::Gem { binary, source } => gem::candidates(&context, binary, source, names),
-        }
+        self.find(provider)?.candidates(&self.context(tools, &|_| {}), names)
     }
 
     /// Everything that carrying out `transaction` would change, dependencies included.
@@ -143,40 +161,30 @@ impl Packages {
     /// # Errors
     /// What the package manager would refuse.
     pub fn simulate(&self, tools: &dyn Tools, transaction: &Transaction) -> Result<Vec<PackageChange>> {
-        let context = self.context(tools, &|_| {});
-        match self.find(&transaction.provider)? {
-            Found::Apt => apt::simulate(&context, transaction),
-            Found::Dnf => dnf::simulate(&context, transaction),
-            Found::Gem { binary, source } => {
-                gem::simulate(&mut self.gem.borrow_mut(), &context, binary, source, transaction)
-            }
-        }
+        self.find(&transaction.provider)?.simulate(&self.context(tools, &|_| {}), transaction)
     }
 
     /// Seconds since the package lists were refreshed; `None` when they should be: there are none, their age is not
-    /// known, or the sources have changed since. Gems have no lists; they are always fresh.
+    /// known, or the sources have changed since. Where none are kept they are always fresh.
     ///
     /// # Errors
     /// Files that cannot be read.
     pub fn lists_age(&self, provider: &Provider) -> Result<Option<Seconds>> {
-        match self.find(provider)? {
-            Found::Apt => lists::age(&apt::LISTS, &self.root, &self.state, SystemTime::now()),
-            Found::Dnf => lists::age(&dnf::LISTS, &self.root, &self.state, SystemTime::now()),
-            Found::Gem { .. } => Ok(Some(Seconds(0))),
+        match self.find(provider)?.lists() {
+            Some(lists) => lists::age(lists, &self.root, &self.state, SystemTime::now()),
+            None => Ok(Some(Seconds(0))),
         }
     }
 
-    /// Whether there are package lists, whatever their age. Gems need none.
+    /// Whether there are package lists, whatever their age, or none are needed.
     ///
     /// # Errors
     /// Directories that cannot be read.
     pub fn has_lists(&self, provider: &Provider) -> Result<bool> {
-        match self.find(provider)? {
-            Found::Apt => (apt::LISTS.any)(&self.root),
-            // dnf keeps lists for each repository, and reads none of one whose key it was not told yet: that there are some
-            // says nothing of the others until all were fetched once.
-            Found::Dnf => Ok(self.lists_age(provider)?.is_some()),
-            Found::Gem { .. } => Ok(true),
+        match self.find(provider)?.lists() {
+            Some(lists) if lists.in_parts => Ok(self.lists_age(provider)?.is_some()),
+            Some(lists) => (lists.any)(&self.root),
+            None => Ok(true),
         }
     }
 
@@ -185,15 +193,9 @@ impl Packages {
     /// # Errors
     /// Names that are not known, conflicts, failing scripts, a lock that is not released before the deadline.
     pub fn perform(&self, tools: &dyn Tools, transaction: &Transaction, progress: &dyn Fn(&Progress)) -> Result<()> {
-        let context = self.context(tools, progress);
+        let manager = self.find(&transaction.provider)?;
         let before = leftovers::find(&self.root);
-        let outcome = match self.find(&transaction.provider)? {
-            Found::Apt => apt::perform(&context, transaction),
-            Found::Dnf => dnf::perform(&context, transaction),
-            Found::Gem { binary, source } => {
-                gem::perform(&mut self.gem.borrow_mut(), &context, binary, source, transaction)
-            }
-        };
+        let outcome = manager.perform(&self.context(tools, progress), transaction);
         self.forget();
         for path in leftovers::find(&self.root).difference(&before) {
             let path = Path::new("/").join(path.strip_prefix(&self.root).unwrap_or(path));
@@ -207,10 +209,7 @@ impl Packages {
     /// # Errors
     /// Files that cannot be read.
     pub fn is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
-        match self.find(provider)? {
-            Found::Apt | Found::Dnf => lists::is_fetched(&self.root, &self.state, source),
-            Found::Gem { .. } => Ok(true),
-        }
+        Ok(self.find(provider)?.lists().is_none() || lists::is_fetched(&self.root, &self.state, source)?)
     }
 
     /// Refreshes the package lists: those of one source, or all.
@@ -224,55 +223,38 @@ impl Packages {
         source: Option<&Path>,
         progress: &dyn Fn(&Progress),
     ) -> Result<()> {
-        let context = self.context(tools, progress);
-        match self.find(provider)? {
-            Found::Apt => apt::update_lists(&context, source),
-            Found::Dnf => dnf::update_lists(&context, source),
-            Found::Gem { .. } => Ok(()),
-        }
+        self.find(provider)?.update_lists(&self.context(tools, progress), source)
     }
 
     fn context<'a>(&'a self, tools: &'a dyn Tools, progress: &'a dyn Fn(&Progress)) -> Context<'a> {
         Context { root: &self.root, state: &self.state, repair: self.repair, tools, progress, changes: &self.changes }
     }
 
-    fn database(&self, tools: &dyn Tools) -> Result<Rc<apt::Database>> {
-        if let Some(database) = self.dpkg.borrow().as_ref() {
-            return Ok(Rc::clone(database));
-        }
-        let database = Rc::new(apt::Database::read(&self.root, tools)?);
-        // A dpkg at work changes it from one moment to the next: such a reading is not worth keeping.
-        if !database.unmerged {
-            self.dpkg.replace(Some(Rc::clone(&database)));
-        }
-        Ok(database)
+    fn find(&self, provider: &Provider) -> Result<Rc<dyn Manager>> {
+        let provider = match provider {
+            Provider::Platform => self.platform()?,
+            Provider::Apt | Provider::Dnf | Provider::Gem { .. } => provider.clone(),
+        };
+        let found = Rc::clone(self.managers.borrow_mut().entry(provider).or_insert_with_key(manager));
+        // Asked each time: it may be this very run that brings or removes it.
+        found.absent(&self.root).map_or(Ok(found), |why| Err(Error::Unsupported(why)))
     }
 
-    fn find<'a>(&self, provider: &'a Provider) -> Result<Found<'a>> {
+    /// The platform's own one.
+    fn platform(&self) -> Result<Provider> {
         let has = |program: &str| has_program(&self.root, program);
-        let dpkg = || self.root.join("var/lib/dpkg").is_dir();
-        match provider {
-            Provider::Gem { binary, source } => Ok(Found::Gem { binary: binary.as_deref(), source: source.as_deref() }),
-            Provider::Apt if dpkg() => Ok(Found::Apt),
-            Provider::Apt => Err(Error::Unsupported(
-                "this machine has no dpkg (`/var/lib/dpkg` does not exist): apt packages cannot be managed here"
-                    .to_owned(),
-            )),
-            Provider::Dnf if has("rpm") => Ok(Found::Dnf),
-            Provider::Dnf => {
-                Err(Error::Unsupported("this machine has no `rpm`: dnf packages cannot be managed here".to_owned()))
-            }
-            // Some have both: a Debian to build RPMs on, an EL with dpkg to unpack. The distribution's own name decides.
-            Provider::Platform if has("dpkg") && has("apt-get") => {
-                let rpm = has("rpm") && dnf::PROGRAMS.iter().any(|program| has(program));
-                Ok(if rpm && names_itself_rpm(&self.root) { Found::Dnf } else { Found::Apt })
-            }
-            Provider::Platform if has("rpm") && dnf::PROGRAMS.iter().any(|program| has(program)) => Ok(Found::Dnf),
-            Provider::Platform if dpkg() => Ok(Found::Apt),
-            Provider::Platform => Err(Error::Unsupported(format!(
+        let rpm = has("rpm") && dnf::PROGRAMS.iter().any(|program| has(program));
+        let dpkg = has("dpkg") && has("apt-get");
+        // Some have both: a Debian to build RPMs on, an EL with dpkg to unpack. The distribution's own name decides.
+        if rpm && (!dpkg || names_itself_rpm(&self.root)) {
+            Ok(Provider::Dnf)
+        } else if dpkg || self.root.join(apt::STATE).is_dir() {
+            Ok(Provider::Apt)
+        } else {
+            Err(Error::Unsupported(format!(
                 "no package manager that brasa knows is on this machine: neither `apt-get` with `dpkg`, nor {} with `rpm`",
                 dnf::PROGRAMS.map(|program| format!("`{program}`")).join(", ")
-            ))),
+            )))
         }
     }
 }

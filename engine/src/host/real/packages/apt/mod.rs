@@ -7,15 +7,74 @@ mod status;
 mod transaction;
 mod version;
 
-use std::path::Path;
+use std::{cell::RefCell, path::Path, rc::Rc};
 
-pub use candidates::{Resolution, resolve};
-pub use simulation::simulate;
-pub use status::Database;
-pub use transaction::{perform, update_lists};
+use candidates::{Resolution, resolve};
+use status::Database;
 
-use super::{directory::files_in, lists::Lists};
-use crate::Result;
+use super::{Context, Manager, directory::files_in, lists::Lists};
+use crate::{
+    Result,
+    host::{Candidate, PackageChange, PackageState, Transaction},
+};
+
+/// dpkg's database, below the root.
+pub const STATE: &str = "var/lib/dpkg";
+
+/// apt, with what was read of dpkg's database.
+#[derive(Default)]
+pub struct Apt(RefCell<Option<Rc<Database>>>);
+
+impl Apt {
+    fn database(&self, context: &Context<'_>) -> Result<Rc<Database>> {
+        if let Some(database) = self.0.borrow().as_ref() {
+            return Ok(Rc::clone(database));
+        }
+        let database = Rc::new(Database::read(context.root, context.tools)?);
+        // A dpkg at work changes it from one moment to the next: such a reading is not worth keeping.
+        if !database.unmerged {
+            self.0.replace(Some(Rc::clone(&database)));
+        }
+        Ok(database)
+    }
+}
+
+impl Manager for Apt {
+    fn absent(&self, root: &Path) -> Option<String> {
+        (!root.join(STATE).is_dir()).then(|| {
+            format!("this machine has no dpkg (`/{STATE}` does not exist): apt packages cannot be managed here")
+        })
+    }
+
+    fn packages(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
+        let database = self.database(context)?;
+        Ok(names.iter().map(|name| database.state(name)).collect())
+    }
+
+    fn candidates(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+        Ok(resolve(context.tools, names)?.into_iter().map(Resolution::candidate).collect())
+    }
+
+    fn simulate(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        simulation::simulate(context, transaction)
+    }
+
+    fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+        transaction::perform(context, transaction)
+    }
+
+    fn forget(&self) {
+        self.0.take();
+    }
+
+    fn lists(&self) -> Option<&'static Lists> {
+        Some(&LISTS)
+    }
+
+    fn update_lists(&self, context: &Context<'_>, source: Option<&Path>) -> Result<()> {
+        transaction::update_lists(context, source)
+    }
+}
 
 /// Locks that an installation takes, with the words for them.
 pub const INSTALLING: [(&str, &str); 3] = [
@@ -28,7 +87,7 @@ pub const INSTALLING: [(&str, &str); 3] = [
 pub const UPDATING: [(&str, &str); 1] = [("var/lib/apt/lists/lock", "apt's lock")];
 
 /// apt's package lists. The hook is one that Ubuntu installs; apt's daily timer touches the same file.
-pub const LISTS: Lists = Lists {
+pub static LISTS: Lists = Lists {
     stamp: "apt-lists.json",
     sources: &[
         "etc/apt/sources.list",
@@ -42,6 +101,7 @@ pub const LISTS: Lists = Lists {
     ],
     dated: &["etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/preferences", "etc/apt/preferences.d"],
     hook: "var/lib/apt/periodic/update-success-stamp",
+    in_parts: false,
     any: any_list,
 };
 

@@ -4,6 +4,7 @@ mod query;
 mod version;
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     path::Path,
     time::{Duration, Instant, SystemTime},
@@ -11,7 +12,7 @@ use std::{
 
 pub use version::compare;
 
-use super::{Context, Lists, difference, directory::files_in, has_program, lists, locks};
+use super::{Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks};
 use crate::{
     Error, Result,
     host::{
@@ -43,11 +44,13 @@ const PROCESS_FILES: [&str; 4] = [
 const UPDATE: Duration = Duration::from_secs(1800);
 
 /// The repositories' lists. The hook is touched by the timer `dnf-makecache`.
-pub const LISTS: Lists = Lists {
+static LISTS: Lists = Lists {
     stamp: "dnf-lists.json",
     sources: &["etc/yum.repos.d", "etc/dnf/dnf.conf", "etc/yum.conf"],
     dated: &["etc/yum.repos.d", "etc/dnf/dnf.conf", "etc/yum.conf"],
     hook: "var/cache/dnf/last_makecache",
+    // dnf reads none of a repository whose key it was not told yet.
+    in_parts: true,
     any: any_list,
 };
 
@@ -60,26 +63,50 @@ fn any_list(root: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// States that were asked for.
+/// dnf, with the states that were asked for.
 #[derive(Default)]
-pub struct Memory(HashMap<String, PackageState>);
+pub struct Dnf(RefCell<HashMap<String, PackageState>>);
 
-impl Memory {
-    /// Forgets them.
-    pub fn forget(&mut self) {
-        self.0.clear();
+impl Manager for Dnf {
+    fn absent(&self, root: &Path) -> Option<String> {
+        (!has_program(root, "rpm")).then(|| "this machine has no `rpm`: dnf packages cannot be managed here".to_owned())
     }
 
-    /// State of packages, one answer for each name, in order; asks rpm only about names not asked before.
-    pub fn packages(&mut self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
-        let mut new: Vec<String> = names.iter().filter(|name| !self.0.contains_key(*name)).cloned().collect();
+    /// Asks rpm only about names not asked before.
+    fn packages(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
+        let mut known = self.0.borrow_mut();
+        let mut new: Vec<String> = names.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
         new.sort();
         new.dedup();
         if !new.is_empty() {
             let states = query::states(context.tools, &new)?;
-            self.0.extend(new.into_iter().zip(states));
+            known.extend(new.into_iter().zip(states));
         }
-        Ok(names.iter().map(|name| self.0.get(name).cloned().unwrap_or_default()).collect())
+        Ok(names.iter().map(|name| known.get(name).cloned().unwrap_or_default()).collect())
+    }
+
+    fn candidates(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+        candidates(context, names)
+    }
+
+    fn simulate(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        simulate(context, transaction)
+    }
+
+    fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+        perform(context, transaction)
+    }
+
+    fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    fn lists(&self) -> Option<&'static Lists> {
+        Some(&LISTS)
+    }
+
+    fn update_lists(&self, context: &Context<'_>, source: Option<&Path>) -> Result<()> {
+        update_lists(context, source)
     }
 }
 
@@ -96,7 +123,7 @@ fn program(root: &Path) -> Result<(&'static str, bool)> {
 }
 
 /// What would be installed for each name.
-pub fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
     let (program, old) = program(context.root)?;
     for name in names {
         query::valid(name)?;
@@ -136,7 +163,7 @@ pub fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<
 }
 
 /// Everything that would be changed, by the table that `--assumeno` shows.
-pub fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
     let (program, _) = program(context.root)?;
     let work = Work::needed(context, transaction)?;
     let mut changes: Vec<PackageChange> = Vec::new();
@@ -161,7 +188,7 @@ pub fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<
 }
 
 /// Carries out a transaction: removals first (dnf has no one command for both), then all installations in one call.
-pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     let (program, _) = program(context.root)?;
     let started = Instant::now();
     let deadline = started + Duration::from(transaction.timeout);
@@ -228,7 +255,7 @@ fn refusal(program: &str, left: &[String], output: &str) -> Error {
 }
 
 /// Refreshes the lists, all or those of the one repository that a file is called after.
-pub fn update_lists(context: &Context<'_>, source: Option<&Path>) -> Result<()> {
+fn update_lists(context: &Context<'_>, source: Option<&Path>) -> Result<()> {
     let (program, old) = program(context.root)?;
     let started = Instant::now();
     wait(context, started, started + UPDATE)?;

@@ -3,6 +3,7 @@ mod specifications;
 mod version;
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -10,16 +11,56 @@ use std::{
 
 pub use version::compare;
 
-use super::{Context, difference, has_program};
+use super::{Context, Manager, difference, has_program};
 use crate::{
     Error, Result,
     host::{Answer, Candidate, Command, PackageChange, PackageSpec, PackageState, Progress, Transaction},
     values::Seconds,
 };
 
+/// RubyGems by one `gem` program, with what is remembered of it.
+#[derive(Default)]
+pub struct Gem {
+    /// The program; the one on `PATH` when not given.
+    binary: Option<PathBuf>,
+    /// The gem server, in place of the configured ones.
+    source: Option<String>,
+    memory: RefCell<Memory>,
+}
+
+impl Gem {
+    pub fn new(binary: Option<PathBuf>, source: Option<String>) -> Self {
+        Self { binary, source, ..Self::default() }
+    }
+}
+
+impl Manager for Gem {
+    fn packages(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
+        self.memory.borrow_mut().packages(context, self.binary.as_deref(), names)
+    }
+
+    fn candidates(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+        candidates(context, self.binary.as_deref(), self.source.as_deref(), names)
+    }
+
+    fn simulate(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        let (binary, source) = (self.binary.as_deref(), self.source.as_deref());
+        simulate(&mut self.memory.borrow_mut(), context, binary, source, transaction)
+    }
+
+    fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+        let (binary, source) = (self.binary.as_deref(), self.source.as_deref());
+        perform(&mut self.memory.borrow_mut(), context, binary, source, transaction)
+    }
+
+    fn forget(&self) {
+        self.memory.borrow_mut().forget();
+    }
+}
+
 /// What is remembered of gems.
 #[derive(Default)]
-pub struct Memory {
+struct Memory {
     /// Gem homes of programs that are not the platform's own: these do not change.
     homes: HashMap<PathBuf, Vec<PathBuf>>,
     /// Specifications by program; `None` is the platform's.
@@ -28,12 +69,12 @@ pub struct Memory {
 
 impl Memory {
     /// Forgets what is installed.
-    pub fn forget(&mut self) {
+    fn forget(&mut self) {
         self.specifications.clear();
     }
 
     /// State of gems, one answer for each name, in order.
-    pub fn packages(
+    fn packages(
         &mut self,
         context: &Context<'_>,
         binary: Option<&Path>,
@@ -108,7 +149,7 @@ fn absent(binary: Option<&Path>) -> Error {
 }
 
 /// What the gem server has, for each name.
-pub fn candidates(
+fn candidates(
     context: &Context<'_>,
     binary: Option<&Path>,
     source: Option<&str>,
@@ -154,7 +195,7 @@ fn parse_list<'a>(output: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// What `gem` would install, by its own explanation; removals are taken from the transaction.
-pub fn simulate(
+fn simulate(
     memory: &mut Memory,
     context: &Context<'_>,
     binary: Option<&Path>,
@@ -194,7 +235,7 @@ fn parse_explanation(output: &str) -> Vec<(String, String)> {
 }
 
 /// Carries out a transaction: one call for all gems without a version, one for each with a version, one for removals.
-pub fn perform(
+fn perform(
     memory: &mut Memory,
     context: &Context<'_>,
     binary: Option<&Path>,
