@@ -45,6 +45,7 @@ fn sign_of(operation: &Op, changed: &Changed) -> Sign {
         Op::Write(_) | Op::Link { .. } | Op::SetMeta { .. } => Sign::Change,
         Op::Mkdir { .. } => Sign::Add,
         Op::Remove { .. } => Sign::Remove,
+        Op::Packages(transaction) if transaction.moves_nothing() => Sign::Change,
         Op::Packages(transaction) => {
             match (transaction.install.is_empty(), transaction.remove.len() + transaction.purge.len()) {
                 (false, 0) => Sign::Add,
@@ -90,12 +91,14 @@ pub fn describe(operation: &Op) -> String {
                 });
                 parts.push(format!("install {}", names.collect::<Vec<_>>().join(", ")));
             }
-            if !transaction.remove.is_empty() {
-                parts.push(format!("remove {}", transaction.remove.join(", ")));
-            }
-            if !transaction.purge.is_empty() {
-                parts.push(format!("purge {}", transaction.purge.join(", ")));
-            }
+            let lists = [
+                ("release", &transaction.release),
+                ("remove", &transaction.remove),
+                ("purge", &transaction.purge),
+                ("hold", &transaction.hold),
+            ];
+            let named = lists.iter().filter(|(_, names)| !names.is_empty());
+            parts.extend(named.map(|(verb, names)| format!("{verb} {}", names.join(", "))));
             format!("{} with {}", parts.join("; "), manager(transaction.provider.name()))
         }
         Op::UpdatePackageLists { provider, source: None } => {

@@ -58,5 +58,5 @@ pub use repository::Repository;
 pub use roots::{Base, DEBIAN, EL9, root};
 pub use rpm::rpm_repo;
 pub use rustix::process::Signal;
-pub use site::{converge, settle, site};
+pub use site::{converge, plan, settle, site};
 pub use snapshot::{Snapshot, UNWATCHED, WATCHED};

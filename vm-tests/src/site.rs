@@ -30,6 +30,16 @@ pub fn converge(machine: &Container, resources: &str) -> Output {
     machine.run(["brasa", "converge", "--detailed-exitcode"])
 }
 
+/// Says what converging these resources, given as YAML, would change.
+///
+/// # Panics
+/// As [`Container::run`], and if it fails.
+#[track_caller]
+pub fn plan(machine: &Container, resources: &str) -> Output {
+    machine.write(RECIPE, format!("resources:\n{resources}"));
+    machine.run(["brasa", "plan"]).success()
+}
+
 /// Converges twice: the first run changes something, the second nothing.
 ///
 /// # Panics

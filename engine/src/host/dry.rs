@@ -82,6 +82,8 @@ struct Packages {
     changed: BTreeMap<String, Shadow>,
     /// Virtual names and the packages that will provide them.
     provides: BTreeMap<String, String>,
+    /// Packages that will be held, or not.
+    held: BTreeMap<String, bool>,
     /// The package lists will have been refreshed.
     refreshed: bool,
     /// Sources whose lists will have been fetched, as they are by then.
@@ -511,7 +513,12 @@ impl Dry<'_> {
             pending.changed.get(name).is_some_and(|shadow| shadow.version.is_none())
         };
         let mut performed = Performed::Done;
-        let mut changes = match self.below.simulate(transaction) {
+        let foreseen = if transaction.moves_nothing() {
+            Ok(Vec::new())
+        } else {
+            self.below.simulate(&self.with_pending_releases(transaction))
+        };
+        let mut changes = match foreseen {
             Ok(changes) => changes,
             Err(error) => {
                 let Some(doubt) = self.unforeseeable(provider)? else {
@@ -590,7 +597,18 @@ impl Dry<'_> {
             pending.changed.entry(name.clone()).or_insert(Shadow { version: None, purged: true }).purged = true;
         }
         pending.asked.retain(|name| !transaction.remove.contains(name) && !transaction.purge.contains(name));
+        let holds = |names: &'_ [String], held| names.iter().cloned().map(move |name| (name, held)).collect::<Vec<_>>();
+        pending.held.extend(holds(&transaction.release, false).into_iter().chain(holds(&transaction.hold, true)));
         Ok(performed)
+    }
+
+    /// What is still held on the machine, and will not be by then, does not stand in the way of a transaction.
+    fn with_pending_releases(&self, transaction: &Transaction) -> Transaction {
+        let mut transaction = transaction.clone();
+        let pending = self.registry(&transaction.provider).map(|pending| &pending.held);
+        let released = pending.into_iter().flatten().filter(|(_, held)| !**held);
+        transaction.release.extend(released.map(|(name, _)| name.clone()));
+        transaction
     }
 
     /// Remembers which packages are to be there from now on.
@@ -917,6 +935,9 @@ impl Probe for Dry<'_> {
                     }
                 }
             }
+            if let Some(held) = pending.and_then(|pending| pending.held.get(name)) {
+                state.held = *held;
+            }
             answers.push(state);
         }
         Ok(answers)
@@ -944,7 +965,7 @@ impl Probe for Dry<'_> {
     }
 
     fn simulate(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
-        let changes = match self.below.simulate(transaction) {
+        let changes = match self.below.simulate(&self.with_pending_releases(transaction)) {
             Ok(changes) => changes,
             Err(error) => {
                 let Some(doubt) = self.unforeseeable(&transaction.provider)? else {

@@ -84,6 +84,7 @@ impl Undo {
             | Op::Mkdir { path, .. }
             | Op::Link { path, .. }
             | Op::Remove { path, .. } => of_path(op, path, probe)?,
+            Op::Packages(transaction) if transaction.moves_nothing() => of_holds(transaction, probe)?,
             Op::Packages(transaction) => {
                 let changes = match probe.simulate(transaction) {
                     Ok(changes) => changes,
@@ -243,6 +244,18 @@ fn named_changes(transaction: &Transaction, probe: &dyn Probe) -> Result<Vec<Pac
         PackageChange { name, from: state.version, to }
     };
     Ok(names.into_iter().zip(states).enumerate().map(change).collect())
+}
+
+/// Holds are put back as they were.
+fn of_holds(transaction: &Transaction, probe: &dyn Probe) -> Result<Undo> {
+    let held = |names: &[String], held: bool| -> Result<Vec<String>> {
+        let states = probe.packages(&transaction.provider, names)?;
+        Ok(names.iter().zip(states).filter(|(_, state)| state.held == held).map(|(name, _)| name.clone()).collect())
+    };
+    let mut back = Transaction::new(transaction.provider.clone());
+    back.hold = held(&transaction.release, true)?;
+    back.release = held(&transaction.hold, false)?;
+    Ok(Undo::exact((!back.is_empty()).then_some(Op::Packages(back))))
 }
 
 /// The way back from what a package manager changed.

@@ -103,6 +103,7 @@ impl<'a> Journal<'a> {
                 }
             }
             if let Op::Packages(transaction) = op
+                && !transaction.moves_nothing()
                 && (performed.is_err() || !packages.is_empty())
             {
                 ended.undo = Some(of_packages(&transaction.provider, &packages));

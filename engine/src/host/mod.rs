@@ -24,6 +24,7 @@ mod real;
 mod surroundings;
 mod unit_name;
 mod unpack;
+mod versions;
 
 pub use act::{Act, Code, Message, Reboot};
 pub use again::{Again, Waited};
@@ -42,6 +43,7 @@ pub use real::{Real, Repair, Settings, clean_leftovers, shown_address, time_stam
 
 pub use surroundings::{Kind as FileKind, Pretended, Process, Surroundings};
 pub use unpack::{Bounds, Unpacked, empty_repository, unpack};
+pub use versions::{Pin, Scheme};
 
 use crate::Result;
 

@@ -76,7 +76,7 @@ pub struct Candidate {
 pub struct PackageSpec {
     /// Name as the recipe wrote it.
     pub name: String,
-    /// Exact version; `None` is the candidate.
+    /// The version, or bounds as a [`Pin`](super::Pin) has them: the newest on offer that meets them. `None` is the candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
@@ -106,6 +106,12 @@ pub struct Transaction {
     /// To remove with their configuration files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub purge: Vec<String>,
+    /// To hold at their versions, once the rest is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hold: Vec<String>,
+    /// To hold no longer, before the rest is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub release: Vec<String>,
     /// Whether an older version than the installed one may be put in.
     #[serde(default)]
     pub allow_downgrade: bool,
@@ -131,6 +137,8 @@ impl Transaction {
             install: Vec::new(),
             remove: Vec::new(),
             purge: Vec::new(),
+            hold: Vec::new(),
+            release: Vec::new(),
             allow_downgrade: false,
             recommends: None,
             config_files: ConfigFiles::Keep,
@@ -142,16 +150,24 @@ impl Transaction {
     /// Whether it names no package at all.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
+        self.moves_nothing() && self.hold.is_empty() && self.release.is_empty()
+    }
+
+    /// Whether no package comes or goes by it.
+    #[must_use]
+    pub const fn moves_nothing(&self) -> bool {
         self.install.is_empty() && self.remove.is_empty() && self.purge.is_empty()
     }
 
-    /// Whether `other` may be carried out in the same call: same provider and options.
+    /// Whether `other` may be carried out in the same call: same provider and options. A hold stands between what comes
+    /// before it and after it, so it is joined with its like only.
     #[must_use]
     pub fn joins(&self, other: &Self) -> bool {
         let settings = |t: &Self| {
             (t.provider.clone(), t.allow_downgrade, t.recommends, t.config_files, t.options.clone(), t.timeout)
         };
-        settings(self) == settings(other)
+        let holds = |t: &Self| (t.hold.is_empty(), t.release.is_empty());
+        settings(self) == settings(other) && holds(self) == holds(other)
     }
 
     /// Takes over the packages of `other`.
@@ -166,6 +182,8 @@ impl Transaction {
         unite(&mut self.install, other.install);
         unite(&mut self.remove, other.remove);
         unite(&mut self.purge, other.purge);
+        unite(&mut self.hold, other.hold);
+        unite(&mut self.release, other.release);
     }
 }
 

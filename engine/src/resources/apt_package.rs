@@ -13,7 +13,8 @@ properties! {
         names: Words;
         /// The packages, when they differ from the resource's name.
         package_name: Words,
-        /// The exact version: one for all names, or one for each (an empty one means any).
+        /// The version, a pattern (`1.2*`) or bounds (`~> 1.2`, `>= 1.2, < 2`): one for all names, or one for each (an empty
+        /// one means any). What is installed and meets it stays; else the newest that meets it is put in.
         version: Words,
         /// Further options for apt-get's command line, a word each.
         options: Words,

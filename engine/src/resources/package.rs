@@ -11,11 +11,13 @@ properties! {
     /// Packages of the platform's own package manager: apt on the Debian family, dnf or yum on the RHEL family.
     /// Several names are one transaction, and so are neighbouring package resources. `install` never upgrades what is
     /// installed; a package that another one provides counts as installed; one that is installed only in part is repaired.
+    /// `@NAME` is a group of dnf or yum.
     pub struct Package("package name") {
         names: Words;
         /// The packages, when they differ from the resource's name.
         package_name: Words,
-        /// The exact version: one for all names, or one for each (an empty one means any).
+        /// The version, a pattern (`1.2*`) or bounds (`~> 1.2`, `>= 1.2, < 2`): one for all names, or one for each (an empty
+        /// one means any). What is installed and meets it stays; else the newest that meets it is put in.
         version: Words,
         /// Further options for the package manager's command line, a word each.
         options: Words,
@@ -36,6 +38,8 @@ actions! {
         Upgrade = "upgrade": "Installs, or brings to the newest version on offer.",
         Remove = "remove": "Removes; configuration files stay.",
         Purge = "purge": "Removes, configuration files too.",
+        Lock = "lock": "Holds what is installed at its version: nothing changes or removes it until it is unlocked.",
+        Unlock = "unlock": "Holds no longer.",
     }
 }
 pub use Action::*;
@@ -47,6 +51,8 @@ impl From<Action> for Aim {
             Upgrade => Self::Upgrade,
             Remove => Self::Remove,
             Purge => Self::Purge,
+            Lock => Self::Lock,
+            Unlock => Self::Unlock,
         }
     }
 }
@@ -122,7 +128,12 @@ mod tests {
             faults(&Package::named("a1").timeout(0)),
             ["`timeout` is 0, so the package manager could never end in time"]
         );
-        assert_eq!(faults(&Package::named("a1").version("1 || true")), ["`1 || true` is no package version"]);
+        assert_eq!(
+            faults(&Package::named("a1").version("1 || true")),
+            [
+                "`1 || true` is no package version\nhint: a version is one as `1.2-3`, a pattern as `1.2*`, or bounds as `~> 1.2` and `>= 1.2, < 2`"
+            ]
+        );
         assert_eq!(
             faults(&Package::named("a1").options("b1")),
             ["option `b1` would be taken for the name of a package\nhint: options begin with `-`"]

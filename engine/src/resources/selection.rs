@@ -1,12 +1,12 @@
 //! Packages by name, as they are and as they should be: shared by `package`, `apt_package` and `gem_package`.
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeSet, path::PathBuf};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Error, Fault, Result,
-    host::{Candidate, Command, Op, PackageSpec, PackageState, Probe, Provider, Transaction},
+    host::{Candidate, Command, Op, PackageSpec, PackageState, Pin, Probe, Provider, Scheme, Transaction},
     resource::{Change, Found, Goal},
     values::{Seconds, Words},
 };
@@ -14,12 +14,38 @@ use crate::{
 /// State of packages, by the name that the recipe uses.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Presences(pub IndexMap<String, Presence>);
+pub struct Presences(pub IndexMap<String, Package>);
+
+/// Whether a package is there, and whether it is held.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Package {
+    /// Whether it is there.
+    pub presence: Presence,
+    /// Whether it is held at its version.
+    pub held: bool,
+}
+
+const HELD: &str = ", held";
+
+impl Serialize for Package {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}{}", self.presence.words(), if self.held { HELD } else { "" }))
+    }
+}
+
+impl<'de> Deserialize<'de> for Package {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (presence, held) = text.strip_suffix(HELD).map_or((text.as_str(), false), |before| (before, true));
+        Ok(Self { presence: Presence::of_words(presence), held })
+    }
+}
 
 /// Whether a package is there.
 ///
-/// [`Installed`](Self::Installed) and [`Removed`](Self::Removed) are wishes that several states fulfil, and equal each
-/// of them: which version comes, and whether configuration files stay behind, is up to the package.
+/// [`Installed`](Self::Installed), [`Matching`](Self::Matching) and [`Removed`](Self::Removed) are wishes that several
+/// states fulfil, and equal each of them: which version comes, and whether configuration files stay behind, is up to the
+/// package.
 #[derive(Clone, Debug, Eq)]
 pub enum Presence {
     /// Nothing of it is there.
@@ -34,6 +60,8 @@ pub enum Presence {
     Provided(String),
     /// Wish: installed in any version, or provided.
     Installed,
+    /// Wish: installed in a version that meets bounds.
+    Matching(Pin, Scheme),
     /// Wish: not installed, with or without configuration files.
     Removed,
 }
@@ -50,6 +78,9 @@ impl PartialEq for Presence {
             (Self::Broken(a), Self::Broken(b))
             | (Self::Version(a), Self::Version(b))
             | (Self::Provided(a), Self::Provided(b)) => a == b,
+            (Self::Matching(pin, scheme), Self::Version(version))
+            | (Self::Version(version), Self::Matching(pin, scheme)) => pin.meets(version, *scheme),
+            (Self::Matching(a, _), Self::Matching(b, _)) => a == b,
             (
                 Self::Absent
                 | Self::ConfigFiles
@@ -57,6 +88,7 @@ impl PartialEq for Presence {
                 | Self::Version(_)
                 | Self::Provided(_)
                 | Self::Installed
+                | Self::Matching(..)
                 | Self::Removed,
                 _,
             ) => false,
@@ -68,35 +100,39 @@ const CONFIG_FILES: &str = "config files";
 const BROKEN: &str = "broken: ";
 const PROVIDED: &str = "provided by ";
 
-impl Serialize for Presence {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Presence {
+    fn words(&self) -> Cow<'_, str> {
         match self {
-            Self::Absent => serializer.serialize_str("absent"),
-            Self::ConfigFiles => serializer.serialize_str(CONFIG_FILES),
-            Self::Broken(why) => serializer.collect_str(&format_args!("{BROKEN}{why}")),
-            Self::Version(version) => serializer.serialize_str(version),
-            Self::Provided(by) => serializer.collect_str(&format_args!("{PROVIDED}{by}")),
-            Self::Installed => serializer.serialize_str("installed"),
-            Self::Removed => serializer.serialize_str("removed"),
+            Self::Absent => "absent".into(),
+            Self::ConfigFiles => CONFIG_FILES.into(),
+            Self::Broken(why) => format!("{BROKEN}{why}").into(),
+            Self::Version(version) => version.into(),
+            Self::Provided(by) => format!("{PROVIDED}{by}").into(),
+            Self::Installed => "installed".into(),
+            Self::Matching(pin, _) => pin.text().into(),
+            Self::Removed => "removed".into(),
         }
     }
-}
 
-impl<'de> Deserialize<'de> for Presence {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(match text.as_str() {
+    fn of_words(text: &str) -> Self {
+        match text {
             "absent" => Self::Absent,
             CONFIG_FILES => Self::ConfigFiles,
             "installed" => Self::Installed,
             "removed" => Self::Removed,
-            other => match (other.strip_prefix(BROKEN), other.strip_prefix(PROVIDED)) {
-                (Some(why), _) => Self::Broken(why.to_owned()),
-                (None, Some(by)) => Self::Provided(by.to_owned()),
-                (None, None) => Self::Version(text),
+            other => match (other.strip_prefix(BROKEN), other.strip_prefix(PROVIDED), bounds(other)) {
+                (Some(why), _, _) => Self::Broken(why.to_owned()),
+                (None, Some(by), _) => Self::Provided(by.to_owned()),
+                (None, None, Some(pin)) => Self::Matching(pin, Scheme::Platform),
+                (None, None, None) => Self::Version(text.to_owned()),
             },
-        })
+        }
     }
+}
+
+/// What is said of a version, when it leaves a choice.
+fn bounds(version: &str) -> Option<Pin> {
+    version.parse().ok().filter(|pin: &Pin| pin.exact().is_none())
 }
 
 /// What to do with packages.
@@ -106,6 +142,8 @@ pub(crate) enum Aim {
     Upgrade,
     Remove,
     Purge,
+    Lock,
+    Unlock,
 }
 
 /// Names with their versions, and how to change them.
@@ -155,9 +193,12 @@ impl<'a> Selection<'a> {
             );
         }
         for version in self.versions {
-            let known = |c: char| c.is_ascii_alphanumeric() || ".+:~^_-".contains(c);
-            if version.starts_with('-') || !version.chars().all(known) {
-                faults.push(Fault::new(format!("`{version}` is no package version")));
+            if let (false, Err(why)) = (version.is_empty(), version.parse::<Pin>()) {
+                faults.push(
+                    Fault::new(why).hint(
+                        "a version is one as `1.2-3`, a pattern as `1.2*`, or bounds as `~> 1.2` and `>= 1.2, < 2`",
+                    ),
+                );
             }
         }
         if self.settings.timeout == Seconds(0) {
@@ -181,7 +222,7 @@ impl<'a> Selection<'a> {
 
     pub(crate) fn read(&self, probe: &dyn Probe) -> Result<Presences> {
         let states = probe.packages(&self.settings.provider, self.names)?;
-        let presences = self.names.iter().zip(&states).map(|(name, state)| (name.clone(), self.presence(name, state)));
+        let presences = self.names.iter().zip(&states).map(|(name, state)| (name.clone(), self.package(name, state)));
         Ok(Presences(presences.collect()))
     }
 
@@ -196,7 +237,9 @@ impl<'a> Selection<'a> {
             found = found.with("gem_binary", binary).with("source", source.clone());
         }
         let (mut actions, mut versions) = (Vec::new(), Vec::new());
-        for (name, presence) in self.read(probe)?.0 {
+        let packages = self.read(probe)?.0;
+        let held = packages.values().filter(|package| package.held).count();
+        for (name, Package { presence, .. }) in packages {
             let (action, version, unsaid) = match presence {
                 Presence::Absent | Presence::ConfigFiles | Presence::Removed => {
                     let of_pin = self.pin(&name).filter(|_| self.side_by_side()).unwrap_or_default();
@@ -207,7 +250,7 @@ impl<'a> Selection<'a> {
                 }
                 Presence::Version(version) => ("install", version, None),
                 Presence::Provided(by) => ("install", String::new(), Some(format!("that `{by}` provides `{name}`"))),
-                Presence::Installed => ("install", String::new(), None),
+                Presence::Installed | Presence::Matching(..) => ("install", String::new(), None),
                 Presence::Broken(why) => ("repair", String::new(), Some(format!("that `{name}` is broken: {why}"))),
             };
             actions.push(action);
@@ -216,7 +259,8 @@ impl<'a> Selection<'a> {
         }
         actions.dedup();
         found.actions = match actions.as_slice() {
-            [action] if *action != "repair" => actions,
+            ["install"] if held == self.names.len() => vec!["install", "lock"],
+            [action] if *action != "repair" && held == 0 => actions,
             _ => Vec::new(),
         };
         Ok(match versions.as_slice() {
@@ -226,21 +270,27 @@ impl<'a> Selection<'a> {
         })
     }
 
+    fn package(&self, name: &str, state: &PackageState) -> Package {
+        Package { presence: self.presence(name, state), held: state.held }
+    }
+
     fn presence(&self, name: &str, state: &PackageState) -> Presence {
         if let Some(why) = &state.broken {
             return Presence::Broken(why.clone());
         }
         if self.side_by_side() && !state.versions.is_empty() {
-            return match self.pin(name) {
-                Some(pin) if state.versions.iter().any(|version| version == pin) => Presence::Version(pin.to_owned()),
-                // The version named is what it is about; others lie beside it.
-                Some(_) => Presence::Absent,
+            // The version named is what it is about; others lie beside it.
+            return match self.pin(name).map(str::parse::<Pin>) {
+                Some(Ok(pin)) => pin
+                    .newest(&state.versions, Scheme::Gem)
+                    .map_or(Presence::Absent, |version| Presence::Version(version.clone())),
+                Some(Err(_)) => Presence::Absent,
                 None => Presence::Version(state.versions.join(", ")),
             };
         }
         match (&state.version, &state.provided_by) {
             (Some(version), _) => Presence::Version(match self.pin(name) {
-                Some(pin) if self.matches(pin, version) => pin.to_owned(),
+                Some(pin) if bounds(pin).is_none() && self.matches(pin, version) => exact(pin).to_owned(),
                 Some(_) | None => version.clone(),
             }),
             (None, Some(by)) => Presence::Provided(by.clone()),
@@ -249,15 +299,20 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Whether an installed version is the one asked for. Of an rpm, epoch and release may be left out, as dnf allows.
+    /// Whether an installed version is one asked for.
     fn matches(&self, pin: &str, installed: &str) -> bool {
-        match self.settings.provider {
-            Provider::Apt | Provider::Gem { .. } => pin == installed,
-            Provider::Dnf | Provider::Platform => {
-                let without_epoch = installed.split_once(':').map_or(installed, |(_, rest)| rest);
-                let upstream = |text: &'_ str| text.rsplit_once('-').map_or(text.len(), |(version, _)| version.len());
-                [installed, without_epoch].into_iter().any(|text| pin == text || pin == &text[..upstream(text)])
-            }
+        pin.parse::<Pin>().is_ok_and(|pin| pin.meets(installed, self.scheme()))
+    }
+
+    const fn scheme(&self) -> Scheme {
+        Scheme::of(&self.settings.provider)
+    }
+
+    /// The state that a pin asks for.
+    fn pinned(&self, pin: &str) -> Presence {
+        match bounds(pin) {
+            Some(pin) => Presence::Matching(pin, self.scheme()),
+            None => Presence::Version(exact(pin).to_owned()),
         }
     }
 
@@ -265,57 +320,73 @@ impl<'a> Selection<'a> {
         let mut to = now.clone();
         match aim {
             Aim::Install => {
-                for (name, presence) in &mut to.0 {
-                    *presence = match (self.pin(name), &presence) {
+                for (name, Package { presence, .. }) in &mut to.0 {
+                    let wanted = match (self.pin(name), &presence) {
                         (None, Presence::Version(_) | Presence::Provided(_) | Presence::Installed) => continue,
-                        (Some(pin), _) => Presence::Version(pin.to_owned()),
+                        (Some(pin), _) => self.pinned(pin),
                         (None, _) => Presence::Installed,
                     };
+                    if *presence != wanted {
+                        *presence = wanted;
+                    }
                 }
             }
             Aim::Upgrade => self.upgrade(&mut to, probe)?,
             Aim::Remove => {
-                for (name, presence) in &mut to.0 {
-                    if !self.lacks(name, presence) {
+                for Package { presence, .. } in to.0.values_mut() {
+                    if !lacks(presence) {
                         *presence = Presence::Removed;
                     }
                 }
             }
             Aim::Purge => {
-                for (name, presence) in &mut to.0 {
-                    if !self.lacks(name, presence) || *presence == Presence::ConfigFiles {
+                for Package { presence, .. } in to.0.values_mut() {
+                    if !lacks(presence) || *presence == Presence::ConfigFiles {
                         *presence = Presence::Absent;
                     }
                 }
             }
+            Aim::Lock => {
+                for (name, package) in &mut to.0 {
+                    if !matches!(package.presence, Presence::Version(_) | Presence::Broken(_)) {
+                        return Err(Error::failed(format!(
+                            "package `{name}` is not installed, so there is no version to hold it at"
+                        ))
+                        .hint("install it first: `action [\"install\", \"lock\"]`"));
+                    }
+                    package.held = true;
+                }
+            }
+            Aim::Unlock => to.0.values_mut().for_each(|package| package.held = false),
         }
-        self.refuse_held(now, &to, probe)?;
+        refuse_held(now, &to)?;
         Ok(Goal::State(to))
     }
 
-    /// Whether there is nothing to remove: it is not installed, or (of gems) not in the version named. A name that
-    /// another package provides stands for no package that could be removed.
-    fn lacks(&self, name: &str, presence: &Presence) -> bool {
-        match presence {
-            Presence::Absent | Presence::ConfigFiles | Presence::Provided(_) | Presence::Removed => true,
-            Presence::Version(version) if self.side_by_side() => self.pin(name).is_some_and(|pin| pin != version),
-            Presence::Version(_) | Presence::Broken(_) | Presence::Installed => false,
-        }
-    }
-
     fn upgrade(&self, to: &mut Presences, probe: &dyn Probe) -> Result<()> {
-        let unpinned: Vec<String> = to.0.keys().filter(|name| self.pin(name).is_none()).cloned().collect();
-        let newest = if unpinned.is_empty() { Vec::new() } else { self.newest(&unpinned, probe)? };
-        for (name, presence) in &mut to.0 {
-            let newest = unpinned.iter().position(|known| known == name).and_then(|n| newest[n].as_deref());
+        let choice = |name: &&String| self.pin(name).is_none_or(|pin| bounds(pin).is_some());
+        let open: Vec<String> = to.0.keys().filter(choice).cloned().collect();
+        let newest = if open.is_empty() { Vec::new() } else { self.newest(&open, probe)? };
+        for (name, Package { presence, .. }) in &mut to.0 {
+            let newest = open.iter().position(|known| known == name).and_then(|n| newest[n].as_deref());
             *presence = match (self.pin(name), newest, &presence) {
-                (Some(pin), _, _) => Presence::Version(pin.to_owned()),
+                (Some(pin), Some(newest), _) if bounds(pin).is_some() && self.matches(pin, newest) => {
+                    Presence::Version(newest.to_owned())
+                }
+                (Some(pin), _, Presence::Version(now)) if self.matches(pin, now) => continue,
+                (Some(pin), _, _) => self.pinned(pin),
                 (None, Some(newest), Presence::Version(now)) if self.newest_of(now) != newest => {
                     // A new gem lies beside the old ones.
                     Presence::Version(if self.side_by_side() { format!("{now}, {newest}") } else { newest.to_owned() })
                 }
                 // No candidate: it came from elsewhere and there is nothing newer.
-                (None, _, Presence::Version(_) | Presence::Provided(_) | Presence::Installed) => continue,
+                (
+                    None,
+                    _,
+                    Presence::Version(_) | Presence::Provided(_) | Presence::Installed | Presence::Matching(..),
+                ) => {
+                    continue;
+                }
                 (None, _, Presence::Absent | Presence::ConfigFiles | Presence::Broken(_) | Presence::Removed) => {
                     Presence::Installed
                 }
@@ -324,10 +395,10 @@ impl<'a> Selection<'a> {
         Ok(())
     }
 
-    /// What installing each name would lead to. Options may move the candidate (`-t backports`), so with any the
-    /// package manager is asked for its whole plan.
+    /// What installing each name would lead to. Options may move the candidate (`-t backports`), and bounds may exclude it,
+    /// so with any the package manager is asked for its whole plan.
     fn newest(&self, names: &[String], probe: &dyn Probe) -> Result<Vec<Option<String>>> {
-        if self.settings.options.is_empty() {
+        if self.settings.options.is_empty() && names.iter().all(|name| self.pin(name).is_none()) {
             let candidates = probe.candidates(&self.settings.provider, names)?;
             let version = |(name, candidate): (&String, Option<Candidate>)| {
                 candidate.filter(|candidate| candidate.name == *name).map(|candidate| candidate.version)
@@ -335,7 +406,8 @@ impl<'a> Selection<'a> {
             return Ok(names.iter().zip(candidates).map(version).collect());
         }
         let mut transaction = self.settings.clone();
-        transaction.install = names.iter().map(|name| PackageSpec { name: name.clone(), version: None }).collect();
+        let spec = |name: &String| PackageSpec { name: name.clone(), version: self.pin(name).map(str::to_owned) };
+        transaction.install = names.iter().map(spec).collect();
         let changes = probe.simulate(&transaction)?;
         let version = |name: &String| changes.iter().find(|change| change.name == *name).and_then(|c| c.to.clone());
         Ok(names.iter().map(version).collect())
@@ -345,32 +417,26 @@ impl<'a> Selection<'a> {
         if self.side_by_side() { installed.rsplit(", ").next().unwrap_or(installed) } else { installed }
     }
 
-    fn refuse_held(&self, now: &Presences, to: &Presences, probe: &dyn Probe) -> Result<()> {
-        if now == to {
-            return Ok(());
-        }
-        for (name, state) in self.names.iter().zip(probe.packages(&self.settings.provider, self.names)?) {
-            let installed = state.version.as_deref().filter(|_| state.held && now.0[name] != to.0[name]);
-            if let Some(version) = installed {
-                return Err(Error::failed(format!(
-                    "package `{name}` is held at version `{version}`, so it cannot be changed"
-                ))
-                .hint("release it (`apt-mark unhold NAME`, `dnf versionlock delete NAME`), or leave it out"));
-            }
-        }
-        Ok(())
-    }
-
     /// One transaction with the names that differ, and no others: `install` upgrades what is installed already.
     pub(crate) fn ops(self, change: &Change<Presences>) -> Vec<Op> {
         let mut transaction = self.settings.clone();
         let mut operations = Vec::new();
         for (name, to) in &change.to.0 {
-            if change.from.0.get(name) == Some(to) {
+            let from = change.from.0.get(name);
+            match (from.is_some_and(|from| from.held), to.held) {
+                (false, true) => transaction.hold.push(name.clone()),
+                (true, false) => transaction.release.push(name.clone()),
+                (true, true) | (false, false) => {}
+            }
+            if from.is_some_and(|from| from.presence == to.presence) {
                 continue;
             }
-            match to {
-                Presence::Installed | Presence::Version(_) | Presence::Provided(_) | Presence::Broken(_) => {
+            match &to.presence {
+                Presence::Installed
+                | Presence::Matching(..)
+                | Presence::Version(_)
+                | Presence::Provided(_)
+                | Presence::Broken(_) => {
                     let version = self.pin(name).map(str::to_owned);
                     transaction.install.push(PackageSpec { name: name.clone(), version });
                 }
@@ -400,6 +466,33 @@ impl<'a> Selection<'a> {
         command.timeout = self.settings.timeout;
         Op::Run(command)
     }
+}
+
+/// Whether there is nothing to remove. A name that another package provides stands for no package that could be removed.
+const fn lacks(presence: &Presence) -> bool {
+    match presence {
+        Presence::Absent | Presence::ConfigFiles | Presence::Provided(_) | Presence::Removed => true,
+        Presence::Version(_) | Presence::Broken(_) | Presence::Installed | Presence::Matching(..) => false,
+    }
+}
+
+/// The version itself of one that may be written as `= 1.2-3`.
+fn exact(pin: &str) -> &str {
+    pin.trim_start_matches('=').trim_start()
+}
+
+fn refuse_held(now: &Presences, to: &Presences) -> Result<()> {
+    for (name, Package { presence, held }) in &now.0 {
+        if let (true, Presence::Version(version)) = (held, presence)
+            && *presence != to.0[name].presence
+        {
+            return Err(Error::failed(format!(
+                "package `{name}` is held at version `{version}`, so it cannot be changed"
+            ))
+            .hint("release it with action `unlock` before, or leave it out"));
+        }
+    }
+    Ok(())
 }
 
 /// The names of all that is installed, where a package manager tells them.
@@ -499,9 +592,9 @@ pub(crate) use packages;
 
 #[cfg(test)]
 mod tests {
-    use super::{Presence, Presences, Selection};
+    use super::{Package, Presence, Presences, Selection, bounds};
     use crate::{
-        host::{Op, Provider, Transaction},
+        host::{Op, Provider, Scheme, Transaction},
         resource::Change,
         values::Words,
     };
@@ -525,9 +618,13 @@ mod tests {
             Presence::Version("1:2.3-4".to_owned()),
             Presence::Provided("mawk".to_owned()),
         ];
-        for presence in all {
-            let json = serde_json::to_value(&presence).unwrap();
-            assert_eq!(serde_json::from_value::<Presence>(json).unwrap(), presence);
+        let matching = Presence::Matching(bounds("~> 1.2").unwrap(), Scheme::Platform);
+        for presence in all.into_iter().chain([matching]) {
+            for held in [false, true] {
+                let package = Package { presence: presence.clone(), held };
+                let json = serde_json::to_value(&package).unwrap();
+                assert_eq!(serde_json::from_value::<Package>(json).unwrap(), package);
+            }
         }
     }
 
@@ -536,7 +633,8 @@ mod tests {
         let names = Words::from(["a", "b", "c"]);
         let versions = Words::from(["", "2", ""]);
         let selection = Selection::new(&names, Some(&versions), Transaction::new(Provider::Platform));
-        let state = |states: [Presence; 3]| Presences(names.0.iter().cloned().zip(states).collect());
+        let package = |presence| Package { presence, held: false };
+        let state = |states: [Presence; 3]| Presences(names.0.iter().cloned().zip(states.map(package)).collect());
         let from = state([Presence::Absent, Presence::Version("1".to_owned()), Presence::Version("7".to_owned())]);
         let to = state([Presence::Installed, Presence::Version("2".to_owned()), Presence::Installed]);
         let ops = selection.ops(&Change { from, to, event: None });

@@ -580,8 +580,12 @@ fn packages_needed(transaction: &Transaction, probe: &dyn Probe) -> Result<Optio
     let states = probe.packages(&transaction.provider, &transaction.remove)?;
     let present: BTreeMap<_, _> = transaction.remove.iter().zip(states).collect();
     left.remove.retain(|name| present.get(name).is_none_or(|state| state.version.is_some()));
-    let empty = left.install.is_empty() && left.remove.is_empty() && left.purge.is_empty();
-    Ok((!empty).then_some(Op::Packages(left)))
+    for (names, held) in [(&mut left.hold, true), (&mut left.release, false)] {
+        let states = probe.packages(&transaction.provider, names)?;
+        let mut differs = states.iter().map(|state| state.held != held);
+        names.retain(|_| differs.next().unwrap_or(true));
+    }
+    Ok((!left.is_empty()).then_some(Op::Packages(left)))
 }
 
 fn account_needed(change: &AccountChange, probe: &dyn Probe) -> Result<Option<Op>> {

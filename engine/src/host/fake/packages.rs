@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Brings;
 use crate::{
     Error, Result,
-    host::{Candidate, PackageChange, PackageSpec, PackageState, Transaction},
+    host::{Candidate, PackageChange, PackageSpec, PackageState, Pin, Scheme, Transaction},
     values::{Digest, Seconds},
 };
 
@@ -70,6 +70,7 @@ impl Packages {
     pub(super) fn carry_out(&mut self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
         let mut after = self.clone();
         let mut changes = Vec::new();
+        after.hold(&transaction.release, false)?;
         for spec in &transaction.install {
             after.install(spec, transaction.allow_downgrade, &mut changes)?;
         }
@@ -79,8 +80,19 @@ impl Packages {
         for name in &transaction.purge {
             after.remove(name, true, &mut changes);
         }
+        after.hold(&transaction.hold, true)?;
         *self = after;
         Ok(changes)
+    }
+
+    fn hold(&mut self, names: &[String], held: bool) -> Result<()> {
+        for name in names {
+            let state = self.installed.get_mut(name).filter(|state| state.version.is_some());
+            let absent =
+                || Error::Missing { kind: "package", name: name.clone(), why: Some("it is not installed".into()) };
+            state.ok_or_else(absent)?.held = held;
+        }
+        Ok(())
     }
 
     fn install(&mut self, spec: &PackageSpec, downgrade: bool, changes: &mut Vec<PackageChange>) -> Result<()> {
@@ -89,12 +101,11 @@ impl Packages {
         let offered = self.available.get(&candidate.name).cloned().unwrap_or_default();
         let version = match &spec.version {
             None => candidate.version,
-            Some(version) if offered.versions.contains(version) => version.clone(),
             Some(version) => {
-                return Err(missing(Some(format!(
-                    "version `{version}` is not among `{}`",
-                    offered.versions.join("`, `")
-                ))));
+                let pin: Pin = version.parse().map_err(Error::failed)?;
+                let scheme = if self.side_by_side { Scheme::Gem } else { Scheme::Debian };
+                let among = format!("version `{version}` is not among `{}`", offered.versions.join("`, `"));
+                pin.newest(&offered.versions, scheme).ok_or_else(|| missing(Some(among)))?.clone()
             }
         };
         let name = candidate.name;

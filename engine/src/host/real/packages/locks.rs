@@ -11,6 +11,7 @@ use nix::{
     libc,
 };
 
+use super::directory::text_of;
 use crate::{Error, Result, host::Progress, values::Seconds};
 
 /// How often the locks are looked at, and how often waiting is told.
@@ -68,13 +69,7 @@ pub fn first_held(root: &Path, locks: &[(&str, &str)]) -> Result<Option<(String,
 
 /// The living process whose number is in a file; a file left behind by one that is gone is no lock.
 pub fn process_in(path: &Path) -> Result<Option<i32>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(Error::io("read", path)(error)),
-    };
+    let Some(text) = text_of(path)? else { return Ok(None) };
     Ok(text.trim().parse().ok().filter(|process: &i32| Path::new("/proc").join(process.to_string()).exists()))
 }
 

@@ -5,7 +5,6 @@ mod progress;
 mod simulation;
 mod status;
 mod transaction;
-mod version;
 
 use std::{cell::RefCell, path::Path, rc::Rc};
 

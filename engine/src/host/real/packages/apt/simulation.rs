@@ -19,7 +19,9 @@ pub fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<
     work.resolve(context, &|| Ok(false))?;
     let mut changes = Vec::new();
     for call in work.calls() {
-        let command = call.command(transaction, &["-s"]);
+        // A simulation cannot release anything first.
+        let releases: &[&str] = if transaction.release.is_empty() { &[] } else { &["--allow-change-held-packages"] };
+        let command = call.command(transaction, &[&["-s"], releases].concat());
         let answer = context.tools.query(&command)?;
         let output = format!("{}\n{}", answer.stdout, answer.stderr);
         if !answer.success() {

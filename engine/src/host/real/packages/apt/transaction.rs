@@ -11,11 +11,13 @@ use super::{
     diagnosis::Diagnosis,
     progress::Status,
     status::Database,
-    version::compare,
 };
 use crate::{
     Error, Result,
-    host::{Answer, Command, ConfigFiles, LogLevel, PackageSpec, PackageState, Progress, Transaction},
+    host::{
+        Answer, Command, ConfigFiles, LogLevel, PackageSpec, PackageState, Pin, Progress, Scheme, Transaction,
+        versions::debian::compare,
+    },
     suggest,
     values::Seconds,
 };
@@ -62,6 +64,7 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         refresh(context);
         Ok(true)
     })?;
+    select(context, &work.release, "install", &clock)?;
     let mut outputs = String::new();
     let mut failed = false;
     let mut ended = Ok(());
@@ -78,6 +81,7 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
             }
         }
     }
+    let ended = ended.and_then(|()| select(context, &work.hold, "hold", &clock));
     // Also of a transaction that was stopped half way, the changes are told.
     let after = Database::read(context.root, context.tools)?;
     context.changes.borrow_mut().extend(before.changes(&after));
@@ -181,11 +185,16 @@ pub struct Work {
     install: Vec<Wanted>,
     remove: Vec<String>,
     purge: Vec<String>,
+    hold: Vec<String>,
+    release: Vec<String>,
+    allow_downgrade: bool,
 }
 
 #[derive(Clone, Debug)]
 struct Wanted {
     spec: PackageSpec,
+    /// Which versions will do, as the transaction says it.
+    pin: Option<Pin>,
     /// The real package, once the name is resolved.
     package: String,
     before: PackageState,
@@ -195,7 +204,8 @@ impl Work {
     /// Leaves out what is in the state asked for.
     pub fn needed(transaction: &Transaction, database: &Database) -> Result<Self> {
         let names = transaction.install.iter().map(|spec| &spec.name);
-        for name in names.chain(&transaction.remove).chain(&transaction.purge) {
+        let holds = transaction.hold.iter().chain(&transaction.release);
+        for name in names.chain(&transaction.remove).chain(&transaction.purge).chain(holds) {
             if !valid_name(name) {
                 return Err(Error::failed(format!("`{name}` is not a package name for apt")).hint(
                     "a name has lower-case letters, digits, `+`, `-` and `.`, and may end in `:ARCHITECTURE`; patterns, \
@@ -203,31 +213,22 @@ impl Work {
                 ));
             }
         }
-        let mut work = Self::default();
+        let mut work = Self { allow_downgrade: transaction.allow_downgrade, ..Self::default() };
         for spec in &transaction.install {
-            if let Some(version) = &spec.version
-                && !valid_version(version)
-            {
-                return Err(Error::failed(format!("`{version}` is not a version of the package `{}`", spec.name))
-                    .hint(format!("`apt-cache policy {}` lists the versions on offer", spec.name)));
-            }
+            let pin = spec.version.as_deref().map(|version| pin(&spec.name, version)).transpose()?;
             let before = database.state(&spec.name);
-            let satisfied = match &spec.version {
-                Some(version) => before.version.as_ref() == Some(version),
+            let satisfied = match &pin {
+                // Bounds ask for the newest that meets them, which the sources know.
+                Some(pin) => pin.exact().is_some_and(|exact| before.version.as_deref() == Some(exact)),
                 None => before.provided_by.is_some(),
             };
-            if let (Some(asked), Some(installed)) = (&spec.version, &before.version)
-                && !transaction.allow_downgrade
-                && compare(asked, installed).is_lt()
-            {
-                return Err(Error::failed(format!(
-                    "package `{}` is installed in version `{installed}`, which is newer than `{asked}`",
-                    spec.name
-                ))
-                .hint("set `allow_downgrade` on the package to let an older version replace a newer one"));
+            if let Some(asked) = pin.as_ref().and_then(Pin::exact) {
+                work.refuse_downgrade(&spec.name, asked, before.version.as_deref())?;
             }
             if !(satisfied && before.broken.is_none()) {
-                work.install.push(Wanted { package: spec.name.clone(), spec: spec.clone(), before });
+                let version = pin.as_ref().map(|pin| pin.exact().unwrap_or(pin.text()).to_owned());
+                let spec = PackageSpec { version, ..spec.clone() };
+                work.install.push(Wanted { package: spec.name.clone(), spec, pin, before });
             }
         }
         for name in &transaction.remove {
@@ -242,11 +243,39 @@ impl Work {
                 work.purge.push(name.clone());
             }
         }
+        let held = |name: &&String, held| database.state(name).held == held;
+        work.hold = transaction.hold.iter().filter(|name| held(name, false)).cloned().collect();
+        work.release = transaction.release.iter().filter(|name| held(name, true)).cloned().collect();
         Ok(work)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.install.is_empty() && self.remove.is_empty() && self.purge.is_empty()
+        let lists = [&self.remove, &self.purge, &self.hold, &self.release];
+        self.install.is_empty() && lists.iter().all(|names| names.is_empty())
+    }
+
+    fn refuse_downgrade(&self, name: &str, asked: &str, installed: Option<&str>) -> Result<()> {
+        match installed {
+            Some(installed) if !self.allow_downgrade && compare(asked, installed).is_lt() => Err(Error::failed(
+                format!("package `{name}` is installed in version `{installed}`, which is newer than `{asked}`"),
+            )
+            .hint("set `allow_downgrade` on the package to let an older version replace a newer one")),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Of bounds it is known now which version meets them: it may be installed already, or an older one.
+    fn settle(&mut self) -> Result<()> {
+        for wanted in &self.install {
+            let asked = wanted.spec.version.as_deref().unwrap_or_default();
+            if wanted.pin.as_ref().is_some_and(|pin| pin.exact().is_none()) {
+                self.refuse_downgrade(&wanted.spec.name, asked, wanted.before.version.as_deref())?;
+            }
+        }
+        self.install.retain(|wanted| {
+            wanted.pin.is_none() || wanted.before.broken.is_some() || wanted.before.version != wanted.spec.version
+        });
+        Ok(())
     }
 
     /// Finds the real package and checks the version of everything to be installed. `refresh` is asked once for newer
@@ -266,7 +295,7 @@ impl Work {
                 }
             }
             if troubles.is_empty() {
-                return Ok(());
+                return self.settle();
             }
             if refresh()? {
                 continue;
@@ -313,10 +342,13 @@ impl Wanted {
             Resolution::NotOffered => Err(Trouble::NotOffered(name)),
             Resolution::Ambiguous(providers) => Err(Trouble::Ambiguous(name, providers)),
             Resolution::Known { candidate, versions } => {
-                if let Some(version) = &self.spec.version
-                    && !versions.contains(version)
-                {
-                    return Err(Trouble::NoVersion(name, version.clone(), versions));
+                if let Some(pin) = &self.pin {
+                    // What apt prefers, by its own pins, comes before what is newest.
+                    let preferred = pin.meets(&candidate.version, Scheme::Debian).then_some(&candidate.version);
+                    let Some(version) = preferred.or_else(|| pin.newest(&versions, Scheme::Debian)) else {
+                        return Err(Trouble::NoVersion(name, pin.text().to_owned(), versions));
+                    };
+                    self.spec.version = Some(version.clone());
                 }
                 self.package = candidate.name;
                 Ok(())
@@ -357,6 +389,32 @@ impl Trouble {
             .hint("correct the version, or add the repository that has it before the package"),
         })
     }
+}
+
+/// Reads what is said of a version.
+fn pin(name: &str, version: &str) -> Result<Pin> {
+    let wrong = || {
+        Error::failed(format!("`{version}` is not a version of the package `{name}`"))
+            .hint(format!("`apt-cache policy {name}` lists the versions on offer"))
+    };
+    let pin: Pin = version.parse().map_err(|_| wrong())?;
+    if pin.exact().is_some_and(|exact| !valid_version(exact)) { Err(wrong()) } else { Ok(pin) }
+}
+
+/// Tells dpkg which packages are held and which are not any more.
+fn select(context: &Context<'_>, names: &[String], selection: &str, clock: &Clock) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let arguments = ["dpkg", "--set-selections"].map(ToOwned::to_owned).into();
+    let mut command = command(arguments, ConfigFiles::Keep, clock);
+    command.stdin = Some(names.iter().flat_map(|name| format!("{name} {selection}\n").into_bytes()).collect());
+    let answer = watched(context, command)?;
+    if answer.success() {
+        return Ok(());
+    }
+    let diagnosis = Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr));
+    Err(diagnosis.error(&format!("dpkg could not mark {} as `{selection}`", quoted(names))))
 }
 
 fn quoted<S: AsRef<str>>(words: &[S]) -> String {
@@ -595,6 +653,10 @@ fn judge(
                 left.push(format!("configuration files of `{name}` are still there"));
             }
         }
+    }
+    for (names, held) in [(&work.hold, true), (&work.release, false)] {
+        let differ = names.iter().filter(|name| after.state(name).held != held);
+        left.extend(differ.map(|name| format!("`{name}` is {} held", if held { "not" } else { "still" })));
     }
     let was = [before.unconfigured(), before.half_installed()].concat();
     for (name, state) in after.unconfigured().into_iter().chain(after.half_installed()) {

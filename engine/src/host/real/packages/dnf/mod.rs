@@ -1,7 +1,8 @@
 //! rpm packages by dnf 4, dnf 5, microdnf or yum: one `rpm -q` reads the state of all names, one call changes it.
+mod groups;
+mod held;
 mod output;
 mod query;
-mod version;
 
 use std::{
     cell::RefCell,
@@ -10,14 +11,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-pub use version::compare;
-
 use super::{Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks};
 use crate::{
     Error, Result,
     host::{
-        Answer, Candidate, Command, ConfigFiles, LogLevel, PackageChange, PackageSpec, PackageState, Progress,
-        Transaction,
+        Answer, Candidate, Command, ConfigFiles, LogLevel, PackageChange, PackageSpec, PackageState, Pin, Progress,
+        Scheme, Transaction, versions::rpm::compare,
     },
     values::Seconds,
 };
@@ -79,7 +78,7 @@ impl Manager for Dnf {
         new.sort();
         new.dedup();
         if !new.is_empty() {
-            let states = query::states(context.tools, &new)?;
+            let states = states(context, &new)?;
             known.extend(new.into_iter().zip(states));
         }
         Ok(names.iter().map(|name| known.get(name).cloned().unwrap_or_default()).collect())
@@ -110,6 +109,27 @@ impl Manager for Dnf {
     }
 }
 
+/// State of packages and groups, as `@NAME`, with the packages that are held.
+fn states(context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
+    let (groups, plain): (Vec<String>, Vec<String>) = names.iter().cloned().partition(|name| groups::is(name));
+    let mut of_plain = query::states(context.tools, &plain)?.into_iter();
+    let there = if groups.is_empty() { Vec::new() } else { groups::installed(context)? };
+    let held = if of_plain.as_slice().iter().any(|state| state.version.is_some()) {
+        held::held(context.root)?
+    } else {
+        Vec::new()
+    };
+    let state = |name: &String| {
+        if groups::is(name) {
+            let version = there.contains(name).then(|| groups::INSTALLED.to_owned());
+            return PackageState { versions: version.iter().cloned().collect(), version, ..PackageState::default() };
+        }
+        let state = of_plain.next().unwrap_or_default();
+        PackageState { held: state.version.is_some() && held.contains(name), ..state }
+    };
+    Ok(names.iter().map(state).collect())
+}
+
 /// The program to call; yum 3 (Enterprise Linux 7) knows less than what is called `yum` later, a link to dnf.
 fn program(root: &Path) -> Result<(&'static str, bool)> {
     let program = PROGRAMS.into_iter().find(|program| has_program(root, program)).ok_or_else(|| {
@@ -125,7 +145,7 @@ fn program(root: &Path) -> Result<(&'static str, bool)> {
 /// What would be installed for each name.
 fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
     let (program, old) = program(context.root)?;
-    for name in names {
+    for name in names.iter().filter(|name| !groups::is(name)) {
         query::valid(name)?;
     }
     if old {
@@ -145,10 +165,15 @@ fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Cand
         }
         Ok(query::parse(&answer.stdout))
     };
-    let known = ask(&["--latest-limit=1"], names)?;
+    let plain: Vec<String> = names.iter().filter(|name| !groups::is(name)).cloned().collect();
+    let known = if plain.is_empty() { Vec::new() } else { ask(&["--latest-limit=1"], &plain)? };
     names
         .iter()
         .map(|name| {
+            // What a group would bring is known only by trying.
+            if groups::is(name) {
+                return Ok(None);
+            }
             if let Some(found) = query::newest(known.iter().filter(|one| one.answers(name))) {
                 return Ok(Some(found.candidate()));
             }
@@ -162,13 +187,39 @@ fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Cand
         .collect()
 }
 
+/// All versions of a package on offer, and the one installed.
+fn versions(context: &Context<'_>, name: &str) -> Result<Vec<String>> {
+    let (program, old) = program(context.root)?;
+    let words: &[&str] = if old {
+        &["list", "-q", "--showduplicates"]
+    } else {
+        &["-q", "repoquery", "--qf", "=\t%{name}\t%{epoch}\t%{version}\t%{release}\t%{arch}\n"]
+    };
+    let command = Command::new([program].iter().chain(words).map(|word| (*word).to_owned()).chain([name.to_owned()]));
+    let answer = context.tools.query(&command)?;
+    if old {
+        let candidates = answer.stdout.lines().filter_map(|line| query::available(line, name));
+        return Ok(candidates.map(|candidate| candidate.version).collect());
+    }
+    if !answer.success() {
+        return Err(failure(&format!("cannot ask `{program}` for the versions of `{name}`"), &joined(&answer)));
+    }
+    let found = query::parse(&answer.stdout).into_iter().filter(|one| one.answers(name));
+    Ok(found.map(|one| one.candidate().version).collect())
+}
+
 /// Everything that would be changed, by the table that `--assumeno` shows.
 fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
     let (program, _) = program(context.root)?;
     let work = Work::needed(context, transaction)?;
     let mut changes: Vec<PackageChange> = Vec::new();
     for (verb, names) in work.calls() {
-        let answer = context.tools.query(&command(program, "--assumeno", verb, &names, transaction))?;
+        let mut command = command(program, "--assumeno", verb, &names, transaction);
+        // A simulation cannot release anything first.
+        if !transaction.release.is_empty() && program != "dnf5" {
+            command.argv.insert(1, format!("--disableplugin={}", groups::VERSIONLOCK));
+        }
+        let answer = context.tools.query(&command)?;
         let output = joined(&answer);
         let plan = output::plan(&output);
         // The exit code is 1 for a plan that was not agreed to, and for an error too.
@@ -184,6 +235,7 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
             change.from = state.version;
         }
     }
+    changes.extend(work.groups());
     Ok(changes)
 }
 
@@ -192,7 +244,7 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     let (program, _) = program(context.root)?;
     let started = Instant::now();
     let deadline = started + Duration::from(transaction.timeout);
-    if Work::needed(context, transaction)?.calls().is_empty() {
+    if Work::needed(context, transaction)?.is_empty() {
         return Ok(());
     }
     wait(context, started, deadline)?;
@@ -204,8 +256,12 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     let mut output = String::new();
     let mut failed = false;
     let mut ended = Ok(());
-    for (verb, names) in work.calls() {
-        let mut command = command(program, "-y", verb, &names, transaction);
+    let holding = Transaction { options: Vec::new(), recommends: None, ..transaction.clone() };
+    let calls =
+        work.locks("delete", &work.release).into_iter().chain(work.calls()).chain(work.locks("add", &work.hold));
+    for (verb, names) in calls {
+        let settings = if verb == groups::VERSIONLOCK { &holding } else { transaction };
+        let mut command = command(program, "-y", verb, &names, settings);
         let left = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
         command.timeout = Seconds(left);
         command.environment.insert("PYTHONUNBUFFERED".to_owned(), "1".to_owned());
@@ -223,7 +279,8 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     // Also of a transaction that was stopped half way, the changes are told.
     context.changes.borrow_mut().extend(difference(&before, &query::all(context.tools)?));
     ended?;
-    let left = work.left(context)?;
+    let (left, groups) = work.left(context)?;
+    context.changes.borrow_mut().extend(groups);
     if !left.is_empty() {
         return Err(refusal(program, &left, &output));
     }
@@ -331,6 +388,8 @@ struct Work {
     install: Vec<PackageSpec>,
     before: Vec<PackageState>,
     remove: Vec<String>,
+    hold: Vec<String>,
+    release: Vec<String>,
 }
 
 impl Work {
@@ -345,12 +404,22 @@ impl Work {
         }
         let names: Vec<String> =
             transaction.install.iter().map(|spec| spec.name.clone()).chain(remove.clone()).collect();
-        let mut states = query::states(context.tools, &names)?.into_iter();
-        let mut work = Self { install: Vec::new(), before: Vec::new(), remove: Vec::new() };
+        let mut states = states(context, &names)?.into_iter();
+        let held = held::held(context.root)?;
+        let locks = |names: &[String], done| names.iter().filter(|name| held.contains(name) != done).cloned().collect();
+        let mut work = Self {
+            install: Vec::new(),
+            before: Vec::new(),
+            remove: Vec::new(),
+            hold: locks(&transaction.hold, true),
+            release: locks(&transaction.release, false),
+        };
         for (spec, state) in transaction.install.iter().zip(states.by_ref()) {
+            let mut spec = spec.clone();
+            spec.version = wanted(context, &spec, &state)?;
             let satisfied = match (&spec.version, &state.version) {
                 (Some(asked), Some(installed)) => {
-                    let met = state.versions.iter().any(|one| version::matches(asked, one));
+                    let met = state.versions.iter().any(|one| meets(asked, one));
                     if !met && !transaction.allow_downgrade && compare(asked, installed).is_lt() {
                         return Err(Error::failed(format!(
                             "package `{}` is installed in version `{installed}`, which is newer than `{asked}`",
@@ -364,7 +433,7 @@ impl Work {
                 (None, Some(_)) | (Some(_), None) => false,
             };
             if !satisfied {
-                work.install.push(spec.clone());
+                work.install.push(spec);
                 work.before.push(state);
             }
         }
@@ -396,16 +465,35 @@ impl Work {
         calls
     }
 
-    fn left(&self, context: &Context<'_>) -> Result<Vec<String>> {
+    fn is_empty(&self) -> bool {
+        self.install.is_empty() && self.remove.is_empty() && self.hold.is_empty() && self.release.is_empty()
+    }
+
+    /// Groups that come and go: no package's version tells of them.
+    fn groups(&self) -> Vec<PackageChange> {
+        let there = || Some(groups::INSTALLED.to_owned());
+        let change = |name: &String, from, to| PackageChange { name: name.clone(), from, to };
+        let come = self.install.iter().map(|spec| &spec.name).filter(|name| groups::is(name));
+        let go = self.remove.iter().filter(|name| groups::is(name));
+        come.map(|name| change(name, None, there())).chain(go.map(|name| change(name, there(), None))).collect()
+    }
+
+    fn locks(&self, verb: &str, names: &[String]) -> Option<(&'static str, Vec<String>)> {
+        let words = [verb.to_owned()].into_iter().chain(names.iter().cloned());
+        (!names.is_empty()).then(|| (groups::VERSIONLOCK, words.collect()))
+    }
+
+    /// What was not done of it, and the groups of which something was.
+    fn left(&self, context: &Context<'_>) -> Result<(Vec<String>, Vec<PackageChange>)> {
         let names: Vec<String> = self.install.iter().map(|spec| spec.name.clone()).chain(self.remove.clone()).collect();
-        let mut states = query::states(context.tools, &names)?.into_iter();
+        let mut states = states(context, &names)?.into_iter();
         let mut left = Vec::new();
         for (spec, state) in self.install.iter().zip(states.by_ref()) {
             match (&spec.version, &state.version) {
                 (_, None) if !(spec.version.is_none() && state.provided_by.is_some()) => {
                     left.push(format!("`{}` is not installed", spec.name));
                 }
-                (Some(asked), Some(installed)) if !state.versions.iter().any(|one| version::matches(asked, one)) => {
+                (Some(asked), Some(installed)) if !state.versions.iter().any(|one| meets(asked, one)) => {
                     left.push(format!("`{}` has version `{installed}`, not `{asked}`", spec.name));
                 }
                 (None | Some(_), None | Some(_)) => {}
@@ -416,8 +504,44 @@ impl Work {
                 left.push(format!("`{name}` is still installed"));
             }
         }
-        Ok(left)
+        let held = held::held(context.root)?;
+        for (names, wanted) in [(&self.hold, true), (&self.release, false)] {
+            let differ = names.iter().filter(|name| held.contains(name) != wanted);
+            left.extend(differ.map(|name| format!("`{name}` is {} held", if wanted { "not" } else { "still" })));
+        }
+        let mut groups = self.groups();
+        groups.retain(|group| !left.iter().any(|text| text.starts_with(&format!("`{}` ", group.name))));
+        Ok((left, groups))
     }
+}
+
+/// The version to ask for: of bounds the newest on offer that meets them.
+fn wanted(context: &Context<'_>, spec: &PackageSpec, now: &PackageState) -> Result<Option<String>> {
+    let Some(text) = spec.version.as_ref().filter(|_| !groups::is(&spec.name)) else { return Ok(None) };
+    let pin: Pin = text.parse().map_err(|why| Error::failed(format!("package `{}`: {why}", spec.name)))?;
+    if let Some(exact) = pin.exact() {
+        return Ok(Some(exact.to_owned()));
+    }
+    let mut versions = versions(context, &spec.name)?;
+    versions.extend(now.versions.iter().cloned());
+    let newest = pin.newest(&versions, Scheme::Rpm).cloned();
+    if newest.is_none() && !versions.is_empty() {
+        versions.sort_by(|left, right| compare(left, right));
+        versions.dedup();
+        return Err(Error::failed(format!(
+            "package `{}` is not on offer in version `{text}`, only in {}",
+            spec.name,
+            quoted(&versions)
+        ))
+        .hint("correct the version, or add the repository that has it before the package"));
+    }
+    // What no repository has is said when it is installed.
+    Ok(Some(newest.unwrap_or_else(|| text.clone())))
+}
+
+/// Whether an installed version is the one asked for.
+fn meets(asked: &str, installed: &str) -> bool {
+    asked.parse::<Pin>().is_ok_and(|pin| pin.meets(installed, Scheme::Rpm))
 }
 
 fn failure(what: &str, output: &str) -> Error {
@@ -430,7 +554,9 @@ fn failure(what: &str, output: &str) -> Error {
         ));
     }
     let error = Error::failed(format!("{what}: {reason}"));
-    if output.contains("scriptlet failed") {
+    if reason.contains(groups::VERSIONLOCK) && reason.contains("command") {
+        error.hint("install the plugin: `python3-dnf-plugin-versionlock`, or `yum-plugin-versionlock` for yum")
+    } else if output.contains("scriptlet failed") {
         error.hint("correct what the package's script complains about, and run again")
     } else if reason.contains("conflicts with") {
         error.hint("the packages cannot be installed together: leave one out, or remove the one in the way first")

@@ -51,7 +51,10 @@ impl Section {
             return Self::Other;
         }
         let starts = |words: &[&str]| words.iter().any(|word| line.starts_with(word));
-        if starts(&["Installing", "Upgrading", "Updating", "Downgrading", "Reinstalling"]) {
+        if line.contains("Groups") {
+            // Names of groups, not of packages.
+            Self::Other
+        } else if starts(&["Installing", "Upgrading", "Updating", "Downgrading", "Reinstalling"]) {
             Self::Installs
         } else if starts(&["Removing", "Erasing"]) {
             Self::Removes

@@ -1,9 +1,12 @@
 use std::collections::BTreeMap;
 
-use super::{super::Tools, version::compare};
+use super::super::Tools;
 use crate::{
     Error, Result,
-    host::{Candidate, Command, PackageState},
+    host::{
+        Candidate, Command, PackageState,
+        versions::rpm::{self, compare},
+    },
 };
 
 /// The mark at the start tells our lines from rpm's sentences about what is missing, which are on the same stream.
@@ -26,7 +29,7 @@ impl Installed {
     pub fn answers(&self, asked: &str) -> bool {
         let Some(rest) = asked.strip_prefix(&self.name) else { return false };
         let rest = rest.strip_suffix(&format!(".{}", self.architecture)).unwrap_or(rest);
-        rest.is_empty() || rest.strip_prefix('-').is_some_and(|version| super::version::matches(version, &self.version))
+        rest.is_empty() || rest.strip_prefix('-').is_some_and(|version| rpm::matches(version, &self.version))
     }
 
     /// As a candidate.
@@ -143,9 +146,6 @@ pub fn available(output: &str, name: &str) -> Option<Candidate> {
 pub fn valid(name: &str) -> Result<()> {
     let fault =
         |why: &str, hint: &str| Err(Error::failed(format!("`{name}` is not a package name for dnf: {why}")).hint(hint));
-    if name.starts_with('@') {
-        return fault("it is a group", "name the packages of the group that are wanted");
-    }
     let good = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"/_(".contains(&byte))
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+._/()@:=~^<>- ".contains(&byte));
     if good {
@@ -235,7 +235,7 @@ mod tests {
         {
             assert!(valid(good).is_ok(), "{good}");
         }
-        for bad in ["", "-y", "foo*", "@development", "a;b", "[ab]"] {
+        for bad in ["", "-y", "foo*", "a;b", "[ab]"] {
             assert!(valid(bad).is_err(), "{bad}");
         }
     }

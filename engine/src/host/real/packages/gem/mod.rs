@@ -1,6 +1,5 @@
 //! RubyGems: installed gems are read from the specification directories, changes are made by `gem`.
 mod specifications;
-mod version;
 
 use std::{
     cell::RefCell,
@@ -9,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use version::compare;
-
 use super::{Context, Manager, difference, has_program};
 use crate::{
     Error, Result,
-    host::{Answer, Candidate, Command, PackageChange, PackageSpec, PackageState, Progress, Transaction},
+    host::{
+        Answer, Candidate, Command, PackageChange, PackageSpec, PackageState, Pin, Progress, Scheme, Transaction,
+        versions::gem::compare,
+    },
     values::Seconds,
 };
 
@@ -287,6 +287,14 @@ fn perform(
     }
 }
 
+fn is_bounds(version: &str) -> bool {
+    version.parse::<Pin>().is_ok_and(|pin| pin.exact().is_none())
+}
+
+fn meets(asked: &str, installed: &str) -> bool {
+    asked.parse::<Pin>().is_ok_and(|pin| pin.meets(installed, Scheme::Gem))
+}
+
 #[derive(Debug)]
 struct Work {
     install: Vec<(PackageSpec, PackageState)>,
@@ -309,7 +317,8 @@ impl Work {
         let states = memory.packages(context, binary, &installs)?;
         let present = memory.packages(context, binary, &removals)?;
         let missing = |(spec, state): &(PackageSpec, PackageState)| {
-            spec.version.as_ref().is_none_or(|version| !state.versions.contains(version))
+            // Bounds ask for the newest that meets them, which the gem server knows.
+            spec.version.as_ref().is_none_or(|version| is_bounds(version) || !state.versions.contains(version))
         };
         Ok(Self {
             install: transaction.install.iter().cloned().zip(states).filter(missing).collect(),
@@ -354,7 +363,7 @@ impl Work {
         for (spec, _) in &self.install {
             let versions = specifications::versions(specifications, &spec.name);
             match &spec.version {
-                Some(version) if !versions.contains(version) => {
+                Some(version) if !versions.iter().any(|one| meets(version, one)) => {
                     left.push(format!("gem `{}` is not installed in version `{version}`", spec.name));
                 }
                 None if versions.is_empty() => left.push(format!("gem `{}` is not installed", spec.name)),

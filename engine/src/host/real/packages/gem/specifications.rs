@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use super::{super::directory::files_in, version::compare};
+use super::super::directory::files_in;
 use crate::Result;
+use crate::host::versions::gem::compare;
 
 /// Directories of installed gems' specifications for the platform's own Ruby, without asking it: starting Ruby costs
 /// more than everything else that a run without changes does.

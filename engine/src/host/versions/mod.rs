@@ -1,0 +1,50 @@
+//! How package managers order versions, and which of them a recipe wants.
+pub mod debian;
+pub mod gem;
+mod pin;
+pub mod rpm;
+
+use std::cmp::Ordering;
+
+pub use pin::Pin;
+
+use super::Provider;
+
+/// The rules by which versions are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Those of dpkg: `[epoch:]upstream[-revision]`.
+    Debian,
+    /// Those of rpm: `[epoch:]version[-release]`.
+    Rpm,
+    /// Those of RubyGems: numbers and words, no epoch and no release.
+    Gem,
+    /// Those of whichever package manager the platform has.
+    Platform,
+}
+
+impl Scheme {
+    /// The rules of a provider.
+    #[must_use]
+    pub const fn of(provider: &Provider) -> Self {
+        match provider {
+            Provider::Platform => Self::Platform,
+            Provider::Apt => Self::Debian,
+            Provider::Dnf => Self::Rpm,
+            Provider::Gem { .. } => Self::Gem,
+        }
+    }
+
+    /// Which of two versions is newer.
+    #[must_use]
+    pub fn compare(self, left: &str, right: &str) -> Ordering {
+        match self {
+            Self::Debian => debian::compare(left, right),
+            Self::Rpm => rpm::compare(left, right),
+            Self::Gem => gem::compare(left, right),
+            // They differ in signs that the others do not have: no version of a Debian package has a `^`.
+            Self::Platform if left.contains('^') || right.contains('^') => rpm::compare(left, right),
+            Self::Platform => debian::compare(left, right),
+        }
+    }
+}
