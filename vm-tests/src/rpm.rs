@@ -1,7 +1,8 @@
 //! The dnf repository of the same synthetic packages as RPMs.
 //!
 //! `lab-base` stands for the distribution: it provides /bin/sh and system-release, so that scriptlets and `$releasever`
-//! resolve in a root whose own files did not come from RPMs. `lab-bad` is refused by its `%pre`; there is no `lab-ask`.
+//! resolve in a root whose own files did not come from RPMs. `lab-bad` is refused by its `%pre`; there is no `lab-ask`. The
+//! group `lab-tools` has two of the small packages.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,6 +20,10 @@ const APP_INSTALLED: &str = "if [ -d /run/systemd/system ]; then systemctl daemo
 
 const APP_LEAVING: &str =
     "if [ $1 = 0 ] && [ -d /run/systemd/system ]; then systemctl disable --now lab-app.service; fi";
+
+const GROUPS: &str = "<comps><group><id>lab-tools</id><name>Lab Tools (small)</name><default>true</default>\
+    <uservisible>true</uservisible><packagelist><packagereq type='mandatory'>lab-small-01</packagereq>\
+    <packagereq type='mandatory'>lab-small-02</packagereq></packagelist></group></comps>\n";
 
 /// The signed dnf repository of synthetic packages.
 ///
@@ -84,7 +89,9 @@ fn sign(directory: &Path) -> Result<()> {
     }
     sign.args(["--define", "_gpg_digest_algo sha256", "--addsign"]).args(packages);
     call("sign the RPMs", &mut sign)?;
-    call("index the RPMs", Command::new("createrepo_c").arg("--quiet").arg(directory))?;
+    let groups = directory.join("comps.xml");
+    fs::write(&groups, GROUPS).map_err(Error::io(format!("write `{}`", groups.display())))?;
+    call("index the RPMs", Command::new("createrepo_c").args(["--quiet", "-g", "comps.xml"]).arg(directory))?;
     let index = directory.join("repodata/repomd.xml");
     call("sign the index of the RPMs", keyring.gpg().args(["--armor", "--detach-sign"]).arg(index))?;
     Ok(())

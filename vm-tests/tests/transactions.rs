@@ -69,3 +69,46 @@ fn dnf_keeps_to_bounds_and_holds() -> Result<()> {
     bounds_and_holds(&el9()?, version, held, "dnf -q versionlock delete lab-app");
     Ok(())
 }
+
+#[test]
+fn answers_reach_debconf_before_the_package_asks() -> Result<()> {
+    let machine = debian()?;
+    let ask = |port: &str, rest: &str| {
+        format!("- {{type: package, name: lab-ask, response_file: 'lab-ask lab-ask/port string {port}', {rest}}}\n")
+    };
+    let port = || machine.read("/etc/lab-ask.port");
+    settle(&machine, &ask("8080", "action: install"));
+    assert_eq!(port(), "port=8080\n");
+    // What is installed keeps its answers until it is told to ask again.
+    assert_eq!(converge(&machine, &ask("9090", "action: install")).code, 0);
+    let told = settle(&machine, &ask("9090", "action: reconfig"));
+    assert!(told.stdout.contains("with other answers"), "{told}");
+    assert_eq!(port(), "port=9090\n");
+    machine.sh("echo 'lab-ask lab-ask/port string 1' | debconf-set-selections").success();
+    settle(&machine, &ask("9090", "action: reconfig"));
+    settle(&machine, &ask("9090", "action: purge"));
+    let secret = ask("s3cret", "action: install").replace("lab-ask/port string", "lab-ask/word password");
+    let told = settle(&machine, &secret);
+    assert!(!format!("{told}").contains("s3cret"), "{told}");
+    assert_eq!(machine.sh("grep -rl s3cret /var/lib/brasa /var/log; true").success().stdout, "");
+    Ok(())
+}
+
+#[test]
+fn a_group_of_dnf_is_there_or_not() -> Result<()> {
+    let machine = el9()?;
+    let group = |rest: &str| format!("- {{type: package, name: '@lab-tools', {rest}}}\n");
+    let members = || machine.sh("rpm -q lab-small-01 lab-small-02 >/dev/null").code == 0;
+    let plan = lab::plan(&machine, &group("action: install"));
+    assert!(plan.stdout.contains("lab-small-01 1.0-1") && plan.stdout.contains("lab-small-02 1.0-1"), "{plan}");
+    settle(&machine, &group("action: install"));
+    assert!(members());
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(!members());
+    settle(&machine, &group("action: install"));
+    settle(&machine, &group("action: remove"));
+    assert!(!members());
+    let refused = converge(&machine, &group("action: install").replace("lab-tools", "lab-nothing")).exits(1);
+    assert!(refused.stderr.contains("lab-nothing"), "{refused}");
+    Ok(())
+}

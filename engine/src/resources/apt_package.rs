@@ -3,6 +3,7 @@ use crate::{
     Fault,
     host::{ConfigFiles, Provider, Transaction},
     properties,
+    resource::Content,
     resources::selection::packages,
     values::{Seconds, Words},
 };
@@ -16,6 +17,9 @@ properties! {
         /// The version, a pattern (`1.2*`) or bounds (`~> 1.2`, `>= 1.2, < 2`): one for all names, or one for each (an empty
         /// one means any). What is installed and meets it stays; else the newest that meets it is put in.
         version: Words,
+        /// Answers to what packages ask through debconf, a line `PACKAGE QUESTION TYPE ANSWER` each. They are given before an
+        /// installation; action `reconfig` gives them to what is installed.
+        response_file: Content,
         /// Further options for apt-get's command line, a word each.
         options: Words,
         /// The release to prefer, as `bookworm-backports`.
@@ -56,7 +60,7 @@ impl AptPackage {
     }
 }
 
-packages!(AptPackage, "apt_package", batch "packages");
+packages!(AptPackage, "apt_package", batch "packages", answers response_file);
 
 /// What is wrong with the name of a Debian package: `NAME` or `NAME:ARCHITECTURE`.
 ///

@@ -1,5 +1,6 @@
 //! The stock kinds, one file each.
 pub mod alternatives;
+mod answers;
 pub mod apt_package;
 pub mod apt_preference;
 pub mod apt_repository;

@@ -3,6 +3,7 @@ use crate::{
     Fault, actions,
     host::{Provider, Transaction},
     properties,
+    resource::Content,
     resources::selection::{Aim, packages},
     values::{Seconds, Words},
 };
@@ -19,6 +20,9 @@ properties! {
         /// The version, a pattern (`1.2*`) or bounds (`~> 1.2`, `>= 1.2, < 2`): one for all names, or one for each (an empty
         /// one means any). What is installed and meets it stays; else the newest that meets it is put in.
         version: Words,
+        /// Answers to what packages ask through debconf, a line `PACKAGE QUESTION TYPE ANSWER` each. They are given before an
+        /// installation; action `reconfig` gives them to what is installed.
+        response_file: Content,
         /// Further options for the package manager's command line, a word each.
         options: Words,
         /// Whether an older version than the installed one may be put in. False when not given.
@@ -38,6 +42,7 @@ actions! {
         Upgrade = "upgrade": "Installs, or brings to the newest version on offer.",
         Remove = "remove": "Removes; configuration files stay.",
         Purge = "purge": "Removes, configuration files too.",
+        Reconfig = "reconfig": "Has debconf ask again where it knows other answers than `response_file`.",
         Lock = "lock": "Holds what is installed at its version: nothing changes or removes it until it is unlocked.",
         Unlock = "unlock": "Holds no longer.",
     }
@@ -51,6 +56,7 @@ impl From<Action> for Aim {
             Upgrade => Self::Upgrade,
             Remove => Self::Remove,
             Purge => Self::Purge,
+            Reconfig => Self::Reconfigure,
             Lock => Self::Lock,
             Unlock => Self::Unlock,
         }
@@ -71,7 +77,7 @@ impl Package {
     }
 }
 
-packages!(Package, "package", batch "packages");
+packages!(Package, "package", batch "packages", answers response_file);
 
 /// What is wrong with a name for whichever package manager is there. rpm has upper case, paths, groups (`@core`) and
 /// capabilities (`perl(JSON)`); none has an option, a pattern, or a trailing `-`, which apt takes for an order to remove.

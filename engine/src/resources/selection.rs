@@ -4,10 +4,11 @@ use std::{borrow::Cow, collections::BTreeSet, path::PathBuf};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::answers::{self, Answers};
 use crate::{
     Error, Fault, Result,
     host::{Candidate, Command, Op, PackageSpec, PackageState, Pin, Probe, Provider, Scheme, Transaction},
-    resource::{Change, Found, Goal},
+    resource::{Change, Content, Found, Goal},
     values::{Seconds, Words},
 };
 
@@ -23,21 +24,29 @@ pub struct Package {
     pub presence: Presence,
     /// Whether it is held at its version.
     pub held: bool,
+    /// Whether debconf knows other answers than those that the resource gives.
+    pub answers_differ: bool,
 }
 
 const HELD: &str = ", held";
+const ANSWERS: &str = ", with other answers";
 
 impl Serialize for Package {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}{}", self.presence.words(), if self.held { HELD } else { "" }))
+        let held = if self.held { HELD } else { "" };
+        let answers = if self.answers_differ { ANSWERS } else { "" };
+        serializer.collect_str(&format_args!("{}{held}{answers}", self.presence.words()))
     }
 }
 
 impl<'de> Deserialize<'de> for Package {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let (presence, held) = text.strip_suffix(HELD).map_or((text.as_str(), false), |before| (before, true));
-        Ok(Self { presence: Presence::of_words(presence), held })
+        let without =
+            |text: &'_ str, suffix| text.strip_suffix(suffix).map_or((text.len(), false), |rest| (rest.len(), true));
+        let (end, answers_differ) = without(&text, ANSWERS);
+        let (end, held) = without(&text[..end], HELD);
+        Ok(Self { presence: Presence::of_words(&text[..end]), held, answers_differ })
     }
 }
 
@@ -142,6 +151,7 @@ pub(crate) enum Aim {
     Upgrade,
     Remove,
     Purge,
+    Reconfigure,
     Lock,
     Unlock,
 }
@@ -152,11 +162,17 @@ pub(crate) struct Selection<'a> {
     versions: &'a [String],
     /// The transaction without packages in it: provider and settings.
     settings: Transaction,
+    answers: Option<Answers<'a>>,
 }
 
 impl<'a> Selection<'a> {
     pub(crate) fn new(names: &'a Words, versions: Option<&'a Words>, settings: Transaction) -> Self {
-        Self { names: &names.0, versions: versions.map_or(&[], |versions| &versions.0), settings }
+        Self { names: &names.0, versions: versions.map_or(&[], |versions| &versions.0), settings, answers: None }
+    }
+
+    /// With answers for debconf.
+    pub(crate) fn answers(self, content: Option<&'a Content>) -> Self {
+        Self { answers: content.map(Answers::of), ..self }
     }
 
     /// Several versions of a package lie side by side, as gems do.
@@ -222,8 +238,12 @@ impl<'a> Selection<'a> {
 
     pub(crate) fn read(&self, probe: &dyn Probe) -> Result<Presences> {
         let states = probe.packages(&self.settings.provider, self.names)?;
-        let presences = self.names.iter().zip(&states).map(|(name, state)| (name.clone(), self.package(name, state)));
-        Ok(Presences(presences.collect()))
+        let differing = self.answers.as_ref().map_or(Ok(Vec::new()), |answers| answers.differing(self.names, probe))?;
+        let package = |(name, state): (&String, &PackageState)| {
+            let (presence, answers_differ) = (self.presence(name, state), differing.contains(name));
+            (name.clone(), Package { presence, held: state.held, answers_differ })
+        };
+        Ok(Presences(self.names.iter().zip(&states).map(package).collect()))
     }
 
     /// One action that has all of them as they are, if there is one.
@@ -268,10 +288,6 @@ impl<'a> Selection<'a> {
             [version] => found.with("version", version.as_str()),
             _ => found.with("version", versions),
         })
-    }
-
-    fn package(&self, name: &str, state: &PackageState) -> Package {
-        Package { presence: self.presence(name, state), held: state.held }
     }
 
     fn presence(&self, name: &str, state: &PackageState) -> Presence {
@@ -346,6 +362,17 @@ impl<'a> Selection<'a> {
                     }
                 }
             }
+            Aim::Reconfigure => {
+                for (name, package) in &mut to.0 {
+                    if lacks(&package.presence) {
+                        return Err(Error::failed(format!(
+                            "package `{name}` is not installed, so it cannot be reconfigured"
+                        ))
+                        .hint("install it: the answers are given before it is installed"));
+                    }
+                    package.answers_differ = false;
+                }
+            }
             Aim::Lock => {
                 for (name, package) in &mut to.0 {
                     if !matches!(package.presence, Presence::Version(_) | Presence::Broken(_)) {
@@ -360,6 +387,11 @@ impl<'a> Selection<'a> {
             Aim::Unlock => to.0.values_mut().for_each(|package| package.held = false),
         }
         refuse_held(now, &to)?;
+        // Answers are given before what asks for them comes.
+        if matches!(aim, Aim::Install | Aim::Upgrade) {
+            let comes = to.0.iter().any(|(name, package)| package.presence != now.0[name].presence);
+            to.0.values_mut().filter(|_| comes).for_each(|package| package.answers_differ = false);
+        }
         Ok(Goal::State(to))
     }
 
@@ -421,8 +453,13 @@ impl<'a> Selection<'a> {
     pub(crate) fn ops(self, change: &Change<Presences>) -> Vec<Op> {
         let mut transaction = self.settings.clone();
         let mut operations = Vec::new();
+        let (mut answered, mut again) = (false, Vec::new());
         for (name, to) in &change.to.0 {
             let from = change.from.0.get(name);
+            if from.is_some_and(|from| from.answers_differ) && !to.answers_differ {
+                answered = true;
+                again.push(name.clone());
+            }
             match (from.is_some_and(|from| from.held), to.held) {
                 (false, true) => transaction.hold.push(name.clone()),
                 (true, false) => transaction.release.push(name.clone()),
@@ -449,6 +486,12 @@ impl<'a> Selection<'a> {
                     }
                 },
                 Presence::Absent => transaction.purge.push(name.clone()),
+            }
+        }
+        if let Some(answers) = self.answers.as_ref().filter(|_| answered) {
+            operations.push(answers.give());
+            if transaction.is_empty() {
+                operations.push(answers::reconfigure(&again));
             }
         }
         if !transaction.is_empty() {
@@ -482,7 +525,7 @@ fn exact(pin: &str) -> &str {
 }
 
 fn refuse_held(now: &Presences, to: &Presences) -> Result<()> {
-    for (name, Package { presence, held }) in &now.0 {
+    for (name, Package { presence, held, .. }) in &now.0 {
         if let (true, Presence::Version(version)) = (held, presence)
             && *presence != to.0[name].presence
         {
@@ -522,7 +565,7 @@ pub(crate) fn all(provider: &Provider, probe: &dyn Probe) -> Result<Option<Vec<S
 
 /// Makes a kind of packages out of its property table, `settings()`, `own_faults()` and `name_fault()`.
 macro_rules! packages {
-    ($name:ident, $kind:literal, batch $batch:literal) => {
+    ($name:ident, $kind:literal, batch $batch:literal $(, answers $answers:ident)?) => {
         impl $name {
             /// The one with this name.
             #[must_use]
@@ -541,7 +584,9 @@ macro_rules! packages {
                 let names = self.package_name.as_ref().unwrap_or(&self.names);
                 let mut settings = self.settings();
                 settings.timeout = self.timeout.unwrap_or(settings.timeout);
-                $crate::resources::selection::Selection::new(names, self.version.as_ref(), settings)
+                let selection = $crate::resources::selection::Selection::new(names, self.version.as_ref(), settings);
+                $(let selection = selection.answers(self.$answers.as_ref());)?
+                selection
             }
         }
 
@@ -558,8 +603,20 @@ macro_rules! packages {
             fn check(&self) -> Vec<$crate::Fault> {
                 let mut faults = self.selection().check(name_fault);
                 faults.extend(self.own_faults());
+                $(faults.extend(self.$answers.as_ref().map($crate::resources::answers::check).unwrap_or_default());)?
                 faults
             }
+
+            $(
+                fn check_action(&self, action: Action) -> Vec<$crate::Fault> {
+                    let needed = action == $crate::resources::package::Reconfig && self.$answers.is_none();
+                    let fault = || {
+                        $crate::Fault::new("there are no answers to reconfigure it with")
+                            .hint("give them with `response_file`")
+                    };
+                    needed.then(fault).into_iter().collect()
+                }
+            )?
 
             fn read(&self, probe: &dyn $crate::host::Probe) -> $crate::Result<Self::State> {
                 self.selection().read(probe)
@@ -620,8 +677,8 @@ mod tests {
         ];
         let matching = Presence::Matching(bounds("~> 1.2").unwrap(), Scheme::Platform);
         for presence in all.into_iter().chain([matching]) {
-            for held in [false, true] {
-                let package = Package { presence: presence.clone(), held };
+            for (held, answers_differ) in [(false, false), (true, false), (true, true)] {
+                let package = Package { presence: presence.clone(), held, answers_differ };
                 let json = serde_json::to_value(&package).unwrap();
                 assert_eq!(serde_json::from_value::<Package>(json).unwrap(), package);
             }
@@ -633,7 +690,7 @@ mod tests {
         let names = Words::from(["a", "b", "c"]);
         let versions = Words::from(["", "2", ""]);
         let selection = Selection::new(&names, Some(&versions), Transaction::new(Provider::Platform));
-        let package = |presence| Package { presence, held: false };
+        let package = |presence| Package { presence, held: false, answers_differ: false };
         let state = |states: [Presence; 3]| Presences(names.0.iter().cloned().zip(states.map(package)).collect());
         let from = state([Presence::Absent, Presence::Version("1".to_owned()), Presence::Version("7".to_owned())]);
         let to = state([Presence::Installed, Presence::Version("2".to_owned()), Presence::Installed]);

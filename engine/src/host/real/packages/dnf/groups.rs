@@ -15,14 +15,12 @@ pub fn is(name: &str) -> bool {
 
 /// Groups that are installed, `@NAME` for each; environments, which are groups of groups, as `@^NAME`.
 pub fn installed(context: &Context<'_>) -> Result<Vec<String>> {
-    let (program, old) = program(context.root)?;
+    let (program, _) = program(context.root)?;
     let five = program == "dnf5";
-    let words: &[&str] = match (old, five) {
-        (true, _) => &["-q", "group", "list", "installed", "hidden", "ids"],
-        (false, true) => &["-q", "group", "list", "--installed", "--hidden"],
-        (false, false) => &["-q", "group", "list", "--installed", "--hidden", "--ids"],
-    };
-    let answer = context.tools.query(&Command::new([program].iter().chain(words).copied()))?;
+    // dnf 4 takes the words of yum; of its own options it refuses these together.
+    let words: &[&str] = if five { &["--installed", "--hidden"] } else { &["hidden", "installed", "ids"] };
+    let words = [program, "-q", "group", "list"].into_iter().chain(words.iter().copied());
+    let answer = context.tools.query(&Command::new(words))?;
     if !answer.success() {
         return Err(failure(&format!("cannot ask `{program}` which groups are installed"), &joined(&answer)));
     }
