@@ -54,7 +54,7 @@ pub use deb::deb_repo;
 pub use error::{Error, Result};
 pub use gems::gem_repo;
 pub use host::{announce, call, find, need, require_root};
-pub use repository::Repository;
+pub use repository::{Repository, expired_repo};
 pub use roots::{Base, DEBIAN, EL9, root};
 pub use rpm::rpm_repo;
 pub use rustix::process::Signal;

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::cache::Artefact;
+use crate::cache::{self, Artefact};
 use crate::error::{Error, Result};
 use crate::host::call;
-use crate::signing::{self, Keyring};
+use crate::signing::{self, EXPIRED, Keyring, THEN};
 
 /// A local repository. It is seen in containers below `/lab`, whatever the path on the host, where `_apt` can read it.
 #[derive(Clone, Debug)]
@@ -97,6 +97,28 @@ pub(crate) fn index_apt(directory: &Path) -> Result<()> {
     let keyring = Keyring::with_key()?;
     call(doing, keyring.gpg().args(["--clearsign", "--output", "InRelease", "Release"]).current_dir(directory))?;
     publish_key(directory)
+}
+
+/// An apt repository whose signature was good once: its key has expired.
+///
+/// # Errors
+/// [`Error`] if a tool that it needs cannot be had or fails.
+pub fn expired_repo() -> Result<Repository> {
+    let source = crate::deb::deb_repo()?;
+    let recipe = format!("{}\n{THEN}", source.artefact().path().display());
+    let artefact = cache::artefact("expired", &recipe, |directory| {
+        for name in ["lab-doc_1.0_all.deb", "Packages", "Release"] {
+            let doing = || Error::io(format!("copy `{name}`"));
+            fs::copy(source.artefact().path().join(name), directory.join(name)).map_err(doing())?;
+        }
+        let keyring = Keyring::expired()?;
+        let doing = "sign with a key that has expired";
+        let sign = ["--clearsign", "--output", "InRelease", "Release"];
+        call(doing, keyring.gpg().args([EXPIRED, THEN]).args(sign).current_dir(directory))?;
+        let export = ["--armor", "--output", "key.asc", "--export"];
+        call(doing, keyring.gpg().args(export).current_dir(directory)).map(drop)
+    })?;
+    Ok(Repository::apt(artefact))
 }
 
 /// Puts the public half of the lab's key beside a repository.

@@ -13,6 +13,10 @@ use crate::host::{announce, call, need};
 /// The name on the key.
 pub(crate) const SIGNER: &str = "lab@localhost";
 
+/// Options of gpg for a time at which the key of [`Keyring::expired`] was good.
+pub(crate) const EXPIRED: &str = "--faked-system-time";
+pub(crate) const THEN: &str = "20200115T000000";
+
 /// The lab's key: `public.asc` and `secret.asc`, without a passphrase. One for all repositories, so that a root which
 /// trusts it need not be made anew with each of them.
 pub(crate) fn key() -> Result<Artefact> {
@@ -40,6 +44,15 @@ impl Keyring {
         cache::remove(&home)?;
         fs::DirBuilder::new().mode(0o700).create(&home).map_err(Error::io(format!("make `{}`", home.display())))?;
         Ok(Self(home))
+    }
+
+    /// A keyring with a key that could sign in January 2020, as gpg does when it takes it to be then.
+    pub(crate) fn expired() -> Result<Self> {
+        let keyring = Self::empty()?;
+        let mut make = keyring.gpg();
+        make.args([EXPIRED, THEN, "--quick-gen-key", "Old <old@localhost>", "rsa2048", "sign", "2020-02-01"]);
+        call("make a key that has expired", &mut make)?;
+        Ok(keyring)
     }
 
     /// A keyring that can sign with the lab's key.

@@ -7,6 +7,9 @@
 
 use lab::{Container, DEBIAN, EL9, Result, converge, settle, site};
 
+/// Whether dpkg has `lab-doc`, whole.
+const DOC_OF_DPKG: &str = "dpkg-query -W -f '${db:Status-Abbrev}' lab-doc | grep -q '^ii'";
+
 fn debian() -> Result<Container> {
     let machine = site(Container::of(lab::root(DEBIAN)?).repository(&lab::deb_repo()?))?;
     machine.run(["apt-get", "-qq", "update"]).success();
@@ -110,5 +113,113 @@ fn a_group_of_dnf_is_there_or_not() -> Result<()> {
     assert!(!members());
     let refused = converge(&machine, &group("action: install").replace("lab-tools", "lab-nothing")).exits(1);
     assert!(refused.stderr.contains("lab-nothing"), "{refused}");
+    Ok(())
+}
+
+/// Waits until dpkg has begun to configure `lab-slow`, which takes three seconds.
+fn until_slow(machine: &Container) {
+    for _ in 0..1000 {
+        if machine.sh("grep -q 'half-configured lab-slow' /var/log/dpkg.log").code == 0 {
+            return;
+        }
+    }
+    panic!("lab-slow was never configured");
+}
+
+#[test]
+fn an_apt_that_is_killed_is_told_and_repaired() -> Result<()> {
+    let slow = "- {type: package, name: lab-slow}\n- {type: package, name: lab-small-01}\n";
+    // Only the package manager is killed, then the run too.
+    for (killed, of_run) in [("apt-get dpkg", true), ("brasa apt-get dpkg", false)] {
+        let machine = debian()?;
+        machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{slow}"));
+        let run = machine.spawn(["brasa", "converge"]);
+        until_slow(&machine);
+        machine.sh(&format!("for name in {killed}; do pkill -9 -x $name; done; sleep 0.2; true")).success();
+        let run = run.wait();
+        // A run that lives on repairs it itself; else the next one does, and knows why.
+        let told = if of_run {
+            assert_eq!(run.code, 0, "{run}");
+            run
+        } else {
+            assert_ne!(machine.sh("dpkg --audit").success().stdout, "", "dpkg is in the middle of something");
+            let next = machine.run(["brasa", "converge"]).success();
+            assert!(format!("{next}").contains("the last run did not end"), "{next}");
+            next
+        };
+        let repaired = "an earlier run of dpkg was not finished (`lab-slow` is half-configured)";
+        assert!(format!("{told}").contains(repaired), "{told}");
+        assert_eq!(machine.sh("dpkg --audit").success().stdout, "");
+        machine.run(["dpkg", "-s", "lab-slow", "lab-small-01"]).success();
+        machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    }
+    Ok(())
+}
+
+/// Fills the place where `lab-doc` puts its file: unpacking finds no room.
+fn a_full_disk(machine: &Container, there: &str) {
+    let doc = "- {type: package, name: lab-doc}\n";
+    machine
+        .sh("mkdir -p /usr/share/lab && mount -t tmpfs -o size=4k lab /usr/share/lab && yes | head -c 4096 >/usr/share/lab/full")
+        .success();
+    let failed = converge(machine, doc).exits(1);
+    let told = ["No space left on device", "on the /usr/share/lab filesystem"];
+    assert!(told.iter().any(|told| failed.stderr.contains(told)), "{failed}");
+    assert_ne!(machine.sh(there).code, 0, "it does not count as installed");
+    machine.sh("umount /usr/share/lab").success();
+    settle(machine, doc);
+    machine.sh(there).success();
+}
+
+#[test]
+fn a_disk_that_fills_while_a_package_is_unpacked() -> Result<()> {
+    let machine = debian()?;
+    a_full_disk(&machine, DOC_OF_DPKG);
+    assert_eq!(machine.sh("dpkg --audit").success().stdout, "");
+    a_full_disk(&el9()?, "rpm -q lab-doc");
+    Ok(())
+}
+
+#[test]
+fn a_repository_that_lies_about_a_checksum_installs_nothing() -> Result<()> {
+    let doc = "- {type: package, name: lab-doc}\n";
+    for (machine, at, uses, there) in [
+        (debian()?, "/lab/deb/lab-doc_1.0_all.deb", "/etc/apt/sources.list.d/lab-deb.sources", DOC_OF_DPKG),
+        (el9()?, "/lab/rpm/lab-doc-1.0-1.noarch.rpm", "/etc/yum.repos.d/lab-rpm.repo", "rpm -q lab-doc"),
+    ] {
+        let from = at.rsplit_once('/').map(|(directory, _)| directory).unwrap_or_default();
+        machine
+            .sh(&format!(
+                "cp -r {from} /srv/liar && sed -i 's|{from}$|/srv/liar|' {uses} && printf x >>/srv/liar/${{0##*/}}"
+            )
+            .replace("${0##*/}", at.rsplit('/').next().unwrap_or_default()))
+            .success();
+        machine.sh("if command -v apt-get; then apt-get -qq update; else dnf -q -y makecache; fi").success();
+        let failed = converge(&machine, doc).exits(1);
+        let told = failed.stderr.to_lowercase();
+        assert!(told.contains("sum") || told.contains("size"), "it says what does not match: {failed}");
+        assert_ne!(machine.sh(there).code, 0, "nothing was installed");
+        machine.sh(&format!("sed -i 's|/srv/liar|{from}|' {uses}")).success();
+        settle(&machine, doc);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_key_that_has_expired_is_named() -> Result<()> {
+    let repository = lab::expired_repo()?;
+    let machine = site(Container::of(lab::root(DEBIAN)?).repository(&repository))?;
+    let at = repository.mount_point();
+    for resources in [
+        "- {type: package, name: lab-doc}\n".to_owned(),
+        format!(
+            "- {{type: apt_repository, name: old, uri: 'file:{at}', distribution: ./, key: 'file://{at}/key.asc'}}\n"
+        ),
+    ] {
+        let failed = converge(&machine, &resources).exits(1);
+        assert!(failed.stderr.contains("EXPKEYSIG") || failed.stderr.contains("expired"), "{failed}");
+        machine.sh("rm -f /etc/apt/sources.list.d/lab-expired.sources").success();
+    }
+    assert_ne!(machine.sh(DOC_OF_DPKG).code, 0);
     Ok(())
 }

@@ -91,7 +91,10 @@ pub fn reason(output: &str) -> String {
             said.push(text.to_owned());
             continue;
         }
-        block = text == "Error:" || text.starts_with("Failed to resolve the transaction") || text == "Problems:";
+        block = text == "Error:"
+            || text.ends_with("Transaction test error:")
+            || text.starts_with("Failed to resolve the transaction")
+            || text == "Problems:";
         let wanted = ["Error: ", "error: ", "Failed to", "Error in ", "[Errno", "Cannot ", "Transaction failed"];
         if !block
             && let Some(start) = wanted.iter().find(|start| text.contains(*start))
