@@ -1,6 +1,6 @@
 //! `brasa data-bag`: items of data bags are shown, edited and encrypted.
 use std::{
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Code, Failure, Output,
     arguments::{Bags, DataBag, Format, Input},
-    complain, logging, print, print_json,
+    complain, logging, print, print_json, question,
     session::Session,
 };
 
@@ -417,15 +417,12 @@ fn shy(faults: Vec<Fault>) -> Failure {
 
 /// Asks the user, where one is there, whether to go on editing.
 fn again(failure: &Failure) -> Result<bool, Failure> {
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    if !io::stdin().is_terminal() {
         return Ok(false);
     }
     complain(&format!("error: {}", crate::report::printable(&failure.message)));
-    let mut out = io::stderr().lock();
-    write!(out, "edit it again? (n gives up what was edited) [Y/n] ").and_then(|()| out.flush()).unwrap_or_default();
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer).map_err(|error| Failure::failed(error.to_string()))?;
-    Ok(read > 0 && !answer.trim().to_ascii_lowercase().starts_with('n'))
+    let answer = question::ask("edit it again? (n gives up what was edited)", true);
+    Ok(answer.map_err(|error| Failure::failed(error.to_string()))?.unwrap_or(false))
 }
 
 fn pretty(value: &Value) -> String {

@@ -15,6 +15,7 @@ mod inspect;
 mod logging;
 mod man;
 mod new;
+mod question;
 mod repeat;
 mod resource;
 mod schema;

@@ -33,6 +33,7 @@ use super::{
     arguments::{Input, Kept, Level, Places},
     complain,
     config::{HOMES, settings},
+    question,
 };
 
 const STATE: &str = "/var/lib/brasa";
@@ -60,6 +61,7 @@ pub struct Directories {
     pub cache: PathBuf,
     pub backups: PathBuf,
     pub lock: PathBuf,
+    repair: Repair,
     proxies: Proxies,
 }
 
@@ -83,7 +85,14 @@ impl Directories {
             (None, Some(state)) => state.join("lock"),
             (None, None) => LOCK.into(),
         };
-        Ok(Self { state, cache, backups, lock, proxies: proxies(settings)? })
+        let repair = match settings.package_repair().map_err(|fault| Failure::from(Error::from(fault)))? {
+            Some("ask") => {
+                Repair::Ask(|left| matches!(question::ask(&format!("{left}: finish it now?"), false), Ok(Some(true))))
+            }
+            Some("never") => Repair::Never,
+            Some(_) | None => Repair::Auto,
+        };
+        Ok(Self { state, cache, backups, lock, repair, proxies: proxies(settings)? })
     }
 
     /// Those that the settings name, for commands that need nothing else of them.
@@ -102,7 +111,7 @@ impl Directories {
             state: self.state.clone(),
             cache: self.cache.clone(),
             backups: self.backups.clone(),
-            repair: Repair::default(),
+            repair: self.repair,
             proxies: self.proxies.clone(),
         }
     }

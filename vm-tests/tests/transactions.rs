@@ -156,6 +156,42 @@ fn an_apt_that_is_killed_is_told_and_repaired() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn an_interrupted_dpkg_is_left_alone_until_somebody_agrees() -> Result<()> {
+    let machine = debian()?;
+    let other = machine.spawn(["sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lab-slow"]);
+    until_slow(&machine);
+    machine.sh("pkill -9 -x apt-get; pkill -9 -x dpkg; sleep 0.2; true").success();
+    drop(other.wait());
+    let small = "- {type: package, name: lab-small-01}\n";
+    let setting = |word: &str| {
+        machine.write("/etc/brasa/solo.rb", format!("cookbook_path '/etc/brasa/cookbooks'\npackage_repair :{word}\n"));
+    };
+    // Where nobody can answer, to ask is to refuse.
+    for word in ["never", "ask"] {
+        setting(word);
+        let refused = converge(&machine, small).exits(1);
+        assert!(
+            refused.stderr.contains("not finished: `lab-slow` is half-configured")
+                && refused.stderr.contains("dpkg --configure -a"),
+            "{refused}"
+        );
+    }
+    let answered = |answer: &str| {
+        machine.sh(&format!("printf '{answer}\\n' | script -qec 'brasa converge --detailed-exitcode' /dev/null"))
+    };
+    let refused = answered("n");
+    assert!(refused.stdout.contains("finish it now? [y/N]") && refused.code == 1, "{refused}");
+    assert_ne!(machine.sh("dpkg --audit").success().stdout, "");
+    let agreed = answered("y");
+    assert!(agreed.stdout.contains("finish it now? [y/N]") && agreed.code == 2, "{agreed}");
+    assert_eq!(machine.sh("dpkg --audit").success().stdout, "");
+    machine.run(["dpkg", "-s", "lab-slow", "lab-small-01"]).success();
+    setting("sometimes");
+    assert!(converge(&machine, small).exits(65).stderr.contains("package_repair"));
+    Ok(())
+}
+
 /// Fills the place where `lab-doc` puts its file: unpacking finds no room.
 fn a_full_disk(machine: &Container, there: &str) {
     let doc = "- {type: package, name: lab-doc}\n";

@@ -92,6 +92,9 @@ const USER: &str = "start brasa as that user";
 const PROXY: &str = "the environment variable of this name, if any";
 const PROXY_USER: &str = "none";
 
+/// Words of `package_repair`.
+pub(super) const PACKAGE_REPAIR: &[&str] = &["auto", "ask", "never"];
+
 /// Words of `log_level`.
 pub(super) const LOG_LEVELS: &[&str] = &["auto", "trace", "debug", "info", "warn", "error", "fatal"];
 
@@ -127,6 +130,11 @@ pub const KNOWN: &[Known] = &[
         "the report on standard output, the log on standard error; `STDERR` and `:syslog` change nothing",
     ),
     used("node_name", Shape::Text, "the host's full name"),
+    used(
+        "package_repair",
+        Shape::OneOf(PACKAGE_REPAIR),
+        "`:auto`: what an interrupted dpkg left is finished; `:ask` and `:never` as their names say",
+    ),
     used("role_path", Shape::Paths, "`roles` in `chef_repo_path`"),
     used("run_lock_timeout", Shape::Count, "600 seconds"),
     used("solo_d_dir", Shape::Path, "`solo.d` beside solo.rb"),

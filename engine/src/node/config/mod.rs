@@ -368,6 +368,14 @@ impl Settings {
         Ok(self.one_of("log_level", known::LOG_LEVELS)?.and_then(Verbosity::named))
     }
 
+    /// What becomes of a package manager that was interrupted: `auto`, `ask` or `never`.
+    ///
+    /// # Errors
+    /// Another word.
+    pub fn package_repair(&self) -> Result<Option<&'static str>, Fault> {
+        self.one_of("package_repair", known::PACKAGE_REPAIR)
+    }
+
     /// `log_location`: one or several.
     ///
     /// # Errors

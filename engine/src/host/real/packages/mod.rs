@@ -27,11 +27,13 @@ use crate::{
 };
 
 /// What to do when an earlier run of dpkg was interrupted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub enum Repair {
     /// Finish it (`dpkg --configure -a`), once, before anything else.
     #[default]
     Auto,
+    /// Ask first, by a function that is told what is left; no is as [`Never`](Self::Never).
+    Ask(fn(&str) -> bool),
     /// Refuse to change packages until somebody has finished it.
     Never,
 }

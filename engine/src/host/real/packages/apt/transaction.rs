@@ -568,13 +568,17 @@ fn repair(context: &Context<'_>, database: &Database, clock: &Clock) -> Result<b
         cures.push(format!("apt-get install --reinstall {}", names.join(" ")));
     }
     let cures = cures.join("` and `");
-    match context.repair {
-        Repair::Never => {
-            return Err(Error::failed(format!("an earlier run of dpkg was not finished: {left}"))
-                .hint(format!("finish it with `{cures}` and run again")));
-        }
-        Repair::Auto => note(context, format!("an earlier run of dpkg was not finished ({left}): running `{cures}`")),
+    let told = format!("an earlier run of dpkg was not finished ({left})");
+    let agreed = match context.repair {
+        Repair::Auto => true,
+        Repair::Ask(ask) => ask(&format!("{told}; `{cures}` would finish it")),
+        Repair::Never => false,
+    };
+    if !agreed {
+        return Err(Error::failed(format!("an earlier run of dpkg was not finished: {left}"))
+            .hint(format!("finish it with `{cures}` and run again")));
     }
+    note(context, format!("{told}: running `{cures}`"));
     if database.unmerged || !unconfigured.is_empty() {
         configure(context, clock)?;
     }
