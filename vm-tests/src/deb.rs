@@ -2,7 +2,7 @@
 //!
 //! `lab-app` 1.0, 1.1, 2.0 (depends on `lab-lib`, recommends `lab-doc`, provides `lab-virtual`, a configuration file that
 //! changes in 2.0, a systemd unit), `lab-other` (a second provider of `lab-virtual`), `lab-conflict` (with `lab-app`),
-//! `lab-epoch` 1:0.9, `lab-bad` (stays half-configured until /etc/lab-bad.ok exists), `lab-slow` (holds dpkg's locks for
+//! `lab-daemon` (starts its own script of System V), `lab-epoch` 1:0.9, `lab-bad` (stays half-configured until /etc/lab-bad.ok exists), `lab-slow` (holds dpkg's locks for
 //! 3 s), `lab-ask` (a debconf question), `lab-small-01` to `-10`.
 
 use std::fs;
@@ -21,6 +21,15 @@ const APP_INSTALLED: &str = r#"if [ -d /run/systemd/system ]; then systemctl dae
 if [ -d /run/systemd/system ]; then deb-systemd-invoke start lab-app.service; fi"#;
 
 const APP_LEAVING: &str = "if [ -d /run/systemd/system ]; then deb-systemd-invoke stop lab-app.service; fi";
+
+const DAEMON: &str = r#"### BEGIN INIT INFO
+# Provides: lab-daemon
+# Required-Start:
+# Required-Stop:
+# Default-Start: 2 3 4 5
+# Default-Stop: 0 1 6
+### END INIT INFO
+echo "$1" >>/var/lab-daemon.log"#;
 
 const ASK_TEMPLATE: &str = "Template: lab-ask/port\nType: string\nDefault: 80\nDescription: Port?\n";
 
@@ -61,6 +70,12 @@ fn packages() -> Vec<Package> {
     }
     all.push(Package::new("lab-doc", "1.0"));
     all.push(Package::new("lab-other", "1.0").field("Provides: lab-virtual"));
+    all.push(
+        Package::new("lab-daemon", "1.0")
+            .field("Depends: init-system-helpers")
+            .script("../etc/init.d/lab-daemon", DAEMON)
+            .script("postinst", "update-rc.d lab-daemon defaults; invoke-rc.d lab-daemon start"),
+    );
     all.push(Package::new("lab-conflict", "1.0").field("Conflicts: lab-app"));
     all.push(Package::new("lab-epoch", "1:0.9"));
     all.push(Package::new("lab-bad", "1.0").script("postinst", "[ -e /etc/lab-bad.ok ] || exit 7"));
@@ -154,6 +169,7 @@ impl Package {
         }
         for (name, body) in &self.scripts {
             let file = control.join(name);
+            fs::create_dir_all(file.parent().expect("a script lies in a directory"))?;
             fs::write(&file, format!("#!/bin/sh\nset -e\n{body}\n"))?;
             fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
         }

@@ -11,7 +11,7 @@ use lab::{Base, Container, Result};
 const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["cron", "kmod", "sudo"], el: false };
 
 const RECIPE: &str = "resources:
-  - {type: package, name: lab-app}
+  - {type: package, name: lab, package_name: [lab-app, lab-daemon]}
   - {type: group, name: crew, gid: 4200}
   - {type: user, name: ana, uid: 4201, gid: crew, groups: [adm]}
   - {type: file, name: /etc/motd, content: \"welcome\\n\", owner: ana, group: crew}
@@ -32,6 +32,7 @@ fn an_image_is_converged_from_outside() -> Result<()> {
     // The image is a copy of the machine's own files, with the kernel's file systems of the machine around it.
     machine
         .sh("mkdir /image && cp -a /bin /sbin /lib /lib64 /usr /etc /var /image 2>/dev/null; \
+             rm /image/sbin/runlevel && printf '#!/bin/sh\necho N 2\n' >/image/sbin/runlevel && chmod 755 /image/sbin/runlevel && \
              cd /image && mkdir -p tmp run root home proc sys dev srv && chmod 1777 /image/tmp && \
              mount --rbind /proc /image/proc && mount --bind /dev /image/dev && \
              for path in $(grep -rhoE '(file|copy):[^ ]+' /etc/apt/sources.list* | cut -d: -f2); do \
@@ -57,7 +58,12 @@ fn an_image_is_converged_from_outside() -> Result<()> {
         let link = format!("/image/etc/systemd/system/multi-user.target.wants/{unit}.service");
         machine.run(["test", "-L", &link]).success();
     }
-    machine.run(["chroot", "/image", "dpkg-query", "-W", "lab-app"]).success();
+    machine.run(["chroot", "/image", "dpkg-query", "-W", "lab-app", "lab-daemon"]).success();
+    // A script that its package starts wherever it may is not started in an image.
+    machine.run(["test", "!", "-e", "/image/var/lab-daemon.log"]).success();
+    machine.run(["test", "!", "-e", "/image/usr/sbin/policy-rc.d"]).success();
+    machine.run(["chroot", "/image", "invoke-rc.d", "lab-daemon", "start"]).success();
+    assert_eq!(machine.read("/image/var/lab-daemon.log"), "start\n", "and would have been");
     assert!(machine.read("/image/etc/sysctl.d/99-chef-vm.swappiness.conf").ends_with("\nvm.swappiness = 7\n"));
     assert!(machine.read("/image/etc/modules-load.d/loop.conf").ends_with("\nloop\n"));
 

@@ -259,3 +259,35 @@ fn a_key_that_has_expired_is_named() -> Result<()> {
     assert_ne!(machine.sh(DOC_OF_DPKG).code, 0);
     Ok(())
 }
+
+#[test]
+fn an_installation_removes_nothing_that_nobody_asked_to_remove() -> Result<()> {
+    for (machine, there, words) in [
+        (debian()?, "dpkg-query -W -f '${db:Status-Abbrev}' NAME | grep -q '^ii'", "would remove `lab-app`"),
+        (el9()?, "rpm -q NAME >/dev/null", "conflicts with lab-app"),
+    ] {
+        let has = |name: &str| machine.sh(&there.replace("NAME", name)).code == 0;
+        let conflict = |rest: &str| format!("- {{type: package, name: lab-conflict, {rest}}}\n");
+        let app = |action: &str| format!("- {{type: package, name: lab-app, action: {action}}}\n");
+        settle(&machine, &app("install"));
+        let plan = machine.run(["brasa", "plan"]).success();
+        assert!(plan.stdout.contains("0 to change"), "{plan}");
+        let refused = converge(&machine, &conflict("action: install")).exits(1);
+        assert!(refused.stderr.contains(words), "{refused}");
+        let plan = machine.run(["brasa", "plan"]);
+        assert!(plan.stdout.contains(words), "a plan says the same: {plan}");
+        assert!(has("lab-app") && !has("lab-conflict"));
+        // With a yes it goes, and the plan names it.
+        let allowed = conflict("allow_removals: true");
+        let plan = lab::plan(&machine, &allowed);
+        assert!(plan.stdout.contains("- lab-app"), "{plan}");
+        settle(&machine, &allowed);
+        assert!(!has("lab-app") && has("lab-conflict"));
+        machine.run(["brasa", "undo", "last"]).success();
+        assert!(has("lab-app") && !has("lab-conflict"), "undo puts it back");
+        // Both in one transaction, when both are asked for; nothing else may go with them.
+        settle(&machine, &format!("{}{}", app("remove"), conflict("action: install")));
+        assert!(!has("lab-app") && has("lab-conflict"));
+    }
+    Ok(())
+}

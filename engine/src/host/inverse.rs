@@ -260,7 +260,12 @@ fn of_holds(transaction: &Transaction, probe: &dyn Probe) -> Result<Undo> {
 
 /// The way back from what a package manager changed.
 pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange]) -> Undo {
-    let mut back = Transaction { allow_downgrade: true, recommends: Some(false), ..Transaction::new(provider.clone()) };
+    let mut back = Transaction {
+        allow_downgrade: true,
+        allow_removals: true,
+        recommends: Some(false),
+        ..Transaction::new(provider.clone())
+    };
     let mut kept = Vec::new();
     for change in changes {
         match (&change.from, &change.to) {

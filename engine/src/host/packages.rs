@@ -115,6 +115,9 @@ pub struct Transaction {
     /// Whether an older version than the installed one may be put in.
     #[serde(default)]
     pub allow_downgrade: bool,
+    /// Whether what is installed may take away packages that nothing asks to remove.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_removals: bool,
     /// Whether recommended packages come along; `None` leaves it to the system's configuration.
     #[serde(default)]
     pub recommends: Option<bool>,
@@ -140,6 +143,7 @@ impl Transaction {
             hold: Vec::new(),
             release: Vec::new(),
             allow_downgrade: false,
+            allow_removals: false,
             recommends: None,
             config_files: ConfigFiles::Keep,
             options: Vec::new(),
@@ -164,7 +168,15 @@ impl Transaction {
     #[must_use]
     pub fn joins(&self, other: &Self) -> bool {
         let settings = |t: &Self| {
-            (t.provider.clone(), t.allow_downgrade, t.recommends, t.config_files, t.options.clone(), t.timeout)
+            (
+                t.provider.clone(),
+                t.allow_downgrade,
+                t.allow_removals,
+                t.recommends,
+                t.config_files,
+                t.options.clone(),
+                t.timeout,
+            )
         };
         let holds = |t: &Self| (t.hold.is_empty(), t.release.is_empty());
         settings(self) == settings(other) && holds(self) == holds(other)

@@ -26,6 +26,9 @@ properties! {
         default_release: String,
         /// Whether an older version than the installed one may be put in. False when not given.
         allow_downgrade: bool,
+        /// Whether installing may take away packages that no resource removes. False when not given: it is refused, and they
+        /// are named.
+        allow_removals: bool,
         /// Whether recommended packages come along. apt's configuration decides when not given.
         install_recommends: bool,
         /// Whether the package's configuration files replace those that were changed here. They are kept when not given.
@@ -42,6 +45,7 @@ impl AptPackage {
     fn settings(&self) -> Transaction {
         let mut settings = Transaction::new(Provider::Apt);
         settings.allow_downgrade = self.allow_downgrade.unwrap_or(false);
+        settings.allow_removals = self.allow_removals.unwrap_or(false);
         settings.recommends = self.install_recommends;
         if let Some(release) = &self.default_release {
             settings.options.extend(["-o".to_owned(), format!("APT::Default-Release={release}")]);

@@ -27,6 +27,9 @@ properties! {
         options: Words,
         /// Whether an older version than the installed one may be put in. False when not given.
         allow_downgrade: bool,
+        /// Whether installing may take away packages that no resource removes. False when not given: it is refused, and they
+        /// are named.
+        allow_removals: bool,
         /// Whether recommended packages come along. The system's configuration decides when not given.
         install_recommends: bool,
         /// Deadline in seconds, waiting for locks included; 3600 when not given.
@@ -67,6 +70,7 @@ impl Package {
     fn settings(&self) -> Transaction {
         let mut settings = Transaction::new(Provider::Platform);
         settings.allow_downgrade = self.allow_downgrade.unwrap_or(false);
+        settings.allow_removals = self.allow_removals.unwrap_or(false);
         settings.recommends = self.install_recommends;
         settings.options = self.options.clone().unwrap_or_default().0;
         settings

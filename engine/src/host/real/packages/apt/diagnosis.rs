@@ -1,3 +1,4 @@
+use super::transaction::unasked_removals;
 use crate::Error;
 
 /// Why apt or dpkg failed, found in what they printed.
@@ -7,6 +8,8 @@ pub struct Diagnosis {
     pub packages: Vec<Failed>,
     /// The resolver's reasons.
     pub unmet: Vec<String>,
+    /// Packages that would go, where none may.
+    pub removals: Vec<String>,
     /// What apt says itself.
     pub errors: Vec<String>,
     warnings: Vec<String>,
@@ -35,7 +38,13 @@ impl Diagnosis {
         let lines: Vec<&str> = output.lines().collect();
         let mut script = 0;
         let mut unmet = false;
+        let mut removals = false;
         for (n, line) in lines.iter().enumerate() {
+            if removals && line.starts_with(' ') {
+                found.removals.extend(line.split_whitespace().map(|name| name.trim_end_matches('*').to_owned()));
+                continue;
+            }
+            removals = line.starts_with("The following packages will be REMOVED");
             if unmet && line.starts_with(' ') {
                 found.unmet.push(line.split_whitespace().collect::<Vec<_>>().join(" "));
                 continue;
@@ -178,6 +187,9 @@ impl Diagnosis {
 
     /// As an error; `doing` begins the sentence.
     pub fn error(&self, doing: &str) -> Error {
+        if self.errors.iter().any(|error| error.contains("remove is disabled")) {
+            return unasked_removals(&self.removals);
+        }
         let summary = self.summary();
         let message = match (summary.is_empty(), self.tail.is_empty()) {
             (false, _) => format!("{doing}: {summary}"),

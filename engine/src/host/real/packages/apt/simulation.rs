@@ -17,6 +17,14 @@ pub fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<
         return Ok(Vec::new());
     }
     work.resolve(context, &|| Ok(false))?;
+    if !transaction.allow_removals {
+        work.refuse_unasked_removals(context, transaction)?;
+    }
+    changes(context, &work, transaction)
+}
+
+/// The same of work that is resolved.
+pub fn changes(context: &Context<'_>, work: &Work, transaction: &Transaction) -> Result<Vec<PackageChange>> {
     let mut changes = Vec::new();
     for call in work.calls() {
         // A simulation cannot release anything first.

@@ -9,14 +9,16 @@ use super::{
     INSTALLING, LISTS, UPDATING,
     candidates::{Resolution, resolve, valid_name, valid_version},
     diagnosis::Diagnosis,
+    policy::Policy,
     progress::Status,
+    simulation,
     status::Database,
 };
 use crate::{
     Error, Result,
     host::{
         Answer, Command, ConfigFiles, LogLevel, PackageSpec, PackageState, Pin, Progress, Scheme, Transaction,
-        versions::debian::compare,
+        environment, versions::debian::compare,
     },
     suggest,
     values::Seconds,
@@ -65,6 +67,10 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         Ok(true)
     })?;
     select(context, &work.release, "install", &clock)?;
+    let policy = Policy::hold(context.root, environment::in_another_root())?;
+    if !transaction.allow_removals {
+        work.refuse_unasked_removals(context, transaction)?;
+    }
     let mut outputs = String::new();
     let mut failed = false;
     let mut ended = Ok(());
@@ -81,6 +87,7 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
             }
         }
     }
+    drop(policy);
     let ended = ended.and_then(|()| select(context, &work.hold, "hold", &clock));
     // Also of a transaction that was stopped half way, the changes are told.
     let after = Database::read(context.root, context.tools)?;
@@ -254,6 +261,22 @@ impl Work {
         self.install.is_empty() && lists.iter().all(|names| names.is_empty())
     }
 
+    /// What goes beside the packages that are to be removed, and those that cannot be without them, is asked for by
+    /// nobody. A call that only installs tells apt so itself.
+    pub fn refuse_unasked_removals(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+        if self.install.is_empty() || (self.remove.is_empty() && self.purge.is_empty()) {
+            return Ok(());
+        }
+        let alone = Self { remove: self.remove.clone(), purge: self.purge.clone(), ..Self::default() };
+        let gone = |work: &Self| -> Result<Vec<String>> {
+            let changes = simulation::changes(context, work, transaction)?;
+            Ok(changes.into_iter().filter(|change| change.to.is_none()).map(|change| change.name).collect())
+        };
+        let asked = gone(&alone)?;
+        let unasked: Vec<String> = gone(self)?.into_iter().filter(|name| !asked.contains(name)).collect();
+        if unasked.is_empty() { Ok(()) } else { Err(unasked_removals(&unasked)) }
+    }
+
     fn refuse_downgrade(&self, name: &str, asked: &str, installed: Option<&str>) -> Result<()> {
         match installed {
             Some(installed) if !self.allow_downgrade && compare(asked, installed).is_lt() => Err(Error::failed(
@@ -309,7 +332,8 @@ impl Work {
     pub fn calls(&self) -> Vec<Call> {
         let install: Vec<String> = self.install.iter().map(Wanted::argument).collect();
         let removals = |names: &[String]| names.iter().map(|name| format!("{name}-")).collect::<Vec<_>>();
-        let call = |verb, purge, names| Call { verb, purge, names };
+        let removes = !(self.remove.is_empty() && self.purge.is_empty());
+        let call = |verb, purge, names| Call { verb, purge, removes, names };
         match (install.is_empty(), self.remove.is_empty(), self.purge.is_empty()) {
             (true, true, true) => Vec::new(),
             (true, false, true) => vec![call("remove", false, self.remove.clone())],
@@ -426,6 +450,8 @@ fn quoted<S: AsRef<str>>(words: &[S]) -> String {
 pub struct Call {
     verb: &'static str,
     purge: bool,
+    /// Whether some of the names are to go.
+    removes: bool,
     names: Vec<String>,
 }
 
@@ -444,6 +470,9 @@ impl Call {
         if transaction.allow_downgrade {
             arguments.push("--allow-downgrades".to_owned());
         }
+        if self.verb == "install" && !transaction.allow_removals && !self.removes {
+            arguments.push("--no-remove".to_owned());
+        }
         if self.purge && self.verb == "install" {
             arguments.push("--purge".to_owned());
         }
@@ -456,6 +485,13 @@ impl Call {
         command.timeout = transaction.timeout;
         command
     }
+}
+
+/// An installation that would take away what nobody wants removed.
+pub fn unasked_removals(names: &[String]) -> Error {
+    Error::failed(format!("apt would remove {}, which nothing asks for", quoted(names))).hint(
+        "remove it by a resource of its own before, or set `allow_removals` where it may go for what is installed",
+    )
 }
 
 /// The call in words, for messages.
@@ -590,7 +626,7 @@ fn repair(context: &Context<'_>, database: &Database, clock: &Clock) -> Result<b
 
 /// A package that dpkg was ended in while unpacking it counts as installed for apt, in its own version.
 fn reinstall(context: &Context<'_>, names: Vec<String>, clock: &Clock) -> Result<()> {
-    let call = Call { verb: "install", purge: false, names };
+    let call = Call { verb: "install", purge: false, removes: false, names };
     let timeout = format!("DPkg::Lock::Timeout={}", clock.left().0);
     let mut command = call.command(
         &Transaction::new(crate::host::Provider::Apt),
@@ -773,6 +809,7 @@ mod tests {
             let stdout = match command.argv[2].as_str() {
                 "policy" => self.known[usize::from(self.refreshed.get())],
                 _ if command.argv[1] == "pkgnames" => "lab-app\nlab-doc\n",
+                _ if command.argv.iter().any(|word| word == "-s") => "",
                 other => panic!("asked for `{other}`"),
             };
             Ok(Answer { code: 0, stdout: stdout.to_owned(), stderr: String::new() })

@@ -214,7 +214,12 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
     let work = Work::needed(context, transaction)?;
     let mut changes: Vec<PackageChange> = Vec::new();
     for (verb, names) in work.calls() {
-        let mut command = command(program, "--assumeno", verb, &names, transaction);
+        // What is removed by a call before is still in the way of this one.
+        let pending: Vec<String> =
+            changes.iter().filter(|change| change.to.is_none()).map(|c| c.name.clone()).collect();
+        let settings =
+            Transaction { allow_removals: transaction.allow_removals || !pending.is_empty(), ..transaction.clone() };
+        let mut command = command(program, "--assumeno", verb, &names, &settings);
         // A simulation cannot release anything first.
         if !transaction.release.is_empty() && program != "dnf5" {
             command.argv.insert(1, format!("--disableplugin={}", groups::VERSIONLOCK));
@@ -226,7 +231,12 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
         if plan.is_empty() && !answer.success() {
             return Err(failure(&format!("`{program}` would refuse to {verb} {}", quoted(&names)), &output));
         }
-        changes.extend(plan);
+        let unasked = |change: &&PackageChange| change.to.is_none() && !pending.contains(&change.name);
+        if let (false, Some(change)) = (transaction.allow_removals || pending.is_empty(), plan.iter().find(unasked)) {
+            return Err(Error::failed(format!("`{program}` would remove `{}`, which nothing asks for", change.name))
+                .hint("remove it by a resource of its own before, or set `allow_removals` where it may go"));
+        }
+        changes.extend(plan.into_iter().filter(|change| change.to.is_some() || !pending.contains(&change.name)));
     }
     let names: Vec<String> = changes.iter().map(|change| change.name.clone()).collect();
     let states = query::states(context.tools, &names)?;
@@ -374,6 +384,9 @@ fn command(program: &str, answer: &str, verb: &str, names: &[String], transactio
     let mut arguments = vec![program.to_owned(), answer.to_owned()];
     if let Some(recommends) = transaction.recommends {
         arguments.push(format!("--setopt=install_weak_deps={}", if recommends { "True" } else { "False" }));
+    }
+    if transaction.allow_removals && verb == "install" && program != "yum" {
+        arguments.push("--allowerasing".to_owned());
     }
     arguments.extend(transaction.options.iter().cloned());
     arguments.push(verb.to_owned());
