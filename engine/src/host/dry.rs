@@ -67,8 +67,13 @@ enum Registry {
 impl Registry {
     fn of(provider: &Provider) -> Self {
         match provider {
-            Provider::Platform | Provider::Apt | Provider::Dnf => Self::Platform,
             Provider::Gem { binary, .. } => Self::Gems(binary.clone()),
+            Provider::Platform
+            | Provider::Apt
+            | Provider::Dnf
+            | Provider::Zypper
+            | Provider::Pacman
+            | Provider::Apk => Self::Platform,
         }
     }
 }

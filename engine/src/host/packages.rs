@@ -8,12 +8,19 @@ use crate::values::Seconds;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
-    /// The platform's own package manager: apt on the Debian family, dnf or yum on the RHEL family.
+    /// The platform's own package manager: apt on the Debian family, dnf or yum on the RHEL family, zypper on SUSE's, pacman
+    /// on Arch's, apk on Alpine.
     Platform,
     /// apt and dpkg.
     Apt,
     /// dnf 4, dnf 5 or yum.
     Dnf,
+    /// zypper.
+    Zypper,
+    /// pacman.
+    Pacman,
+    /// apk.
+    Apk,
     /// RubyGems, by the `gem` program given or found on `PATH`.
     Gem {
         /// The `gem` program.
@@ -31,7 +38,19 @@ impl Provider {
             Self::Platform => "package",
             Self::Apt => "apt",
             Self::Dnf => "dnf",
+            Self::Zypper => "zypper",
+            Self::Pacman => "pacman",
+            Self::Apk => "apk",
             Self::Gem { .. } => "gem",
+        }
+    }
+
+    /// Whether it manages the operating system's own packages; the others each have a collection of their own.
+    #[must_use]
+    pub const fn of_platform(&self) -> bool {
+        match self {
+            Self::Platform | Self::Apt | Self::Dnf | Self::Zypper | Self::Pacman | Self::Apk => true,
+            Self::Gem { .. } => false,
         }
     }
 }
@@ -79,6 +98,18 @@ pub struct PackageSpec {
     /// The version, or bounds as a [`Pin`](super::Pin) has them: the newest on offer that meets them. `None` is the candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+}
+
+impl PackageSpec {
+    /// In any version.
+    pub(crate) fn any(name: &str) -> Self {
+        Self { name: name.to_owned(), version: None }
+    }
+
+    /// As a word: `NAME`, or `NAME=VERSION` with that sign.
+    pub(crate) fn joined(&self, sign: &str) -> String {
+        self.version.as_ref().map_or_else(|| self.name.clone(), |version| format!("{}{sign}{version}", self.name))
+    }
 }
 
 /// What to do with configuration files that the administrator changed and the new package ships anew.

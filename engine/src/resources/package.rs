@@ -9,8 +9,8 @@ use crate::{
 };
 
 properties! {
-    /// Packages of the platform's own package manager: apt on the Debian family, dnf or yum on the RHEL family.
-    /// Several names are one transaction, and so are neighbouring package resources. `install` never upgrades what is
+    /// Packages of the platform's own package manager: apt on the Debian family, dnf or yum on the RHEL family, zypper on
+    /// SUSE's, pacman on Arch's, apk on Alpine. Several names are one transaction, and so are neighbouring package resources. `install` never upgrades what is
     /// installed; a package that another one provides counts as installed; one that is installed only in part is repaired.
     /// `@NAME` is a group of dnf or yum.
     pub struct Package("package name") {

@@ -481,9 +481,7 @@ impl<'a> Selection<'a> {
                     (Provider::Gem { binary, .. }, Some(version)) => {
                         operations.push(self.uninstall(binary.as_ref(), name, version));
                     }
-                    (Provider::Platform | Provider::Apt | Provider::Dnf | Provider::Gem { .. }, _) => {
-                        transaction.remove.push(name.clone());
-                    }
+                    (_, Some(_) | None) => transaction.remove.push(name.clone()),
                 },
                 Presence::Absent => transaction.purge.push(name.clone()),
             }
@@ -542,10 +540,14 @@ fn refuse_held(now: &Presences, to: &Presences) -> Result<()> {
 pub(crate) fn all(provider: &Provider, probe: &dyn Probe) -> Result<Option<Vec<String>>> {
     let of_dpkg = ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package}\n"];
     let of_rpm = ["rpm", "-qa", "--queryformat=installed %{NAME}\n"];
+    let of_pacman = ["sh", "-c", "pacman -Qq | sed 's/^/installed /'"];
+    let of_apk = ["sh", "-c", "apk info -q | sed 's/^/installed /'"];
     let questions: &[[&str; 3]] = match provider {
-        Provider::Platform => &[of_dpkg, of_rpm],
+        Provider::Platform => &[of_dpkg, of_rpm, of_pacman, of_apk],
         Provider::Apt => &[of_dpkg],
-        Provider::Dnf => &[of_rpm],
+        Provider::Dnf | Provider::Zypper => &[of_rpm],
+        Provider::Pacman => &[of_pacman],
+        Provider::Apk => &[of_apk],
         Provider::Gem { .. } => &[],
     };
     for question in questions {

@@ -617,8 +617,13 @@ impl Fake {
                 .package_manager
                 .clone()
                 .ok_or_else(|| Error::Unsupported("this machine has no package manager that is known".to_owned())),
-            Provider::Apt | Provider::Dnf | Provider::Gem { binary: None, .. } => Ok(provider.name().to_owned()),
             Provider::Gem { binary: Some(binary), .. } => Ok(format!("gem {}", binary.display())),
+            Provider::Apt
+            | Provider::Dnf
+            | Provider::Zypper
+            | Provider::Pacman
+            | Provider::Apk
+            | Provider::Gem { binary: None, .. } => Ok(provider.name().to_owned()),
         }
     }
 

@@ -28,9 +28,10 @@ impl Scheme {
     #[must_use]
     pub const fn of(provider: &Provider) -> Self {
         match provider {
-            Provider::Platform => Self::Platform,
+            Provider::Platform | Provider::Apk => Self::Platform,
             Provider::Apt => Self::Debian,
-            Provider::Dnf => Self::Rpm,
+            // libalpm took rpm's comparison over. Source: vercmp(8).
+            Provider::Dnf | Provider::Zypper | Provider::Pacman => Self::Rpm,
             Provider::Gem { .. } => Self::Gem,
         }
     }

@@ -7,8 +7,8 @@ use std::{
 use walkdir::WalkDir;
 
 /// Ends of the names of files that hold what the package ships, where what was there is kept.
-/// Source: dpkg(1), ucf(1), rpm's `%config(noreplace)`.
-const SHIPPED: [&str; 4] = [".dpkg-dist", ".dpkg-new", ".ucf-dist", ".rpmnew"];
+/// Source: dpkg(1), ucf(1), rpm's `%config(noreplace)`, pacman(8), apk(8).
+const SHIPPED: [&str; 6] = [".dpkg-dist", ".dpkg-new", ".ucf-dist", ".rpmnew", ".pacnew", ".apk-new"];
 
 /// Ends of the names of files that hold what was there, where what the package ships is in use.
 const REPLACED: [&str; 4] = [".dpkg-old", ".ucf-old", ".rpmsave", ".rpmorig"];

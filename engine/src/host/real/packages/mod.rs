@@ -1,13 +1,17 @@
 //! Package managers: each one's state is read natively or in one call for all names, and changed by its own tool in one
 //! call for a whole transaction.
+mod apk;
 mod apt;
 mod directory;
 mod dnf;
+mod driven;
 mod gem;
 mod leftovers;
 mod lists;
 mod locks;
+mod pacman;
 mod tools;
+mod zypper;
 
 use std::{
     cell::RefCell,
@@ -17,6 +21,7 @@ use std::{
     time::SystemTime,
 };
 
+use driven::Driven;
 use lists::Lists;
 pub use tools::Tools;
 
@@ -78,6 +83,9 @@ fn manager(provider: &Provider) -> Rc<dyn Manager> {
     match provider {
         Provider::Platform | Provider::Apt => Rc::new(apt::Apt::default()),
         Provider::Dnf => Rc::new(dnf::Dnf::default()),
+        Provider::Zypper => Rc::new(Driven::by(zypper::Zypper)),
+        Provider::Pacman => Rc::new(Driven::by(pacman::Pacman)),
+        Provider::Apk => Rc::new(Driven::by(apk::Apk)),
         Provider::Gem { binary, source } => Rc::new(gem::Gem::new(binary.clone(), source.clone())),
     }
 }
@@ -233,32 +241,57 @@ impl Packages {
     }
 
     fn find(&self, provider: &Provider) -> Result<Rc<dyn Manager>> {
-        let provider = match provider {
-            Provider::Platform => self.platform()?,
-            Provider::Apt | Provider::Dnf | Provider::Gem { .. } => provider.clone(),
-        };
+        let provider = if *provider == Provider::Platform { platform(&self.root)? } else { provider.clone() };
         let found = Rc::clone(self.managers.borrow_mut().entry(provider).or_insert_with_key(manager));
         // Asked each time: it may be this very run that brings or removes it.
         found.absent(&self.root).map_or(Ok(found), |why| Err(Error::Unsupported(why)))
     }
+}
 
-    /// The platform's own one.
-    fn platform(&self) -> Result<Provider> {
-        let has = |program: &str| has_program(&self.root, program);
-        let rpm = has("rpm") && dnf::PROGRAMS.iter().any(|program| has(program));
-        let dpkg = has("dpkg") && has("apt-get");
-        // Some have both: a Debian to build RPMs on, an EL with dpkg to unpack. The distribution's own name decides.
-        if rpm && (!dpkg || names_itself_rpm(&self.root)) {
-            Ok(Provider::Dnf)
-        } else if dpkg || self.root.join(apt::STATE).is_dir() {
-            Ok(Provider::Apt)
-        } else {
-            Err(Error::Unsupported(format!(
-                "no package manager that brasa knows is on this machine: neither `apt-get` with `dpkg`, nor {} with `rpm`",
-                dnf::PROGRAMS.map(|program| format!("`{program}`")).join(", ")
-            )))
-        }
+/// A package manager that a distribution is made with.
+struct Platform {
+    provider: Provider,
+    /// What such distributions call themselves, or say that they are like. Source: os-release(5), `ID` and `ID_LIKE`.
+    ids: &'static [&'static str],
+    /// Programs of which each is there: one of these.
+    programs: &'static [&'static [&'static str]],
+}
+
+/// The first of those that are there is taken, where the distribution's own name does not decide.
+static PLATFORMS: [Platform; 5] = [
+    Platform { provider: Provider::Apt, ids: &["debian", "ubuntu"], programs: &[&["dpkg"], &["apt-get"]] },
+    Platform {
+        provider: Provider::Dnf,
+        ids: &["rhel", "fedora", "centos", "amzn", "ol", "rocky", "almalinux"],
+        programs: &[&["rpm"], &dnf::PROGRAMS],
+    },
+    Platform { provider: Provider::Zypper, ids: &["suse", "opensuse", "sles"], programs: &[&["rpm"], &["zypper"]] },
+    Platform { provider: Provider::Pacman, ids: &["arch", "archlinux", "manjaro"], programs: &[&["pacman"]] },
+    Platform { provider: Provider::Apk, ids: &["alpine"], programs: &[&["apk"]] },
+];
+
+/// The platform's own package manager. Some have several: a Debian to build RPMs on, an EL with dpkg to unpack.
+fn platform(root: &Path) -> Result<Provider> {
+    let has = |programs: &&[&str]| programs.iter().any(|program| has_program(root, program));
+    let there: Vec<&Platform> = PLATFORMS.iter().filter(|platform| platform.programs.iter().all(has)).collect();
+    let ids = ids(root);
+    let named = there.iter().find(|platform| platform.ids.iter().any(|id| ids.iter().any(|own| own == id)));
+    match named.or_else(|| there.first()) {
+        Some(platform) => Ok(platform.provider.clone()),
+        None if root.join(apt::STATE).is_dir() => Ok(Provider::Apt),
+        None => Err(Error::Unsupported(
+            "no package manager that brasa knows is on this machine: neither `apt-get` with `dpkg`, nor `dnf`, `yum` or \
+             `zypper` with `rpm`, nor `pacman`, nor `apk`"
+                .to_owned(),
+        )),
     }
+}
+
+/// What the distribution calls itself and says that it is like.
+fn ids(root: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(root.join("etc/os-release")).unwrap_or_default();
+    let names = text.lines().filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
+    names.flat_map(|names| names.trim_matches(['"', '\'']).split_ascii_whitespace()).map(str::to_owned).collect()
 }
 
 /// Compares the versions of two moments, by name.
@@ -271,36 +304,43 @@ fn difference(before: &BTreeMap<String, String>, after: &BTreeMap<String, String
         .collect()
 }
 
-/// Whether the distribution calls itself one of those that are made of RPMs.
-fn names_itself_rpm(root: &Path) -> bool {
-    let text = std::fs::read_to_string(root.join("etc/os-release")).unwrap_or_default();
-    let names = text.lines().filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
-    let mut words = names.flat_map(|names| names.trim_matches(['"', '\'']).split_ascii_whitespace());
-    words.any(|word| matches!(word, "rhel" | "fedora" | "centos" | "amzn" | "ol" | "rocky" | "almalinux"))
-}
-
 /// Whether a program is where distributions put programs.
 fn has_program(root: &Path, name: &str) -> bool {
     ["usr/bin", "bin", "usr/sbin", "sbin"].iter().any(|directory| root.join(directory).join(name).exists())
 }
 
 #[cfg(test)]
-mod platform_tests {
-    use super::names_itself_rpm;
+mod tests {
+    use std::fs;
+
+    use super::platform;
+    use crate::host::Provider;
 
     #[test]
-    fn the_distribution_says_what_it_is_made_of() {
-        for (text, rpm) in [
-            ("NAME=x\nID=\"rhel\"\nID_LIKE=\"fedora\"\n", true),
-            ("ID=nobara\nID_LIKE='rhel fedora'\n", true),
-            ("ID=debian\n", false),
-            ("ID=ubuntu\nID_LIKE=debian\n", false),
-            ("", false),
+    fn the_distribution_says_what_it_is_made_with() {
+        let all = ["dpkg", "apt-get", "rpm", "dnf", "zypper", "pacman", "apk"];
+        for (text, programs, provider) in [
+            ("NAME=x\nID=\"rhel\"\nID_LIKE=\"fedora\"\n", &all[..], Provider::Dnf),
+            ("ID=nobara\nID_LIKE='rhel fedora'\n", &all, Provider::Dnf),
+            ("ID=debian\n", &all, Provider::Apt),
+            ("ID=ubuntu\nID_LIKE=debian\n", &all, Provider::Apt),
+            ("ID=\"opensuse-leap\"\nID_LIKE=\"suse opensuse\"\n", &all, Provider::Zypper),
+            ("ID=arch\n", &all, Provider::Pacman),
+            ("ID=alpine\n", &all, Provider::Apk),
+            ("ID=chimera\n", &["apk"], Provider::Apk),
+            ("ID=x\n", &["dpkg", "rpm", "dnf"], Provider::Dnf),
+            ("", &all, Provider::Apt),
         ] {
             let root = tempfile::tempdir().unwrap();
-            std::fs::create_dir(root.path().join("etc")).unwrap();
-            std::fs::write(root.path().join("etc/os-release"), text).unwrap();
-            assert_eq!(names_itself_rpm(root.path()), rpm, "{text}");
+            fs::create_dir_all(root.path().join("usr/bin")).unwrap();
+            fs::create_dir(root.path().join("etc")).unwrap();
+            fs::write(root.path().join("etc/os-release"), text).unwrap();
+            for program in programs {
+                fs::write(root.path().join("usr/bin").join(program), "").unwrap();
+            }
+            assert_eq!(platform(root.path()).unwrap(), provider, "{text}");
         }
+        let nothing = platform(tempfile::tempdir().unwrap().path()).unwrap_err().to_string();
+        assert!(nothing.starts_with("no package manager that brasa knows"), "{nothing}");
     }
 }

@@ -985,8 +985,8 @@ mod tests {
         let error = packages.lists_age(&Provider::Platform).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no package manager that brasa knows is on this machine: neither `apt-get` with `dpkg`, nor `dnf`, `dnf5`, \
-             `yum`, `microdnf` with `rpm`"
+            "no package manager that brasa knows is on this machine: neither `apt-get` with `dpkg`, nor `dnf`, `yum` \
+             or `zypper` with `rpm`, nor `pacman`, nor `apk`"
         );
         assert!(Path::new(root.path()).read_dir().unwrap().next().is_none(), "asking leaves no trace");
     }

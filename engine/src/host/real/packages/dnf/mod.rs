@@ -2,7 +2,7 @@
 mod groups;
 mod held;
 mod output;
-mod query;
+pub(super) mod query;
 
 use std::{
     cell::RefCell,

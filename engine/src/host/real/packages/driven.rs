@@ -1,0 +1,428 @@
+//! What package managers have in common that know no more than names and versions: all that is installed is read at once,
+//! one call of the tool makes a change, and what is installed afterwards tells whether it has.
+use std::{
+    cell::RefCell,
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    rc::Rc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use super::{Context, Lists, Manager, difference, lists, locks};
+use crate::{
+    Error, Result,
+    host::{
+        Answer, Candidate, Command, LogLevel, PackageChange, PackageSpec, PackageState, Pin, Progress, Scheme,
+        Transaction,
+    },
+    values::Seconds,
+};
+
+/// How long a refresh of the lists may take.
+const UPDATE: Seconds = Seconds(1800);
+
+/// What is installed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// Versions by name.
+    pub versions: BTreeMap<String, String>,
+    /// Packages by the other names that they provide.
+    pub provides: BTreeMap<String, String>,
+}
+
+/// What to ask of a tool in one call.
+pub enum Call<'a> {
+    /// To install these, or to bring them to the version given or the newest one.
+    Install(&'a [PackageSpec]),
+    Remove(&'a [String]),
+    /// To remove, with what was configured.
+    Purge(&'a [String]),
+}
+
+impl Call<'_> {
+    fn verb(&self) -> &'static str {
+        match self {
+            Call::Install(_) => "install",
+            Call::Remove(_) | Call::Purge(_) => "remove",
+        }
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Call::Install(specs) => specs.iter().map(|spec| spec.name.clone()).collect(),
+            Call::Remove(names) | Call::Purge(names) => names.to_vec(),
+        }
+    }
+}
+
+/// What one tool says itself.
+pub trait Tool {
+    /// The program, for messages.
+    fn name(&self) -> &str;
+
+    /// Why it manages no packages on this machine; `None` when it does.
+    fn absent(&self, _root: &Path) -> Option<String> {
+        None
+    }
+
+    /// Everything that is installed.
+    fn installed(&self, context: &Context<'_>) -> Result<Installed>;
+
+    /// The installed package that provides a name which none has.
+    fn provider(&self, _: &Context<'_>, installed: &Installed, name: &str) -> Result<Option<String>> {
+        Ok(installed.provides.get(name).cloned())
+    }
+
+    /// The name as [`Installed`] has it.
+    fn key(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
+    /// Orders two versions.
+    fn compare(&self, a: &str, b: &str) -> Ordering;
+
+    /// Whether an installed version is the one asked for.
+    fn satisfies(&self, asked: &str, installed: &str) -> bool {
+        asked == installed
+    }
+
+    /// The command that does this.
+    fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command;
+
+    /// What doing this would change: names with the versions they would have.
+    ///
+    /// # Errors
+    /// What the tool would refuse.
+    fn rehearse(
+        &self,
+        context: &Context<'_>,
+        call: &Call<'_>,
+        transaction: &Transaction,
+    ) -> Result<Vec<(String, Option<String>)>>;
+
+    /// What would be installed for each name, were it asked for; `None` when it does not know.
+    fn newest(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<(String, String)>> {
+        let mut specs: Vec<PackageSpec> = names.iter().map(|name| PackageSpec::any(name)).collect();
+        while !specs.is_empty() {
+            match self.rehearse(context, &Call::Install(&specs), &Transaction::new(crate::host::Provider::Platform)) {
+                Ok(plan) => return Ok(plan.into_iter().filter_map(|(name, to)| Some((name, to?))).collect()),
+                Err(error) => {
+                    // A name that is not known is no reason to say nothing of the others.
+                    let unknown = self.unknown(&error.to_string());
+                    let before = specs.len();
+                    specs.retain(|spec| !unknown.contains(&spec.name));
+                    if specs.len() == before {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Names that the tool says it does not know.
+    fn unknown(&self, _output: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The tool's reason in what it printed.
+    fn reason(&self, output: &str) -> String;
+
+    /// The lock that is held, and by whom.
+    fn held(&self, _root: &Path) -> Result<Option<(String, String)>> {
+        Ok(None)
+    }
+
+    /// The lists it keeps.
+    fn lists(&self) -> Option<&'static Lists> {
+        None
+    }
+
+    /// The command that refreshes the lists, all or those of one source.
+    fn refresh(&self, _source: Option<&Path>) -> Option<Command> {
+        None
+    }
+}
+
+/// A manager made of a tool.
+pub struct Driven {
+    tool: Box<dyn Tool>,
+    installed: RefCell<Option<Rc<Installed>>>,
+}
+
+impl Driven {
+    pub fn by(tool: impl Tool + 'static) -> Self {
+        Self { tool: Box::new(tool), installed: RefCell::default() }
+    }
+
+    fn installed(&self, context: &Context<'_>) -> Result<Rc<Installed>> {
+        if let Some(installed) = self.installed.borrow().as_ref() {
+            return Ok(Rc::clone(installed));
+        }
+        let installed = Rc::new(self.tool.installed(context)?);
+        self.installed.replace(Some(Rc::clone(&installed)));
+        Ok(installed)
+    }
+
+    fn state(&self, context: &Context<'_>, installed: &Installed, name: &str) -> Result<PackageState> {
+        let version = installed.versions.get(&self.tool.key(name)).cloned();
+        let provided_by = if version.is_none() { self.tool.provider(context, installed, name)? } else { None };
+        Ok(PackageState {
+            versions: version.iter().cloned().collect(),
+            version,
+            provided_by,
+            ..PackageState::default()
+        })
+    }
+
+    /// Leaves out what is in the state asked for: a tool would upgrade an installed package, or put in an older version.
+    fn needed(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Work> {
+        if let Some(name) = transaction.hold.iter().chain(&transaction.release).next() {
+            let tool = self.tool.name();
+            return Err(Error::Unsupported(format!("brasa cannot hold `{name}`: it knows no holds of `{tool}`")));
+        }
+        let installed = self.installed(context)?;
+        let mut work = Work::default();
+        for spec in &transaction.install {
+            let state = self.state(context, &installed, &spec.name)?;
+            let spec = &self.settled(context, spec, state.version.as_ref())?;
+            let satisfied = match (&spec.version, &state.version) {
+                (Some(asked), Some(version)) if self.tool.satisfies(asked, version) => true,
+                (Some(asked), Some(version)) => {
+                    if !transaction.allow_downgrade && self.tool.compare(asked, version).is_lt() {
+                        return Err(Error::failed(format!(
+                            "package `{}` is installed in version `{version}`, which is newer than `{asked}`",
+                            spec.name
+                        ))
+                        .hint("set `allow_downgrade` on the package to let an older version replace a newer one"));
+                    }
+                    false
+                }
+                (None, None) => state.provided_by.is_some(),
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if !satisfied {
+                work.install.push(spec.clone());
+            }
+        }
+        let there = |names: &[String]| -> Vec<String> {
+            let names = names.iter().filter(|name| installed.versions.contains_key(&self.tool.key(name)));
+            names.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        (work.remove, work.purge) = (there(&transaction.remove), there(&transaction.purge));
+        Ok(work)
+    }
+
+    /// With the version that bounds come to: the newest that the tool would install, or what is there.
+    fn settled(&self, context: &Context<'_>, spec: &PackageSpec, now: Option<&String>) -> Result<PackageSpec> {
+        let pin = spec.version.as_deref().map(str::parse::<Pin>).transpose().map_err(Error::failed)?;
+        let Some(pin) = pin else { return Ok(spec.clone()) };
+        if let Some(exact) = pin.exact() {
+            return Ok(PackageSpec { version: Some(exact.to_owned()), ..spec.clone() });
+        }
+        let newest = self.tool.newest(context, std::slice::from_ref(&spec.name))?;
+        let key = self.tool.key(&spec.name);
+        let offered = newest.into_iter().filter(|(name, _)| self.tool.key(name) == key).map(|(_, version)| version);
+        let versions: Vec<String> = offered.chain(now.cloned()).collect();
+        let scheme = Scheme::Platform;
+        match pin.newest(&versions, scheme) {
+            Some(version) => Ok(PackageSpec { version: Some(version.clone()), ..spec.clone() }),
+            None => Err(Error::failed(format!(
+                "package `{}` is not on offer in version `{pin}`, only in `{}`",
+                spec.name,
+                versions.join("`, `")
+            ))
+            .hint("correct the version, or add the repository that has it before the package")),
+        }
+    }
+
+    /// What is not as it was to be.
+    fn left(&self, context: &Context<'_>, work: &Work) -> Result<Vec<String>> {
+        let installed = self.installed(context)?;
+        let mut left = Vec::new();
+        for spec in &work.install {
+            let state = self.state(context, &installed, &spec.name)?;
+            match (&spec.version, &state.version) {
+                (None, None) if state.provided_by.is_some() => {}
+                (_, None) => left.push(format!("`{}` is not installed", spec.name)),
+                (Some(asked), Some(version)) if !self.tool.satisfies(asked, version) => {
+                    left.push(format!("`{}` has version `{version}`, not `{asked}`", spec.name));
+                }
+                (None | Some(_), Some(_)) => {}
+            }
+        }
+        for name in work.remove.iter().chain(&work.purge) {
+            if installed.versions.contains_key(&self.tool.key(name)) {
+                left.push(format!("`{name}` is still installed"));
+            }
+        }
+        Ok(left)
+    }
+
+    fn wait(&self, context: &Context<'_>, started: Instant, limit: Seconds) -> Result<()> {
+        locks::wait_for(started, started + Duration::from(limit), context.progress, &|| self.tool.held(context.root))
+    }
+
+    /// Says what the tool prints when it fails, with the names that it does not know first.
+    fn failure(&self, what: &str, answer: &Answer) -> Error {
+        failure(&*self.tool, what, answer)
+    }
+}
+
+/// An error in the tool's own words.
+pub fn failure(tool: &dyn Tool, what: &str, answer: &Answer) -> Error {
+    let name = tool.name();
+    if answer.code == 127 {
+        return Error::failed(format!("there is no program `{name}`: its packages cannot be managed here"))
+            .hint("install it before, or correct the `binary` that is named");
+    }
+    let output = format!("{}\n{}", answer.stdout, answer.stderr);
+    let reason = tool.reason(&output);
+    let reason = if reason.is_empty() {
+        let tail: Vec<&str> = output.lines().rev().filter(|line| !line.trim().is_empty()).take(10).collect();
+        format!("it printed:\n  {}", tail.into_iter().rev().collect::<Vec<_>>().join("\n  "))
+    } else {
+        reason
+    };
+    Error::failed(format!("{what}: {reason}"))
+}
+
+/// Asks the tool, and has what it refuses as an error.
+pub fn ask(tool: &dyn Tool, context: &Context<'_>, what: &str, command: &Command) -> Result<Answer> {
+    let answer = context.tools.query(command)?;
+    if answer.success() { Ok(answer) } else { Err(failure(tool, what, &answer)) }
+}
+
+#[derive(Default)]
+struct Work {
+    install: Vec<PackageSpec>,
+    remove: Vec<String>,
+    purge: Vec<String>,
+}
+
+impl Work {
+    /// Removals first: what is to come may be in conflict with what is to go.
+    fn calls(&self) -> impl Iterator<Item = Call<'_>> {
+        let remove = (!self.remove.is_empty()).then_some(Call::Remove(&self.remove));
+        let purge = (!self.purge.is_empty()).then_some(Call::Purge(&self.purge));
+        let install = (!self.install.is_empty()).then_some(Call::Install(&self.install));
+        [remove, purge, install].into_iter().flatten()
+    }
+}
+
+impl Manager for Driven {
+    fn absent(&self, root: &Path) -> Option<String> {
+        self.tool.absent(root)
+    }
+
+    fn packages(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
+        let installed = self.installed(context)?;
+        names.iter().map(|name| self.state(context, &installed, name)).collect()
+    }
+
+    fn candidates(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+        let newest = self.tool.newest(context, names)?;
+        let installed = self.installed(context)?;
+        let candidate = |name: &String| {
+            let key = self.tool.key(name);
+            let offered = newest.iter().find(|(other, _)| self.tool.key(other) == key).map(|(_, version)| version);
+            // What is there and would not be changed is the newest itself.
+            let version = offered.or_else(|| installed.versions.get(&key))?;
+            Some(Candidate { name: name.clone(), version: version.clone() })
+        };
+        Ok(names.iter().map(candidate).collect())
+    }
+
+    fn simulate(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        let work = self.needed(context, transaction)?;
+        let installed = self.installed(context)?;
+        let mut changes = Vec::new();
+        for call in work.calls() {
+            for (name, to) in self.tool.rehearse(context, &call, transaction)? {
+                let from = installed.versions.get(&self.tool.key(&name)).cloned();
+                if from != to {
+                    changes.push(PackageChange { name, from, to });
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+        let started = Instant::now();
+        if self.needed(context, transaction)?.calls().next().is_none() {
+            return Ok(());
+        }
+        self.wait(context, started, transaction.timeout)?;
+        if let Some(lists) = self.tool.lists()
+            && !transaction.install.is_empty()
+            && !(lists.any)(context.root)?
+        {
+            self.update_lists(context, None)?;
+        }
+        self.forget();
+        let work = self.needed(context, transaction)?;
+        let before = self.installed(context)?;
+        let mut failed = None;
+        let mut ended = Ok(());
+        for call in work.calls() {
+            let text = format!("{}: {} {}", self.tool.name(), call.verb(), call.names().join(", "));
+            (context.progress)(&Progress::Step { text, percent: None });
+            let mut command = self.tool.command(&call, transaction);
+            let left = Duration::from(transaction.timeout).saturating_sub(started.elapsed());
+            command.timeout = Seconds(left.as_secs().max(1));
+            match context.tools.watch(&command, &mut |_| {}) {
+                Ok(answer) if answer.success() => {}
+                Ok(answer) => failed = Some(answer),
+                Err(error) => ended = Err(error),
+            }
+            if failed.is_some() || ended.is_err() {
+                break;
+            }
+        }
+        self.forget();
+        // Also of a transaction that was stopped half way, the changes are told.
+        let after = self.installed(context)?;
+        context.changes.borrow_mut().extend(difference(&before.versions, &after.versions));
+        ended?;
+        let left = self.left(context, &work)?.join(", ");
+        let name = self.tool.name();
+        match failed {
+            Some(answer) if !left.is_empty() => Err(self.failure(&format!("`{name}` failed, {left}"), &answer)),
+            Some(answer) => {
+                let complaint = format!("`{name}` did everything asked for, but complains");
+                let message = self.failure(&complaint, &answer).to_string();
+                (context.progress)(&Progress::Note { level: LogLevel::Warn, message });
+                Ok(())
+            }
+            None if left.is_empty() => Ok(()),
+            None => Err(Error::failed(format!("`{name}` reports success, but {left}"))),
+        }
+    }
+
+    fn forget(&self) {
+        self.installed.take();
+    }
+
+    fn lists(&self) -> Option<&'static Lists> {
+        self.tool.lists()
+    }
+
+    fn update_lists(&self, context: &Context<'_>, source: Option<&Path>) -> Result<()> {
+        let (Some(lists), Some(mut command)) = (self.tool.lists(), self.tool.refresh(source)) else { return Ok(()) };
+        self.wait(context, Instant::now(), UPDATE)?;
+        command.timeout = UPDATE;
+        let answer = context.tools.watch(&command, &mut |_| {})?;
+        if !answer.success() {
+            let what = format!("`{}` cannot refresh the package lists", self.tool.name());
+            return Err(self.failure(&what, &answer).hint(
+                "check that the machine reaches the source, and that the key which signs it is one that is trusted",
+            ));
+        }
+        match source {
+            Some(source) => lists::fetched(context.root, context.state, source, Vec::new()),
+            None => lists::stamp(lists, context.root, context.state, SystemTime::now()),
+        }
+    }
+}
