@@ -53,7 +53,7 @@ fn keeps_packages(machine: &Container, installed: &str, old: &str) {
 }
 
 /// What they have to do once 2.0 is on offer.
-fn follows_versions(machine: &Container, installed: &str) {
+fn follows_versions(machine: &Container, kind: &str, installed: &str) {
     let version = || machine.sh(installed).stdout;
     let app = |rest: &str| format!("- {{type: package, name: lab-app{rest}}}\n");
     converge(machine, &app("")).success();
@@ -66,7 +66,7 @@ fn follows_versions(machine: &Container, installed: &str) {
     let failed = converge(machine, &app(", version: '1.0'")).exits(1);
     assert!(failed.stderr.contains("allow_downgrade"), "{failed}");
 
-    settle(machine, &app(", action: remove"));
+    settle(machine, &format!("- {{type: {kind}, name: lab-app, action: remove}}\n"));
     assert_eq!(version(), "");
     // What was installed is taken away by undo, with what came along.
     converge(machine, &app("")).exits(2);
@@ -96,7 +96,7 @@ fn zypper_keeps_packages() -> Result<()> {
     );
     let installed = "rpm -q --qf '%{VERSION}' lab-app | grep -v 'not installed'";
     keeps_packages(&machine, installed, "1.0");
-    follows_versions(&machine, installed);
+    follows_versions(&machine, "zypper_package", installed);
 
     // A script of the package fails: its words are told.
     let failed = converge(&machine, "- {type: package, name: lab-bad}\n").exits(1);
@@ -144,7 +144,7 @@ fn pacman_keeps_packages() -> Result<()> {
     keeps_packages(&machine, installed, "1.0-1");
     publish("2.0-1");
     machine.run(["pacman", "-Sy"]).success();
-    follows_versions(&machine, installed);
+    follows_versions(&machine, "pacman_package", installed);
 
     // A lock that nobody has any more is told, and not waited for.
     machine.sh("touch /var/lib/pacman/db.lck").success();
@@ -161,5 +161,324 @@ fn pacman_keeps_packages() -> Result<()> {
     }
     assert!(failed.stderr.contains("sh (process ") || failed.stderr.contains("sleep (process "), "{failed}");
     drop(holder);
+    Ok(())
+}
+
+/// Makes wheels by hand: a directory of them is an index for pip.
+const WHEELS: &str = r#"
+import os, zipfile
+os.makedirs("/srv/wheels", exist_ok=True)
+for name, version, *needs in [("lab_lib", "1.0"), ("lab_app", "1.0", "lab-lib"), ("lab_app", "2.0", "lab-lib>=1")]:
+    about = f"{name}-{version}.dist-info"
+    needs = "".join(f"Requires-Dist: {need}\n" for need in needs)
+    files = {
+        f"{name}/__init__.py": "",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: lab\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{about}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{about}/RECORD"])
+    with zipfile.ZipFile(f"/srv/wheels/{name}-{version}-py3-none-any.whl", "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+"#;
+
+#[test]
+fn pip_keeps_the_packages_of_a_virtual_environment() -> Result<()> {
+    let machine = site(Container::of(lab::root(MANAGERS)?))?;
+    machine.write("/root/wheels.py", WHEELS);
+    machine.run(["python3", "/root/wheels.py"]).success();
+    let of = |name: &str, rest: &str| {
+        format!(
+            "- {{type: package, name: {name}, provider: pip, binary: /opt/app/bin/pip, source: /srv/wheels{rest}}}\n"
+        )
+    };
+    let version = || {
+        machine
+            .sh("/opt/app/bin/python -c 'import importlib.metadata as m; print(m.version(\"lab-app\"))' 2>/dev/null")
+            .stdout
+    };
+    // The environment is to come first: a plan cannot know what pip would do there, and says so.
+    let venv = "- {type: execute, name: venv, command: [python3, -m, venv, /opt/app], creates: /opt/app/bin/pip}\n";
+    let both = format!("{venv}{}", of("Lab_App", ", version: '1.0'"));
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{both}"));
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains("there is no `/opt/app/bin/pip` yet"), "{plan}");
+    settle(&machine, &both);
+    assert_eq!(version(), "1.0\n");
+
+    // One name in every spelling, and one version in two.
+    converge(&machine, &of("lab.app", ", version: 1.0.0")).success();
+    converge(&machine, &of("lab-app", "")).success();
+    machine.write(
+        "/etc/brasa/cookbooks/site/recipes/default.yml",
+        format!("resources:\n{}", of("lab-app", ", action: upgrade")),
+    );
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains("2.0"), "{plan}");
+    settle(&machine, &of("lab-app", ", action: upgrade"));
+    assert_eq!(version(), "2.0\n");
+    assert!(converge(&machine, &of("lab-app", ", version: '1.0'")).exits(1).stderr.contains("allow_downgrade"));
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(version(), "1.0\n");
+    settle(&machine, &of("lab-app", ", action: remove"));
+    assert_eq!(version(), "");
+    // Undo takes away what came along, too.
+    machine.run(["/opt/app/bin/pip", "uninstall", "--yes", "lab-lib"]).success();
+    converge(&machine, &of("lab-app", "")).exits(2);
+    machine.run(["brasa", "undo", "last"]).success();
+    let left = machine.run(["/opt/app/bin/pip", "list", "--format", "freeze"]).success().stdout;
+    assert!(!left.contains("lab"), "{left}");
+
+    let failed = converge(&machine, &of("lab-nope", "")).exits(1);
+    assert!(failed.stderr.contains("No matching distribution found for lab-nope"), "{failed}");
+    // The distribution's Python is not pip's: the way out is told, before anything is done.
+    let system = "- {type: package, name: lab-app, provider: pip, source: /srv/wheels}\n";
+    let failed = converge(&machine, system).exits(1);
+    assert!(failed.stderr.contains("PEP 668") && failed.stderr.contains("python3 -m venv"), "{failed}");
+    Ok(())
+}
+
+/// Debian with what installs programs from registries.
+const COMPILERS: Base = Base { name: "debian-compilers", suite: "bookworm", packages: &["npm", "cargo"], el: false };
+
+/// A registry of one package in two versions.
+const REGISTRY: &str = r#"
+const http = require('http'), fs = require('fs'), crypto = require('crypto');
+http.createServer((request, response) => {
+  const [name, version] = decodeURIComponent(request.url).slice(1).split('/-/');
+  if (!name.endsWith('lab-app')) { response.statusCode = 404; return response.end('{"error": "not found"}'); }
+  const file = (version) => fs.readFileSync(`/srv/npm/lab-app-${version}.tgz`);
+  if (version) return response.end(file(version));
+  const versions = {};
+  for (const version of ['1.0.0', '2.0.0']) {
+    const shasum = crypto.createHash('sha1').update(file(version)).digest('hex');
+    versions[version] = {name, version, bin: {'lab-app': 'main.js'}, dist: {tarball: `http://127.0.0.1:4873/${name}/-/${version}`, shasum}};
+  }
+  response.end(JSON.stringify({name, 'dist-tags': {latest: '2.0.0'}, versions}));
+}).listen(4873, '127.0.0.1', () => fs.writeFileSync('/run/registry', ''));
+"#;
+
+const TARBALLS: &str = r#"set -e
+mkdir -p /srv/npm && cd /srv/npm
+for version in 1.0.0 2.0.0; do
+    mkdir -p package
+    printf '{"name": "lab-app", "version": "%s", "bin": {"lab-app": "main.js"}}' $version >package/package.json
+    printf '#!/usr/bin/env node\nconsole.log("%s")\n' $version >package/main.js
+    tar -czf lab-app-$version.tgz package
+done
+"#;
+
+#[test]
+fn npm_keeps_global_packages() -> Result<()> {
+    let machine = site(Container::of(lab::root(COMPILERS)?))?;
+    machine.sh(TARBALLS).success();
+    machine.write("/srv/registry.js", REGISTRY);
+    let _registry = machine.spawn(["node", "/srv/registry.js"]);
+    machine.sh("timeout 60 sh -c 'until [ -e /run/registry ]; do sleep 0.1; done'").success();
+    let of = |name: &str, rest: &str| {
+        format!("- {{type: package, name: '{name}', provider: npm, source: 'http://127.0.0.1:4873/'{rest}}}\n")
+    };
+    let version = || machine.sh("lab-app 2>/dev/null").stdout;
+    machine.write(
+        "/etc/brasa/cookbooks/site/recipes/default.yml",
+        format!("resources:\n{}", of("lab-app", ", version: 1.0.0")),
+    );
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains("1.0.0"), "{plan}");
+    assert_eq!(version(), "");
+    settle(&machine, &of("lab-app", ", version: 1.0.0"));
+    assert_eq!(version(), "1.0.0\n");
+    converge(&machine, &of("lab-app", "")).success();
+    settle(&machine, &of("lab-app", ", action: upgrade"));
+    assert_eq!(version(), "2.0.0\n");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(version(), "1.0.0\n");
+    settle(&machine, &of("lab-app", ", action: remove"));
+    assert_eq!(version(), "");
+    settle(&machine, &of("@lab/lab-app", ""));
+    for (name, rest, word) in [("lab-nope", "", "404"), ("lab-app", ", version: 9.9.9", "9.9.9")] {
+        let failed = converge(&machine, &of(name, rest)).exits(1);
+        assert!(failed.stderr.contains(word), "{failed}");
+    }
+    Ok(())
+}
+
+/// A registry in a directory, which cargo takes in place of crates.io.
+const CRATES: &str = r#"set -e
+mkdir -p /srv/crates/index/la/b- /root/.cargo
+for version in 1.0.0 2.0.0; do
+    crate=/tmp/lab-app-$version; mkdir -p $crate/src
+    printf '[package]\nname = "lab-app"\nversion = "%s"\nedition = "2021"\n' $version >$crate/Cargo.toml
+    printf 'fn main() { println!("%s") }\n' $version >$crate/src/main.rs
+    tar -C /tmp -czf /srv/crates/lab-app-$version.crate lab-app-$version
+    printf '{"name":"lab-app","vers":"%s","deps":[],"cksum":"%s","features":{},"yanked":false}\n' \
+        $version $(sha256sum /srv/crates/lab-app-$version.crate | cut -d' ' -f1) >>/srv/crates/index/la/b-/lab-app
+done
+printf '[source.crates-io]\nreplace-with = "lab"\n[source.lab]\nlocal-registry = "/srv/crates"\n' >/root/.cargo/config.toml
+"#;
+
+#[test]
+fn cargo_keeps_programs() -> Result<()> {
+    let machine = site(Container::of(lab::root(COMPILERS)?))?;
+    machine.sh(CRATES).success();
+    let of = |name: &str, rest: &str| format!("- {{type: package, name: {name}, provider: cargo{rest}}}\n");
+    let version = || machine.sh("/root/.cargo/bin/lab-app 2>/dev/null").stdout;
+    machine.write(
+        "/etc/brasa/cookbooks/site/recipes/default.yml",
+        format!("resources:\n{}", of("lab-app", ", version: 1.0.0")),
+    );
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains("1.0.0"), "{plan}");
+    settle(&machine, &of("lab-app", ", version: 1.0.0"));
+    assert_eq!(version(), "1.0.0\n");
+    converge(&machine, &of("lab-app", "")).success();
+    settle(&machine, &of("lab-app", ", version: 2.0.0"));
+    assert_eq!(version(), "2.0.0\n");
+    // This cargo cannot tell the newest version in such a registry.
+    let failed = converge(&machine, &of("lab-app", ", action: upgrade")).exits(1);
+    assert!(failed.stderr.contains("give the exact version"), "{failed}");
+    machine.run(["brasa", "undo", "last"]).success();
+    settle(&machine, &of("lab-app", ", action: remove"));
+    assert_eq!(version(), "");
+    let failed = converge(&machine, &of("lab-nope", ", version: 1.0.0")).exits(1);
+    assert!(failed.stderr.contains("lab-nope"), "{failed}");
+    Ok(())
+}
+
+/// What installs packages from files: `above` brings along what they need, `alone` does not.
+fn installs_files(machine: &Container, above: &str, alone: &str, file: &dyn Fn(&str) -> String, installed: &str) {
+    let version = || machine.sh(installed).stdout;
+    let of = |kind: &str, version: &str, rest: &str| {
+        format!("- {{type: {kind}, name: lab-app, source: '{}'{rest}}}\n", file(&format!("lab-app {version}")))
+    };
+    let plan = |resources: &str| {
+        machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{resources}"));
+        machine.run(["brasa", "plan"])
+    };
+
+    // Alone, nothing comes along: what is missing is told by a plan and by the run, and nothing is half done.
+    let refused = plan(&of(alone, "1.0", ""));
+    assert!(refused.code == 1 && refused.stderr.contains("lab-lib"), "{refused}");
+    let refused = converge(machine, &of(alone, "1.0", "")).exits(1);
+    assert!(refused.stderr.contains("lab-lib") && refused.stderr.contains("which brings that along"), "{refused}");
+    assert_eq!(version(), "");
+
+    // The package manager brings it.
+    let told = plan(&of(above, "1.0", "")).success();
+    assert!(told.stdout.contains("lab-lib"), "{told}");
+    settle(machine, &of(above, "1.0", ""));
+    assert!(version().starts_with("1.0"), "{}", version());
+    // What is there in another version is left alone, and upgraded when that is asked.
+    converge(machine, &of(above, "1.1", "")).success();
+    settle(machine, &of(alone, "1.1", ", action: upgrade"));
+    assert!(version().starts_with("1.1"), "{}", version());
+    let older = converge(machine, &of(above, "1.0", ", action: upgrade")).exits(1);
+    assert!(older.stderr.contains("allow_downgrade"), "{older}");
+    settle(machine, &of(above, "2.0", ", action: upgrade, version: '2.0'"));
+    // The file alone says what is in it, also when it is the resource's name.
+    converge(machine, &format!("- {{type: {alone}, name: '{}'}}\n", file("lab-app 2.0"))).success();
+
+    let wrong = converge(machine, &of(above, "1.0", ", version: '2.0'")).exits(1);
+    assert!(wrong.stderr.contains("holds version `1.0"), "{wrong}");
+    let missing = converge(machine, &of(above, "9.9", "")).exits(1);
+    assert!(missing.stderr.contains("does not exist"), "{missing}");
+    machine.write("/srv/broken", "no package\n");
+    let broken = converge(machine, &format!("- {{type: {alone}, name: lab-app, source: /srv/broken}}\n")).exits(1);
+    assert!(broken.stderr.contains("`/srv/broken` holds no package that can be read"), "{broken}");
+
+    // dpkg and rpm do not remove what others need either.
+    let needed = converge(machine, &format!("- {{type: {alone}, name: lab-lib, action: remove}}\n")).exits(1);
+    assert!(needed.stderr.contains("lab-app"), "{needed}");
+    settle(machine, &format!("- {{type: {alone}, name: lab-app, action: remove}}\n"));
+    assert_eq!(version(), "");
+    converge(machine, &of(above, "2.0", "")).exits(2);
+    let undone = machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(version(), "", "{undone}");
+
+    // A file that an earlier resource brings: what is in it is not known to a plan, which says so.
+    machine.sh(&format!("mkdir -p /srv/mirror && cp {} /srv/mirror/new", file("lab-app 2.0"))).success();
+    let end = if alone == "dpkg_package" { "deb" } else { "rpm" };
+    let brought = format!(
+        "- {{type: remote_file, name: /srv/new.{end}, source: 'file:///srv/mirror/new'}}\n\
+         - {{type: {above}, name: lab-app, source: /srv/new.{end}}}\n"
+    );
+    let told = plan(&brought).success();
+    assert!(told.stdout.contains(&format!("`/srv/new.{end}` is to come first")), "{told}");
+    settle(machine, &brought);
+    assert!(version().starts_with("2.0"), "{}", version());
+}
+
+/// dpkg keeps the version of what it has only configuration files of.
+const INSTALLED: &str =
+    "dpkg-query -W -f '${db:Status-Status} ${Version}' lab-app 2>/dev/null | sed -n 's/^installed //p'";
+
+#[test]
+fn debian_packages_come_from_files() -> Result<()> {
+    let repository = lab::deb_repo()?;
+    let at = repository.mount_point();
+    let machine = site(Container::of(lab::root(lab::DEBIAN)?).repository(&repository))?;
+    machine.run(["apt-get", "-qq", "update"]).success();
+    let file = |app: &str| format!("{at}/{}_all.deb", app.replace(' ', "_"));
+    installs_files(&machine, "package", "dpkg_package", &file, INSTALLED);
+    settle(&machine, "- {type: dpkg_package, name: lab-app, action: purge}\n");
+    assert!(!machine.exists("/etc/lab-app.conf"));
+    let file = file("lab-app 1.0");
+    settle(&machine, &format!("- {{type: apt_package, name: lab-app, source: '{file}'}}\n"));
+    Ok(())
+}
+
+#[test]
+fn rpm_packages_come_from_files() -> Result<()> {
+    let repository = lab::rpm_repo()?;
+    let at = repository.mount_point();
+    let machine = site(Container::of(lab::root(lab::EL9)?).repository(&repository))?;
+    let file = |app: &str| format!("{at}/{}-1.noarch.rpm", app.replace(' ', "-"));
+    // Its key is told to dnf with the first package.
+    settle(&machine, "- {type: package, name: lab-doc}\n");
+    let installed = "rpm -q --qf '%{VERSION}' lab-app | grep -v 'not installed'";
+    installs_files(&machine, "dnf_package", "rpm_package", &file, installed);
+    settle(&machine, "- {type: yum_package, name: lab-app, action: remove}\n");
+    Ok(())
+}
+
+/// A pretend `snap`, with the command lines and tables of the real one: snapd itself does not run in a container.
+const SNAP: &str = r#"#!/bin/sh
+db=/var/lib/pretend-snap; mkdir -p $db
+verb=$1; shift
+names=; for word; do case $word in --list) list=1;; -*) ;; *) names="$names $word";; esac; done
+table() { [ -z "$(ls $db)" ] && { echo "No snaps are installed yet. Try 'snap install hello-world'." >&2; return; }
+    echo "Name   Version  Rev  Tracking       Publisher    Notes"
+    for name in $(ls $db); do echo "$name  ${1:-$(cat $db/$name)}  42   latest/stable  canonical**  -"; done; }
+case $verb in
+    list) table;;
+    info) for name in $names; do [ $name = hello ] || { echo "error: no snap found for \"$name\"" >&2; exit 1; }
+        printf 'name:      hello\nchannels:\n  latest/stable:    2.10 2019-04-17 (38) 98kB -\n'; done;;
+    install) for name in $names; do [ $name = hello ] || { echo "error: snap \"$name\" not found" >&2; exit 1; }; echo ${START:-2.9} >$db/$name; done;;
+    refresh) if [ "$list" ]; then [ "$(cat $db/hello)" = 2.10 ] && echo 'All snaps up to date.' >&2 || table 2.10; else for name in $names; do echo 2.10 >$db/$name; done; fi;;
+    remove) for name in $names; do rm $db/$name; done;;
+esac
+"#;
+
+#[test]
+fn snap_packages_by_a_pretend_program() -> Result<()> {
+    let machine = site(Container::of(lab::root(lab::DEBIAN)?))?;
+    let snap = |rest: &str| format!("- {{type: snap_package, name: hello{rest}}}\n");
+    // Without the program a plan cannot tell, and a run says what is missing.
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{}", snap("")));
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains("there is no `snap` yet"), "{plan}");
+    let failed = converge(&machine, &snap("")).exits(1);
+    assert!(failed.stderr.contains("there is no program `snap`"), "{failed}");
+    machine.write("/usr/bin/snap", SNAP);
+    machine.sh("chmod 755 /usr/bin/snap").success();
+    let version = || machine.sh("cat /var/lib/pretend-snap/hello 2>/dev/null").stdout;
+    settle(&machine, &snap(""));
+    assert_eq!(version(), "2.9\n");
+    settle(&machine, &snap(", action: upgrade"));
+    assert_eq!(version(), "2.10\n");
+    settle(&machine, &snap(", action: purge"));
+    assert_eq!(version(), "");
+    let failed = converge(&machine, &snap("").replace("hello", "nope")).exits(1);
+    assert!(failed.stderr.contains("no snap found for \"nope\""), "{failed}");
     Ok(())
 }

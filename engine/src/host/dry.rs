@@ -61,20 +61,17 @@ pub struct Dry<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Registry {
     Platform,
-    Gems(Option<PathBuf>),
+    /// That of another package manager, by its program where one is named.
+    Own(&'static str, Option<PathBuf>),
 }
 
 impl Registry {
     fn of(provider: &Provider) -> Self {
-        match provider {
-            Provider::Gem { binary, .. } => Self::Gems(binary.clone()),
-            Provider::Platform
-            | Provider::Apt
-            | Provider::Dnf
-            | Provider::Zypper
-            | Provider::Pacman
-            | Provider::Apk => Self::Platform,
+        if provider.of_platform() {
+            return Self::Platform;
         }
+        let binary = provider.own().and_then(|(binary, _)| binary);
+        Self::Own(provider.name(), binary.map(Path::to_owned))
     }
 }
 
@@ -526,7 +523,8 @@ impl Dry<'_> {
         let mut changes = match foreseen {
             Ok(changes) => changes,
             Err(error) => {
-                let Some(doubt) = self.unforeseeable(provider)? else {
+                let to_come = self.file_to_come(transaction)?;
+                let Some(doubt) = to_come.map_or_else(|| self.unforeseeable(provider), |doubt| Ok(Some(doubt)))? else {
                     self.doubt_old_lists(provider)?;
                     // What comes after it would not come to pass, so nothing is certain of that either.
                     self.ask_for(transaction);
@@ -633,6 +631,13 @@ impl Dry<'_> {
                 .ruby()
                 .map(|ruby| format!("package {ruby} is to be installed first: gems cannot be known before that")));
         }
+        if !provider.of_platform() {
+            let binary = provider.own().and_then(|(binary, _)| binary);
+            let program = binary.map_or_else(|| PathBuf::from(provider.name()), Path::to_owned);
+            let there = self.has_program(&program)?;
+            let doubt = || format!("there is no `{}` yet: what it would install is not known", program.display());
+            return Ok((!there).then(doubt));
+        }
         if self.registry(provider).is_some_and(|pending| pending.refreshed) {
             return Ok(Some(
                 "the package lists are to be refreshed first: dependencies and versions are known only then".to_owned(),
@@ -640,6 +645,34 @@ impl Dry<'_> {
         }
         let lists = self.below.has_package_lists(provider)?;
         Ok((!lists).then(|| "there are no package lists yet: dependencies and versions are not known".to_owned()))
+    }
+
+    /// Why packages in files cannot be asked yet: earlier steps are to bring a file.
+    fn file_to_come(&self, transaction: &Transaction) -> Result<Option<String>> {
+        for file in transaction.install.iter().filter_map(|spec| spec.file.as_ref()) {
+            if self.below.entry(file)?.is_none() && self.entry(file)?.is_some() {
+                return Ok(Some(format!("`{}` is to come first: what it needs is not known", file.display())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a program is there now: at its path, or where distributions put programs.
+    fn has_program(&self, program: &Path) -> Result<bool> {
+        let directories = match program.parent() {
+            Some(directory) if program.is_absolute() => vec![directory],
+            Some(_) | None => {
+                ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/snap/bin"]
+                    .map(Path::new)
+                    .to_vec()
+            }
+        };
+        for directory in directories {
+            if self.below.list(directory)?.iter().any(|name| Some(name.as_os_str()) == program.file_name()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Notes that what is not possible by the lists at hand may be by those that converging fetches then.

@@ -274,7 +274,7 @@ pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange]) -> Und
                 kept.push(format!("gem {} {to} stays beside the older one", change.name));
             }
             (Some(from), _) => {
-                back.install.push(PackageSpec { name: change.name.clone(), version: Some(from.clone()) });
+                back.install.push(PackageSpec { version: Some(from.clone()), ..PackageSpec::any(&change.name) });
             }
             (None, Some(_)) => back.remove.push(change.name.clone()),
             (None, None) => {}

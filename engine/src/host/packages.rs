@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,33 @@ pub enum Provider {
         /// Gem server to use in place of the default ones.
         source: Option<String>,
     },
+    /// pip, by the `pip` program given or found on `PATH`: that of a virtual environment manages this one.
+    Pip {
+        /// The `pip` program.
+        binary: Option<PathBuf>,
+        /// Index, or directory of packages, to use in place of the default ones.
+        source: Option<String>,
+    },
+    /// npm, for packages that are there for everybody (`--global`).
+    Npm {
+        /// The `npm` program.
+        binary: Option<PathBuf>,
+        /// Registry to use in place of the default one.
+        source: Option<String>,
+    },
+    /// cargo, for programs that it builds and installs.
+    Cargo {
+        /// The `cargo` program.
+        binary: Option<PathBuf>,
+        /// Index of a registry to use in place of the default one.
+        source: Option<String>,
+    },
+    /// snapd.
+    Snap,
+    /// dpkg alone, for packages in files: nothing else is installed along with them.
+    Dpkg,
+    /// rpm alone, for packages in files: nothing else is installed along with them.
+    Rpm,
 }
 
 impl Provider {
@@ -42,6 +69,55 @@ impl Provider {
             Self::Pacman => "pacman",
             Self::Apk => "apk",
             Self::Gem { .. } => "gem",
+            Self::Pip { .. } => "pip",
+            Self::Npm { .. } => "npm",
+            Self::Cargo { .. } => "cargo",
+            Self::Snap => "snap",
+            Self::Dpkg => "dpkg",
+            Self::Rpm => "rpm",
+        }
+    }
+
+    /// The words by which recipes name one.
+    pub(crate) const WORDS: [&'static str; 13] =
+        ["apk", "apt", "cargo", "dnf", "dpkg", "gem", "npm", "pacman", "pip", "rpm", "snap", "yum", "zypper"];
+
+    /// The one that a word names, one of [`WORDS`](Self::WORDS); program and source are for those that have them.
+    pub(crate) fn named(word: &str, binary: Option<PathBuf>, source: Option<String>) -> Option<Self> {
+        Some(match word {
+            "apk" => Self::Apk,
+            "apt" => Self::Apt,
+            "cargo" => Self::Cargo { binary, source },
+            "dnf" | "yum" => Self::Dnf,
+            "dpkg" => Self::Dpkg,
+            "gem" => Self::Gem { binary, source },
+            "npm" => Self::Npm { binary, source },
+            "pacman" => Self::Pacman,
+            "pip" => Self::Pip { binary, source },
+            "rpm" => Self::Rpm,
+            "snap" => Self::Snap,
+            "zypper" => Self::Zypper,
+            _ => return None,
+        })
+    }
+
+    /// Program and source of those that take them.
+    #[must_use]
+    pub fn own(&self) -> Option<(Option<&Path>, Option<&str>)> {
+        match self {
+            Self::Gem { binary, source }
+            | Self::Pip { binary, source }
+            | Self::Npm { binary, source }
+            | Self::Cargo { binary, source } => Some((binary.as_deref(), source.as_deref())),
+            Self::Platform
+            | Self::Apt
+            | Self::Dnf
+            | Self::Zypper
+            | Self::Pacman
+            | Self::Apk
+            | Self::Snap
+            | Self::Dpkg
+            | Self::Rpm => None,
         }
     }
 
@@ -49,9 +125,44 @@ impl Provider {
     #[must_use]
     pub const fn of_platform(&self) -> bool {
         match self {
-            Self::Platform | Self::Apt | Self::Dnf | Self::Zypper | Self::Pacman | Self::Apk => true,
-            Self::Gem { .. } => false,
+            Self::Platform
+            | Self::Apt
+            | Self::Dnf
+            | Self::Zypper
+            | Self::Pacman
+            | Self::Apk
+            | Self::Dpkg
+            | Self::Rpm => true,
+            Self::Gem { .. } | Self::Pip { .. } | Self::Npm { .. } | Self::Cargo { .. } | Self::Snap => false,
         }
+    }
+
+    /// What is wrong with a name for it, beyond what no package manager takes.
+    pub(crate) fn name_fault(&self, name: &str) -> Option<String> {
+        let word = |text: &str, also: &str| {
+            text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
+        };
+        let (sound, known) = match self {
+            // PEP 508.
+            Self::Pip { .. } => (word(name, "._-") && !name.ends_with(['.', '_', '-']), "letters, digits and `._-`"),
+            Self::Npm { .. } => (
+                match name.strip_prefix('@').and_then(|rest| rest.split_once('/')) {
+                    Some((scope, rest)) => word(scope, "._-") && word(rest, "._-"),
+                    None => word(name, "._-"),
+                },
+                "letters, digits and `._-`, after an `@SCOPE/` or without",
+            ),
+            Self::Cargo { .. } => (word(name, "_-"), "letters, digits and `_-`"),
+            Self::Snap => (word(name, "-_"), "letters, digits and `-`"),
+            Self::Pacman | Self::Apk => {
+                (word(name.trim_start_matches(['@', '_']), "@._+-:"), "letters, digits and `@._+-:`")
+            }
+            // zypper takes `+` and `-` before a name for an order, and `=` in it for a version.
+            Self::Zypper => (word(name, "._+-()/:"), "letters, digits and `._+-()/:`"),
+            Self::Platform | Self::Apt | Self::Dnf | Self::Gem { .. } | Self::Dpkg | Self::Rpm => return None,
+        };
+        (!sound).then(|| format!("`{name}` is no name of a package of {}: {known} are", self.name()))
     }
 }
 
@@ -98,12 +209,15 @@ pub struct PackageSpec {
     /// The version, or bounds as a [`Pin`](super::Pin) has them: the newest on offer that meets them. `None` is the candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The file that the package is in, in place of what sources offer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
 }
 
 impl PackageSpec {
     /// In any version.
     pub(crate) fn any(name: &str) -> Self {
-        Self { name: name.to_owned(), version: None }
+        Self { name: name.to_owned(), version: None, file: None }
     }
 
     /// As a word: `NAME`, or `NAME=VERSION` with that sign.

@@ -252,7 +252,7 @@ pub(crate) trait Item: Send + Sync + Any {
 
 impl<R: Resource> Item for Declared<R> {
     fn id(&self) -> String {
-        format!("{}[{}]", R::KIND, self.resource.name())
+        format!("{}[{}]", self.resource.kind(), self.resource.name())
     }
 
     fn batch(&self) -> Option<&'static str> {

@@ -15,7 +15,11 @@ use crate::{
         Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User,
         UserUlimit, YumRepository,
     },
-    resources::{remote_directory::Files, template::Text},
+    resources::{
+        package::{FIXED, FIXED_PROPERTIES},
+        remote_directory::Files,
+        template::Text,
+    },
     suggest,
     values::Blob,
 };
@@ -99,6 +103,7 @@ pub fn kind(name: &str) -> Result<&'static Kind, String> {
 
 static KINDS: &[Kind] = &[
     Kind::of::<Alternatives>(),
+    Kind::fixed::<0>(),
     Kind::of::<AptPackage>(),
     Kind::of::<AptPreference>(),
     Kind::of::<AptRepository>(),
@@ -111,6 +116,8 @@ static KINDS: &[Kind] = &[
     Kind::of::<CronAccess>(),
     Kind::of::<CronD>(),
     Kind::of::<Directory>(),
+    Kind::fixed::<1>(),
+    Kind::fixed::<2>(),
     Kind::of::<Execute>(),
     Kind::of::<File>(),
     Kind::of::<GemPackage>(),
@@ -126,13 +133,16 @@ static KINDS: &[Kind] = &[
     Kind::of::<Mount>(),
     Kind::of::<NotifyGroup>(),
     Kind::of::<Package>(),
+    Kind::fixed::<3>(),
     Kind::of::<Reboot>(),
     Kind::of::<RemoteDirectory>(),
     Kind::of::<RemoteFile>(),
+    Kind::fixed::<4>(),
     Kind::of::<Script>(),
     Kind::of::<Service>(),
     Kind::of::<Setting>(),
     Kind::of::<Sh>(),
+    Kind::fixed::<5>(),
     Kind::of::<SshAuthorizedKey>(),
     Kind::of::<SshKnownHostsEntry>(),
     Kind::of::<Sudo>(),
@@ -143,7 +153,9 @@ static KINDS: &[Kind] = &[
     Kind::of::<Timezone>(),
     Kind::of::<User>(),
     Kind::of::<UserUlimit>(),
+    Kind::fixed::<6>(),
     Kind::of::<YumRepository>(),
+    Kind::fixed::<7>(),
 ];
 
 impl Kind {
@@ -160,6 +172,20 @@ impl Kind {
             action_named: |word| R::Action::named(word).map(AnyAction::of),
             all: R::all,
             bare: |name| Box::new(Declared::from(R::with_name(name))),
+        }
+    }
+
+    /// The nth of the kinds that are `package` with the package manager fixed.
+    const fn fixed<const NTH: usize>() -> Self {
+        let fixed = &FIXED[NTH];
+        Self {
+            name: fixed.kind,
+            about: fixed.about,
+            example: fixed.example,
+            properties: Package::PROPERTIES.split_at(FIXED_PROPERTIES).0,
+            all: |probe| FIXED[NTH].all(probe),
+            bare: |name| Box::new(Declared::from(FIXED[NTH].make(name.into()))),
+            ..Self::of::<Package>()
         }
     }
 
@@ -347,7 +373,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 46, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 54, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(
@@ -364,6 +390,16 @@ mod tests {
                 assert!(action.about.ends_with('.'), "{}.{}", kind.name, action.name);
             }
         }
+    }
+
+    #[test]
+    fn a_package_manager_that_is_fixed_is_no_property() {
+        let names = |kind_name: &str| -> Vec<&str> {
+            kind(kind_name).unwrap().properties.iter().map(|property| property.name).collect()
+        };
+        let own: Vec<_> = names("package").into_iter().filter(|name| !names("dnf_package").contains(name)).collect();
+        assert_eq!(own, ["provider", "binary"]);
+        assert_eq!(made("dnf_package", json!({}), &[]), Ok(("dnf_package[x]".into(), vec!["install"])));
     }
 
     #[test]

@@ -33,6 +33,11 @@ pub trait Resource: Send + Sync + 'static {
     /// one group. Only for kinds whose steps do not depend on each other.
     const BATCH: Option<&'static str> = None;
 
+    /// The word of this very one: [`Resource::KIND`], unless it goes by another name.
+    fn kind(&self) -> &'static str {
+        Self::KIND
+    }
+
     /// What can be asked of it; the default is what happens when a recipe names no action.
     type Action: Action;
 

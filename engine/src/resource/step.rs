@@ -67,7 +67,9 @@ impl<R: Resource> Pending for Prepared<'_, R> {
         }
         match diff(&now, &self.to) {
             equal if equal.is_empty() => Ok(()), // in all that is shown
-            left => Err(not_converged(R::KIND, &self.resource.name(), &left, self.resource.is_sensitive())),
+            left => {
+                Err(not_converged(self.resource.kind(), &self.resource.name(), &left, self.resource.is_sensitive()))
+            }
         }
     }
 
@@ -106,7 +108,7 @@ pub fn prepare<'r, R: Resource>(
     }
     let mut operations = resource.ops(&Change { from, to: to.clone(), event })?;
     if operations.is_empty() && event.is_none() {
-        return Err(no_way(R::KIND, &resource.name(), action.name()));
+        return Err(no_way(resource.kind(), &resource.name(), action.name()));
     }
     let sensitive = sensitive || resource.is_sensitive();
     let changed = report(event, fields, &mut operations, sensitive, probe)?;

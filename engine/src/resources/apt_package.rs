@@ -1,10 +1,12 @@
 //! `apt_package[name]`
+use std::path::{Path, PathBuf};
+
 use crate::{
     Fault,
     host::{ConfigFiles, Provider, Transaction},
     properties,
     resource::Content,
-    resources::selection::packages,
+    resources::selection::{self, packages},
     values::{Seconds, Words},
 };
 
@@ -20,6 +22,8 @@ properties! {
         /// Answers to what packages ask through debconf, a line `PACKAGE QUESTION TYPE ANSWER` each. They are given before an
         /// installation; action `reconfig` gives them to what is installed.
         response_file: Content,
+        /// A file to install the package from, in place of what sources offer; what it needs comes from those.
+        source: PathBuf,
         /// Further options for apt-get's command line, a word each.
         options: Words,
         /// The release to prefer, as `bookworm-backports`.
@@ -57,6 +61,14 @@ impl AptPackage {
         settings
     }
 
+    fn file(&self) -> Option<&Path> {
+        self.source.as_deref()
+    }
+
+    const fn answers(&self) -> Option<&Content> {
+        self.response_file.as_ref()
+    }
+
     fn own_faults(&self) -> Vec<Fault> {
         let sound = |release: &&String| release.chars().all(|c| c.is_ascii_alphanumeric() || "._+~/-".contains(c));
         let release = self.default_release.as_ref().filter(|release| !sound(release));
@@ -64,7 +76,14 @@ impl AptPackage {
     }
 }
 
-packages!(AptPackage, "apt_package", batch "packages", answers response_file);
+packages!(
+    AptPackage,
+    "apt_package",
+    batch "packages",
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        selection::lacks_answers(action, self.response_file.as_ref()).into_iter().collect()
+    }
+);
 
 /// What is wrong with the name of a Debian package: `NAME` or `NAME:ARCHITECTURE`.
 ///

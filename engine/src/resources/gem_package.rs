@@ -5,6 +5,7 @@ use crate::{
     Fault, actions,
     host::{Provider, Transaction},
     properties,
+    resource::Content,
     resources::selection::{Aim, packages},
     values::{Seconds, Words},
 };
@@ -57,6 +58,14 @@ impl GemPackage {
         let mut settings = Transaction::new(provider);
         settings.options = self.options.clone().unwrap_or_default().0;
         settings
+    }
+
+    const fn file(&self) -> Option<&std::path::Path> {
+        None
+    }
+
+    const fn answers(&self) -> Option<&Content> {
+        None
     }
 
     fn own_faults(&self) -> Vec<Fault> {

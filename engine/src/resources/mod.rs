@@ -33,6 +33,7 @@ pub mod mount;
 pub mod notify_group;
 mod openpgp;
 pub mod package;
+mod package_file;
 pub mod reboot;
 pub mod remote_directory;
 pub mod remote_file;
@@ -86,7 +87,10 @@ pub mod prelude {
         log::{self, Log},
         mount::{self, DeviceType, Mount},
         notify_group::{self, NotifyGroup},
-        package::{self, Package},
+        package::{
+            self, ApkPackage, DnfPackage, DpkgPackage, Package, PacmanPackage, RpmPackage, SnapPackage, YumPackage,
+            ZypperPackage,
+        },
         reboot::{self, Reboot},
         remote_directory::{self, RemoteDirectory},
         remote_file::{self, RemoteFile},

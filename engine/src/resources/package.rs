@@ -1,20 +1,26 @@
-//! `package[name]`, or several names in one transaction.
+//! `package[name]`, or several names in one transaction; and the kinds that are this one with the package manager fixed.
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+};
+
 use crate::{
     Fault, actions,
-    host::{Provider, Transaction},
+    host::{Probe, Provider, Transaction},
     properties,
     resource::Content,
-    resources::selection::{Aim, packages},
+    resources::selection::{self, Aim, packages},
+    suggest,
     values::{Seconds, Words},
 };
 
 properties! {
     /// Packages of the platform's own package manager: apt on the Debian family, dnf or yum on the RHEL family, zypper on
-    /// SUSE's, pacman on Arch's, apk on Alpine. Several names are one transaction, and so are neighbouring package resources. `install` never upgrades what is
-    /// installed; a package that another one provides counts as installed; one that is installed only in part is repaired.
-    /// `@NAME` is a group of dnf or yum.
+    /// SUSE's, pacman on Arch's, apk on Alpine; or of another one, by `provider`. Several names are one transaction, and so
+    /// are neighbouring package resources. `install` never upgrades what is installed; a package that another one provides
+    /// counts as installed; one that is installed only in part is repaired. `@NAME` is a group of dnf or yum.
     pub struct Package("package name") {
-        names: Words;
+        names: Names;
         /// The packages, when they differ from the resource's name.
         package_name: Words,
         /// The version, a pattern (`1.2*`) or bounds (`~> 1.2`, `>= 1.2, < 2`): one for all names, or one for each (an empty
@@ -23,6 +29,9 @@ properties! {
         /// Answers to what packages ask through debconf, a line `PACKAGE QUESTION TYPE ANSWER` each. They are given before an
         /// installation; action `reconfig` gives them to what is installed.
         response_file: Content,
+        /// A file to install the package from (`.deb`, `.rpm`); what it needs comes from the usual sources. Of gem, pip, npm
+        /// and cargo the server or index, in place of the configured one; of pip also a directory of packages.
+        source: String,
         /// Further options for the package manager's command line, a word each.
         options: Words,
         /// Whether an older version than the installed one may be put in. False when not given.
@@ -34,8 +43,120 @@ properties! {
         install_recommends: bool,
         /// Deadline in seconds, waiting for locks included; 3600 when not given.
         timeout: Seconds,
+        /// The package manager: apk, apt, cargo, dnf, dpkg, gem, npm, pacman, pip, rpm, snap, yum or zypper. The platform's
+        /// own one when not given.
+        provider: String,
+        /// The program, of gem, pip, npm and cargo: that of a virtual environment (`/opt/app/bin/pip`) manages this one. The
+        /// one on `PATH` when not given.
+        binary: PathBuf,
     }
     example r#"r.add(Package::all(["bind9", "bind9-utils"]));"#
+}
+
+/// The words in the brackets, and the kind by whose name they are declared.
+#[derive(Debug)]
+pub struct Names {
+    words: Words,
+    kind: Option<&'static Fixed>,
+}
+
+impl Deref for Names {
+    type Target = Words;
+
+    fn deref(&self) -> &Words {
+        &self.words
+    }
+}
+
+impl From<Words> for Names {
+    fn from(words: Words) -> Self {
+        Self { words, kind: None }
+    }
+}
+
+impl From<&str> for Names {
+    fn from(name: &str) -> Self {
+        Words::from(name).into()
+    }
+}
+
+/// A kind that is `package` by another name, with its provider.
+#[derive(Debug)]
+pub struct Fixed {
+    pub(crate) kind: &'static str,
+    provider: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) example: &'static str,
+}
+
+/// How many of the properties, the first ones, such a kind has: it names neither provider nor program.
+pub(crate) const FIXED_PROPERTIES: usize = 9;
+
+/// Makes these kinds: a row of the table, and in Rust a name that makes a [`Package`].
+macro_rules! fixed {
+    ($($name:ident $nth:literal $kind:literal by $provider:literal: $about:literal, as $example:literal;)*) => {
+        pub(crate) static FIXED: [Fixed; 8] =
+            [$(Fixed { kind: $kind, provider: $provider, about: concat!($about, "\n"), example: $example }),*];
+
+        $(
+            #[doc = $about]
+            pub struct $name;
+
+            impl $name {
+                /// The one with this name.
+                #[must_use]
+                pub fn named(name: impl Into<String>) -> Package {
+                    FIXED[$nth].make(Words(vec![name.into()]))
+                }
+
+                /// Several in one transaction.
+                #[must_use]
+                pub fn all<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Package {
+                    FIXED[$nth].make(names.into_iter().collect())
+                }
+            }
+        )*
+    };
+}
+
+fixed! {
+    ApkPackage 0 "apk_package" by "apk":
+        "Packages of apk, as on Alpine: as `package`.",
+        as r#"r.add(ApkPackage::named("nginx"));"#;
+    DnfPackage 1 "dnf_package" by "dnf":
+        "Packages of dnf (or yum), whatever the platform's own package manager is: as `package`.",
+        as r#"r.add(DnfPackage::named("httpd"));"#;
+    DpkgPackage 2 "dpkg_package" by "dpkg":
+        "Debian packages in files, by dpkg alone: nothing that they need is installed along with them, and nothing is done where that is missing. `package` with a `source` brings it along.",
+        as r#"r.add(DpkgPackage::named("tool").source("/srv/tool_1.0_all.deb"));"#;
+    PacmanPackage 3 "pacman_package" by "pacman":
+        "Packages of pacman, as on Arch: as `package`. A version is the one that the lists have, or none.",
+        as r#"r.add(PacmanPackage::named("nginx"));"#;
+    RpmPackage 4 "rpm_package" by "rpm":
+        "RPM packages in files, by rpm alone: nothing that they need is installed along with them, and nothing is done where that is missing. `package` with a `source` brings it along.",
+        as r#"r.add(RpmPackage::named("tool").source("/srv/tool-1.0-1.noarch.rpm"));"#;
+    SnapPackage 5 "snap_package" by "snap":
+        "Snaps, which have channels in place of versions: another one than `stable` is an option, as `--channel=beta`, and so is `--classic`.",
+        as r#"r.add(SnapPackage::named("hello").options("--channel=beta"));"#;
+    YumPackage 6 "yum_package" by "yum":
+        "Packages of yum (or dnf), whatever the platform's own package manager is: as `package`.",
+        as r#"r.add(YumPackage::named("httpd"));"#;
+    ZypperPackage 7 "zypper_package" by "zypper":
+        "Packages of zypper, as on SUSE's distributions: as `package`.",
+        as r#"r.add(ZypperPackage::named("nginx"));"#;
+}
+
+impl Fixed {
+    /// The names of all that is installed.
+    pub(crate) fn all(&self, probe: &dyn Probe) -> crate::Result<Option<Vec<String>>> {
+        let provider = Provider::named(self.provider, None, None);
+        provider.map_or(Ok(None), |provider| selection::all(&provider, probe))
+    }
+
+    /// One with these names.
+    pub(crate) fn make(&'static self, words: Words) -> Package {
+        Package::bare(Names { words, kind: Some(self) })
+    }
 }
 
 actions! {
@@ -67,8 +188,26 @@ impl From<Action> for Aim {
 }
 
 impl Package {
+    /// Who installs it; an unknown word is a fault of its own.
+    fn by(&self) -> Provider {
+        let word = self.names.kind.map(|kind| kind.provider).or(self.provider.as_deref());
+        let named = word.and_then(|word| Provider::named(word, self.binary.clone(), self.source.clone()));
+        named.unwrap_or(Provider::Platform)
+    }
+
+    /// The file that it is in: named as the source, or by its name, as in Chef.
+    fn file(&self) -> Option<&Path> {
+        let by = self.by();
+        if !by.of_platform() {
+            return None;
+        }
+        let path = |word: &&str| word.starts_with('/') && (word.ends_with(".deb") || word.ends_with(".rpm"));
+        let named = || self.names.0.first().map(String::as_str).filter(path);
+        self.source.as_deref().or_else(named).map(Path::new)
+    }
+
     fn settings(&self) -> Transaction {
-        let mut settings = Transaction::new(Provider::Platform);
+        let mut settings = Transaction::new(self.by());
         settings.allow_downgrade = self.allow_downgrade.unwrap_or(false);
         settings.allow_removals = self.allow_removals.unwrap_or(false);
         settings.recommends = self.install_recommends;
@@ -76,12 +215,87 @@ impl Package {
         settings
     }
 
-    const fn own_faults(&self) -> Vec<Fault> {
-        Vec::new()
+    const fn answers(&self) -> Option<&Content> {
+        self.response_file.as_ref()
+    }
+
+    fn own_faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let by = self.by();
+        if let Some(word) = self.provider.as_deref().filter(|word| !Provider::WORDS.contains(word)) {
+            let fault = Fault::new(format!("no package manager `{word}`"));
+            faults.push(fault.hint(suggest::hint(word, Provider::WORDS)));
+        }
+        if let Some(binary) = &self.binary {
+            if by.own().is_none() {
+                faults.push(Fault::new(format!("`binary` is for gem, pip, npm and cargo, not for {}", by.name())));
+            } else if !binary.is_absolute() {
+                faults.push(Fault::new(format!("`binary` must be an absolute path, `{}` is not", binary.display())));
+            }
+        }
+        if let Some((_, rest)) = self.source.as_deref().and_then(|source| source.split_once("://"))
+            && rest.split('/').next().is_some_and(|server| server.contains('@'))
+        {
+            let fault = Fault::new("`source` holds a user or a password, which command lines and reports would show");
+            faults.push(fault.hint("put it into the package manager's own configuration"));
+        }
+        let options = self.options.as_ref().map_or(&[][..], |options| &options.0);
+        if matches!(by, Provider::Cargo { .. }) && options.iter().any(|option| option.starts_with("--root")) {
+            let fault = Fault::new("`--root` would hide what cargo has installed");
+            faults.push(fault.hint("set `install.root` in cargo's `config.toml`"));
+        }
+        let asks = matches!(by, Provider::Platform | Provider::Apt | Provider::Dpkg);
+        if self.response_file.is_some() && !asks {
+            faults.push(Fault::new(format!(
+                "`response_file` answers packages of apt and dpkg, not those of {}",
+                by.name()
+            )));
+        }
+        if by == Provider::Snap {
+            if self.source.is_some() {
+                faults.push(Fault::new("a snap is not installed from a `source`"));
+            }
+            if self.version.as_ref().is_some_and(|versions| versions.0.iter().any(|version| !version.is_empty())) {
+                let fault = Fault::new("a snap has channels in place of versions");
+                faults.push(fault.hint("name one as an option: `options: [\"--channel=1.0/stable\"]`"));
+            }
+        }
+        faults
+    }
+
+    /// dpkg and rpm take what they install from files alone.
+    fn lacks_file(&self, action: Action) -> Vec<Fault> {
+        let alone = matches!(self.by(), Provider::Dpkg | Provider::Rpm) && self.file().is_none();
+        if !alone || !matches!(action, Install | Upgrade) {
+            return Vec::new();
+        }
+        let fault = Fault::new(format!("{} installs packages from files alone, and none is given", self.by().name()));
+        vec![fault.hint("give it as `source`, or use `package`")]
     }
 }
 
-packages!(Package, "package", batch "packages", answers response_file);
+packages!(
+    Package,
+    "package",
+    batch "packages",
+    fn kind(&self) -> &'static str {
+        self.names.kind.map_or(<Self as crate::resource::Resource>::KIND, |kind| kind.kind)
+    },
+    // Not joined with the platform's packages: those may bring the very program that is to install these.
+    fn batch(&self) -> Option<&'static str> {
+        let by = self.by();
+        Some(match by {
+            Provider::Gem { .. } => "gems",
+            _ if by.of_platform() => "packages",
+            _ => by.name(),
+        })
+    },
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        let mut faults = self.lacks_file(action);
+        faults.extend(selection::lacks_answers(action, self.response_file.as_ref()));
+        faults
+    }
+);
 
 /// What is wrong with a name for whichever package manager is there. rpm has upper case, paths, groups (`@core`) and
 /// capabilities (`perl(JSON)`); none has an option, a pattern, or a trailing `-`, which apt takes for an order to remove.

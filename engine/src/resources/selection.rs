@@ -1,10 +1,17 @@
 //! Packages by name, as they are and as they should be: shared by `package`, `apt_package` and `gem_package`.
-use std::{borrow::Cow, collections::BTreeSet, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::answers::{self, Answers};
+use super::{
+    answers::{self, Answers},
+    package, package_file,
+};
 use crate::{
     Error, Fault, Result,
     host::{Candidate, Command, Op, PackageSpec, PackageState, Pin, Probe, Provider, Scheme, Transaction},
@@ -163,16 +170,29 @@ pub(crate) struct Selection<'a> {
     /// The transaction without packages in it: provider and settings.
     settings: Transaction,
     answers: Option<Answers<'a>>,
+    /// The file that the one package is in.
+    file: Option<&'a Path>,
 }
 
 impl<'a> Selection<'a> {
     pub(crate) fn new(names: &'a Words, versions: Option<&'a Words>, settings: Transaction) -> Self {
-        Self { names: &names.0, versions: versions.map_or(&[], |versions| &versions.0), settings, answers: None }
+        Self {
+            names: &names.0,
+            versions: versions.map_or(&[], |versions| &versions.0),
+            settings,
+            answers: None,
+            file: None,
+        }
     }
 
     /// With answers for debconf.
     pub(crate) fn answers(self, content: Option<&'a Content>) -> Self {
         Self { answers: content.map(Answers::of), ..self }
+    }
+
+    /// With the file that the package is in.
+    pub(crate) fn in_file(self, file: Option<&'a Path>) -> Self {
+        Self { file, ..self }
     }
 
     /// Several versions of a package lie side by side, as gems do.
@@ -186,13 +206,23 @@ impl<'a> Selection<'a> {
 
     /// The version asked for; an empty one means any.
     fn pin(&self, name: &str) -> Option<&'a str> {
+        // A file is in one version, which is compared with the one asked for.
+        if self.file.is_some() {
+            return None;
+        }
         let index = if self.versions.len() == 1 { 0 } else { self.position(name)? };
         self.versions.get(index).map(String::as_str).filter(|version| !version.is_empty())
     }
 
     /// What is wrong with names and versions; `invalid` tells what is wrong with one name.
     pub(crate) fn check(&self, invalid: impl Fn(&str) -> Option<String>) -> Vec<Fault> {
-        let mut faults: Vec<Fault> = self.names.iter().filter_map(|name| invalid(name)).map(Fault::new).collect();
+        let named = |name: &str| invalid(name).or_else(|| self.settings.provider.name_fault(name));
+        // The name of what is in a file is in the file too.
+        let named = self.names.iter().filter(|name| self.file != Some(Path::new(name))).filter_map(|name| named(name));
+        let mut faults: Vec<Fault> = named.map(Fault::new).collect();
+        if let Some(file) = self.file {
+            faults.extend(package_file::faults(file, self.names, &self.settings.provider));
+        }
         if self.names.is_empty() {
             faults.push(Fault::new("no package is named"));
         }
@@ -237,29 +267,58 @@ impl<'a> Selection<'a> {
     }
 
     pub(crate) fn read(&self, probe: &dyn Probe) -> Result<Presences> {
-        let states = probe.packages(&self.settings.provider, self.names)?;
-        let differing = self.answers.as_ref().map_or(Ok(Vec::new()), |answers| answers.differing(self.names, probe))?;
+        let inside = self.inside(probe)?.map(|inside| vec![inside.name]);
+        let names = inside.as_deref().unwrap_or(self.names);
+        let states = probe.packages(&self.settings.provider, names)?;
+        let differing = self.answers.as_ref().map_or(Ok(Vec::new()), |answers| answers.differing(names, probe))?;
         let package = |(name, state): (&String, &PackageState)| {
             let (presence, answers_differ) = (self.presence(name, state), differing.contains(name));
             (name.clone(), Package { presence, held: state.held, answers_differ })
         };
-        Ok(Presences(self.names.iter().zip(&states).map(package).collect()))
+        Ok(Presences(names.iter().zip(&states).map(package).collect()))
+    }
+
+    /// The package in the file, where there is one.
+    fn inside(&self, probe: &dyn Probe) -> Result<Option<Candidate>> {
+        self.file.map(|file| package_file::read(file, self.names, &self.settings.provider, probe)).transpose()
     }
 
     /// One action that has all of them as they are, if there is one.
     pub(crate) fn found(&self, kind: &'static str, probe: &dyn Probe) -> Result<Found> {
-        let mut found = Found::new(kind, self.names.join(", "));
+        let now = self.read(probe)?.0;
+        let names: Vec<&String> = now.keys().collect();
+        let provider = &self.settings.provider;
+        // What is installed tells no file that it came from.
+        let kind = match provider {
+            Provider::Dpkg => "apt_package",
+            Provider::Rpm => "dnf_package",
+            Provider::Platform
+            | Provider::Apt
+            | Provider::Dnf
+            | Provider::Zypper
+            | Provider::Pacman
+            | Provider::Apk
+            | Provider::Gem { .. }
+            | Provider::Pip { .. }
+            | Provider::Npm { .. }
+            | Provider::Cargo { .. }
+            | Provider::Snap => kind,
+        };
+        let name = if self.file.is_some() { names[0].clone() } else { self.names.join(", ") };
+        let mut found = Found::new(kind, name);
         if self.names.len() > 1 {
             found = found.with("package_name", self.names);
         }
-        if let Provider::Gem { binary, source } = &self.settings.provider {
-            let binary = binary.as_ref().map(|binary| binary.display().to_string());
-            found = found.with("gem_binary", binary).with("source", source.clone());
+        if kind == "package" && *provider != Provider::Platform {
+            found = found.with("provider", provider.name());
+        }
+        if let Some((binary, source)) = provider.own() {
+            let word = if kind == "gem_package" { "gem_binary" } else { "binary" };
+            found = found.with(word, binary.map(|binary| binary.display().to_string())).with("source", source);
         }
         let (mut actions, mut versions) = (Vec::new(), Vec::new());
-        let packages = self.read(probe)?.0;
-        let held = packages.values().filter(|package| package.held).count();
-        for (name, Package { presence, .. }) in packages {
+        let held = now.values().filter(|package| package.held).count();
+        for (name, Package { presence, .. }) in now {
             let (action, version, unsaid) = match presence {
                 Presence::Absent | Presence::ConfigFiles | Presence::Removed => {
                     let of_pin = self.pin(&name).filter(|_| self.side_by_side()).unwrap_or_default();
@@ -268,6 +327,8 @@ impl<'a> Selection<'a> {
                 Presence::Version(all) if all.contains(", ") => {
                     ("install", String::new(), Some(format!("that `{name}` is there in several versions: {all}")))
                 }
+                // Channels are what a declaration of a snap can name.
+                Presence::Version(_) if self.settings.provider == Provider::Snap => ("install", String::new(), None),
                 Presence::Version(version) => ("install", version, None),
                 Presence::Provided(by) => ("install", String::new(), Some(format!("that `{by}` provides `{name}`"))),
                 Presence::Installed | Presence::Matching(..) => ("install", String::new(), None),
@@ -334,6 +395,18 @@ impl<'a> Selection<'a> {
 
     pub(crate) fn want(&self, aim: Aim, now: &Presences, probe: &dyn Probe) -> Result<Goal<Presences>> {
         let mut to = now.clone();
+        let inside = if matches!(aim, Aim::Install | Aim::Upgrade) { self.inside(probe)? } else { None };
+        if let Some(inside) = inside {
+            self.refuse_other_version(&inside)?;
+            for Package { presence, .. } in to.0.values_mut() {
+                *presence = match presence {
+                    Presence::Version(_) if matches!(aim, Aim::Install) => continue,
+                    _ if inside.version.is_empty() => Presence::Installed,
+                    _ => Presence::Version(inside.version.clone()),
+                };
+            }
+            return self.settled(aim, now, to);
+        }
         match aim {
             Aim::Install => {
                 for (name, Package { presence, .. }) in &mut to.0 {
@@ -386,6 +459,11 @@ impl<'a> Selection<'a> {
             }
             Aim::Unlock => to.0.values_mut().for_each(|package| package.held = false),
         }
+        self.settled(aim, now, to)
+    }
+
+    /// The goal, once it is known that nothing stands in its way.
+    fn settled(&self, aim: Aim, now: &Presences, mut to: Presences) -> Result<Goal<Presences>> {
         refuse_held(now, &to)?;
         // Answers are given before what asks for them comes.
         if matches!(aim, Aim::Install | Aim::Upgrade) {
@@ -393,6 +471,22 @@ impl<'a> Selection<'a> {
             to.0.values_mut().filter(|_| comes).for_each(|package| package.answers_differ = false);
         }
         Ok(Goal::State(to))
+    }
+
+    /// Refuses a file in which another version is than the one asked for.
+    fn refuse_other_version(&self, inside: &Candidate) -> Result<()> {
+        match (self.versions.first().filter(|version| !version.is_empty()), self.file) {
+            (Some(asked), Some(file)) if !inside.version.is_empty() && !self.matches(asked, &inside.version) => {
+                Err(Error::failed(format!(
+                    "`{}` holds version `{}` of `{}`, not `{asked}`",
+                    file.display(),
+                    inside.version,
+                    inside.name
+                ))
+                .hint("correct the version, or give the file that has it"))
+            }
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
     }
 
     fn upgrade(&self, to: &mut Presences, probe: &dyn Probe) -> Result<()> {
@@ -438,7 +532,7 @@ impl<'a> Selection<'a> {
             return Ok(names.iter().zip(candidates).map(version).collect());
         }
         let mut transaction = self.settings.clone();
-        let spec = |name: &String| PackageSpec { name: name.clone(), version: self.pin(name).map(str::to_owned) };
+        let spec = |name: &String| PackageSpec { version: self.pin(name).map(str::to_owned), ..PackageSpec::any(name) };
         transaction.install = names.iter().map(spec).collect();
         let changes = probe.simulate(&transaction)?;
         let version = |name: &String| changes.iter().find(|change| change.name == *name).and_then(|c| c.to.clone());
@@ -474,8 +568,12 @@ impl<'a> Selection<'a> {
                 | Presence::Version(_)
                 | Presence::Provided(_)
                 | Presence::Broken(_) => {
-                    let version = self.pin(name).map(str::to_owned);
-                    transaction.install.push(PackageSpec { name: name.clone(), version });
+                    let version = match (self.file, &to.presence) {
+                        (Some(_), Presence::Version(inside)) => Some(inside.clone()),
+                        (Some(_) | None, _) => self.pin(name).map(str::to_owned),
+                    };
+                    let file = self.file.map(Path::to_owned);
+                    transaction.install.push(PackageSpec { name: name.clone(), version, file });
                 }
                 Presence::Removed | Presence::ConfigFiles => match (&self.settings.provider, self.pin(name)) {
                     (Provider::Gem { binary, .. }, Some(version)) => {
@@ -517,6 +615,12 @@ const fn lacks(presence: &Presence) -> bool {
     }
 }
 
+/// What is wrong with asking debconf again and having no answers for it.
+pub(crate) fn lacks_answers(action: package::Action, answers: Option<&Content>) -> Option<Fault> {
+    let fault = || Fault::new("there are no answers to reconfigure it with").hint("give them with `response_file`");
+    (action == package::Reconfig && answers.is_none()).then(fault)
+}
+
 /// The version itself of one that may be written as `= 1.2-3`.
 fn exact(pin: &str) -> &str {
     pin.trim_start_matches('=').trim_start()
@@ -544,11 +648,15 @@ pub(crate) fn all(provider: &Provider, probe: &dyn Probe) -> Result<Option<Vec<S
     let of_apk = ["sh", "-c", "apk info -q | sed 's/^/installed /'"];
     let questions: &[[&str; 3]] = match provider {
         Provider::Platform => &[of_dpkg, of_rpm, of_pacman, of_apk],
-        Provider::Apt => &[of_dpkg],
-        Provider::Dnf | Provider::Zypper => &[of_rpm],
+        Provider::Apt | Provider::Dpkg => &[of_dpkg],
+        Provider::Dnf | Provider::Rpm | Provider::Zypper => &[of_rpm],
         Provider::Pacman => &[of_pacman],
         Provider::Apk => &[of_apk],
-        Provider::Gem { .. } => &[],
+        Provider::Gem { .. }
+        | Provider::Pip { .. }
+        | Provider::Npm { .. }
+        | Provider::Cargo { .. }
+        | Provider::Snap => &[],
     };
     for question in questions {
         let answer = probe.query(&Command::new(*question))?;
@@ -567,18 +675,18 @@ pub(crate) fn all(provider: &Provider, probe: &dyn Probe) -> Result<Option<Vec<S
 
 /// Makes a kind of packages out of its property table, `settings()`, `own_faults()` and `name_fault()`.
 macro_rules! packages {
-    ($name:ident, $kind:literal, batch $batch:literal $(, answers $answers:ident)?) => {
+    ($name:ident, $kind:literal, batch $batch:literal $(, $more:item)* $(,)?) => {
         impl $name {
             /// The one with this name.
             #[must_use]
             pub fn named(name: impl Into<String>) -> Self {
-                Self::bare(crate::values::Words(vec![name.into()]))
+                Self::bare($crate::values::Words(vec![name.into()]).into())
             }
 
             /// Several in one transaction; the resource's name is theirs, joined by `, `.
             #[must_use]
             pub fn all<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
-                Self::bare(names.into_iter().collect())
+                Self::bare(names.into_iter().collect::<$crate::values::Words>().into())
             }
 
             /// What is asked for, with the transaction's settings.
@@ -586,9 +694,9 @@ macro_rules! packages {
                 let names = self.package_name.as_ref().unwrap_or(&self.names);
                 let mut settings = self.settings();
                 settings.timeout = self.timeout.unwrap_or(settings.timeout);
-                let selection = $crate::resources::selection::Selection::new(names, self.version.as_ref(), settings);
-                $(let selection = selection.answers(self.$answers.as_ref());)?
-                selection
+                $crate::resources::selection::Selection::new(names, self.version.as_ref(), settings)
+                    .in_file(self.file())
+                    .answers(self.answers())
             }
         }
 
@@ -598,6 +706,8 @@ macro_rules! packages {
             type Action = Action;
             type State = $crate::resources::selection::Presences;
 
+            $($more)*
+
             fn name(&self) -> String {
                 self.names.0.join(", ")
             }
@@ -605,20 +715,9 @@ macro_rules! packages {
             fn check(&self) -> Vec<$crate::Fault> {
                 let mut faults = self.selection().check(name_fault);
                 faults.extend(self.own_faults());
-                $(faults.extend(self.$answers.as_ref().map($crate::resources::answers::check).unwrap_or_default());)?
+                faults.extend(self.answers().map($crate::resources::answers::check).unwrap_or_default());
                 faults
             }
-
-            $(
-                fn check_action(&self, action: Action) -> Vec<$crate::Fault> {
-                    let needed = action == $crate::resources::package::Reconfig && self.$answers.is_none();
-                    let fault = || {
-                        $crate::Fault::new("there are no answers to reconfigure it with")
-                            .hint("give them with `response_file`")
-                    };
-                    needed.then(fault).into_iter().collect()
-                }
-            )?
 
             fn read(&self, probe: &dyn $crate::host::Probe) -> $crate::Result<Self::State> {
                 self.selection().read(probe)
@@ -629,7 +728,7 @@ macro_rules! packages {
             }
 
             fn found(&self, probe: &dyn $crate::host::Probe) -> $crate::Result<Option<$crate::resource::Found>> {
-                self.selection().found($kind, probe).map(Some)
+                self.selection().found($crate::resource::Resource::kind(self), probe).map(Some)
             }
 
             fn want(

@@ -119,7 +119,7 @@ fn service(verb: ServiceVerb) -> Op {
 
 fn install(name: &str) -> Op {
     let mut transaction = Transaction::new(Provider::Platform);
-    transaction.install.push(PackageSpec { name: name.into(), version: None });
+    transaction.install.push(PackageSpec { name: name.into(), version: None, file: None });
     Op::Packages(transaction)
 }
 

@@ -13,6 +13,7 @@ const TIMER: &str = "[Timer]\nOnCalendar=hourly\n\n[Install]\nWantedBy=timers.ta
 /// Paths may be managed by several kinds here, but each kind names each only once.
 pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Alternatives::named("editor").path("/usr/bin/vim.basic").priority(100));
+    r.add(ApkPackage::named("nginx"));
     r.add(AptPackage::named("nginx").default_release("bookworm-backports"));
     r.add(AptPreference::named("nginx").pin("release a=bookworm-backports").pin_priority(700));
     r.add(
@@ -30,6 +31,8 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(CronAccess::of("deploy"));
     r.add(CronD::named("backup").minute("30").hour("4").command("/usr/local/sbin/backup"));
     r.add(Directory::at("/etc/dyndns_keys").mode(0o700));
+    r.add(DnfPackage::named("httpd"));
+    r.add(DpkgPackage::named("tool").source("/srv/tool_1.0_all.deb"));
     r.add(Execute::new("reload dns", ["rndc", "reload"]).nothing());
     r.add(File::at("/etc/motd").content("welcome\n").mode(0o644));
     r.add(GemPackage::named("rake").version("13.0.6"));
@@ -45,13 +48,16 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Mount::at("/srv").device("/dev/vdb1").fstype("ext4").action([mount::Mounted, mount::Enable]));
     r.add(NotifyGroup::named("certificate changed"));
     r.add(Package::all(["bind9", "bind9-utils"]));
+    r.add(PacmanPackage::named("nginx"));
     r.add(Reboot::named("for the new kernel").delay_mins(1_u32));
     r.add(RemoteDirectory::at("/srv/www").source(files!("../files/site", "index.html", "css/site.css")));
     r.add(RemoteFile::at("/usr/local/bin/tool").source("https://example.com/tool").mode(0o755));
+    r.add(RpmPackage::named("tool").source("/srv/tool-1.0-1.noarch.rpm"));
     r.add(Script::new("greet").interpreter("python3").code("print('hello')").creates("/var/lib/greeted"));
     r.add(Service::named("named").action([service::Enable, service::Start]));
     r.add(Setting::in_file("/etc/systemd/journald.conf", "SystemMaxUse", "200M").section("Journal").separator("="));
     r.add(Sh::new("swap").code("mkswap /swap\nswapon /swap").nothing());
+    r.add(SnapPackage::named("hello").options("--channel=beta"));
     r.add(
         SshAuthorizedKey::of("deploy")
             .key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDtw0CXOv3+cZAGVZSKZCstLkew2rsNy7vKLgh2tNVz ann")
@@ -70,5 +76,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(User::named("deploy").shell("/bin/bash").home("/srv/deploy").manage_home(true));
     r.add(UserUlimit::of("tomcat").filehandle_limit(8192).process_limit("unlimited"));
     r.add(YumRepository::named("example").baseurl("https://example.com/el9").gpgkey("https://example.com/key.asc"));
+    r.add(YumPackage::named("httpd"));
+    r.add(ZypperPackage::named("nginx"));
     Ok(())
 }

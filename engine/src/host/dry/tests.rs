@@ -50,7 +50,7 @@ fn packages(install: &[&str], remove: &[&str]) -> Op {
 
 fn by(provider: Provider, install: &[&str], remove: &[&str]) -> Op {
     let mut transaction = Transaction::new(provider);
-    transaction.install = install.iter().map(|name| PackageSpec { name: (*name).into(), version: None }).collect();
+    transaction.install = install.iter().map(|name| PackageSpec::any(name)).collect();
     transaction.remove = remove.iter().map(|name| (*name).to_owned()).collect();
     Op::Packages(transaction)
 }
@@ -485,7 +485,7 @@ fn what_was_left_unconfigured_is_finished_in_a_plan_too() {
     let machine = Fake::debian("12").with_package("half", broken).with_candidate("half", "1.0");
     let mut dry = Dry::new(&machine);
     let mut transaction = Transaction::new(Provider::Platform);
-    transaction.install.push(PackageSpec { name: "half".to_owned(), version: None });
+    transaction.install.push(PackageSpec::any("half"));
     assert_eq!(dry.perform(&Op::Packages(transaction)).unwrap(), Performed::Done);
     let state = dry.packages(&Provider::Platform, &["half".to_owned()]).unwrap().remove(0);
     assert_eq!((state.version.as_deref(), state.broken), (Some("1.0"), None));

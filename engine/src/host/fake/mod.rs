@@ -617,13 +617,19 @@ impl Fake {
                 .package_manager
                 .clone()
                 .ok_or_else(|| Error::Unsupported("this machine has no package manager that is known".to_owned())),
-            Provider::Gem { binary: Some(binary), .. } => Ok(format!("gem {}", binary.display())),
-            Provider::Apt
-            | Provider::Dnf
-            | Provider::Zypper
+            Provider::Apt | Provider::Dpkg => Ok("apt".to_owned()),
+            Provider::Dnf | Provider::Rpm => Ok("dnf".to_owned()),
+            Provider::Zypper
             | Provider::Pacman
             | Provider::Apk
-            | Provider::Gem { binary: None, .. } => Ok(provider.name().to_owned()),
+            | Provider::Gem { .. }
+            | Provider::Pip { .. }
+            | Provider::Npm { .. }
+            | Provider::Cargo { .. }
+            | Provider::Snap => Ok(match provider.own() {
+                Some((Some(binary), _)) => format!("{} {}", provider.name(), binary.display()),
+                Some((None, _)) | None => provider.name().to_owned(),
+            }),
         }
     }
 

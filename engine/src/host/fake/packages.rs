@@ -130,7 +130,7 @@ impl Packages {
         }
         for dependency in &offered.depends {
             if !self.state(dependency).present() {
-                let spec = PackageSpec { name: dependency.clone(), version: None };
+                let spec = PackageSpec::any(dependency);
                 self.install(&spec, downgrade, changes)?;
             }
         }

@@ -40,7 +40,7 @@ fn service(unit: &str, verb: ServiceVerb) -> Op {
 }
 
 fn install(names: &[&str]) -> Op {
-    let spec = |name: &&str| PackageSpec { name: (*name).to_owned(), version: None };
+    let spec = |name: &&str| PackageSpec::any(name);
     Op::Packages(Transaction { install: names.iter().map(spec).collect(), ..Transaction::new(Provider::Platform) })
 }
 
@@ -226,7 +226,7 @@ fn gems_lie_side_by_side_and_lists_bring_news() -> Result<()> {
         .with_installed_by(&gem, "rake", "13.0.6")
         .with_candidate_by(&gem, "rake", "13.1.0")
         .with_candidate_after_update("new", "1");
-    let spec = PackageSpec { name: "rake".into(), version: None };
+    let spec = PackageSpec::any("rake");
     fake.perform(&Op::Packages(Transaction { install: vec![spec], ..Transaction::new(gem.clone()) }))?;
     let rake = &fake.packages(&gem, &["rake".to_owned()])?[0];
     assert_eq!((rake.version.as_deref(), rake.versions.len()), (Some("13.1.0"), 2));

@@ -17,8 +17,10 @@ pub enum Scheme {
     Debian,
     /// Those of rpm: `[epoch:]version[-release]`.
     Rpm,
-    /// Those of RubyGems: numbers and words, no epoch and no release.
+    /// Those of RubyGems: numbers and words, no epoch and no release. npm's and cargo's are in its order too.
     Gem,
+    /// Those of Python: zeros at the end count for nothing.
+    Python,
     /// Those of whichever package manager the platform has.
     Platform,
 }
@@ -29,10 +31,11 @@ impl Scheme {
     pub const fn of(provider: &Provider) -> Self {
         match provider {
             Provider::Platform | Provider::Apk => Self::Platform,
-            Provider::Apt => Self::Debian,
+            Provider::Apt | Provider::Dpkg => Self::Debian,
             // libalpm took rpm's comparison over. Source: vercmp(8).
-            Provider::Dnf | Provider::Zypper | Provider::Pacman => Self::Rpm,
-            Provider::Gem { .. } => Self::Gem,
+            Provider::Dnf | Provider::Rpm | Provider::Zypper | Provider::Pacman => Self::Rpm,
+            Provider::Gem { .. } | Provider::Npm { .. } | Provider::Cargo { .. } | Provider::Snap => Self::Gem,
+            Provider::Pip { .. } => Self::Python,
         }
     }
 
@@ -42,7 +45,7 @@ impl Scheme {
         match self {
             Self::Debian => debian::compare(left, right),
             Self::Rpm => rpm::compare(left, right),
-            Self::Gem => gem::compare(left, right),
+            Self::Gem | Self::Python => gem::compare(left, right),
             // They differ in signs that the others do not have: no version of a Debian package has a `^`.
             Self::Platform if left.contains('^') || right.contains('^') => rpm::compare(left, right),
             Self::Platform => debian::compare(left, right),

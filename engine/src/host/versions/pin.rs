@@ -111,6 +111,8 @@ impl Bound {
         match self {
             Self::Exact(exact) => match scheme {
                 Scheme::Debian | Scheme::Gem => exact == version,
+                // Source: PEP 440.
+                Scheme::Python => exact.trim_end_matches(".0") == version.trim_end_matches(".0"),
                 Scheme::Rpm | Scheme::Platform => exact == version || rpm::matches(exact, version),
             },
             Self::Pattern(pattern) => {
@@ -126,7 +128,7 @@ impl Bound {
 
 /// The order of a version to the limit of a bound, as far as the limit goes.
 fn order(version: &str, limit: &str, scheme: Scheme) -> Ordering {
-    if scheme == Scheme::Gem {
+    if matches!(scheme, Scheme::Gem | Scheme::Python) {
         return scheme.compare(version, limit);
     }
     let mut version = version;

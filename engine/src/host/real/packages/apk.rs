@@ -105,7 +105,7 @@ const WAIT: &str = "600";
 
 fn command(call: &Call<'_>, transaction: &Transaction, more: &[&str]) -> Command {
     let verb: &[&str] = match call {
-        Call::Install(_) => &["add", "--upgrade"],
+        Call::Install(_) | Call::Upgrade(_) => &["add", "--upgrade"],
         Call::Remove(_) => &["del"],
         Call::Purge(_) => &["del", "--purge"],
     };
@@ -113,7 +113,7 @@ fn command(call: &Call<'_>, transaction: &Transaction, more: &[&str]) -> Command
     let mut argv: Vec<String> = words.map(|word| (*word).to_owned()).collect();
     argv.extend(transaction.options.iter().cloned());
     match call {
-        Call::Install(specs) => argv.extend(specs.iter().map(|spec| match &spec.version {
+        Call::Install(specs) | Call::Upgrade(specs) => argv.extend(specs.iter().map(|spec| match &spec.version {
             // Without the number of the packaging, `~` is what matches any.
             Some(version) if !version.contains("-r") => format!("{}~{version}", spec.name),
             Some(_) | None => spec.joined("="),

@@ -13,8 +13,8 @@ use super::{Context, Lists, Manager, difference, lists, locks};
 use crate::{
     Error, Result,
     host::{
-        Answer, Candidate, Command, LogLevel, PackageChange, PackageSpec, PackageState, Pin, Progress, Scheme,
-        Transaction,
+        Answer, Candidate, Command, LogLevel, PackageChange, PackageSpec, PackageState, Pin, Progress, Provider,
+        Scheme, Transaction,
     },
     values::Seconds,
 };
@@ -33,8 +33,10 @@ pub struct Installed {
 
 /// What to ask of a tool in one call.
 pub enum Call<'a> {
-    /// To install these, or to bring them to the version given or the newest one.
+    /// To install these, or to bring them to the version given.
     Install(&'a [PackageSpec]),
+    /// To bring these, which are installed, to the newest version.
+    Upgrade(&'a [PackageSpec]),
     Remove(&'a [String]),
     /// To remove, with what was configured.
     Purge(&'a [String]),
@@ -44,13 +46,14 @@ impl Call<'_> {
     fn verb(&self) -> &'static str {
         match self {
             Call::Install(_) => "install",
+            Call::Upgrade(_) => "upgrade",
             Call::Remove(_) | Call::Purge(_) => "remove",
         }
     }
 
     pub fn names(&self) -> Vec<String> {
         match self {
-            Call::Install(specs) => specs.iter().map(|spec| spec.name.clone()).collect(),
+            Call::Install(specs) | Call::Upgrade(specs) => specs.iter().map(|spec| spec.name.clone()).collect(),
             Call::Remove(names) | Call::Purge(names) => names.to_vec(),
         }
     }
@@ -105,7 +108,7 @@ pub trait Tool {
     fn newest(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<(String, String)>> {
         let mut specs: Vec<PackageSpec> = names.iter().map(|name| PackageSpec::any(name)).collect();
         while !specs.is_empty() {
-            match self.rehearse(context, &Call::Install(&specs), &Transaction::new(crate::host::Provider::Platform)) {
+            match self.rehearse(context, &Call::Upgrade(&specs), &Transaction::new(Provider::Platform)) {
                 Ok(plan) => return Ok(plan.into_iter().filter_map(|(name, to)| Some((name, to?))).collect()),
                 Err(error) => {
                     // A name that is not known is no reason to say nothing of the others.
@@ -129,6 +132,11 @@ pub trait Tool {
     /// The tool's reason in what it printed.
     fn reason(&self, output: &str) -> String;
 
+    /// The way out of what it printed, where there is one that people may not know.
+    fn cure(&self, _output: &str) -> Option<String> {
+        None
+    }
+
     /// The lock that is held, and by whom.
     fn held(&self, _root: &Path) -> Result<Option<(String, String)>> {
         Ok(None)
@@ -147,13 +155,22 @@ pub trait Tool {
 
 /// A manager made of a tool.
 pub struct Driven {
+    provider: Provider,
     tool: Box<dyn Tool>,
     installed: RefCell<Option<Rc<Installed>>>,
 }
 
 impl Driven {
-    pub fn by(tool: impl Tool + 'static) -> Self {
-        Self { tool: Box::new(tool), installed: RefCell::default() }
+    pub fn new(provider: &Provider, tool: impl Tool + 'static) -> Self {
+        Self { provider: provider.clone(), tool: Box::new(tool), installed: RefCell::default() }
+    }
+
+    /// Refuses what the tool would take for something else than a name.
+    fn valid<'n>(&self, names: impl IntoIterator<Item = &'n String>) -> Result<()> {
+        match names.into_iter().find_map(|name| self.provider.name_fault(name)) {
+            Some(fault) => Err(Error::failed(fault)),
+            None => Ok(()),
+        }
     }
 
     fn installed(&self, context: &Context<'_>) -> Result<Rc<Installed>> {
@@ -182,6 +199,8 @@ impl Driven {
             let tool = self.tool.name();
             return Err(Error::Unsupported(format!("brasa cannot hold `{name}`: it knows no holds of `{tool}`")));
         }
+        let names = transaction.install.iter().map(|spec| &spec.name);
+        self.valid(names.chain(&transaction.remove).chain(&transaction.purge))?;
         let installed = self.installed(context)?;
         let mut work = Work::default();
         for spec in &transaction.install {
@@ -202,8 +221,10 @@ impl Driven {
                 (None, None) => state.provided_by.is_some(),
                 (None, Some(_)) | (Some(_), None) => false,
             };
-            if !satisfied {
-                work.install.push(spec.clone());
+            match (satisfied, &spec.version, &state.version) {
+                (true, ..) => {}
+                (false, None, Some(_)) => work.upgrade.push(spec.clone()),
+                (false, ..) => work.install.push(spec.clone()),
             }
         }
         let there = |names: &[String]| -> Vec<String> {
@@ -241,7 +262,7 @@ impl Driven {
     fn left(&self, context: &Context<'_>, work: &Work) -> Result<Vec<String>> {
         let installed = self.installed(context)?;
         let mut left = Vec::new();
-        for spec in &work.install {
+        for spec in work.install.iter().chain(&work.upgrade) {
             let state = self.state(context, &installed, &spec.name)?;
             match (&spec.version, &state.version) {
                 (None, None) if state.provided_by.is_some() => {}
@@ -285,7 +306,11 @@ pub fn failure(tool: &dyn Tool, what: &str, answer: &Answer) -> Error {
     } else {
         reason
     };
-    Error::failed(format!("{what}: {reason}"))
+    let error = Error::failed(format!("{what}: {reason}"));
+    match tool.cure(&output) {
+        Some(cure) => error.hint(cure),
+        None => error,
+    }
 }
 
 /// Asks the tool, and has what it refuses as an error.
@@ -297,6 +322,7 @@ pub fn ask(tool: &dyn Tool, context: &Context<'_>, what: &str, command: &Command
 #[derive(Default)]
 struct Work {
     install: Vec<PackageSpec>,
+    upgrade: Vec<PackageSpec>,
     remove: Vec<String>,
     purge: Vec<String>,
 }
@@ -307,7 +333,8 @@ impl Work {
         let remove = (!self.remove.is_empty()).then_some(Call::Remove(&self.remove));
         let purge = (!self.purge.is_empty()).then_some(Call::Purge(&self.purge));
         let install = (!self.install.is_empty()).then_some(Call::Install(&self.install));
-        [remove, purge, install].into_iter().flatten()
+        let upgrade = (!self.upgrade.is_empty()).then_some(Call::Upgrade(&self.upgrade));
+        [remove, purge, install, upgrade].into_iter().flatten()
     }
 }
 
@@ -322,6 +349,7 @@ impl Manager for Driven {
     }
 
     fn candidates(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+        self.valid(names)?;
         let newest = self.tool.newest(context, names)?;
         let installed = self.installed(context)?;
         let candidate = |name: &String| {

@@ -1,7 +1,9 @@
 //! Package managers: each one's state is read natively or in one call for all names, and changed by its own tool in one
 //! call for a whole transaction.
+mod alone;
 mod apk;
 mod apt;
+mod cargo;
 mod directory;
 mod dnf;
 mod driven;
@@ -9,7 +11,10 @@ mod gem;
 mod leftovers;
 mod lists;
 mod locks;
+mod npm;
 mod pacman;
+mod pip;
+mod snap;
 mod tools;
 mod zypper;
 
@@ -83,9 +88,15 @@ fn manager(provider: &Provider) -> Rc<dyn Manager> {
     match provider {
         Provider::Platform | Provider::Apt => Rc::new(apt::Apt::default()),
         Provider::Dnf => Rc::new(dnf::Dnf::default()),
-        Provider::Zypper => Rc::new(Driven::by(zypper::Zypper)),
-        Provider::Pacman => Rc::new(Driven::by(pacman::Pacman)),
-        Provider::Apk => Rc::new(Driven::by(apk::Apk)),
+        Provider::Zypper => Rc::new(Driven::new(provider, zypper::Zypper)),
+        Provider::Pacman => Rc::new(Driven::new(provider, pacman::Pacman)),
+        Provider::Apk => Rc::new(Driven::new(provider, apk::Apk)),
+        Provider::Snap => Rc::new(Driven::new(provider, snap::Snap)),
+        Provider::Pip { binary, source } => Rc::new(Driven::new(provider, pip::Pip::new(binary, source))),
+        Provider::Npm { binary, source } => Rc::new(Driven::new(provider, npm::Npm::new(binary, source))),
+        Provider::Cargo { binary, source } => Rc::new(Driven::new(provider, cargo::Cargo::new(binary, source))),
+        Provider::Dpkg => Rc::new(alone::Alone::dpkg()),
+        Provider::Rpm => Rc::new(alone::Alone::rpm()),
         Provider::Gem { binary, source } => Rc::new(gem::Gem::new(binary.clone(), source.clone())),
     }
 }

@@ -86,7 +86,7 @@ impl Tool for Pacman {
 
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {
         let verb = match call {
-            Call::Install(_) => "-S",
+            Call::Install(_) | Call::Upgrade(_) => "-S",
             Call::Remove(_) => "-R",
             Call::Purge(_) => "-Rn",
         };
@@ -99,7 +99,7 @@ impl Tool for Pacman {
         call: &Call<'_>,
         transaction: &Transaction,
     ) -> Result<Vec<(String, Option<String>)>> {
-        let removal = !matches!(call, Call::Install(_));
+        let removal = matches!(call, Call::Remove(_) | Call::Purge(_));
         let verb = if removal { "-Rp" } else { "-Sp" };
         let command = arguments(&[verb, FORMAT[0], FORMAT[1]], call, transaction);
         let answer = ask(self, context, "`pacman` would refuse", &command)?;
@@ -192,7 +192,7 @@ fn arguments(words: &[&str], call: &Call<'_>, transaction: &Transaction) -> Comm
     argv.extend(transaction.options.iter().cloned());
     argv.push("--".to_owned());
     match call {
-        Call::Install(specs) => argv.extend(specs.iter().map(|spec| spec.joined("="))),
+        Call::Install(specs) | Call::Upgrade(specs) => argv.extend(specs.iter().map(|spec| spec.joined("="))),
         Call::Remove(names) | Call::Purge(names) => argv.extend(names.iter().cloned()),
     }
     Command::new(argv)

@@ -107,7 +107,7 @@ const UNKNOWN: i32 = 104;
 fn command(call: &Call<'_>, transaction: &Transaction, more: &[&str]) -> Command {
     let mut argv: Vec<String> = ["zypper", "--xmlout", "--non-interactive"].map(str::to_owned).into();
     match call {
-        Call::Install(specs) => {
+        Call::Install(specs) | Call::Upgrade(specs) => {
             argv.extend(["install", "--auto-agree-with-licenses"].map(str::to_owned));
             if transaction.allow_downgrade {
                 argv.push("--oldpackage".to_owned());

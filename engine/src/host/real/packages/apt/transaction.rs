@@ -308,10 +308,13 @@ impl Work {
             return Ok(());
         }
         loop {
-            let names: Vec<String> = self.install.iter().map(|wanted| wanted.spec.name.clone()).collect();
-            let resolutions = resolve(context.tools, &names)?;
+            // What is in a file needs no source that offers it.
+            let mut offered: Vec<&mut Wanted> =
+                self.install.iter_mut().filter(|wanted| wanted.spec.file.is_none()).collect();
+            let names: Vec<String> = offered.iter().map(|wanted| wanted.spec.name.clone()).collect();
+            let resolutions = if names.is_empty() { Vec::new() } else { resolve(context.tools, &names)? };
             let mut troubles = Vec::new();
-            for (wanted, resolution) in self.install.iter_mut().zip(resolutions) {
+            for (wanted, resolution) in offered.iter_mut().zip(resolutions) {
                 match wanted.accept(resolution) {
                     Ok(()) => {}
                     Err(trouble) => troubles.push(trouble),
@@ -353,9 +356,10 @@ impl Work {
 
 impl Wanted {
     fn argument(&self) -> String {
-        match &self.spec.version {
-            Some(version) => format!("{}={version}", self.package),
-            None => self.package.clone(),
+        match (&self.spec.file, &self.spec.version) {
+            (Some(file), _) => file.display().to_string(),
+            (None, Some(version)) => format!("{}={version}", self.package),
+            (None, None) => self.package.clone(),
         }
     }
 
@@ -838,6 +842,7 @@ mod tests {
         let spec = |(name, version): &(&str, Option<&str>)| PackageSpec {
             name: (*name).to_owned(),
             version: version.map(ToOwned::to_owned),
+            file: None,
         };
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let mut transaction = Transaction::new(Provider::Apt);

@@ -25,7 +25,7 @@ use crate::{
 pub const PROGRAMS: [&str; 4] = ["dnf", "dnf5", "yum", "microdnf"];
 
 /// Locks taken with `fcntl`: rpm's own at its two places, and that of dnf 5.
-const LOCKS: [(&str, &str); 3] = [
+pub const LOCKS: [(&str, &str); 3] = [
     ("var/lib/rpm/.rpm.lock", "rpm's lock"),
     ("usr/lib/sysimage/rpm/.rpm.lock", "rpm's lock"),
     ("var/lib/dnf/system-repo.lock", "dnf's lock"),
@@ -456,9 +456,9 @@ impl Work {
     }
 
     fn calls(&self) -> Vec<(&'static str, Vec<String>)> {
-        let argument = |spec: &PackageSpec| match &spec.version {
-            Some(version) => format!("{}-{version}", spec.name),
-            None => spec.name.clone(),
+        let argument = |spec: &PackageSpec| match &spec.file {
+            Some(file) => file.display().to_string(),
+            None => spec.joined("-"),
         };
         let mut calls = Vec::new();
         if !self.remove.is_empty() {

@@ -1,0 +1,219 @@
+//! dpkg and rpm without the package manager above them: packages in files, and nothing that comes along.
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use super::{Context, Manager, apt, dnf, locks};
+use crate::{
+    Error, Result,
+    host::{Answer, Candidate, Command, ConfigFiles, PackageChange, PackageSpec, PackageState, Progress, Transaction},
+    values::Seconds,
+};
+
+/// The program, with the package manager whose state is the same.
+pub struct Alone {
+    program: &'static str,
+    above: Box<dyn Manager>,
+}
+
+impl Alone {
+    pub fn dpkg() -> Self {
+        Self { program: "dpkg", above: Box::new(apt::Apt::default()) }
+    }
+
+    pub fn rpm() -> Self {
+        Self { program: "rpm", above: Box::new(dnf::Dnf::default()) }
+    }
+
+    fn is_rpm(&self) -> bool {
+        self.program == "rpm"
+    }
+
+    /// What is left to do: files to install, names to remove, names to purge.
+    fn needed(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Work> {
+        let names: Vec<String> = transaction.install.iter().map(|spec| spec.name.clone()).collect();
+        let states = self.above.packages(context, &names)?;
+        let mut work = Work::default();
+        for (spec, state) in transaction.install.iter().zip(states) {
+            if state.broken.is_some() || state.version.is_none() || spec.version != state.version {
+                work.install.push(spec.clone());
+            }
+        }
+        let there = |names: &[String], also_files: bool| -> Result<Vec<String>> {
+            let states = self.above.packages(context, names)?;
+            let is_there = |state: &PackageState| {
+                state.version.is_some() || state.broken.is_some() || (also_files && state.config_files)
+            };
+            Ok(names.iter().zip(states).filter(|(_, state)| is_there(state)).map(|(name, _)| name.clone()).collect())
+        };
+        (work.remove, work.purge) = (there(&transaction.remove, false)?, there(&transaction.purge, true)?);
+        Ok(work)
+    }
+
+    fn commands(&self, work: &Work, transaction: &Transaction, test: bool) -> Result<Vec<Command>> {
+        let command = |verb: &[&str], words: Vec<String>| {
+            let test = test.then_some(if self.is_rpm() { "--test" } else { "--no-act" });
+            let argv = [self.program].into_iter().chain(verb.iter().copied()).chain(test).map(str::to_owned);
+            let argv = argv.chain(transaction.options.iter().cloned()).chain(["--".to_owned()]).chain(words);
+            let mut command = Command::new(argv);
+            for (name, value) in [("DEBIAN_FRONTEND", "noninteractive"), ("DEBIAN_PRIORITY", "critical")] {
+                command.environment.insert(name.to_owned(), value.to_owned());
+            }
+            command
+        };
+        let mut commands = Vec::new();
+        if !work.remove.is_empty() {
+            commands.push(command(if self.is_rpm() { &["-e"] } else { &["-r"] }, work.remove.clone()));
+        }
+        if !work.purge.is_empty() {
+            commands.push(command(if self.is_rpm() { &["-e"] } else { &["-P"] }, work.purge.clone()));
+        }
+        if !work.install.is_empty() {
+            let mut verb = if self.is_rpm() { vec!["-U", "--nomanifest"] } else { vec!["-i"] };
+            match (self.is_rpm(), transaction.config_files) {
+                (true, _) if transaction.allow_downgrade => verb.push("--oldpackage"),
+                (true, _) => {}
+                (false, ConfigFiles::Keep) => verb.extend(["--force-confdef", "--force-confold"]),
+                (false, ConfigFiles::Replace) => verb.push("--force-confnew"),
+            }
+            let files = work.install.iter().map(|spec| self.file(spec)).collect::<Result<_>>()?;
+            commands.push(command(&verb, files));
+        }
+        Ok(commands)
+    }
+
+    fn file(&self, spec: &PackageSpec) -> Result<String> {
+        spec.file.as_ref().map(|file| file.display().to_string()).ok_or_else(|| {
+            Error::failed(format!(
+                "`{}` installs packages from files alone, and none is given for `{}`",
+                self.program, spec.name
+            ))
+            .hint("give the file as `source`, or use `package`, which takes what sources offer")
+        })
+    }
+
+    /// Refuses what the program would refuse, before it has done half of it: dpkg leaves a package behind that is unpacked
+    /// and cannot be used.
+    fn check(&self, context: &Context<'_>, work: &Work, transaction: &Transaction) -> Result<()> {
+        for command in self.commands(work, transaction, true)? {
+            let answer = context.tools.query(&command)?;
+            if !answer.success() {
+                return Err(self.failure(&format!("`{}` would refuse", self.program), &answer));
+            }
+        }
+        // dpkg's trial does not look at what a new package needs, and apt's does.
+        if !self.is_rpm() && !work.install.is_empty() && super::has_program(context.root, "apt-get") {
+            let mut all = transaction.clone();
+            (all.install, all.remove, all.purge) = (work.install.clone(), Vec::new(), Vec::new());
+            // apt has other options than dpkg.
+            (all.options, all.recommends) = (Vec::new(), Some(false));
+            let changes = self.above.simulate(context, &all)?;
+            let own = |change: &&PackageChange| !work.install.iter().any(|spec| spec.name == change.name);
+            let others: Vec<String> = changes.iter().filter(own).map(|change| format!("`{}`", change.name)).collect();
+            if !others.is_empty() {
+                let names: Vec<&str> = work.install.iter().map(|spec| spec.name.as_str()).collect();
+                return Err(Error::failed(format!(
+                    "`dpkg` would refuse `{}`: {} would have to change with it, and dpkg leaves that alone",
+                    names.join("`, `"),
+                    others.join(", ")
+                ))
+                .hint(ALONG));
+            }
+        }
+        Ok(())
+    }
+
+    fn failure(&self, what: &str, answer: &Answer) -> Error {
+        let output = format!("{}\n{}", answer.stdout, answer.stderr);
+        let noise = ["rpm: ", "(Reading database", "Preparing to", "Selecting prev", "Errors were", "Unpacking"];
+        let lines = output.lines().map(str::trim).filter(|line| !line.is_empty());
+        let said: Vec<&str> =
+            lines.filter(|line| !noise.iter().any(|start| line.starts_with(start))).take(12).collect();
+        let error = Error::failed(format!("{what}: {}", said.join("; ")));
+        if output.contains("ependenc") || output.contains("depends on") { error.hint(ALONG) } else { error }
+    }
+}
+
+const ALONG: &str = "declare what it needs before it, or use `package` with the same `source`, which brings that along";
+
+#[derive(Default)]
+struct Work {
+    install: Vec<PackageSpec>,
+    remove: Vec<String>,
+    purge: Vec<String>,
+}
+
+impl Manager for Alone {
+    fn absent(&self, root: &Path) -> Option<String> {
+        self.above.absent(root)
+    }
+
+    fn packages(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
+        self.above.packages(context, names)
+    }
+
+    /// Only a file offers something.
+    fn candidates(&self, _: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
+        Ok(vec![None; names.len()])
+    }
+
+    fn simulate(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        let work = self.needed(context, transaction)?;
+        self.check(context, &work, transaction)?;
+        let names: Vec<String> = [&work.remove[..], &work.purge].concat();
+        let mut changes = Vec::new();
+        for (name, state) in names.iter().zip(self.above.packages(context, &names)?) {
+            changes.push(PackageChange { name: name.clone(), from: state.version, to: None });
+        }
+        for spec in &work.install {
+            let state = self.above.packages(context, std::slice::from_ref(&spec.name))?.remove(0);
+            changes.push(PackageChange { name: spec.name.clone(), from: state.version, to: spec.version.clone() });
+        }
+        changes.retain(|change| change.from != change.to);
+        Ok(changes)
+    }
+
+    fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+        let started = Instant::now();
+        let deadline = started + Duration::from(transaction.timeout);
+        let held: &[(&str, &str)] = if self.is_rpm() { &dnf::LOCKS } else { &apt::INSTALLING };
+        locks::wait(context.root, held, started, deadline, context.progress)?;
+        self.forget();
+        let before = self.needed(context, transaction)?;
+        self.check(context, &before, transaction)?;
+        let planned = self.simulate(context, transaction)?;
+        let mut failed = None;
+        for mut command in self.commands(&before, transaction, false)? {
+            (context.progress)(&Progress::Step { text: command.to_string(), percent: None });
+            command.timeout = Seconds(deadline.saturating_duration_since(Instant::now()).as_secs().max(1));
+            let answer = context.tools.watch(&command, &mut |_| {})?;
+            if !answer.success() {
+                failed = Some(answer);
+                break;
+            }
+        }
+        self.forget();
+        let names: Vec<String> = planned.iter().map(|change| change.name.clone()).collect();
+        let now = self.above.packages(context, &names)?;
+        let done = planned.into_iter().zip(now).filter(|(change, state)| change.from != state.version);
+        let done = done.map(|(change, state)| PackageChange { to: state.version, ..change });
+        context.changes.borrow_mut().extend(done);
+        let left = self.needed(context, transaction)?;
+        let left: Vec<String> =
+            left.install.into_iter().map(|spec| spec.name).chain(left.remove).chain(left.purge).collect();
+        match failed {
+            _ if left.is_empty() => Ok(()),
+            Some(answer) => Err(self.failure(&format!("`{}` failed", self.program), &answer)),
+            None => Err(Error::failed(format!(
+                "`{}` reports success, but nothing has become of `{}`",
+                self.program,
+                left.join("`, `")
+            ))),
+        }
+    }
+
+    fn forget(&self) {
+        self.above.forget();
+    }
+}

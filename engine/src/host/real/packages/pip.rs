@@ -1,0 +1,220 @@
+//! pip: the packages of one Python, or of one virtual environment.
+use std::{cmp::Ordering, path::PathBuf};
+
+use serde::Deserialize;
+
+use super::{
+    Context,
+    directory::files_in,
+    driven::{Call, Installed, Tool, ask, failure},
+};
+use crate::{
+    Error, Result,
+    host::{Command, Transaction, versions},
+};
+
+pub struct Pip {
+    program: String,
+    source: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    version: String,
+}
+
+/// What `pip install --report` writes. Source: pip's "Installation Report", version 1.
+#[derive(Deserialize)]
+struct Report {
+    install: Vec<Planned>,
+}
+
+#[derive(Deserialize)]
+struct Planned {
+    metadata: Listed,
+}
+
+impl Pip {
+    pub fn new(binary: &Option<PathBuf>, source: &Option<String>) -> Self {
+        let program = binary.as_ref().map_or_else(|| "pip".to_owned(), |binary| binary.display().to_string());
+        Self { program, source: source.clone() }
+    }
+
+    fn words(&self, words: &[&str]) -> Vec<String> {
+        let always = ["--disable-pip-version-check", "--no-input", "--no-color"];
+        [self.program.as_str()].iter().chain(words).chain(&always).map(|word| (*word).to_owned()).collect()
+    }
+
+    fn arguments(&self, call: &Call<'_>, transaction: &Transaction, more: &[&str]) -> Command {
+        let mut argv = match call {
+            Call::Install(_) => self.words(&["install"]),
+            Call::Upgrade(_) => self.words(&["install", "--upgrade"]),
+            Call::Remove(_) | Call::Purge(_) => self.words(&["uninstall", "--yes"]),
+        };
+        argv.extend(more.iter().map(|word| (*word).to_owned()));
+        if let (Call::Install(_) | Call::Upgrade(_), Some(source)) = (call, &self.source) {
+            argv.extend(match source.strip_prefix("file://").unwrap_or(source) {
+                directory if directory.starts_with('/') => {
+                    vec!["--no-index".to_owned(), "--find-links".to_owned(), directory.to_owned()]
+                }
+                url => vec!["--index-url".to_owned(), url.to_owned()],
+            });
+        }
+        argv.extend(transaction.options.iter().cloned());
+        argv.push("--".to_owned());
+        match call {
+            Call::Install(specs) | Call::Upgrade(specs) => argv.extend(specs.iter().map(|spec| spec.joined("=="))),
+            Call::Remove(names) | Call::Purge(names) => argv.extend(names.iter().cloned()),
+        }
+        Command::new(argv)
+    }
+
+    /// Refuses to plan what pip refuses only when it is at work: to change what the distribution's packages are. Of a
+    /// virtual environment, and of a Python that somebody built, pip is free to.
+    ///
+    /// Source: PEP 668.
+    fn refuse_external(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+        let of_system =
+            ["pip", "/usr/bin/pip", "/usr/bin/pip3", "/bin/pip", "/bin/pip3"].contains(&self.program.as_str());
+        if !of_system || transaction.options.iter().any(|option| option == "--break-system-packages") {
+            return Ok(());
+        }
+        let pythons = files_in(&context.root.join("usr/lib"))?;
+        if pythons.iter().any(|python| python.join("EXTERNALLY-MANAGED").exists()) {
+            return Err(Error::failed(format!("`{}` would refuse: {EXTERNAL}", self.program)).hint(VENV));
+        }
+        Ok(())
+    }
+}
+
+const EXTERNAL: &str = "this Python's packages are managed by the distribution (PEP 668)";
+const VENV: &str = "make a virtual environment (`python3 -m venv DIR`) and name its program as `binary` (`DIR/bin/pip`), or take \
+                    the distribution's own package";
+
+impl Tool for Pip {
+    fn name(&self) -> &str {
+        &self.program
+    }
+
+    fn installed(&self, context: &Context<'_>) -> Result<Installed> {
+        let command = Command::new(self.words(&["list", "--format", "json"]));
+        let answer = context.tools.query(&command)?;
+        // One that an earlier resource is to bring: it has nothing yet.
+        if answer.code == 127 {
+            return Ok(Installed::default());
+        }
+        let listed: Result<Vec<Listed>, _> = serde_json::from_str(&answer.stdout);
+        match listed {
+            Ok(listed) if answer.success() => {
+                let versions = listed.into_iter().map(|one| (self.key(&one.name), one.version)).collect();
+                Ok(Installed { versions, ..Installed::default() })
+            }
+            Ok(_) | Err(_) => Err(failure(self, "cannot list the packages of Python", &answer)),
+        }
+    }
+
+    /// Source: PEP 503.
+    fn key(&self, name: &str) -> String {
+        let mut key = String::with_capacity(name.len());
+        for letter in name.chars() {
+            match letter {
+                '-' | '_' | '.' if key.ends_with('-') => {}
+                '-' | '_' | '.' => key.push('-'),
+                other => key.push(other.to_ascii_lowercase()),
+            }
+        }
+        key
+    }
+
+    // The order of RubyGems is that of PEP 440 but for versions after a release.
+    fn compare(&self, a: &str, b: &str) -> Ordering {
+        versions::gem::compare(&a.replace(".post", ".0."), &b.replace(".post", ".0."))
+    }
+
+    fn satisfies(&self, asked: &str, installed: &str) -> bool {
+        asked == installed || self.compare(asked, installed).is_eq()
+    }
+
+    fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {
+        self.arguments(call, transaction, &[])
+    }
+
+    fn rehearse(
+        &self,
+        context: &Context<'_>,
+        call: &Call<'_>,
+        transaction: &Transaction,
+    ) -> Result<Vec<(String, Option<String>)>> {
+        self.refuse_external(context, transaction)?;
+        if let Call::Remove(names) | Call::Purge(names) = call {
+            return Ok(names.iter().map(|name| (self.key(name), None)).collect());
+        }
+        let command = self.arguments(call, transaction, &["--dry-run", "--quiet", "--report", "-"]);
+        let what = format!("`{}` would refuse", self.program);
+        let answer = ask(self, context, &what, &command)?;
+        let report: Report = serde_json::from_str(&answer.stdout)
+            .map_err(|error| Error::failed(format!("cannot read what `{}` reports: {error}", self.program)))?;
+        Ok(report.install.into_iter().map(|one| (self.key(&one.metadata.name), Some(one.metadata.version))).collect())
+    }
+
+    fn unknown(&self, output: &str) -> Vec<String> {
+        let starts = output.split("No matching distribution found for ").skip(1);
+        starts.filter_map(|rest| rest.split([' ', ';', '\n', '=']).next()).map(str::to_owned).collect()
+    }
+
+    fn reason(&self, output: &str) -> String {
+        if output.contains("externally-managed-environment") {
+            return EXTERNAL.to_owned();
+        }
+        let mut said: Vec<&str> = output.lines().filter_map(|line| line.trim().strip_prefix("ERROR: ")).collect();
+        said.dedup();
+        said.join("; ")
+    }
+
+    fn cure(&self, output: &str) -> Option<String> {
+        if output.contains("externally-managed-environment") {
+            Some(VENV.to_owned())
+        } else if output.contains("no such option: --dry-run") {
+            Some("a plan needs pip 22.2 or newer: install that first, or give the exact version".to_owned())
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::{Call, Pip, Tool as _};
+    use crate::host::{PackageSpec, Provider, Transaction};
+
+    #[test]
+    fn names_and_versions() {
+        let pip = Pip::new(&None, &None);
+        assert_eq!(pip.key("Zope._Interface"), "zope-interface");
+        assert!(pip.satisfies("1.0", "1.0.0") && !pip.satisfies("1.0", "1.0.1"));
+        for (older, newer) in [("1.0rc1", "1.0"), ("1.9", "1.10"), ("1.0", "1.0.post1"), ("1.0a1", "1.0b1")] {
+            assert!(pip.compare(older, newer).is_lt(), "{older} {newer}");
+        }
+        let output = "ERROR: Could not find a version that satisfies the requirement nope (from versions: none)\nERROR: No \
+                      matching distribution found for nope\n";
+        assert_eq!(pip.unknown(&pip.reason(output)), ["nope"]);
+    }
+
+    #[test]
+    fn a_directory_is_a_source_too() {
+        let spec = [PackageSpec { version: Some("1.0".to_owned()), ..PackageSpec::any("lab-app") }];
+        let line = |source: &str| {
+            let pip = Pip::new(&Some(PathBuf::from("/opt/v/bin/pip")), &Some(source.to_owned()));
+            pip.command(&Call::Install(&spec), &Transaction::new(Provider::Platform)).argv[5..].join(" ")
+        };
+        assert_eq!(line("/srv/wheels"), "--no-index --find-links /srv/wheels -- lab-app==1.0");
+        assert_eq!(line("file:///srv/wheels"), line("/srv/wheels"));
+        assert_eq!(
+            line("https://pypi.example.com/simple"),
+            "--index-url https://pypi.example.com/simple -- lab-app==1.0"
+        );
+    }
+}
