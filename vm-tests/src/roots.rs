@@ -33,6 +33,9 @@ pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", 
 /// In every base system: an init, what packages' scripts expect, and enough to look around.
 const COMMON: &[&str] = &["systemd-sysv", "dbus", "apt-utils", "passwd", "procps", "iproute2", "ca-certificates"];
 
+/// Packages that are, or bring, another init than systemd.
+const OTHER_INITS: &[&str] = &["sysvinit-core", "openrc"];
+
 /// Makes a Debian with dnf look like EL 9, with EL's defaults in place of Debian's own.
 const EL_SETUP: &str = r#"set -e
 mkdir -p /etc/yum.repos.d /etc/rpm /etc/dnf/plugins
@@ -68,7 +71,10 @@ pub fn root(base: Base) -> Result<Artefact> {
 
 fn bootstrap(base: Base, directory: &Path) -> Result<()> {
     let mirror = mirror()?;
-    let packages = [COMMON, base.packages].concat().join(",");
+    // Where another init is asked for, systemd is not installed beside it.
+    let other_init = base.packages.iter().any(|package| OTHER_INITS.contains(package));
+    let common = COMMON.iter().filter(|package| !(other_init && **package == "systemd-sysv"));
+    let packages = common.chain(base.packages).copied().collect::<Vec<_>>().join(",");
     let mut command = Command::new("mmdebstrap");
     command.args(["--quiet", "--mode=root", "--variant=minbase", "--format=directory", "--skip=cleanup/apt/lists"]);
     command.arg(format!("--include={packages}"));

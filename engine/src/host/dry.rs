@@ -771,8 +771,8 @@ impl Dry<'_> {
         Ok(Performed::Done)
     }
 
-    /// What pending files say of a unit; `None` when none concerns it.
-    fn unit_file(&self, unit: &str) -> Result<Option<Option<bool>>> {
+    /// The pending file of a unit, or that it will be gone; `None` when no pending file concerns it.
+    fn unit_file(&self, unit: &str) -> Result<Option<Option<Blob>>> {
         let name = whole_name(unit);
         let template = unit_name::template(&name);
         let mut removed = false;
@@ -781,9 +781,7 @@ impl Dry<'_> {
                 let located = self.files.locate(self.below, &Path::new(directory).join(&name))?;
                 match self.files.changed(&located) {
                     Some(Some(Entry { kind: EntryKind::File { content }, .. })) => {
-                        let text = content.bytes().map(String::from_utf8_lossy);
-                        let installs = text.is_none_or(|text| text.lines().any(|line| line.trim() == "[Install]"));
-                        return Ok(Some(Some(installs)));
+                        return Ok(Some(Some(content.clone())));
                     }
                     Some(Some(_)) => return Ok(None),
                     Some(None) => removed = true,
@@ -1047,7 +1045,8 @@ impl Probe for Dry<'_> {
         }
         let mut state = self.below.service(unit)?;
         match self.unit_file(unit)? {
-            Some(Some(installs)) => {
+            Some(Some(file)) => {
+                let installs = says(&file, |line| line == "[Install]");
                 state.enabled = match state.enabled {
                     Enabled::No | Enabled::Static if installs => Enabled::No,
                     Enabled::No | Enabled::Static => Enabled::Static,
@@ -1064,6 +1063,14 @@ impl Probe for Dry<'_> {
             self.may_come(&format!("unit `{unit}`"), |name| akin(name, stem));
         }
         Ok(state)
+    }
+
+    fn reloads(&self, unit: &str) -> Result<Option<bool>> {
+        match self.unit_file(unit)? {
+            Some(Some(file)) => Ok(Some(says(&file, |line| line.starts_with("ExecReload=")))),
+            Some(None) => Ok(None),
+            None => self.below.reloads(unit),
+        }
     }
 
     fn init(&self) -> Result<Init> {
@@ -1218,6 +1225,12 @@ const fn worse(one: Performed, other: Performed) -> Performed {
         (Performed::Done, Performed::Done) => Performed::Done,
         (Performed::Assumed, _) | (_, Performed::Assumed) => Performed::Assumed,
     }
+}
+
+/// Whether a line of a file is as asked; of a file whose content is not at hand that is assumed.
+fn says(file: &Blob, asked: fn(&str) -> bool) -> bool {
+    let text = file.bytes().map(String::from_utf8_lossy);
+    text.is_none_or(|text| text.lines().any(|line| asked(line.trim())))
 }
 
 /// A unit's full name; one that is none stays as it is, for the machine to refuse.

@@ -197,6 +197,10 @@ impl Probe for Journal<'_> {
         self.below.source_is_fetched(provider, source)
     }
 
+    fn reloads(&self, unit: &str) -> Result<Option<bool>> {
+        self.below.reloads(unit)
+    }
+
     fn service(&self, unit: &str) -> Result<ServiceState> {
         self.below.service(unit)
     }

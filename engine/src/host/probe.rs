@@ -75,6 +75,12 @@ pub trait Probe {
     /// State of a service or another unit of the init system.
     fn service(&self, unit: &str) -> Result<ServiceState>;
 
+    /// Whether a unit can read its configuration again without a restart. `None`: only trying tells.
+    ///
+    /// # Errors
+    /// As [`Probe::service`].
+    fn reloads(&self, unit: &str) -> Result<Option<bool>>;
+
     /// The init system that starts and stops services here.
     fn init(&self) -> Result<Init>;
 

@@ -29,7 +29,10 @@ actions! {
         Start = "start": "Starts it, unless it runs. A oneshot unit needs `RemainAfterExit=yes` for this to hold.",
         Stop = "stop": "Stops it, if it runs.",
         Restart = "restart": "Stops and starts it, each time it is asked.",
-        Reload = "reload": "Has it read its configuration again, each time it is asked; restarts it where it cannot do that.",
+        TryRestart = "try_restart": "Restarts it if it runs.",
+        Reload = "reload": "If it runs, has it read its configuration again, each time it is asked; restarts it where it cannot do that.",
+        ReloadOrRestart = "reload_or_restart": "As `reload`; starts it if it does not run.",
+        ReloadOrTryRestart = "reload_or_try_restart": "The same as `reload`, by its long name.",
         Mask = "mask": "Makes it impossible to start.",
         Unmask = "unmask": "Takes the mask away.",
     }
@@ -63,7 +66,9 @@ impl Resource for Service {
 
     fn check_action(&self, action: Action) -> Vec<Fault> {
         match action {
-            Start | Restart | Reload => unit::no_instance(self.unit()).into_iter().collect(),
+            Start | Restart | TryRestart | Reload | ReloadOrRestart | ReloadOrTryRestart => {
+                unit::no_instance(self.unit()).into_iter().collect()
+            }
             Nothing | Enable | Disable | Stop | Mask | Unmask => Vec::new(),
         }
     }
@@ -88,7 +93,12 @@ impl Resource for Service {
             Start => ServiceVerb::Start,
             Stop => ServiceVerb::Stop,
             Restart => ServiceVerb::Restart,
-            Reload => ServiceVerb::Reload,
+            TryRestart => match unit::try_restart(self.unit(), now, probe)? {
+                Some(verb) => verb,
+                None => return Ok(Goal::State(now.clone())),
+            },
+            ReloadOrRestart => unit::reload_or_restart(now),
+            Reload | ReloadOrTryRestart => ServiceVerb::Reload,
             Mask => ServiceVerb::Mask,
             Unmask => ServiceVerb::Unmask,
         };

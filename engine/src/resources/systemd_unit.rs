@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::{
     entry::text_of,
     file::{self, File},
-    unit::{self, Running, UnitState},
+    unit::{self, UnitState},
 };
 use crate::{
     Error, Fault, Result, actions,
@@ -98,7 +98,9 @@ actions! {
         Stop = "stop": "Stops it, if it runs.",
         Restart = "restart": "Stops and starts it, each time it is asked.",
         TryRestart = "try_restart": "Restarts it if it runs.",
-        Reload = "reload": "Has it read its configuration again; restarts it where it cannot do that.",
+        Reload = "reload": "If it runs, has it read its configuration again; restarts it where it cannot do that.",
+        ReloadOrRestart = "reload_or_restart": "As `reload`; starts it if it does not run.",
+        ReloadOrTryRestart = "reload_or_try_restart": "The same as `reload`, by its long name.",
         Mask = "mask": "Makes it impossible to start.",
         Unmask = "unmask": "Takes the mask away.",
     }
@@ -210,8 +212,10 @@ impl Resource for SystemdUnit {
     fn check_action(&self, action: Action) -> Vec<Fault> {
         match action {
             Create if self.content.is_none() => vec![no_content()],
-            Start | Restart | Reload => unit::no_instance(&self.name).into_iter().collect(),
-            Create | Nothing | Delete | Enable | Disable | Stop | TryRestart | Mask | Unmask => Vec::new(),
+            Start | Restart | TryRestart | Reload | ReloadOrRestart | ReloadOrTryRestart => {
+                unit::no_instance(&self.name).into_iter().collect()
+            }
+            Create | Nothing | Delete | Enable | Disable | Stop | Mask | Unmask => Vec::new(),
         }
     }
 
@@ -225,9 +229,8 @@ impl Resource for SystemdUnit {
             Create | Delete => {
                 Ok(State { file: self.file().read(probe)?, unit: UnitState::UNKNOWN, about: About::File })
             }
-            Nothing | Enable | Disable | Start | Stop | Restart | TryRestart | Reload | Mask | Unmask => {
-                self.read(probe)
-            }
+            Nothing | Enable | Disable | Start | Stop | Restart | TryRestart | Reload | ReloadOrRestart
+            | ReloadOrTryRestart | Mask | Unmask => self.read(probe),
         }
     }
 
@@ -245,13 +248,17 @@ impl Resource for SystemdUnit {
             Nothing => return Ok(Goal::State(now.clone())),
             Create => return self.file_goal(file::Create, now, probe),
             Delete => return self.file_goal(file::Delete, now, probe),
-            TryRestart if now.unit.running != Running::Running => return Ok(Goal::State(now.clone())),
-            TryRestart | Restart => ServiceVerb::Restart,
+            TryRestart => match unit::try_restart(&self.name, &now.unit, probe)? {
+                Some(verb) => verb,
+                None => return Ok(Goal::State(now.clone())),
+            },
+            ReloadOrRestart => unit::reload_or_restart(&now.unit),
+            Restart => ServiceVerb::Restart,
             Enable => ServiceVerb::Enable,
             Disable => ServiceVerb::Disable,
             Start => ServiceVerb::Start,
             Stop => ServiceVerb::Stop,
-            Reload => ServiceVerb::Reload,
+            Reload | ReloadOrTryRestart => ServiceVerb::Reload,
             Mask => ServiceVerb::Mask,
             Unmask => ServiceVerb::Unmask,
         };

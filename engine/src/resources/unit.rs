@@ -137,8 +137,23 @@ pub(crate) fn all(probe: &dyn Probe) -> Result<Vec<String>> {
     Ok(units.filter(|unit| !unit.ends_with('@')).map(str::to_owned).collect())
 }
 
+/// The verb of `try_restart`; `None` when there is nothing to restart.
+///
+/// # Errors
+/// When there is no such unit.
+pub(crate) fn try_restart(unit: &str, now: &UnitState, probe: &dyn Probe) -> Result<Option<ServiceVerb>> {
+    refuse_unless_there(unit, ServiceVerb::Restart, now, probe)?;
+    Ok((now.running == Running::Running).then_some(ServiceVerb::Restart))
+}
+
+/// The verb of `reload_or_restart`, which starts what does not run.
+pub(crate) fn reload_or_restart(now: &UnitState) -> ServiceVerb {
+    if now.running == Running::Running { ServiceVerb::Reload } else { ServiceVerb::Restart }
+}
+
 /// Where `verb` leads from `now`.
 ///
+/// A unit that cannot be reloaded is restarted, and a plan says so where the init system knows it before.
 /// A unit that does not exist is stopped, disabled and not masked; all else asked of it is an error. Enabling a unit
 /// without an installation section is nothing to do: something else starts it, `systemctl enable` succeeds on it
 /// without any effect, and recipes that say `[Enable, Start]` of every service hold for `dbus` too.
@@ -185,6 +200,7 @@ pub(crate) fn want(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &dyn P
         ServiceVerb::Reload => {
             refuse_unless_there(unit, verb, now, probe)?;
             match now.running {
+                Running::Running if probe.reloads(unit)? == Some(false) => Goal::Event("restart", now.clone()),
                 Running::Running => Goal::Event("reload", now.clone()),
                 // It reads its configuration when it is started; a reload never starts anything.
                 Running::Starting | Running::Stopped | Running::Failed | Running::Started => Goal::State(now.clone()),

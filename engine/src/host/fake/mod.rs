@@ -137,6 +137,9 @@ struct FakeService {
     /// What a mask hides.
     #[serde(default)]
     hidden: Option<Enabled>,
+    /// Whether it can be reloaded; what its unit file says when this is not told.
+    #[serde(default)]
+    reloads: Option<bool>,
 }
 
 const fn no_enabled() -> Enabled {
@@ -419,7 +422,7 @@ impl Fake {
     /// A service in a state.
     #[must_use]
     pub fn with_service(mut self, unit: &str, enabled: Enabled, active: Active) -> Self {
-        let service = FakeService { enabled, active, start: Start::Runs, by_file: false, hidden: None };
+        let service = FakeService { enabled, active, start: Start::Runs, by_file: false, hidden: None, reloads: None };
         self.state.services.insert(short(unit), service);
         self
     }
@@ -427,7 +430,8 @@ impl Fake {
     /// What happens when a service is started. A service that was not known is one by its unit file.
     #[must_use]
     pub fn with_start(mut self, unit: &str, start: Start) -> Self {
-        let unknown = FakeService { enabled: Enabled::No, active: Active::No, start, by_file: true, hidden: None };
+        let unknown =
+            FakeService { enabled: Enabled::No, active: Active::No, start, by_file: true, hidden: None, reloads: None };
         self.state.services.entry(short(unit)).or_insert(unknown).start = start;
         self
     }
@@ -745,8 +749,14 @@ impl Fake {
     }
 }
 
-const BY_FILE: FakeService =
-    FakeService { enabled: Enabled::No, active: Active::No, start: Start::Runs, by_file: true, hidden: None };
+const BY_FILE: FakeService = FakeService {
+    enabled: Enabled::No,
+    active: Active::No,
+    start: Start::Runs,
+    by_file: true,
+    hidden: None,
+    reloads: None,
+};
 
 /// Services are known without the suffix of their kind, other units with it.
 fn short(unit: &str) -> String {
@@ -835,6 +845,16 @@ impl Probe for Fake {
             enabled: service.enabled,
             active: service.active,
         }))
+    }
+
+    fn reloads(&self, unit: &str) -> Result<Option<bool>> {
+        let name = self.service_key(unit);
+        if let Some(told) = self.state.services.get(&name).and_then(|service| service.reloads) {
+            return Ok(Some(told));
+        }
+        let of_file =
+            |file: Vec<u8>| String::from_utf8_lossy(&file).lines().any(|line| line.starts_with("ExecReload="));
+        Ok(self.unit_file(&name).map(of_file))
     }
 
     fn init(&self) -> Result<Init> {

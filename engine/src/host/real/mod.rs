@@ -169,6 +169,10 @@ impl Probe for Real {
         self.services.service(unit)
     }
 
+    fn reloads(&self, unit: &str) -> Result<Option<bool>> {
+        self.services.reloads(unit)
+    }
+
     fn init(&self) -> Result<Init> {
         Ok(self.services.init())
     }

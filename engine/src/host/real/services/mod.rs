@@ -110,6 +110,12 @@ impl Services {
         }
     }
 
+    /// Whether a unit can be reloaded. Of a script only trying tells.
+    pub fn reloads(&self, unit: &str) -> Result<Option<bool>> {
+        let whole = unit_name::whole(unit).map_err(Error::failed)?;
+        if self.init() == Init::Systemd { systemd::reloads(self, &whole).map(Some) } else { Ok(None) }
+    }
+
     /// Changes a unit, and waits until that is done.
     pub fn perform(&self, unit: &str, verb: ServiceVerb) -> Result<()> {
         let whole = unit_name::whole(unit).map_err(Error::failed)?;

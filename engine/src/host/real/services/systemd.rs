@@ -169,6 +169,11 @@ fn show(services: &Services, whole: &str) -> Result<HashMap<String, String>> {
     Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
+/// Whether a unit can be reloaded: systemd knows it of units that say how.
+pub(super) fn reloads(services: &Services, whole: &str) -> Result<bool> {
+    Ok(show(services, whole)?.get("CanReload").is_some_and(|can| can == "yes"))
+}
+
 /// Changes a unit of the running systemd.
 pub(super) fn perform(services: &Services, whole: &str, verb: ServiceVerb) -> Result<()> {
     let mut shown = show(services, whole)?;
