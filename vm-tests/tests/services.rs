@@ -78,3 +78,51 @@ fn a_unit_that_does_not_start_shows_its_last_words() -> Result<()> {
     settle(&machine, &unit("exec sleep infinity", ""));
     Ok(())
 }
+
+const LIMITS: &str = "- {type: systemd_unit, name: cron.service, drop_in: limits.conf, action: create, content: {Service: {LimitNOFILE: 4321}}, verify: true, notifies: [restart, \"service[cron]\"]}\n- {type: service, name: cron}\n";
+
+#[test]
+fn a_drop_in_adds_to_the_unit_of_a_package() -> Result<()> {
+    let machine = machine()?;
+    let vendor = machine.read("/lib/systemd/system/cron.service");
+    let limit =
+        || machine.sh("grep 'open files' /proc/$(systemctl show --value -p MainPID cron)/limits").success().stdout;
+    let reloads = || {
+        machine.sh("journalctl -b -q -o cat _PID=1 | grep -c '^Reloading'").stdout.trim().parse::<u32>().unwrap_or(0)
+    };
+    let before = reloads();
+    settle(&machine, LIMITS);
+    assert_eq!(reloads(), before + 1, "systemd reads its files once, before the restart");
+    assert!(limit().contains(" 4321 "), "{}", limit());
+    assert!(
+        machine
+            .run(["systemctl", "cat", "cron"])
+            .success()
+            .stdout
+            .contains("# /etc/systemd/system/cron.service.d/limits.conf")
+    );
+
+    // Drift is repaired, and what others put beside it stays.
+    machine.sh("echo LimitNOFILE=5 >> /etc/systemd/system/cron.service.d/limits.conf").success();
+    settle(&machine, LIMITS);
+    assert!(limit().contains(" 4321 "), "{}", limit());
+    machine.write("/etc/systemd/system/cron.service.d/z.conf", "[Service]\nNice=3\n");
+    let found = machine.run(["brasa", "resource", "systemd_unit", "cron.service.d/limits.conf"]).success().stdout;
+    assert!(found.contains("name: cron.service.d/limits.conf\n    action: create\n"), "{found}");
+    let delete = "- {type: systemd_unit, name: cron.service.d/limits.conf, action: delete}\n";
+    settle(&machine, delete);
+    assert_eq!(machine.sh("ls /etc/systemd/system/cron.service.d").success().stdout, "z.conf\n");
+    assert_eq!(shown(&machine, "cron", "LimitNOFILE"), "524288\n", "systemd knows that it is gone");
+    settle(&machine, &delete.replace("limits.conf", "z.conf"));
+    assert_ne!(machine.run(["test", "-e", "/etc/systemd/system/cron.service.d"]).code, 0);
+
+    settle(&machine, &LIMITS.replace("verify: true, ", ""));
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_ne!(machine.run(["test", "-e", "/etc/systemd/system/cron.service.d"]).code, 0);
+    // What systemd does not understand is not put in place.
+    let wrong = converge(&machine, &LIMITS.replace("LimitNOFILE: 4321", "LimitNOFILES: many")).exits(1);
+    assert!(wrong.stderr.contains("LimitNOFILES' in section [Service], ignoring"), "{wrong}");
+    assert_ne!(machine.run(["test", "-e", "/etc/systemd/system/cron.service.d/limits.conf"]).code, 0);
+    assert_eq!(machine.read("/lib/systemd/system/cron.service"), vendor);
+    Ok(())
+}

@@ -21,15 +21,6 @@ use crate::{
     values::{Blob, Digest, Mode, Seconds},
 };
 
-/// Where systemd looks for units, the strongest place first.
-const UNIT_DIRECTORIES: [&str; 5] = [
-    "/etc/systemd/system",
-    "/run/systemd/system",
-    "/usr/local/lib/systemd/system",
-    "/usr/lib/systemd/system",
-    "/lib/systemd/system",
-];
-
 /// Version shown for a package whose lists are yet to be fetched.
 const NEWEST: &str = "(newest)";
 
@@ -777,7 +768,7 @@ impl Dry<'_> {
         let template = unit_name::template(&name);
         let mut removed = false;
         for name in [Some(name), template].into_iter().flatten() {
-            for directory in UNIT_DIRECTORIES {
+            for directory in unit_name::PLACES {
                 let located = self.files.locate(self.below, &Path::new(directory).join(&name))?;
                 match self.files.changed(&located) {
                     Some(Some(Entry { kind: EntryKind::File { content }, .. })) => {

@@ -22,7 +22,7 @@ mod probe;
 mod proxies;
 mod real;
 mod surroundings;
-mod unit_name;
+pub(crate) mod unit_name;
 mod unpack;
 mod versions;
 

@@ -1,8 +1,17 @@
 //! Names of systemd units.
 
 /// Suffixes that name a unit's kind. Source: systemd.unit(5).
-const KINDS: [&str; 11] =
+pub(crate) const KINDS: [&str; 11] =
     ["service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"];
+
+/// Where unit files lie, the strongest place first.
+pub(crate) const PLACES: [&str; 5] = [
+    "/etc/systemd/system",
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
 
 /// What a unit's name may be at most, in bytes.
 const LONGEST: usize = 255;

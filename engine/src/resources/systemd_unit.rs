@@ -1,25 +1,24 @@
 //! `systemd_unit[name]`
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{
-    entry::text_of,
+    entry::{require_parent, text_of},
     file::{self, File},
     unit::{self, UnitState},
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Entry, EntryKind, Op, Probe, ServiceVerb},
+    host::{Entry, EntryKind, Op, Probe, ServiceVerb, unit_name},
     properties,
     resource::{Change, Content, Found, Goal, Property, Resource},
     values::Mode,
 };
 
-/// Types of units. Source: systemd.unit(5).
-const SUFFIXES: [&str; 11] =
-    ["service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope"];
+/// Where the administrator's unit files are.
+const PLACE: &str = "/etc/systemd/system";
 
 /// The text of a unit file. From data, also an object of sections: `{"Unit": {"After": ["a", "b"]}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,24 +73,35 @@ fn setting(value: &Json) -> Option<String> {
 properties! {
     /// A unit file of the administrator's, `/etc/systemd/system/NAME` (0644, root's), and the unit itself. By default it
     /// does nothing and waits to be told: name the actions. systemd reads changed unit files again before the next thing
-    /// that is asked of a unit, once for all of them.
+    /// that is asked of a unit, once for all of them. With `drop_in` the file is a part of the configuration of a unit that
+    /// somebody else brings: `/etc/systemd/system/UNIT.d/DROP_IN`, in a directory that is made, and removed when it is empty.
+    /// Its resource is then known as `systemd_unit[UNIT.d/DROP_IN]`, which may be its name from the start.
     pub struct SystemdUnit("unit name") {
         name: String;
-        /// What the unit file says. From data, also an object of sections.
+        /// The unit, when it differs from the resource's name.
+        unit_name: String,
+        /// What the file says. From data, also an object of sections.
         content: UnitText,
+        /// A file beside the unit's own that adds to it, as `limits.conf`. A list, as `ExecStart`, is set anew by an empty
+        /// line in front: `ExecStart=`.
+        drop_in: String,
         /// Whether `systemd-analyze verify` judges the file before it is put in place. Off when not given: it also refuses
-        /// units whose programs are installed later in the run.
+        /// units whose programs are installed later in the run. A drop-in is judged together with its unit, where that is
+        /// installed.
         verify: bool,
+        /// Whether systemd reads its unit files again: it always does, so only `true` may be said.
+        triggers_reload: bool,
     }
-    example r#"r.add(SystemdUnit::named("ddns.timer").content(TIMER).action([systemd_unit::Create, systemd_unit::Enable]));"#
+    example r#"r.add(SystemdUnit::named("ddns.timer").content(TIMER).action([systemd_unit::Create, systemd_unit::Enable]));
+r.add(SystemdUnit::named("nginx.service").drop_in("limits.conf").content("[Service]\nLimitNOFILE=65536\n").action(systemd_unit::Create));"#
 }
 
 actions! {
     /// What can be asked of a unit.
     pub enum Action {
         Nothing = "nothing": "Does nothing by itself: acts only when it is told to.",
-        Create = "create": "Has the unit file exist and say this.",
-        Delete = "delete": "Removes the unit file. Stop and disable the unit first.",
+        Create = "create": "Has the file exist and say this.",
+        Delete = "delete": "Removes the file. Stop and disable a unit first; of a drop-in its directory goes too, when nothing else is in it.",
         Enable = "enable": "Has it start at boot.",
         Disable = "disable": "Has it not start at boot.",
         Start = "start": "Starts it, unless it runs.",
@@ -113,6 +123,12 @@ pub struct State {
     /// The file in `/etc/systemd/system`.
     #[serde(flatten)]
     pub file: file::State,
+    /// The directory of a drop-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<Entry>,
+    /// Whether others have drop-ins there too.
+    #[serde(skip)]
+    shared: bool,
     /// The unit as the init system has it.
     #[serde(flatten)]
     pub unit: UnitState,
@@ -132,7 +148,8 @@ enum About {
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
         let about = if self.about == About::Both { other.about } else { self.about };
-        let (same_file, same_unit) = (self.file == other.file, self.unit == other.unit);
+        let same_file = self.file == other.file && self.directory == other.directory;
+        let same_unit = self.unit == other.unit;
         match about {
             About::Both => same_file && same_unit,
             About::File => same_file,
@@ -148,38 +165,72 @@ impl SystemdUnit {
         Self::bare(name.into())
     }
 
-    fn file(&self) -> File {
-        let file = File::at(format!("/etc/systemd/system/{}", self.name));
-        let file = file.mode(Mode::from(0o644)).owner("root").group("root");
-        if !self.verify.unwrap_or(false) {
-            return file;
+    /// The unit, and the name of its drop-in.
+    fn parts(&self) -> (&str, Option<&str>) {
+        let named = self.unit_name.as_deref().unwrap_or(&self.name);
+        match (named.split_once(".d/"), &self.drop_in) {
+            (_, Some(drop_in)) => (named, Some(drop_in)),
+            (Some((unit, drop_in)), None) => (unit, Some(drop_in)),
+            (None, None) => (named, None),
         }
-        // The judge goes by the file's name, which a file that is not in place yet does not have.
-        file.verify(format!(
-            "command -v systemd-analyze >/dev/null || exit 0; d=$(mktemp -d) || exit 1; \
-             cp %{{path}} \"$d/{name}\" && systemd-analyze verify --man=no \"$d/{name}\"; code=$?; rm -rf \"$d\"; exit $code",
-            name = self.name.replace('\\', "\\\\")
-        ))
+    }
+
+    fn unit(&self) -> &str {
+        self.parts().0
+    }
+
+    /// Where the drop-ins of the unit are.
+    fn directory(&self) -> PathBuf {
+        Path::new(PLACE).join(format!("{}.d", self.unit()))
+    }
+
+    fn file(&self) -> File {
+        let (unit, drop_in) = self.parts();
+        let path = drop_in.map_or_else(|| Path::new(PLACE).join(unit), |drop_in| self.directory().join(drop_in));
+        let file = File::at(path).mode(Mode::from(0o644)).owner("root").group("root");
+        if self.verify.unwrap_or(false) { file.verify(judge(unit, drop_in)) } else { file }
+    }
+
+    fn read_file(&self, unit: UnitState, about: About, probe: &dyn Probe) -> Result<State> {
+        let (mut directory, mut shared) = (None, false);
+        if let (_, Some(drop_in)) = self.parts() {
+            directory = probe.entry(&self.directory())?;
+            shared = probe.list(&self.directory())?.iter().any(|name| name != drop_in);
+        }
+        Ok(State { file: self.file().read(probe)?, directory, shared, unit, about })
     }
 
     fn file_goal(&self, action: file::Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         if let Some(Entry { kind: EntryKind::Link { target }, .. }) = &now.file.entry
             && target == Path::new("/dev/null")
         {
-            let error = Error::failed(format!("unit `{}` is masked, so there is no file to be changed", self.name));
+            let error = Error::failed(format!("unit `{}` is masked, so there is no file to be changed", self.unit()));
             return Err(error.hint("put the action `unmask` in front"));
         }
-        let goal = self.file().goal(action, &now.file, probe, &|| match &self.content {
+        let content = || match &self.content {
             Some(content) => Ok(Some(Content::from(&content.0).blob)),
             None => Err(no_content().into()),
-        })?;
-        let (Goal::State(file) | Goal::Event(_, file)) = goal;
-        Ok(Goal::State(State { file, about: About::File, ..now.clone() }))
+        };
+        let mut to = State { about: About::File, ..now.clone() };
+        if self.parts().1.is_some() {
+            if action == file::Delete {
+                to.directory = now.directory.clone().filter(|there| now.shared || there.kind != EntryKind::Directory);
+            } else if now.directory.is_none() {
+                require_parent(&self.directory(), probe)?;
+                to.directory = Some(of_root(EntryKind::Directory, 0o755));
+                let content = content()?.unwrap_or_else(|| "".into());
+                to.file.entry = Some(of_root(EntryKind::File { content }, 0o644));
+                return Ok(Goal::State(to));
+            }
+        }
+        let (Goal::State(file) | Goal::Event(_, file)) = self.file().goal(action, &now.file, probe, &content)?;
+        to.file = file;
+        Ok(Goal::State(to))
     }
 
     fn unit_goal(&self, verb: ServiceVerb, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         let state = |unit| State { unit, about: About::Unit, ..now.clone() };
-        Ok(match unit::want(&self.name, verb, &now.unit, probe)? {
+        Ok(match unit::want(self.unit(), verb, &now.unit, probe)? {
             Goal::State(unit) => Goal::State(state(unit)),
             Goal::Event(event, unit) => Goal::Event(event, state(unit)),
         })
@@ -187,7 +238,36 @@ impl SystemdUnit {
 }
 
 fn no_content() -> Fault {
-    Fault::new("it has no content").hint("say with `content` what the unit file is to say")
+    Fault::new("it has no content").hint("say with `content` what the file is to say")
+}
+
+fn of_root(kind: EntryKind, mode: u32) -> Entry {
+    Entry { kind, mode: Mode::from(mode), owner: "root".to_owned(), group: "root".to_owned() }
+}
+
+/// A command that has systemd judge a unit with the new file. It goes by the names of files, which one that is not in place
+/// yet does not have, so both lie in a directory that comes before the others. What is only ignored is no failure to it, so
+/// what it says of these files counts.
+fn judge(unit: &str, drop_in: Option<&str>) -> String {
+    let name = unit.replace('\\', "\\\\");
+    let put = match drop_in {
+        None => format!("cp %{{path}} \"$d/{name}\""),
+        Some(drop_in) => {
+            let template = unit_name::template(unit).unwrap_or_default().replace('\\', "\\\\");
+            format!(
+                "for place in {places}; do for unit in \"{name}\" \"{template}\"; do \
+                 [ -f \"$d/{name}\" ] || [ ! -f \"$place/$unit\" ] || cp \"$place/$unit\" \"$d/{name}\"; done; done; \
+                 [ -f \"$d/{name}\" ] || {{ rm -rf \"$d\"; exit 0; }}; \
+                 mkdir \"$d/{name}.d\" && cp %{{path}} \"$d/{name}.d/{drop_in}\"",
+                places = unit_name::PLACES.join(" ")
+            )
+        }
+    };
+    format!(
+        "command -v systemd-analyze >/dev/null || exit 0; umask 022; d=$(mktemp -d) || exit 1; \
+         {put} && said=$(systemd-analyze verify --man=no \"$d/{name}\" 2>&1); code=$?; rm -rf \"$d\"; \
+         echo \"$said\" >&2; case $said in *\"$d/\"*) exit 1;; esac; exit $code"
+    )
 }
 
 impl Resource for SystemdUnit {
@@ -196,15 +276,30 @@ impl Resource for SystemdUnit {
     type State = State;
 
     fn name(&self) -> String {
-        self.name.clone()
+        match (&self.unit_name, &self.drop_in) {
+            (None, Some(drop_in)) => format!("{}.d/{drop_in}", self.name),
+            (_, _) => self.name.clone(),
+        }
     }
 
     fn check(&self) -> Vec<Fault> {
-        let mut faults: Vec<_> = unit::fault(&self.name).into_iter().map(Fault::new).collect();
-        let suffix = self.name.rsplit_once('.').map(|(_, suffix)| suffix);
-        if !suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix)) {
-            let fault = Fault::new(format!("unit `{}` does not say its type", self.name));
-            faults.push(fault.hint(format!("end the name with it, as in `{}.service`", self.name)));
+        let (unit, drop_in) = self.parts();
+        let mut faults: Vec<_> = unit::fault(unit).into_iter().map(Fault::new).collect();
+        let suffix = unit.rsplit_once('.').map(|(_, suffix)| suffix);
+        if !suffix.is_some_and(|suffix| unit_name::KINDS.contains(&suffix)) {
+            let fault = Fault::new(format!("unit `{unit}` does not say its type"));
+            faults.push(fault.hint(format!("end the name with it, as in `{unit}.service`")));
+        }
+        let known = |c: char| c.is_ascii_alphanumeric() || ":-_.@".contains(c);
+        if let Some(drop_in) = drop_in
+            && (!drop_in.ends_with(".conf") || drop_in.starts_with(['.', '-']) || !drop_in.chars().all(known))
+        {
+            let fault = Fault::new(format!("`{drop_in}` is no drop-in: systemd reads only what ends in `.conf`"));
+            faults.push(fault.hint("name it as `limits.conf`: letters, digits and `:-_.@`"));
+        }
+        if self.triggers_reload == Some(false) {
+            let fault = Fault::new("systemd reads changed unit files again in any case, once for all of them");
+            faults.push(fault.hint("leave `triggers_reload` out"));
         }
         faults
     }
@@ -213,22 +308,20 @@ impl Resource for SystemdUnit {
         match action {
             Create if self.content.is_none() => vec![no_content()],
             Start | Restart | TryRestart | Reload | ReloadOrRestart | ReloadOrTryRestart => {
-                unit::no_instance(&self.name).into_iter().collect()
+                unit::no_instance(self.unit()).into_iter().collect()
             }
             Create | Nothing | Delete | Enable | Disable | Stop | Mask | Unmask => Vec::new(),
         }
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
-        Ok(State { file: self.file().read(probe)?, unit: unit::read(&self.name, probe)?, about: About::Both })
+        self.read_file(unit::read(self.unit(), probe)?, About::Both, probe)
     }
 
     fn read_for(&self, action: Action, probe: &dyn Probe) -> Result<State> {
         match action {
             // The file alone: asking systemd would have it read all unit files again after each one that was written.
-            Create | Delete => {
-                Ok(State { file: self.file().read(probe)?, unit: UnitState::UNKNOWN, about: About::File })
-            }
+            Create | Delete => self.read_file(UnitState::UNKNOWN, About::File, probe),
             Nothing | Enable | Disable | Start | Stop | Restart | TryRestart | Reload | ReloadOrRestart
             | ReloadOrTryRestart | Mask | Unmask => self.read(probe),
         }
@@ -236,11 +329,21 @@ impl Resource for SystemdUnit {
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
         let file = self.file().read(probe)?;
-        let mut found = Found::new(Self::KIND, &self.name);
-        if let Some(text) = text_of(file.entry.as_ref()) {
-            found = found.action("create").with("content", text);
+        let named = match self.parts() {
+            (unit, Some(drop_in)) => format!("{unit}.d/{drop_in}"),
+            (unit, None) => unit.to_owned(),
+        };
+        let mut found = Found::new(Self::KIND, named);
+        match text_of(file.entry.as_ref()) {
+            Some(text) => found = found.action("create").with("content", text),
+            None if self.parts().1.is_some() && file.entry.is_none() => found = found.action("delete"),
+            None => {}
         }
-        Ok(Some(unit::found(found, &self.name, probe)?))
+        if self.parts().1.is_some() {
+            // What the unit does is for a resource of the unit to say.
+            return Ok(Some(found));
+        }
+        Ok(Some(unit::found(found, self.unit(), probe)?))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
@@ -248,7 +351,7 @@ impl Resource for SystemdUnit {
             Nothing => return Ok(Goal::State(now.clone())),
             Create => return self.file_goal(file::Create, now, probe),
             Delete => return self.file_goal(file::Delete, now, probe),
-            TryRestart => match unit::try_restart(&self.name, &now.unit, probe)? {
+            TryRestart => match unit::try_restart(self.unit(), &now.unit, probe)? {
                 Some(verb) => verb,
                 None => return Ok(Goal::State(now.clone())),
             },
@@ -267,10 +370,17 @@ impl Resource for SystemdUnit {
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
         let Change { from, to, event } = change;
-        let file = Change { from: from.file.clone(), to: to.file.clone(), event: None };
         let unit = Change { from: from.unit.clone(), to: to.unit.clone(), event: *event };
-        let mut operations = self.file().ops(&file)?;
-        operations.extend(unit::ops(&self.name, &unit));
+        let mut operations = Vec::new();
+        if let (None, Some(Entry { mode, owner, group, .. })) = (&from.directory, &to.directory) {
+            let (path, mode, owner, group) = (self.directory(), *mode, owner.clone(), group.clone());
+            operations.push(Op::Mkdir { path, mode, owner, group });
+        }
+        operations.extend(self.file().steps(&from.file, &to.file)?);
+        if from.directory.is_some() && to.directory.is_none() {
+            operations.push(Op::Remove { path: self.directory(), recursive: false, backup: 0 });
+        }
+        operations.extend(unit::ops(self.unit(), &unit));
         Ok(operations)
     }
 }
@@ -284,7 +394,7 @@ mod tests {
     };
     use crate::{
         host::{Active, Enabled, Fake},
-        resource::{Described as _, Property as _},
+        resource::{Described as _, Property as _, Resource as _},
         resources::trial::{done, faults, faults_of, refused},
     };
 
@@ -344,11 +454,62 @@ mod tests {
         let shown = done(&ddns().verify(true), Create, &mut machine()).remove(0);
         assert!(
             shown.ends_with(
-                " verify command -v systemd-analyze >/dev/null || exit 0; d=$(mktemp -d) || exit 1; \
-             cp %{path} \"$d/ddns.service\" && systemd-analyze verify --man=no \"$d/ddns.service\"; \
-             code=$?; rm -rf \"$d\"; exit $code"
+                " verify command -v systemd-analyze >/dev/null || exit 0; umask 022; d=$(mktemp -d) || exit 1; \
+             cp %{path} \"$d/ddns.service\" && said=$(systemd-analyze verify --man=no \"$d/ddns.service\" 2>&1); \
+             code=$?; rm -rf \"$d\"; echo \"$said\" >&2; case $said in *\"$d/\"*) exit 1;; esac; exit $code"
             ),
             "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_drop_in_is_put_beside_the_unit_and_judged_with_it() {
+        let mut machine = machine();
+        let limits = || SystemdUnit::named("getty@tty1.service").drop_in("limits.conf").content("[Service]\n");
+        assert_eq!(
+            done(&limits(), Create, &mut machine),
+            [
+                "mkdir /etc/systemd/system/getty@tty1.service.d 0755 root:root",
+                "write /etc/systemd/system/getty@tty1.service.d/limits.conf \"[Service]\\n\" 0644 root:root backup 5",
+            ]
+        );
+        let other = SystemdUnit::named("getty@tty1.service.d/other.conf").content("[Unit]\n").verify(true);
+        let judged = done(&other, Create, &mut machine).remove(0);
+        let expected = " verify command -v systemd-analyze >/dev/null || exit 0; umask 022; d=$(mktemp -d) || exit 1; \
+             for place in /etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system \
+             /lib/systemd/system; do for unit in \"getty@tty1.service\" \"getty@.service\"; do \
+             [ -f \"$d/getty@tty1.service\" ] || [ ! -f \"$place/$unit\" ] || cp \"$place/$unit\" \"$d/getty@tty1.service\"; \
+             done; done; [ -f \"$d/getty@tty1.service\" ] || { rm -rf \"$d\"; exit 0; }; \
+             mkdir \"$d/getty@tty1.service.d\" && cp %{path} \"$d/getty@tty1.service.d/other.conf\" && \
+             said=$(systemd-analyze verify --man=no \"$d/getty@tty1.service\" 2>&1); code=$?; rm -rf \"$d\"; \
+             echo \"$said\" >&2; case $said in *\"$d/\"*) exit 1;; esac; exit $code";
+        assert!(judged.ends_with(expected), "{judged}");
+        let remove = |name: &str| format!("remove /etc/systemd/system/getty@tty1.service.d{name}");
+        assert_eq!(done(&limits(), Delete, &mut machine), [remove("/limits.conf backup 5")]);
+        assert_eq!(done(&other, Delete, &mut machine), [remove("/other.conf backup 5"), remove(" backup 0")]);
+        assert_eq!(done(&other, Delete, &mut machine), [""; 0]);
+        let nowhere = refused(&limits(), Create, &mut Fake::new());
+        assert!(nowhere.starts_with("directory `/etc/systemd/system` does not exist"), "{nowhere}");
+    }
+
+    #[test]
+    fn a_drop_in_has_a_name_of_its_own() {
+        let nginx = || SystemdUnit::named("nginx.service");
+        assert_eq!(nginx().drop_in("a.conf").name(), "nginx.service.d/a.conf");
+        assert_eq!(SystemdUnit::named("limits").unit_name("nginx.service").drop_in("a.conf").name(), "limits");
+        for good in [nginx().drop_in("a.conf"), SystemdUnit::named("nginx.service.d/a.conf").triggers_reload(true)] {
+            assert_eq!(faults(&good), [""; 0]);
+        }
+        assert_eq!(
+            faults(&nginx().drop_in("limits")),
+            ["`limits` is no drop-in: systemd reads only what ends in `.conf`\n\
+              hint: name it as `limits.conf`: letters, digits and `:-_.@`"]
+        );
+        assert_eq!(faults(&nginx().drop_in("../a.conf")).len(), 1);
+        assert_eq!(
+            faults(&nginx().triggers_reload(false)),
+            ["systemd reads changed unit files again in any case, once for all of them\n\
+              hint: leave `triggers_reload` out"]
         );
     }
 
@@ -376,7 +537,7 @@ mod tests {
         assert_eq!(faults(&SystemdUnit::named("a/b.service")).len(), 1);
         assert_eq!(
             faults_of(&SystemdUnit::with_name("ddns.timer"), Create),
-            ["it has no content\nhint: say with `content` what the unit file is to say"]
+            ["it has no content\nhint: say with `content` what the file is to say"]
         );
         assert_eq!(faults_of(&SystemdUnit::with_name("ddns.timer"), Start), [""; 0]);
         assert_eq!(faults_of(&SystemdUnit::with_name("ddns@.service"), Enable), [""; 0]);

@@ -71,6 +71,12 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(SwapFile::at("/swapfile").size(2048_u32).persist(true));
     r.add(Sysctl::key_named("vm.swappiness").value(10));
     r.add(SystemdUnit::named("ddns.timer").content(TIMER).action([systemd_unit::Create, systemd_unit::Enable]));
+    r.add(
+        SystemdUnit::named("nginx.service")
+            .drop_in("limits.conf")
+            .content("[Service]\nLimitNOFILE=65536\n")
+            .action(systemd_unit::Create),
+    );
     r.add(Template::render("/etc/motd", &MOTD, Motd { name: "web1" })?.mode(0o644));
     r.add(Timezone::of("Europe/Berlin"));
     r.add(User::named("deploy").shell("/bin/bash").home("/srv/deploy").manage_home(true));

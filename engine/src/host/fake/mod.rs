@@ -684,17 +684,10 @@ impl Fake {
 
     /// Text of the unit file that defines a unit; empty when it is masked by a link to `/dev/null`.
     fn unit_file(&self, name: &str) -> Option<Vec<u8>> {
-        const PLACES: [&str; 5] = [
-            "/etc/systemd/system",
-            "/run/systemd/system",
-            "/usr/local/lib/systemd/system",
-            "/usr/lib/systemd/system",
-            "/lib/systemd/system",
-        ];
         let whole = unit_name::whole(name).ok()?;
         let names = [Some(whole.clone()), unit_name::template(&whole)];
         for name in names.iter().flatten() {
-            for place in PLACES {
+            for place in unit_name::PLACES {
                 let path = Path::new(place).join(name);
                 if let Ok(Some(Entry { kind: EntryKind::Link { target }, .. })) = self.state.entries.get(&path)
                     && target == Path::new("/dev/null")
