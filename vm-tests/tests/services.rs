@@ -69,10 +69,13 @@ fn a_unit_that_does_not_start_shows_its_last_words() -> Result<()> {
         )
     };
     // One that says so at once, one that dies after systemd called it started, and one that is tried again and again.
-    for (code, more) in [("exit 3", "Type=oneshot\\n"), ("exit 3", ""), ("exit 3", "Restart=always\\n")] {
-        let failed = converge(&machine, &unit(code, more)).exits(1);
-        assert!(failed.stderr.contains("port 80 is in use"), "{more}: {failed}");
-        assert!(failed.stderr.contains("result exit-code"), "{more}: {failed}");
+    for (more, state) in [
+        ("Type=oneshot\\n", "the unit is failed (failed), result exit-code"),
+        ("", "does not stay up: the unit is failed (failed), result exit-code"),
+        ("Restart=always\\n", "does not stay up: the unit is activating (auto-restart)"),
+    ] {
+        let failed = converge(&machine, &unit("exit 3", more)).exits(1);
+        assert!(failed.stderr.contains("port 80 is in use") && failed.stderr.contains(state), "{more}: {failed}");
         machine.run(["systemctl", "stop", "sick"]).success();
     }
     settle(&machine, &unit("exec sleep infinity", ""));
@@ -124,5 +127,246 @@ fn a_drop_in_adds_to_the_unit_of_a_package() -> Result<()> {
     assert!(wrong.stderr.contains("LimitNOFILES' in section [Service], ignoring"), "{wrong}");
     assert_ne!(machine.run(["test", "-e", "/etc/systemd/system/cron.service.d/limits.conf"]).code, 0);
     assert_eq!(machine.read("/lib/systemd/system/cron.service"), vendor);
+    Ok(())
+}
+
+/// A service that a timer and a socket start, with the schedule and the port to be filled in.
+const STARTED_BY_OTHERS: &str = r#"- {type: systemd_unit, name: tick.service, action: create, content: {Service: {Type: oneshot, ExecStart: /bin/touch /run/ticked}}}
+- {type: systemd_unit, name: tick.timer, action: [create, enable, start], content: {Timer: {OnCalendar: SCHEDULE, OnActiveSec: 1s, AccuracySec: 1ms}, Install: {WantedBy: timers.target}}, notifies: [restart, "systemd_unit[tick.timer]"]}
+- {type: systemd_unit, name: echo@.service, action: create, content: {Service: {ExecStart: /bin/cat, StandardInput: socket}}}
+- {type: systemd_unit, name: echo.socket, action: [create, enable, start], content: {Socket: {ListenStream: "127.0.0.1:PORT", Accept: true}, Install: {WantedBy: sockets.target}}, notifies: [restart, "systemd_unit[echo.socket]"]}
+"#;
+
+#[test]
+fn timers_and_sockets_start_their_services() -> Result<()> {
+    let machine = machine()?;
+    let with = |schedule: &str, port: &str| STARTED_BY_OTHERS.replace("SCHEDULE", schedule).replace("PORT", port);
+    let answers = |port: &str| {
+        machine.run(["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo hi >&3 && head -n1 <&3")]).stdout
+            == "hi\n"
+    };
+    settle(&machine, &with("daily", "7777"));
+    machine.sh("for n in $(seq 100); do test -e /run/ticked && exit 0; sleep 0.1; done; exit 1").success();
+    assert!(answers("7777"));
+    assert_eq!(machine.sh("systemctl is-enabled tick.timer echo.socket").success().stdout, "enabled\nenabled\n");
+
+    // Another schedule and another port are in use at once.
+    settle(&machine, &with("hourly", "7778"));
+    assert!(shown(&machine, "tick.timer", "TimersCalendar").contains("OnCalendar=*-*-* *:00:00"));
+    assert!(answers("7778") && !answers("7777"));
+    let found = machine.run(["brasa", "resource", "systemd_unit", "tick.timer"]).success().stdout;
+    assert!(found.contains("action: [create, enable, start]") && found.contains("OnCalendar=hourly"), "{found}");
+
+    let stop = "- {type: service, name: tick.timer, action: [stop, disable]}\n- {type: service, name: echo.socket, action: [stop, disable]}\n";
+    settle(&machine, stop);
+    assert!(!answers("7778"));
+    let ended =
+        machine.sh("systemctl is-enabled tick.timer echo.socket; systemctl is-active tick.timer echo.socket").stdout;
+    assert_eq!(ended, "disabled\ndisabled\ninactive\ninactive\n");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(answers("7778"));
+    Ok(())
+}
+
+/// Units in every state that systemd has a word for.
+const STATES: &str = r"
+cd /etc/systemd/system
+printf '[Service]\nExecStart=/bin/true\n[Install]\nAlso=drum.socket\n' > indirect.service
+printf '[Socket]\nListenStream=/run/drum\nService=indirect.service\n[Install]\nWantedBy=sockets.target\n' > drum.socket
+printf '[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n' > /srv/linked.service
+systemctl link -q /srv/linked.service
+cp /srv/linked.service fleeting.service
+systemctl enable -q --runtime fleeting.service
+systemctl mask -q --runtime e2scrub_all.timer
+printf '#!/bin/sh\n### BEGIN INIT INFO\n# Provides: old\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\nexit 0\n' > /etc/init.d/old
+chmod 755 /etc/init.d/old
+systemctl daemon-reload
+for unit in indirect.service linked.service fleeting.service e2scrub_all.timer old.service systemd-tmpfiles-clean.service sshd.service; do
+    systemctl is-enabled $unit
+done";
+
+#[test]
+fn each_state_of_being_enabled_is_told_for_what_it_is() -> Result<()> {
+    let machine = machine()?;
+    // Of a unit that was generated from a script systemctl asks Debian's own tool.
+    let states = machine.sh(STATES).stdout;
+    assert_eq!(states, "indirect\nlinked\nenabled-runtime\nmasked-runtime\ndisabled\nstatic\nalias\n");
+    let found = |unit: &str| machine.run(["brasa", "resource", "service", unit]).success().stdout;
+    for unit in ["indirect", "systemd-tmpfiles-clean"] {
+        assert!(found(unit).contains("something else decides that"), "{}", found(unit));
+        assert!(!found(unit).contains("enable"), "{}", found(unit));
+        converge(&machine, &format!("- {{type: service, name: {unit}, action: [enable, disable]}}\n")).success();
+    }
+    for unit in ["linked", "fleeting", "old"] {
+        assert!(found(unit).contains("action: [disable, "), "{}", found(unit));
+        settle(&machine, &format!("- {{type: service, name: {unit}, action: enable}}\n"));
+        assert!(found(unit).contains("action: [enable, "), "{}", found(unit));
+    }
+    machine.sh("test -L /etc/systemd/system/multi-user.target.wants/fleeting.service && ls /etc/rc2.d/S*old").success();
+    assert!(found("e2scrub_all.timer").contains("action: [mask, "), "{}", found("e2scrub_all.timer"));
+    settle(&machine, "- {type: service, name: e2scrub_all.timer, action: unmask}\n");
+    Ok(())
+}
+
+#[test]
+fn a_service_goes_by_each_of_its_names() -> Result<()> {
+    let machine = machine()?;
+    let sshd = |action: &str| format!("- {{type: service, name: sshd, action: {action}}}\n");
+    let enabled = || machine.sh("systemctl is-enabled ssh").stdout;
+    converge(&machine, &sshd("enable")).success();
+    // systemd knows the other name only while the unit is enabled.
+    settle(&machine, &sshd("[disable, stop]"));
+    assert_eq!(
+        (machine.run(["systemctl", "is-enabled", "sshd"]).stdout, enabled()),
+        (String::new(), "disabled\n".into())
+    );
+    machine.run(["brasa", "plan", "--detailed-exitcode"]).success();
+    let found = machine.run(["brasa", "resource", "service", "sshd"]).success().stdout;
+    assert!(found.contains("    name: sshd\n    action: [disable, stop]\n"), "{found}");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(enabled(), "enabled\n");
+    settle(&machine, &sshd("mask"));
+    assert_eq!(enabled(), "masked\n");
+    settle(&machine, &sshd("[unmask, disable]"));
+    settle(&machine, &sshd("[enable, start]"));
+    assert_eq!((enabled(), shown(&machine, "sshd", "ActiveState")), ("enabled\n".to_owned(), "active\n".to_owned()));
+    Ok(())
+}
+
+/// Debian with System V's init and its tools.
+const SYSV: Base = Base {
+    name: "debian-sysv",
+    suite: "bookworm",
+    packages: &["sysvinit-core", "initscripts", "sysv-rc", "insserv", "cron"],
+    el: false,
+};
+
+/// Debian with OpenRC.
+const OPENRC: Base = Base {
+    name: "debian-openrc",
+    suite: "bookworm",
+    packages: &["openrc", "sysvinit-core", "initscripts", "insserv", "cron"],
+    el: false,
+};
+
+/// A script that fails and says why.
+const SICK: &str = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: sick\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\ncase $1 in start) echo port 80 is in use; exit 1;; *) exit 3;; esac\n";
+
+fn service(name: &str, action: &str) -> String {
+    format!("- {{type: service, name: {name}, action: {action}}}\n")
+}
+
+/// What holds of init scripts whoever calls them: `status` is what the init system's own tool says, `starts` whether the
+/// service starts at boot.
+fn scripts(machine: &Container, tool: &str, starts: &dyn Fn(&str) -> bool) {
+    let runs = |name: &str| machine.run([tool, name, "status"]).code == 0;
+    assert!(starts("cron") && !runs("cron"), "as packages are installed where nothing runs");
+    settle(machine, &service("cron", "[enable, start]"));
+    assert!(starts("cron") && runs("cron"));
+    let process = || machine.read("/run/crond.pid");
+    let before = process();
+    for action in ["reload", "reload_or_restart", "reload_or_try_restart"] {
+        converge(machine, &service("cron", action)).exits(2);
+    }
+    assert_eq!(process(), before, "it was reloaded");
+    for action in ["restart", "try_restart"] {
+        let before = process();
+        converge(machine, &service("cron", action)).exits(2);
+        assert_ne!(process(), before);
+    }
+    settle(machine, &service("cron", "[disable, stop]"));
+    assert!(!starts("cron") && !runs("cron"));
+    converge(machine, &service("cron", "[try_restart, reload]")).success();
+    let found = machine.run(["brasa", "resource", "service", "cron"]).success().stdout;
+    assert!(found.contains("action: [disable, stop]"), "{found}");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(starts("cron") && runs("cron"));
+    machine.run([tool, "cron", "stop"]).success();
+    settle(machine, &service("cron", "[enable, start]"));
+
+    machine.write("/etc/init.d/sick", SICK);
+    machine.run(["chmod", "755", "/etc/init.d/sick"]).success();
+    let failed = converge(machine, &service("sick", "[enable, start]")).exits(1);
+    assert!(failed.stderr.contains("port 80 is in use"), "{failed}");
+    assert!(starts("sick"));
+    let refused = converge(machine, &service("cron", "mask")).exits(1);
+    assert!(refused.stderr.contains("only systemd masks units"), "{refused}");
+    let missing = converge(machine, &service("nope", "start")).exits(1);
+    assert!(missing.stderr.contains("unit `nope` does not exist"), "{missing}");
+    settle(machine, &service("sick", "disable"));
+}
+
+#[test]
+fn scripts_of_system_v_are_enabled_and_started_by_its_own_tools() -> Result<()> {
+    let machine = site(Container::of(lab::root(SYSV)?).without_init())?;
+    let starts = |name: &str| machine.sh(&format!("ls /etc/rc[2-5].d/S??{name}")).code == 0;
+    scripts(&machine, "service", &starts);
+
+    // In a directory nothing is started, for it would run here.
+    machine.run(["service", "cron", "stop"]).success();
+    machine
+        .sh("mkdir /image && cp -a /bin /sbin /lib /lib64 /usr /etc /var /image 2>/dev/null; \
+             cd /image && mkdir -p tmp run root home proc sys dev srv && mount --rbind /proc /image/proc && mount --bind /dev /image/dev")
+        .success();
+    let at_image = |action: &str| {
+        machine.write(
+            "/image/etc/brasa/cookbooks/site/recipes/default.yml",
+            format!("resources:\n{}", service("cron", action)),
+        );
+        machine.run(["brasa", "--root", "/image", "converge", "--detailed-exitcode"])
+    };
+    at_image("[disable, stop]").exits(2);
+    at_image("[disable, stop]").success();
+    assert_ne!(machine.sh("ls /image/etc/rc[2-5].d/S??cron").code, 0);
+    at_image("enable").exits(2);
+    at_image("enable").success();
+    machine.sh("ls /image/etc/rc[2-5].d/S??cron").success();
+    let refused = at_image("start").exits(1);
+    assert!(refused.stderr.contains("unit `cron` cannot be started: this is a system in a directory"), "{refused}");
+    assert_ne!(machine.run(["service", "cron", "status"]).code, 0);
+    Ok(())
+}
+
+#[test]
+fn services_of_openrc_are_enabled_and_started_by_its_own_tools() -> Result<()> {
+    let machine = site(Container::of(lab::root(OPENRC)?).without_init())?;
+    let starts = |name: &str| machine.sh(&format!("rc-update show default | grep -w {name}")).code == 0;
+    // Before OpenRC has booted the system.
+    settle(&machine, &service("cron", "disable"));
+    settle(&machine, &service("cron", "enable"));
+    converge(&machine, &service("cron", "stop")).success();
+    let refused = converge(&machine, &service("cron", "start")).exits(1);
+    assert!(
+        refused.stderr.contains("cannot be started: OpenRC is installed but did not boot this system"),
+        "{refused}"
+    );
+    // What it makes when it boots.
+    machine
+        .sh("cd /run && mkdir openrc && cd openrc && mkdir daemons exclusive failed hotplugged inactive options scheduled started \
+             starting stopping tmp wasinactive && echo default > softlevel && rc-update -u")
+        .success();
+    scripts(&machine, "rc-service", &starts);
+
+    // A script of OpenRC's own says whether it can be reloaded.
+    let native = |more: &str| {
+        format!(
+            "#!/sbin/openrc-run\ncommand=/bin/sleep\ncommand_args=infinity\ncommand_background=true\npidfile=/run/bell.pid\n{more}"
+        )
+    };
+    machine.write("/etc/init.d/bell", native(""));
+    machine.run(["chmod", "755", "/etc/init.d/bell"]).success();
+    settle(&machine, &service("bell", "[enable, start]"));
+    let done = converge(&machine, &service("bell", "reload")).exits(2);
+    assert!(done.stdout.contains("restart bell"), "{done}");
+    machine.write(
+        "/etc/init.d/bell",
+        native("extra_started_commands=reload\nreload() { echo no such setting; return 1; }\n"),
+    );
+    let before = machine.read("/run/bell.pid");
+    let failed = converge(&machine, &service("bell", "reload")).exits(1);
+    assert!(failed.stderr.contains("no such setting"), "{failed}");
+    assert_eq!(machine.read("/run/bell.pid"), before, "what refuses its configuration is not restarted with it");
+    settle(&machine, &service("bell", "[stop, disable]"));
+    assert!(!starts("bell"));
     Ok(())
 }

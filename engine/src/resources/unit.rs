@@ -1,5 +1,5 @@
 //! What a unit of the init system is and how actions change it: shared by `service` and `systemd_unit`.
-use std::fmt;
+use std::{fmt, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -116,7 +116,10 @@ pub(crate) fn found(mut found: Found, unit: &str, probe: &dyn Probe) -> Result<F
         Boot::Enabled => found.action("enable"),
         Boot::Disabled => found.action("disable"),
         Boot::Masked => found.action("mask"),
-        Boot::Static | Boot::Unmasked => found,
+        Boot::Static => {
+            found.unsaid("whether it starts at boot: something else decides that, it has no installation section")
+        }
+        Boot::Unmasked => found,
     };
     Ok(match running {
         Running::Running | Running::Starting | Running::Started => found.action("start"),
@@ -133,7 +136,12 @@ pub(crate) fn all(probe: &dyn Probe) -> Result<Vec<String>> {
         return Err(Error::failed("the services cannot be listed: `systemctl list-unit-files` does not answer")
             .hint("name one, as in `brasa resource service cron`"));
     }
-    let units = answer.stdout.lines().filter_map(|line| line.split_whitespace().next()?.strip_suffix(".service"));
+    let units = answer.stdout.lines().filter_map(|line| {
+        let mut columns = line.split_whitespace();
+        let unit = columns.next()?.strip_suffix(".service")?;
+        // Another name of a unit that is told of by its own.
+        (columns.next() != Some("alias")).then_some(unit)
+    });
     Ok(units.filter(|unit| !unit.ends_with('@')).map(str::to_owned).collect())
 }
 
@@ -284,6 +292,17 @@ fn refuse_without_init(unit: &str, verb: ServiceVerb, probe: &dyn Probe) -> Resu
 
 fn refuse_unless_startable(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &dyn Probe) -> Result<()> {
     match probe.init()? {
+        Init::OpenRc | Init::SysV if probe.offline() => {
+            return Err(Refused { unit, verb }.because(
+                "this is a system in a directory, that does not run; services can be enabled there, not started",
+            ));
+        }
+        Init::OpenRc if probe.entry(Path::new("/run/openrc/softlevel"))?.is_none() => {
+            return Err(Refused { unit, verb }.because(
+                "OpenRC is installed but did not boot this system, as in a chroot or an image that is being built; \
+                 services can be enabled there, not started",
+            ));
+        }
         Init::Systemd | Init::OpenRc | Init::SysV => {}
         Init::None => return Err(Refused { unit, verb }.because("there is no init system here that brasa knows")),
         Init::SystemdOffline => {

@@ -9,10 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use self::unit_files::Places;
 use super::command;
 use crate::{
     Error, Result,
-    host::{Answer, Command, Init, ServiceState, ServiceVerb, unit_name},
+    host::{Answer, Command, Init, ServiceState, ServiceVerb, environment, unit_name},
     values::Seconds,
 };
 
@@ -91,9 +92,18 @@ impl Services {
         }
     }
 
+    /// The whole name of a unit, of an alias that of the unit it means.
+    fn real_name(&self, unit: &str) -> Result<String> {
+        let whole = unit_name::whole(unit).map_err(Error::failed)?;
+        match self.init() {
+            Init::Systemd | Init::SystemdOffline => unit_files::real_name(&Places::of_system(&self.root), &whole),
+            Init::OpenRc | Init::SysV | Init::None => Ok(whole),
+        }
+    }
+
     /// State of a unit; a name without a unit's suffix means a service.
     pub fn service(&self, unit: &str) -> Result<ServiceState> {
-        let whole = unit_name::whole(unit).map_err(Error::failed)?;
+        let whole = self.real_name(unit)?;
         match self.init() {
             Init::Systemd => {
                 if self.reload_due.get() {
@@ -110,15 +120,19 @@ impl Services {
         }
     }
 
-    /// Whether a unit can be reloaded. Of a script only trying tells.
+    /// Whether a unit can be reloaded, where that is known before it is tried.
     pub fn reloads(&self, unit: &str) -> Result<Option<bool>> {
-        let whole = unit_name::whole(unit).map_err(Error::failed)?;
-        if self.init() == Init::Systemd { systemd::reloads(self, &whole).map(Some) } else { Ok(None) }
+        let whole = self.real_name(unit)?;
+        match (self.init(), whole.strip_suffix(".service")) {
+            (Init::Systemd, _) => systemd::reloads(self, &whole).map(Some),
+            (Init::OpenRc, Some(name)) => Ok(scripts::reloads(&self.root, name)),
+            (Init::OpenRc | Init::SystemdOffline | Init::SysV | Init::None, _) => Ok(None),
+        }
     }
 
     /// Changes a unit, and waits until that is done.
     pub fn perform(&self, unit: &str, verb: ServiceVerb) -> Result<()> {
-        let whole = unit_name::whole(unit).map_err(Error::failed)?;
+        let whole = self.real_name(unit)?;
         match self.init() {
             Init::Systemd => systemd::perform(self, &whole, verb),
             Init::SystemdOffline => systemd::perform_offline(self, &whole, verb),
@@ -160,7 +174,7 @@ impl Services {
 
     /// Whether it is the running system that is managed, not an image below another root.
     fn is_live(&self) -> bool {
-        self.root == Path::new("/")
+        self.root == Path::new("/") && !environment::in_another_root()
     }
 
     /// A program of the managed system, by the directories where such tools are.

@@ -10,7 +10,8 @@ use std::{
 use super::{
     LIMIT, Services,
     bus::{Connection, Failure},
-    scripts, unit_files,
+    scripts,
+    unit_files::{self, Places},
 };
 use crate::{
     Error, Result,
@@ -59,12 +60,20 @@ fn service_state(services: &Services, unit: &Unit) -> Result<ServiceState> {
         return Ok(ServiceState::ABSENT);
     }
     let enabled = match unit.file_state.as_str() {
-        "enabled" | "enabled-runtime" => Enabled::Yes,
+        "enabled" => Enabled::Yes,
         "disabled" | "bad" => Enabled::No,
+        // These words tell of other things: links that the next boot does not find, a file that lies elsewhere, another
+        // unit that is enabled along. What the files say is whether there is something to enable, and whether that is done.
+        "enabled-runtime" | "linked" | "linked-runtime" | "indirect" => {
+            match unit_files::state(&Places::of_system(&services.root), &unit.id)? {
+                ServiceState { exists: true, enabled, .. } => enabled,
+                ServiceState { exists: false, .. } => Enabled::Static,
+            }
+        }
         "masked" | "masked-runtime" => Enabled::Masked,
         "generated" => by_script(services, &unit.id)?,
         _ if unit.load == "masked" => Enabled::Masked,
-        // static, indirect, transient, alias, linked; or no unit file at all.
+        // static, transient; or no unit file at all.
         _ => Enabled::Static,
     };
     let active = match unit.active.as_str() {
@@ -191,6 +200,9 @@ pub(super) fn perform(services: &Services, whole: &str, verb: ServiceVerb) -> Re
     }
     let systemctl = |verb: &str| services.change(["systemctl", "--no-ask-password", "--no-pager", verb, "--", whole]);
     let done = match verb {
+        ServiceVerb::Unmask if is(&shown, "UnitFileState", "masked-runtime") => {
+            return services.change(["systemctl", "--no-ask-password", "--runtime", "unmask", "--", whole]);
+        }
         ServiceVerb::Enable | ServiceVerb::Disable | ServiceVerb::Mask | ServiceVerb::Unmask => {
             // It has systemd read its units again by itself.
             return systemctl(verb.name());
@@ -209,7 +221,7 @@ pub(super) fn perform(services: &Services, whole: &str, verb: ServiceVerb) -> Re
         Ok(()) => check_started(services, whole, verb, is(&shown, "Type", "simple")),
         Err(Error::Command { command, how, output }) => {
             let output = format!("{output}\n{}", journal(services, whole));
-            Err(Error::Command { command, how: format!("{how}{}", reason(services, whole)), output })
+            Err(Error::Command { command, how: format!("{how}{}", reason(services, whole, None)), output })
         }
         Err(other) => Err(other),
     }
@@ -224,22 +236,24 @@ fn check_started(services: &Services, whole: &str, verb: ServiceVerb, simple: bo
     if unit.active == "failed" || unit.sub == "auto-restart" {
         return Err(Error::Command {
             command: format!("systemctl {} {whole}", verb.name()),
-            how: format!("succeeded, but the unit does not stay up{}", reason(services, whole)),
+            how: format!("succeeded, but the unit does not stay up{}", reason(services, whole, Some(&unit))),
             output: journal(services, whole),
         });
     }
     Ok(())
 }
 
-/// What systemd says of a unit that did not start: `: the unit is failed (failed), exit-code`.
-fn reason(services: &Services, whole: &str) -> String {
+/// What systemd says of a unit that did not start: `: the unit is failed (failed), result exit-code`. One that is started
+/// again and again may be on its way by now: what was seen of it counts.
+fn reason(services: &Services, whole: &str, seen: Option<&Unit>) -> String {
     let Ok(shown) = show(services, whole) else { return String::new() };
     let field = |name: &str| shown.get(name).map_or("", String::as_str);
     let result = match field("Result") {
         "" | "success" => String::new(),
         result => format!(", result {result}"),
     };
-    format!(": the unit is {} ({}){result}", field("ActiveState"), field("SubState"))
+    let (active, sub) = seen.map_or((field("ActiveState"), field("SubState")), |unit| (&unit.active, &unit.sub));
+    format!(": the unit is {active} ({sub}){result}")
 }
 
 /// The last lines that a unit wrote; nothing where there is no journal.
@@ -260,7 +274,7 @@ fn journal(services: &Services, whole: &str) -> String {
 
 /// State of a unit of a systemd that does not run, by what lies on disk.
 pub(super) fn offline_state(root: &Path, whole: &str) -> Result<ServiceState> {
-    let state = unit_files::state(root, whole)?;
+    let state = unit_files::state(&Places::of_system(root), whole)?;
     match whole.strip_suffix(".service") {
         Some(name) if !state.exists && root.join("etc/init.d").join(name).is_file() => {
             let enabled = if scripts::starts_at_boot(root, name)? { Enabled::Yes } else { Enabled::No };

@@ -103,6 +103,9 @@ fn links_tell_what_is_enabled_where_systemd_does_not_run() {
         .file("srv/own.service", INSTALL)
         .link("etc/systemd/system/own.service", "/srv/own.service")
         .link("etc/systemd/system/gone.service", "/srv/gone.service")
+        .file("usr/lib/systemd/system/ssh.service", "[Install]\nWantedBy=a.target\nAlias=x.service sshd.service\n")
+        .link("usr/lib/systemd/system/autovt@.service", "getty@.service")
+        .link("run/systemd/system/multi-user.target.wants/plain.service", "/lib/systemd/system/plain.service")
         .link("etc/systemd/system/rescue.target.requires/plain.timer", "/x")
         .file("etc/systemd/system/plain.timer", "[Install]\nWantedBy=timers.target\n")
         .file("etc/init.d/script", "")
@@ -117,6 +120,10 @@ fn links_tell_what_is_enabled_where_systemd_does_not_run() {
         ("empty.service", Some(Enabled::Masked)),
         ("named.service", Some(Enabled::Yes)),
         ("bind9.service", Some(Enabled::Yes)),
+        ("sshd.service", Some(Enabled::No)),
+        ("sshd.socket", None),
+        ("autovt@tty1.service", Some(Enabled::Yes)),
+        ("autovt@tty2.service", Some(Enabled::No)),
         ("getty@tty1.service", Some(Enabled::Yes)),
         ("getty@tty2.service", Some(Enabled::No)),
         ("also.service", Some(Enabled::Static)),
@@ -132,6 +139,24 @@ fn links_tell_what_is_enabled_where_systemd_does_not_run() {
     for (unit, state) in expected {
         assert_eq!(machine.offline(unit), state, "{unit}");
     }
+}
+
+#[test]
+fn what_is_done_by_an_alias_is_done_to_the_unit() {
+    let machine = Machine::new()
+        .file("usr/bin/systemctl", "")
+        .file("etc/systemd/system.conf", "")
+        .file("usr/lib/systemd/system/ssh.service", "[Install]\nWantedBy=a.target\nAlias=sshd.service\n")
+        .file("usr/lib/systemd/system/getty@.service", INSTALL)
+        .link("usr/lib/systemd/system/autovt@.service", "getty@.service")
+        .link("usr/lib/systemd/system/mysql.service", "mariadb.service")
+        .file("usr/lib/systemd/system/mariadb.service", INSTALL);
+    let services = machine.services();
+    for alias in ["sshd", "autovt@tty1", "mysql"] {
+        services.perform(alias, ServiceVerb::Enable).unwrap();
+    }
+    let enabled: Vec<_> = ran().into_iter().filter_map(|line| Some(line.rsplit_once(' ')?.1.to_owned())).collect();
+    assert_eq!(enabled, ["ssh.service", "getty@tty1.service", "mariadb.service"]);
 }
 
 #[test]
@@ -201,9 +226,22 @@ fn scripts_are_known_by_their_links() {
         .file("etc/init.d/web", "")
         .link("etc/runlevels/default/web", "/etc/init.d/web");
     assert_eq!(state(&open_rc, "web").enabled, Enabled::Yes);
-    let error = open_rc.services().perform("web", ServiceVerb::Enable).unwrap_err().to_string();
-    assert!(error.contains("in another root"), "{error}");
+    let error = open_rc.services().perform("web", ServiceVerb::Start).unwrap_err().to_string();
+    assert!(error.contains("this system does not run"), "{error}");
     assert_eq!(ran(), [""; 0]);
+    open_rc.services().perform("web", ServiceVerb::Disable).unwrap();
+    assert_eq!(ran(), ["rc-update del web default"]);
+    let elsewhere = open_rc.link("etc/runlevels/shutdown/late", "/etc/init.d/late").file("etc/init.d/late", "");
+    assert_eq!(state(&elsewhere, "late").enabled, Enabled::No, "what is not started at boot is not enabled");
+    for (text, reloads) in [
+        ("#!/sbin/openrc-run\nextra_started_commands=\"checkconfig reload\"\n", Some(true)),
+        ("#!/sbin/openrc-run\nreload() {\n", Some(true)),
+        ("#!/sbin/openrc-run\n# reload\n", Some(false)),
+        ("#!/bin/sh\n", None),
+    ] {
+        let machine = Machine::new().file("sbin/openrc-run", "").file("etc/init.d/web", text);
+        assert_eq!(machine.services().reloads("web").unwrap(), reloads, "{text}");
+    }
 }
 
 #[test]
@@ -219,9 +257,13 @@ fn tools_of_scripts_are_called_as_their_manuals_say() {
     let verbs = [ServiceVerb::Start, ServiceVerb::Stop, ServiceVerb::Restart];
     assert_eq!(calls(Init::SysV, &verbs, &[]), ["service web start", "service web stop", "service web restart"]);
     assert_eq!(
-        calls(Init::OpenRc, &[ServiceVerb::Enable, ServiceVerb::Disable, ServiceVerb::Start], &[]),
-        ["rc-update add web default", "rc-update --all del web", "rc-service web start"]
+        calls(Init::OpenRc, &[ServiceVerb::Enable, ServiceVerb::Disable], &[]),
+        ["rc-update add web default"],
+        "it is in no run-level to be taken from"
     );
+    ANSWERS.set(vec![("rc-service web status", 32, "")]);
+    super::scripts::start(&Services::below("/", run), "web").unwrap();
+    assert_eq!(ran(), ["rc-service web status", "rc-service web zap", "rc-service web start"]);
     let unimplemented = [("service web reload", 3, "")];
     assert_eq!(
         calls(Init::SysV, &[ServiceVerb::Reload], &unimplemented),

@@ -11,15 +11,21 @@ use crate::{
     host::{Active, Enabled, ServiceState, unit_name},
 };
 
-/// Where unit files lie, the first one found wins. The administrator's and the run-time ones hold the links of enabling.
-const PLACES: [&str; 5] = [
-    "etc/systemd/system",
-    "run/systemd/system",
-    "usr/local/lib/systemd/system",
-    "usr/lib/systemd/system",
-    "lib/systemd/system",
-];
-const CONFIGURED: usize = 2;
+/// Where the unit files of a manager lie, the first one found wins.
+pub(super) struct Places {
+    root: PathBuf,
+    all: Vec<PathBuf>,
+    /// As many of the first ones hold the links of enabling.
+    configured: usize,
+}
+
+impl Places {
+    /// Those of the system. Links below `/run` are gone when it boots.
+    pub(super) fn of_system(root: &Path) -> Self {
+        let all = unit_name::PLACES.iter().map(|place| root.join(&place[1..])).collect();
+        Self { root: root.to_owned(), all, configured: 1 }
+    }
+}
 
 /// Links from one name to the next before it is taken for a circle.
 const ALIASES: usize = 8;
@@ -32,34 +38,68 @@ enum Found {
     Alias(String),
 }
 
-/// State of a unit by what lies below `root`. It never runs: nobody is there to run it.
-pub(super) fn state(root: &Path, whole: &str) -> Result<ServiceState> {
+/// State of a unit by what lies on disk. It never runs: nobody is there to run it.
+pub(super) fn state(places: &Places, whole: &str) -> Result<ServiceState> {
+    let name = real_name(places, whole)?;
+    let enabled = match lookup(places, &name)? {
+        None | Some(Found::Alias(_)) => return Ok(ServiceState::ABSENT),
+        Some(Found::Masked) => Enabled::Masked,
+        Some(Found::File(_)) if is_linked(places, &name)? => Enabled::Yes,
+        Some(Found::File(text)) if installation(&text).any(|(key, _)| key != "Also") => Enabled::No,
+        Some(Found::File(_)) => Enabled::Static,
+    };
+    Ok(ServiceState { exists: true, enabled, active: Active::No })
+}
+
+/// The name of the unit that is meant by one: that of the unit file, where it is an alias, also one that is made only when
+/// the unit is enabled. systemd forgets such a name when its unit is disabled, and enables nothing by an alias.
+pub(super) fn real_name(places: &Places, whole: &str) -> Result<String> {
     let mut name = whole.to_owned();
     for _ in 0..ALIASES {
-        let template = unit_name::template(&name);
-        let found = match find(root, &name)? {
-            Some(found) => Some(found),
-            None => template.as_deref().map(|template| find(root, template)).transpose()?.flatten(),
-        };
-        let enabled = match found {
-            None => return Ok(ServiceState::ABSENT),
-            Some(Found::Alias(real)) => {
-                name = real;
-                continue;
-            }
-            Some(Found::Masked) => Enabled::Masked,
-            Some(Found::File(_)) if is_linked(root, &name)? => Enabled::Yes,
-            Some(Found::File(text)) if can_be_enabled(&text) => Enabled::No,
-            Some(Found::File(_)) => Enabled::Static,
-        };
-        return Ok(ServiceState { exists: true, enabled, active: Active::No });
+        match lookup(places, &name)? {
+            Some(Found::Alias(real)) => name = real,
+            Some(Found::Masked | Found::File(_)) => return Ok(name),
+            None => return Ok(by_installation(places, &name)?.unwrap_or(name)),
+        }
     }
     Err(Error::failed(format!("unit `{whole}` is an alias of itself")))
 }
 
-fn find(root: &Path, name: &str) -> Result<Option<Found>> {
-    for place in PLACES {
-        let path = root.join(place).join(name);
+/// What defines a unit: a file of its own, or its template.
+fn lookup(places: &Places, name: &str) -> Result<Option<Found>> {
+    let found = find(places, name)?;
+    let (None, Some(template)) = (&found, unit_name::template(name)) else { return Ok(found) };
+    Ok(match find(places, &template)? {
+        // An instance of an alias is an instance of what that means.
+        Some(Found::Alias(real)) => match (real.split_once("@."), name.split_once('@')) {
+            (Some((prefix, _)), Some((_, instance))) => Some(Found::Alias(format!("{prefix}@{instance}"))),
+            (_, _) => Some(Found::Alias(real)),
+        },
+        found => found,
+    })
+}
+
+/// The unit that takes a name when it is enabled.
+fn by_installation(places: &Places, name: &str) -> Result<Option<String>> {
+    let Some((_, suffix)) = name.rsplit_once('.') else { return Ok(None) };
+    for place in &places.all {
+        for file in names(place)? {
+            if file.rsplit_once('.').is_some_and(|(_, kind)| kind == suffix)
+                && let Some(Found::File(text)) = find(places, &file)?
+                && installation(&text)
+                    .any(|(key, value)| key == "Alias" && value.split_whitespace().any(|is| is == name))
+            {
+                return Ok(Some(file));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn find(places: &Places, name: &str) -> Result<Option<Found>> {
+    let template = unit_name::template(name);
+    for place in &places.all {
+        let path = place.join(name);
         match fs::symlink_metadata(&path) {
             Err(error) if absent(&error) => continue,
             Err(error) => return Err(Error::io("read", path)(error)),
@@ -69,12 +109,14 @@ fn find(root: &Path, name: &str) -> Result<Option<Found>> {
                     return Ok(Some(Found::Masked));
                 }
                 match target.file_name().and_then(|file| file.to_str()) {
-                    Some(file) if file != name => return Ok(Some(Found::Alias(file.to_owned()))),
+                    Some(file) if file != name && template.as_deref() != Some(file) => {
+                        return Ok(Some(Found::Alias(file.to_owned())));
+                    }
                     // A unit file that lies elsewhere and is linked here under its own name.
                     Some(_) | None => {
                         let linked = match target.strip_prefix("/") {
-                            Ok(inside) => root.join(inside),
-                            Err(_) => path.parent().unwrap_or(root).join(&target),
+                            Ok(inside) => places.root.join(inside),
+                            Err(_) => place.join(&target),
                         };
                         match fs::read(&linked) {
                             Ok(bytes) => return Ok(Some(Found::File(String::from_utf8_lossy(&bytes).into_owned()))),
@@ -117,11 +159,10 @@ pub(super) fn names(directory: &Path) -> Result<Vec<String>> {
 
 /// Whether something that is started at boot pulls it in, or an alias of it was made. What the vendor links below
 /// `/usr` does not count.
-fn is_linked(root: &Path, name: &str) -> Result<bool> {
+fn is_linked(places: &Places, name: &str) -> Result<bool> {
     let is_link = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
-    for place in &PLACES[..CONFIGURED] {
-        let place = root.join(place);
-        for inside in names(&place)? {
+    for place in &places.all[..places.configured] {
+        for inside in names(place)? {
             let path = place.join(&inside);
             let pulls = [".wants", ".requires", ".upholds"].iter().any(|suffix| inside.ends_with(suffix));
             if pulls && is_link(&path.join(name)) {
@@ -137,19 +178,16 @@ fn is_linked(root: &Path, name: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether a unit file says what enabling would do.
-fn can_be_enabled(text: &str) -> bool {
+/// What a unit file says of what enabling does.
+fn installation(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut install = false;
-    for line in text.lines().map(str::trim) {
+    text.lines().map(str::trim).filter_map(move |line| {
         if line.starts_with('[') {
             install = line == "[Install]";
-        } else if install
-            && let Some((key, value)) = line.split_once('=')
-            && ["WantedBy", "RequiredBy", "UpheldBy", "Alias"].contains(&key.trim())
-            && !value.trim().is_empty()
-        {
-            return true;
         }
-    }
-    false
+        let (key, value) = line.split_once('=').filter(|_| install)?;
+        let (key, value) = (key.trim(), value.trim());
+        let known = ["WantedBy", "RequiredBy", "UpheldBy", "Alias", "Also"].contains(&key);
+        (known && !value.is_empty()).then_some((key, value))
+    })
 }
