@@ -17,6 +17,8 @@ const RECIPE: &str = "resources:
   - {type: file, name: /etc/motd, content: \"welcome\\n\", owner: ana, group: crew}
   - {type: systemd_unit, name: bell.service, action: [create, enable], content: \"[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=multi-user.target\\n\"}
   - {type: service, name: lab-app, action: enable}
+  - {type: user, name: bob, uid: 4202, manage_home: true}
+  - {type: systemd_unit, name: web.service, user: bob, action: [create, enable], content: \"[Service]\\nExecStart=/bin/true\\n[Install]\\nWantedBy=default.target\\n\"}
   - {type: sysctl, name: vm.swappiness, value: 7}
   - {type: kernel_module, name: loop, options: [max_loop=4]}
   - {type: cron_d, name: night, minute: 0, hour: 3, command: /bin/true}
@@ -64,6 +66,8 @@ fn an_image_is_converged_from_outside() -> Result<()> {
     machine.run(["test", "!", "-e", "/image/usr/sbin/policy-rc.d"]).success();
     machine.run(["chroot", "/image", "invoke-rc.d", "lab-daemon", "start"]).success();
     assert_eq!(machine.read("/image/var/lab-daemon.log"), "start\n", "and would have been");
+    let own = "/image/home/bob/.config/systemd/user/default.target.wants/web.service";
+    assert_eq!(machine.run(["stat", "-c", "%u", own]).success().stdout, "4202\n");
     assert!(machine.read("/image/etc/sysctl.d/99-chef-vm.swappiness.conf").ends_with("\nvm.swappiness = 7\n"));
     assert!(machine.read("/image/etc/modules-load.d/loop.conf").ends_with("\nloop\n"));
 

@@ -370,3 +370,73 @@ fn services_of_openrc_are_enabled_and_started_by_its_own_tools() -> Result<()> {
     assert!(!starts("bell"));
     Ok(())
 }
+
+const WEB: &str = "- {type: systemd_unit, name: web.service, user: ana, action: ACTION, content: {Service: {ExecStart: CODE}, Install: {WantedBy: default.target}}}\n";
+
+#[test]
+fn a_user_has_units_of_a_systemd_of_its_own() -> Result<()> {
+    let machine = machine()?;
+    machine.run(["useradd", "-m", "ana"]).success();
+    let web = |action: &str, code: &str| WEB.replace("ACTION", action).replace("CODE", code);
+    let sleep = "/bin/sleep infinity";
+    let link = "/home/ana/.config/systemd/user/default.target.wants/web.service";
+
+    // While nobody is logged in: enabled by ana's own links, and not started.
+    let refused = converge(&machine, &web("[create, enable, start]", sleep)).exits(1);
+    assert!(
+        refused.stderr.contains("unit `ana/web.service` cannot be started: the systemd of user `ana` does not run"),
+        "{refused}"
+    );
+    assert!(refused.stderr.contains("loginctl enable-linger ana"), "{refused}");
+    settle(&machine, &web("[create, enable]", sleep));
+    assert_eq!(machine.run(["stat", "-c", "%U", link]).success().stdout, "ana\n");
+    settle(&machine, &web("disable", sleep));
+    assert_ne!(machine.run(["test", "-L", link]).code, 0);
+    settle(&machine, &web("mask", sleep));
+    settle(&machine, &web("[unmask, enable]", sleep));
+
+    // With a systemd that stays, also one that the same run has just asked for.
+    let linger = "- {type: execute, name: linger, command: [loginctl, enable-linger, ana], creates: /var/lib/systemd/linger/ana}\n";
+    let all = format!("{linger}{}", web("[create, enable, start]", sleep));
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{all}"));
+    machine.run(["brasa", "plan", "--detailed-exitcode"]).exits(2);
+    settle(&machine, &all);
+    let asked = |words: &str| machine.sh(&format!("systemctl --user --machine=ana@ {words}"));
+    assert_eq!(asked("is-active web").stdout, "active\n");
+    let found = machine.run(["brasa", "resource", "service", "ana/web"]).success().stdout;
+    assert!(found.contains("    name: ana/web\n    action: [enable, start]\n"), "{found}");
+
+    // A changed file is read again before the restart, and drift is repaired.
+    let changed = web("[create, enable, start]", "/bin/sleep 54321")
+        .replace("content:", "notifies: [restart, \"service[ana/web]\"], content:");
+    settle(&machine, &format!("{changed}- {{type: service, name: web, user: ana}}\n"));
+    assert!(asked("show -p ExecStart web").stdout.contains("54321"));
+    machine.run(["pgrep", "-u", "ana", "-f", "sleep 54321"]).success();
+    asked("disable --now web").success();
+    settle(&machine, &web("[create, enable, start]", "/bin/sleep 54321"));
+    settle(
+        &machine,
+        "- {type: systemd_unit, name: web.service, user: ana, drop_in: nice.conf, verify: true, action: create, content: {Service: {Nice: 7}}}\n",
+    );
+    assert_eq!(asked("show -p Nice --value web").stdout, "7\n", "its systemd was told");
+    let wrong = converge(&machine, "- {type: systemd_unit, name: ana/web.service.d/x.conf, verify: true, action: create, content: {Service: {Nicer: 7}}}\n").exits(1);
+    assert!(wrong.stderr.contains("Nicer' in section [Service], ignoring"), "{wrong}");
+    settle(&machine, &service("ana/web", "[stop, disable]"));
+    assert_eq!(asked("is-active web").stdout, "inactive\n");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(
+        (asked("is-active web").stdout, asked("is-enabled web").stdout),
+        ("active\n".to_owned(), "enabled\n".to_owned())
+    );
+
+    let sick =
+        web("[create, start]", "/bin/sh -c 'echo port 80 is in use; exit 3'").replace("web.service", "sick.service");
+    let failed =
+        converge(&machine, &sick.replace("ExecStart: /bin", "ExecStart: \"/bin").replace("exit 3'", "exit 3'\""))
+            .exits(1);
+    assert!(failed.stderr.contains("port 80 is in use"), "{failed}");
+    let missing = converge(&machine, &service("eve/web", "enable")).exits(1);
+    assert!(missing.stderr.contains("user `eve` does not exist"), "{missing}");
+    assert_ne!(machine.sh("systemctl is-enabled web").code, 0, "nothing of it is the system's");
+    Ok(())
+}

@@ -764,21 +764,17 @@ impl Dry<'_> {
 
     /// The pending file of a unit, or that it will be gone; `None` when no pending file concerns it.
     fn unit_file(&self, unit: &str) -> Result<Option<Option<Blob>>> {
-        let name = whole_name(unit);
-        let template = unit_name::template(&name);
+        let whole = whole_name(unit);
+        let owner = unit_name::of_user(&whole).0.map(|user| self.user(user)).transpose()?.flatten();
         let mut removed = false;
-        for name in [Some(name), template].into_iter().flatten() {
-            for directory in unit_name::PLACES {
-                let located = self.files.locate(self.below, &Path::new(directory).join(&name))?;
-                match self.files.changed(&located) {
-                    Some(Some(Entry { kind: EntryKind::File { content }, .. })) => {
-                        return Ok(Some(Some(content.clone())));
-                    }
-                    Some(Some(_)) => return Ok(None),
-                    Some(None) => removed = true,
-                    None if self.below.entry(&located)?.is_some() => return Ok(None),
-                    None => {}
-                }
+        for path in unit_name::files(&whole, owner.and_then(|user| user.home).as_deref()) {
+            let located = self.files.locate(self.below, &path)?;
+            match self.files.changed(&located) {
+                Some(Some(Entry { kind: EntryKind::File { content }, .. })) => return Ok(Some(Some(content.clone()))),
+                Some(Some(_)) => return Ok(None),
+                Some(None) => removed = true,
+                None if self.below.entry(&located)?.is_some() => return Ok(None),
+                None => {}
             }
         }
         Ok(removed.then_some(None))
@@ -1034,7 +1030,7 @@ impl Probe for Dry<'_> {
         if let Some(state) = self.services.get(&whole_name(unit)) {
             return Ok(state.clone());
         }
-        let mut state = self.below.service(unit)?;
+        let mut state = self.unless_refused(self.below.service(unit))?;
         match self.unit_file(unit)? {
             Some(Some(file)) => {
                 let installs = says(&file, |line| line == "[Install]");

@@ -74,7 +74,7 @@ pub enum Op {
     },
     /// Changes the state of a service.
     Service {
-        /// The unit.
+        /// The unit; `USER/UNIT` is one of a user's own systemd.
         unit: String,
         /// How.
         verb: ServiceVerb,

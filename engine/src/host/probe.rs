@@ -72,7 +72,7 @@ pub trait Probe {
     /// As [`Probe::package_lists_age`].
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool>;
 
-    /// State of a service or another unit of the init system.
+    /// State of a service or another unit of the init system, or, as `USER/UNIT`, of a user's own systemd.
     fn service(&self, unit: &str) -> Result<ServiceState>;
 
     /// Whether a unit can read its configuration again without a restart. `None`: only trying tells.

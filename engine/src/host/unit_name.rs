@@ -1,4 +1,5 @@
-//! Names of systemd units.
+//! Names of units: of the system's, `web.service`, and of those of a user's own systemd, `ana/web.service`.
+use std::path::{Path, PathBuf};
 
 /// Suffixes that name a unit's kind. Source: systemd.unit(5).
 pub(crate) const KINDS: [&str; 11] =
@@ -16,11 +17,37 @@ pub(crate) const PLACES: [&str; 5] = [
 /// What a unit's name may be at most, in bytes.
 const LONGEST: usize = 255;
 
+/// The user whose systemd a unit belongs to, and its name there.
+pub(crate) fn of_user(unit: &str) -> (Option<&str>, &str) {
+    unit.split_once('/').map_or((None, unit), |(user, unit)| (Some(user), unit))
+}
+
+/// The paths of the files that may define a unit, the strongest first: its own, then its template's. `home` is its user's.
+pub(crate) fn files(whole: &str, home: Option<&Path>) -> Vec<PathBuf> {
+    let (user, name) = of_user(whole);
+    let mut places: Vec<PathBuf> = PLACES.iter().map(PathBuf::from).collect();
+    if user.is_some() {
+        places = places.iter().map(|place| place.with_file_name("user")).collect();
+        places.splice(0..0, home.map(|home| home.join(".config/systemd/user")));
+    }
+    let names = [Some(name.to_owned()), template(name)];
+    names.iter().flatten().flat_map(|name| places.iter().map(move |place| place.join(name))).collect()
+}
+
 /// The whole name of a unit: a name without the suffix of a unit kind means a service (`foo.bar` is `foo.bar.service`).
 ///
 /// # Errors
 /// The sentence to show when it can name no unit. What passes is safe as a file name and as a command's argument.
 pub(crate) fn whole(name: &str) -> Result<String, String> {
+    if let (Some(user), unit) = of_user(name) {
+        let letter = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+        let sound = user.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') && user.bytes().all(letter);
+        return if sound && !unit.contains('/') {
+            whole(unit).map(|unit| format!("{user}/{unit}"))
+        } else {
+            Err(format!("`{name}` is no unit of a user: `USER/UNIT` is one"))
+        };
+    }
     let known = |b: u8| b.is_ascii_alphanumeric() || b":-_.\\@".contains(&b);
     let kind = name.rsplit_once('.').filter(|(stem, kind)| !stem.is_empty() && KINDS.contains(kind));
     let whole = if kind.is_some() { name.to_owned() } else { format!("{name}.service") };
@@ -41,7 +68,9 @@ pub(crate) fn template(whole: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{template, whole};
+    use std::path::Path;
+
+    use super::{files, template, whole};
 
     #[test]
     fn a_plain_name_is_a_service() {
@@ -60,11 +89,39 @@ mod tests {
 
     #[test]
     fn what_is_no_unit_is_refused() {
-        for name in
-            ["", "-a", "--root=/x", "a b", "a/b", "../x", ".service", "@x", "a@b@c", "ä", "a\n", &"x".repeat(249)]
-        {
+        for name in [
+            "",
+            "-a",
+            "--root=/x",
+            "a b",
+            "../x",
+            "/x",
+            "-a/b",
+            "a/",
+            "a/b/c",
+            "a/../b",
+            "a b/c",
+            ".service",
+            "@x",
+            "a@b@c",
+            "ä",
+            "a\n",
+            &"x".repeat(249),
+        ] {
             assert!(whole(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_unit_of_a_user_is_searched_where_users_have_theirs() {
+        assert_eq!(whole("ana/web").as_deref(), Ok("ana/web.service"));
+        let paths = files("ana/web@a.service", Some("/home/ana".as_ref()));
+        assert_eq!(
+            paths[..2],
+            [Path::new("/home/ana/.config/systemd/user/web@a.service"), Path::new("/etc/systemd/user/web@a.service")]
+        );
+        assert_eq!(paths[6], Path::new("/home/ana/.config/systemd/user/web@.service"));
+        assert_eq!(files("web.service", None)[0], Path::new("/etc/systemd/system/web.service"));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! `service[name]`
+use std::borrow::Cow;
+
 use crate::{
     Fault, Result, actions,
-    host::{Op, Probe, ServiceVerb},
+    host::{Op, Probe, ServiceVerb, unit_name},
     properties,
     resource::{Change, Found, Goal, Resource},
     resources::unit::{self, UnitState},
@@ -16,6 +18,9 @@ properties! {
         name: String;
         /// The unit, when it differs from the resource's name.
         service_name: String,
+        /// The user whose own systemd has the unit; enabled, it starts with that, which is at boot for a user who lingers. Its
+        /// resource is then known as `service[USER/NAME]`, which may be its name from the start.
+        user: String,
     }
     example r#"r.add(Service::named("named").action([service::Enable, service::Start]));"#
 }
@@ -46,8 +51,9 @@ impl Service {
         Self::bare(name.into())
     }
 
-    fn unit(&self) -> &str {
-        self.service_name.as_deref().unwrap_or(&self.name)
+    fn unit(&self) -> Cow<'_, str> {
+        let unit = self.service_name.as_deref().unwrap_or(&self.name);
+        self.user.as_ref().map_or(unit.into(), |user| format!("{user}/{unit}").into())
     }
 }
 
@@ -57,24 +63,29 @@ impl Resource for Service {
     type State = UnitState;
 
     fn name(&self) -> String {
-        self.name.clone()
+        match (&self.service_name, &self.user) {
+            (None, Some(_)) => self.unit().into_owned(),
+            (_, _) => self.name.clone(),
+        }
     }
 
     fn check(&self) -> Vec<Fault> {
-        unit::fault(self.unit()).into_iter().map(Fault::new).collect()
+        let unit = self.unit();
+        let fault = unit::fault(unit_name::of_user(&unit).1).map(Fault::new);
+        fault.into_iter().chain(unit::owner_fault(&unit)).collect()
     }
 
     fn check_action(&self, action: Action) -> Vec<Fault> {
         match action {
             Start | Restart | TryRestart | Reload | ReloadOrRestart | ReloadOrTryRestart => {
-                unit::no_instance(self.unit()).into_iter().collect()
+                unit::no_instance(&self.unit()).into_iter().collect()
             }
             Nothing | Enable | Disable | Stop | Mask | Unmask => Vec::new(),
         }
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<UnitState> {
-        unit::read(self.unit(), probe)
+        unit::read(&self.unit(), probe)
     }
 
     fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
@@ -82,7 +93,8 @@ impl Resource for Service {
     }
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
-        Ok(Some(unit::found(Found::new(Self::KIND, self.unit()), self.unit(), probe)?))
+        let unit = self.unit();
+        Ok(Some(unit::found(Found::new(Self::KIND, &*unit), &unit, probe)?))
     }
 
     fn want(&self, action: Action, now: &UnitState, probe: &dyn Probe) -> Result<Goal<UnitState>> {
@@ -93,7 +105,7 @@ impl Resource for Service {
             Start => ServiceVerb::Start,
             Stop => ServiceVerb::Stop,
             Restart => ServiceVerb::Restart,
-            TryRestart => match unit::try_restart(self.unit(), now, probe)? {
+            TryRestart => match unit::try_restart(&self.unit(), now, probe)? {
                 Some(verb) => verb,
                 None => return Ok(Goal::State(now.clone())),
             },
@@ -102,10 +114,10 @@ impl Resource for Service {
             Mask => ServiceVerb::Mask,
             Unmask => ServiceVerb::Unmask,
         };
-        unit::want(self.unit(), verb, now, probe)
+        unit::want(&self.unit(), verb, now, probe)
     }
 
     fn ops(&self, change: &Change<UnitState>) -> Result<Vec<Op>> {
-        Ok(unit::ops(self.unit(), change))
+        Ok(unit::ops(&self.unit(), change))
     }
 }

@@ -17,9 +17,6 @@ use crate::{
     values::Mode,
 };
 
-/// Where the administrator's unit files are.
-const PLACE: &str = "/etc/systemd/system";
-
 /// The text of a unit file. From data, also an object of sections: `{"Unit": {"After": ["a", "b"]}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitText(String);
@@ -75,11 +72,15 @@ properties! {
     /// does nothing and waits to be told: name the actions. systemd reads changed unit files again before the next thing
     /// that is asked of a unit, once for all of them. With `drop_in` the file is a part of the configuration of a unit that
     /// somebody else brings: `/etc/systemd/system/UNIT.d/DROP_IN`, in a directory that is made, and removed when it is empty.
-    /// Its resource is then known as `systemd_unit[UNIT.d/DROP_IN]`, which may be its name from the start.
+    /// Its resource is then known as `systemd_unit[UNIT.d/DROP_IN]`, and a user's unit as `systemd_unit[USER/UNIT]`, which may
+    /// be their names from the start.
     pub struct SystemdUnit("unit name") {
         name: String;
         /// The unit, when it differs from the resource's name.
         unit_name: String,
+        /// The user whose own systemd runs the unit. As in Chef the file is then one for all users, `/etc/systemd/user/UNIT`, and
+        /// it is enabled for this user alone: it starts with the user's systemd, which is at boot for a user who lingers.
+        user: String,
         /// What the file says. From data, also an object of sections.
         content: UnitText,
         /// A file beside the unit's own that adds to it, as `limits.conf`. A list, as `ExecStart`, is set anew by an empty
@@ -165,35 +166,57 @@ impl SystemdUnit {
         Self::bare(name.into())
     }
 
-    /// The unit, and the name of its drop-in.
-    fn parts(&self) -> (&str, Option<&str>) {
+    /// The user, the unit, and the name of its drop-in.
+    fn parts(&self) -> (Option<&str>, &str, Option<&str>) {
         let named = self.unit_name.as_deref().unwrap_or(&self.name);
-        match (named.split_once(".d/"), &self.drop_in) {
-            (_, Some(drop_in)) => (named, Some(drop_in)),
+        let (named, drop_in) = match (named.split_once(".d/"), &self.drop_in) {
+            (_, Some(drop_in)) => (named, Some(drop_in.as_str())),
             (Some((unit, drop_in)), None) => (unit, Some(drop_in)),
             (None, None) => (named, None),
+        };
+        match &self.user {
+            Some(user) => (Some(user), named, drop_in),
+            None => {
+                let (user, unit) = unit_name::of_user(named);
+                (user, unit, drop_in)
+            }
         }
     }
 
-    fn unit(&self) -> &str {
-        self.parts().0
+    /// The unit, as the host knows it.
+    fn unit(&self) -> String {
+        let (user, unit, _) = self.parts();
+        user.map_or_else(|| unit.to_owned(), |user| format!("{user}/{unit}"))
+    }
+
+    fn addition(&self) -> Option<&str> {
+        self.parts().2
+    }
+
+    /// The name by which it is known wherever it is declared.
+    fn own_name(&self) -> String {
+        self.addition().map_or_else(|| self.unit(), |drop_in| format!("{}.d/{drop_in}", self.unit()))
+    }
+
+    fn place(&self) -> &'static Path {
+        Path::new(if self.parts().0.is_some() { "/etc/systemd/user" } else { "/etc/systemd/system" })
     }
 
     /// Where the drop-ins of the unit are.
     fn directory(&self) -> PathBuf {
-        Path::new(PLACE).join(format!("{}.d", self.unit()))
+        self.place().join(format!("{}.d", self.parts().1))
     }
 
     fn file(&self) -> File {
-        let (unit, drop_in) = self.parts();
-        let path = drop_in.map_or_else(|| Path::new(PLACE).join(unit), |drop_in| self.directory().join(drop_in));
+        let (_, unit, drop_in) = self.parts();
+        let path = drop_in.map_or_else(|| self.place().join(unit), |drop_in| self.directory().join(drop_in));
         let file = File::at(path).mode(Mode::from(0o644)).owner("root").group("root");
-        if self.verify.unwrap_or(false) { file.verify(judge(unit, drop_in)) } else { file }
+        if self.verify.unwrap_or(false) { file.verify(self.judge()) } else { file }
     }
 
     fn read_file(&self, unit: UnitState, about: About, probe: &dyn Probe) -> Result<State> {
         let (mut directory, mut shared) = (None, false);
-        if let (_, Some(drop_in)) = self.parts() {
+        if let Some(drop_in) = self.addition() {
             directory = probe.entry(&self.directory())?;
             shared = probe.list(&self.directory())?.iter().any(|name| name != drop_in);
         }
@@ -212,7 +235,7 @@ impl SystemdUnit {
             None => Err(no_content().into()),
         };
         let mut to = State { about: About::File, ..now.clone() };
-        if self.parts().1.is_some() {
+        if self.addition().is_some() {
             if action == file::Delete {
                 to.directory = now.directory.clone().filter(|there| now.shared || there.kind != EntryKind::Directory);
             } else if now.directory.is_none() {
@@ -228,9 +251,41 @@ impl SystemdUnit {
         Ok(Goal::State(to))
     }
 
+    /// A command that has systemd judge a unit with the new file. It goes by the names of files, which one that is not in place
+    /// yet does not have, so both lie in a directory that comes before the others. What is only ignored is no failure to it, so
+    /// what it says of these files counts.
+    fn judge(&self) -> String {
+        let (user, unit, drop_in) = self.parts();
+        let manager = if user.is_some() { "XDG_RUNTIME_DIR=$d " } else { "" };
+        let scope = if user.is_some() { "--user " } else { "" };
+        let name = unit.replace('\\', "\\\\");
+        let put = match drop_in {
+            None => format!("cp %{{path}} \"$d/{name}\""),
+            Some(drop_in) => {
+                let places = unit_name::PLACES.map(|place| match user {
+                    Some(_) => place.replace("/systemd/system", "/systemd/user"),
+                    None => place.to_owned(),
+                });
+                let template = unit_name::template(unit).unwrap_or_default().replace('\\', "\\\\");
+                format!(
+                    "for place in {places}; do for unit in \"{name}\" \"{template}\"; do \
+                     [ -f \"$d/{name}\" ] || [ ! -f \"$place/$unit\" ] || cp \"$place/$unit\" \"$d/{name}\"; done; done; \
+                     [ -f \"$d/{name}\" ] || {{ rm -rf \"$d\"; exit 0; }}; \
+                     mkdir \"$d/{name}.d\" && cp %{{path}} \"$d/{name}.d/{drop_in}\"",
+                    places = places.join(" ")
+                )
+            }
+        };
+        format!(
+            "command -v systemd-analyze >/dev/null || exit 0; umask 022; d=$(mktemp -d) || exit 1; \
+             {put} && said=$({manager}systemd-analyze {scope}verify --man=no \"$d/{name}\" 2>&1); code=$?; rm -rf \"$d\"; \
+             echo \"$said\" >&2; case $said in *\"$d/\"*) exit 1;; esac; exit $code"
+        )
+    }
+
     fn unit_goal(&self, verb: ServiceVerb, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         let state = |unit| State { unit, about: About::Unit, ..now.clone() };
-        Ok(match unit::want(self.unit(), verb, &now.unit, probe)? {
+        Ok(match unit::want(&self.unit(), verb, &now.unit, probe)? {
             Goal::State(unit) => Goal::State(state(unit)),
             Goal::Event(event, unit) => Goal::Event(event, state(unit)),
         })
@@ -245,46 +300,19 @@ fn of_root(kind: EntryKind, mode: u32) -> Entry {
     Entry { kind, mode: Mode::from(mode), owner: "root".to_owned(), group: "root".to_owned() }
 }
 
-/// A command that has systemd judge a unit with the new file. It goes by the names of files, which one that is not in place
-/// yet does not have, so both lie in a directory that comes before the others. What is only ignored is no failure to it, so
-/// what it says of these files counts.
-fn judge(unit: &str, drop_in: Option<&str>) -> String {
-    let name = unit.replace('\\', "\\\\");
-    let put = match drop_in {
-        None => format!("cp %{{path}} \"$d/{name}\""),
-        Some(drop_in) => {
-            let template = unit_name::template(unit).unwrap_or_default().replace('\\', "\\\\");
-            format!(
-                "for place in {places}; do for unit in \"{name}\" \"{template}\"; do \
-                 [ -f \"$d/{name}\" ] || [ ! -f \"$place/$unit\" ] || cp \"$place/$unit\" \"$d/{name}\"; done; done; \
-                 [ -f \"$d/{name}\" ] || {{ rm -rf \"$d\"; exit 0; }}; \
-                 mkdir \"$d/{name}.d\" && cp %{{path}} \"$d/{name}.d/{drop_in}\"",
-                places = unit_name::PLACES.join(" ")
-            )
-        }
-    };
-    format!(
-        "command -v systemd-analyze >/dev/null || exit 0; umask 022; d=$(mktemp -d) || exit 1; \
-         {put} && said=$(systemd-analyze verify --man=no \"$d/{name}\" 2>&1); code=$?; rm -rf \"$d\"; \
-         echo \"$said\" >&2; case $said in *\"$d/\"*) exit 1;; esac; exit $code"
-    )
-}
-
 impl Resource for SystemdUnit {
     const KIND: &'static str = "systemd_unit";
     type Action = Action;
     type State = State;
 
     fn name(&self) -> String {
-        match (&self.unit_name, &self.drop_in) {
-            (None, Some(drop_in)) => format!("{}.d/{drop_in}", self.name),
-            (_, _) => self.name.clone(),
-        }
+        if self.unit_name.is_some() { self.name.clone() } else { self.own_name() }
     }
 
     fn check(&self) -> Vec<Fault> {
-        let (unit, drop_in) = self.parts();
+        let (_, unit, drop_in) = self.parts();
         let mut faults: Vec<_> = unit::fault(unit).into_iter().map(Fault::new).collect();
+        faults.extend(unit::owner_fault(&self.unit()));
         let suffix = unit.rsplit_once('.').map(|(_, suffix)| suffix);
         if !suffix.is_some_and(|suffix| unit_name::KINDS.contains(&suffix)) {
             let fault = Fault::new(format!("unit `{unit}` does not say its type"));
@@ -308,14 +336,14 @@ impl Resource for SystemdUnit {
         match action {
             Create if self.content.is_none() => vec![no_content()],
             Start | Restart | TryRestart | Reload | ReloadOrRestart | ReloadOrTryRestart => {
-                unit::no_instance(self.unit()).into_iter().collect()
+                unit::no_instance(&self.unit()).into_iter().collect()
             }
             Create | Nothing | Delete | Enable | Disable | Stop | Mask | Unmask => Vec::new(),
         }
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
-        self.read_file(unit::read(self.unit(), probe)?, About::Both, probe)
+        self.read_file(unit::read(&self.unit(), probe)?, About::Both, probe)
     }
 
     fn read_for(&self, action: Action, probe: &dyn Probe) -> Result<State> {
@@ -329,21 +357,17 @@ impl Resource for SystemdUnit {
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
         let file = self.file().read(probe)?;
-        let named = match self.parts() {
-            (unit, Some(drop_in)) => format!("{unit}.d/{drop_in}"),
-            (unit, None) => unit.to_owned(),
-        };
-        let mut found = Found::new(Self::KIND, named);
+        let mut found = Found::new(Self::KIND, self.own_name());
         match text_of(file.entry.as_ref()) {
             Some(text) => found = found.action("create").with("content", text),
-            None if self.parts().1.is_some() && file.entry.is_none() => found = found.action("delete"),
+            None if self.addition().is_some() && file.entry.is_none() => found = found.action("delete"),
             None => {}
         }
-        if self.parts().1.is_some() {
+        if self.addition().is_some() {
             // What the unit does is for a resource of the unit to say.
             return Ok(Some(found));
         }
-        Ok(Some(unit::found(found, self.unit(), probe)?))
+        Ok(Some(unit::found(found, &self.unit(), probe)?))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
@@ -351,7 +375,7 @@ impl Resource for SystemdUnit {
             Nothing => return Ok(Goal::State(now.clone())),
             Create => return self.file_goal(file::Create, now, probe),
             Delete => return self.file_goal(file::Delete, now, probe),
-            TryRestart => match unit::try_restart(self.unit(), &now.unit, probe)? {
+            TryRestart => match unit::try_restart(&self.unit(), &now.unit, probe)? {
                 Some(verb) => verb,
                 None => return Ok(Goal::State(now.clone())),
             },
@@ -380,7 +404,7 @@ impl Resource for SystemdUnit {
         if from.directory.is_some() && to.directory.is_none() {
             operations.push(Op::Remove { path: self.directory(), recursive: false, backup: 0 });
         }
-        operations.extend(unit::ops(self.unit(), &unit));
+        operations.extend(unit::ops(&self.unit(), &unit));
         Ok(operations)
     }
 }
@@ -534,7 +558,7 @@ mod tests {
             faults(&SystemdUnit::named("ddns")),
             ["unit `ddns` does not say its type\nhint: end the name with it, as in `ddns.service`"]
         );
-        assert_eq!(faults(&SystemdUnit::named("a/b.service")).len(), 1);
+        assert_eq!(faults(&SystemdUnit::named("a/b/c.service")).len(), 1);
         assert_eq!(
             faults_of(&SystemdUnit::with_name("ddns.timer"), Create),
             ["it has no content\nhint: say with `content` what the file is to say"]

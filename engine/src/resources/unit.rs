@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Fault, Result,
-    host::{Active, Command, Enabled, Init, Op, Probe, ServiceVerb},
+    host::{Active, Command, Enabled, Init, Op, Probe, ServiceVerb, unit_name},
     resource::{Change, Found, Goal},
 };
 
@@ -261,6 +261,14 @@ pub(crate) fn fault(unit: &str) -> Option<String> {
     }
 }
 
+/// What is wrong with the user whose unit it is, if anything.
+pub(crate) fn owner_fault(address: &str) -> Option<Fault> {
+    let user = unit_name::of_user(address).0?;
+    unit_name::whole(&format!("{user}/x"))
+        .err()
+        .map(|_| Fault::new(format!("`{address}` is no unit of a user, which is `USER/UNIT`")))
+}
+
 /// What is wrong with having this unit run: of a template only instances do. Source: systemd.unit(5).
 pub(crate) fn no_instance(unit: &str) -> Option<Fault> {
     let (prefix, kind) = unit.split_once('@')?;
@@ -284,6 +292,12 @@ fn refuse_unless_there(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &d
 }
 
 fn refuse_without_init(unit: &str, verb: ServiceVerb, probe: &dyn Probe) -> Result<()> {
+    if let (Some(user), of_user) = unit_name::of_user(unit)
+        && probe.user(user)?.is_none()
+    {
+        let why = Some(format!("unit `{of_user}` is to {} for this user", Passive(verb)));
+        return Err(Error::Missing { kind: "user", name: user.to_owned(), why });
+    }
     match probe.init()? {
         Init::Systemd | Init::SystemdOffline | Init::OpenRc | Init::SysV => Ok(()),
         Init::None => Err(Refused { unit, verb }.because("there is no init system here that brasa knows")),
@@ -315,7 +329,25 @@ fn refuse_unless_startable(unit: &str, verb: ServiceVerb, now: &UnitState, probe
     if now.boot == Boot::Masked {
         return Err(masked(unit, verb));
     }
-    Ok(())
+    match unit_name::of_user(unit).0 {
+        Some(user) if !manager_runs(user, probe)? => {
+            let reason = format!(
+                "the systemd of user `{user}` does not run, for nobody is logged in as this user; units can be enabled and \
+                 masked there, not started"
+            );
+            let error = Error::failed(format!("unit `{unit}` cannot {}: {reason}", Passive(verb)));
+            Err(error.hint(format!("`loginctl enable-linger {user}` has it run from now on, and from each boot")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether a user's own systemd runs.
+fn manager_runs(user: &str, probe: &dyn Probe) -> Result<bool> {
+    let uid = probe.user(user)?.and_then(|account| account.uid);
+    // The place of an account that is yet to be made has no number.
+    let place = uid.map_or_else(|| user.to_owned(), |uid| uid.to_string());
+    Ok(probe.entry(&Path::new("/run/user").join(place).join("systemd/private"))?.is_some())
 }
 
 fn masked(unit: &str, verb: ServiceVerb) -> Error {

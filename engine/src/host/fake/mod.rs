@@ -685,18 +685,15 @@ impl Fake {
     /// Text of the unit file that defines a unit; empty when it is masked by a link to `/dev/null`.
     fn unit_file(&self, name: &str) -> Option<Vec<u8>> {
         let whole = unit_name::whole(name).ok()?;
-        let names = [Some(whole.clone()), unit_name::template(&whole)];
-        for name in names.iter().flatten() {
-            for place in unit_name::PLACES {
-                let path = Path::new(place).join(name);
-                if let Ok(Some(Entry { kind: EntryKind::Link { target }, .. })) = self.state.entries.get(&path)
-                    && target == Path::new("/dev/null")
-                {
-                    return Some(Vec::new());
-                }
-                if let Some(Entry { kind: EntryKind::File { content }, .. }) = self.state.entries.follow(&path) {
-                    return Some(content.bytes().unwrap_or_default().to_vec());
-                }
+        let owner = unit_name::of_user(&whole).0.and_then(|user| self.state.users.get(user));
+        for path in unit_name::files(&whole, owner.and_then(|user| user.home.as_deref())) {
+            if let Ok(Some(Entry { kind: EntryKind::Link { target }, .. })) = self.state.entries.get(&path)
+                && target == Path::new("/dev/null")
+            {
+                return Some(Vec::new());
+            }
+            if let Some(Entry { kind: EntryKind::File { content }, .. }) = self.state.entries.follow(&path) {
+                return Some(content.bytes().unwrap_or_default().to_vec());
             }
         }
         None

@@ -24,7 +24,7 @@ use self::{
 use super::{
     Act, Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange,
     PackageState, Performed, Probe, Progress, Provider, Proxies, Reboot, Request, ServiceState, Transaction, User,
-    Write, environment,
+    Write, environment, unit_name,
 };
 use crate::{
     Error, Result,
@@ -70,7 +70,7 @@ pub struct Real {
     tell: Tell,
     accounts: RefCell<Option<Rc<Accounts>>>,
     packages: Packages,
-    services: Services,
+    services: Rc<Services>,
     /// What was asked for, and is still to be done.
     reboot: Option<Reboot>,
 }
@@ -83,7 +83,7 @@ impl Real {
             settings,
             tell: Box::new(tell),
             accounts: RefCell::default(),
-            services: Services::default(),
+            services: Rc::default(),
             reboot: None,
         }
     }
@@ -95,6 +95,14 @@ impl Real {
         let accounts = Rc::new(Accounts::read(Path::new("/"))?);
         self.accounts.replace(Some(Rc::clone(&accounts)));
         Ok(accounts)
+    }
+
+    /// The services of the system, or of the user whose systemd a unit belongs to, and the unit's name there.
+    fn services_of<'u>(&self, unit: &'u str) -> Result<(Rc<Services>, &'u str)> {
+        Ok(match unit_name::of_user(unit) {
+            (None, unit) => (Rc::clone(&self.services), unit),
+            (Some(user), unit) => (self.services.of_user(user, self.accounts()?.user(user)?), unit),
+        })
     }
 
     /// Ends a run: the init system reads the unit files that were written last, when nothing asked it to before.
@@ -166,11 +174,13 @@ impl Probe for Real {
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {
-        self.services.service(unit)
+        let (services, unit) = self.services_of(unit)?;
+        services.service(unit)
     }
 
     fn reloads(&self, unit: &str) -> Result<Option<bool>> {
-        self.services.reloads(unit)
+        let (services, unit) = self.services_of(unit)?;
+        services.reloads(unit)
     }
 
     fn init(&self) -> Result<Init> {
@@ -252,7 +262,10 @@ impl Host for Real {
                 self.packages.forget();
                 done?;
             }
-            Op::Service { unit, verb } => self.services.perform(unit, *verb)?,
+            Op::Service { unit, verb } => {
+                let (services, unit) = self.services_of(unit)?;
+                services.perform(unit, *verb)?;
+            }
             Op::Account(change) => {
                 let done = accounts::perform(change);
                 self.accounts.take();

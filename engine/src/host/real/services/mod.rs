@@ -1,15 +1,18 @@
 //! Services, by whichever init system there is: state is read natively where that can be, changed by the system's tools.
 mod bus;
+mod owner;
 mod scripts;
 mod systemd;
 mod unit_files;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
-use self::unit_files::Places;
+use self::{owner::Owner, unit_files::Places};
 use super::command;
 use crate::{
     Error, Result,
@@ -38,9 +41,15 @@ const UNIT_PLACES: [&str; 11] = [
 
 type Run = fn(&Command) -> Result<Answer>;
 
-/// The services of a machine.
+/// The services of a machine, or those of a user's own systemd.
 pub struct Services {
     root: PathBuf,
+    /// Whose they are; `None`: the system's.
+    owner: Option<Owner>,
+    /// Those of users that were asked for.
+    users: RefCell<BTreeMap<String, Rc<Services>>>,
+    /// Something of ours changed unit files of users since their systemd was last told.
+    users_stale: Cell<bool>,
     run: Run,
     init: Cell<Option<Init>>,
     bus: RefCell<Option<bus::Connection>>,
@@ -60,6 +69,9 @@ impl Services {
     fn below(root: impl Into<PathBuf>, run: Run) -> Self {
         Self {
             root: root.into(),
+            owner: None,
+            users: RefCell::default(),
+            users_stale: Cell::new(false),
             run,
             init: Cell::new(None),
             bus: RefCell::default(),
@@ -78,6 +90,13 @@ impl Services {
     /// Process 1 is never asked for its name: in a container it is anything.
     fn detect(&self) -> Init {
         let there = |path: &str| self.root.join(path).exists();
+        if let Some(owner) = &self.owner {
+            return match self.program("systemctl") {
+                Some(_) if self.is_live() && owner.runs(&self.root) => Init::Systemd,
+                Some(_) => Init::SystemdOffline,
+                None => Init::None,
+            };
+        }
         if self.is_live() && self.root.join("run/systemd/system").is_dir() {
             Init::Systemd
         } else if self.program("systemctl").is_some() && there("etc/systemd") {
@@ -96,8 +115,15 @@ impl Services {
     fn real_name(&self, unit: &str) -> Result<String> {
         let whole = unit_name::whole(unit).map_err(Error::failed)?;
         match self.init() {
-            Init::Systemd | Init::SystemdOffline => unit_files::real_name(&Places::of_system(&self.root), &whole),
+            Init::Systemd | Init::SystemdOffline => unit_files::real_name(&self.places(), &whole),
             Init::OpenRc | Init::SysV | Init::None => Ok(whole),
+        }
+    }
+
+    fn places(&self) -> Places {
+        match &self.owner {
+            None => Places::of_system(&self.root),
+            Some(owner) => Places::of_user(&self.root, owner.home.as_deref()),
         }
     }
 
@@ -111,7 +137,7 @@ impl Services {
                 }
                 systemd::state(self, &whole)
             }
-            Init::SystemdOffline => systemd::offline_state(&self.root, &whole),
+            Init::SystemdOffline => systemd::offline_state(self, &whole),
             init @ (Init::OpenRc | Init::SysV) => match whole.strip_suffix(".service") {
                 Some(name) => scripts::state(self, init, name),
                 None => Ok(ServiceState::ABSENT),
@@ -159,10 +185,19 @@ impl Services {
         if path == Path::new("/etc/fstab") || UNIT_PLACES.iter().any(|place| path.starts_with(place)) {
             self.units_changed();
         }
+        if owner::concerns(path) {
+            self.users_stale.set(true);
+            for services in self.users.borrow().values() {
+                services.units_changed();
+            }
+        }
     }
 
     /// Ends the run: has systemd read the unit files that were changed last.
     pub fn finish(&self) -> Result<()> {
+        if self.users_stale.take() {
+            self.tell_users();
+        }
         if self.reload_due.get() && self.init() == Init::Systemd { self.reload_units() } else { Ok(()) }
     }
 
@@ -170,6 +205,7 @@ impl Services {
     pub fn forget(&self) {
         self.init.set(None);
         self.silent.set(false);
+        self.users.borrow().values().for_each(|services| services.init.set(None));
     }
 
     /// Whether it is the running system that is managed, not an image below another root.
@@ -185,7 +221,15 @@ impl Services {
 
     /// Runs a tool to its end, however that is.
     fn ask<const N: usize>(&self, argv: [&str; N]) -> Result<Answer> {
-        (self.run)(&Command { timeout: LIMIT, ..Command::new(argv) })
+        (self.run)(&self.command(&argv))
+    }
+
+    fn command(&self, argv: &[&str]) -> Command {
+        let command = Command { timeout: LIMIT, ..Command::new(argv.iter().copied()) };
+        match &self.owner {
+            None => command,
+            Some(owner) => owner.asks(command, self.init() == Init::Systemd),
+        }
     }
 
     /// Runs a tool that must succeed.
@@ -208,7 +252,7 @@ impl Services {
     fn failed(&self, argv: &[&str], answer: &Answer) -> Error {
         let output = format!("{}\n{}", answer.stdout.trim(), answer.stderr.trim());
         Error::Command {
-            command: Command::new(argv.iter().copied()).to_string(),
+            command: self.command(argv).to_string(),
             how: format!("exited with {}", answer.code),
             output: command::last_lines(&output),
         }

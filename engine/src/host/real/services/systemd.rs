@@ -2,7 +2,6 @@
 use std::{
     collections::HashMap,
     io::ErrorKind,
-    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -10,12 +9,11 @@ use std::{
 use super::{
     LIMIT, Services,
     bus::{Connection, Failure},
-    scripts,
-    unit_files::{self, Places},
+    scripts, unit_files,
 };
 use crate::{
     Error, Result,
-    host::{Active, Enabled, ServiceState, ServiceVerb},
+    host::{Active, Command, Enabled, ServiceState, ServiceVerb},
     values::Seconds,
 };
 
@@ -65,7 +63,7 @@ fn service_state(services: &Services, unit: &Unit) -> Result<ServiceState> {
         // These words tell of other things: links that the next boot does not find, a file that lies elsewhere, another
         // unit that is enabled along. What the files say is whether there is something to enable, and whether that is done.
         "enabled-runtime" | "linked" | "linked-runtime" | "indirect" => {
-            match unit_files::state(&Places::of_system(&services.root), &unit.id)? {
+            match unit_files::state(&services.places(), &unit.id)? {
                 ServiceState { exists: true, enabled, .. } => enabled,
                 ServiceState { exists: false, .. } => Enabled::Static,
             }
@@ -258,10 +256,13 @@ fn reason(services: &Services, whole: &str, seen: Option<&Unit>) -> String {
 
 /// The last lines that a unit wrote; nothing where there is no journal.
 fn journal(services: &Services, whole: &str) -> String {
-    let command = crate::host::Command {
-        timeout: Seconds(10).min(LIMIT),
-        ..crate::host::Command::new(["journalctl", "-u", whole, "-n", "10", "--no-pager", "-o", "cat", "-q"])
-    };
+    let mut command = Command::new(["journalctl"]);
+    command.timeout = Seconds(10).min(LIMIT);
+    match &services.owner {
+        None => command.argv.extend(["-u".to_owned(), whole.to_owned()]),
+        Some(owner) => command.argv.extend(owner.lines_of(whole)),
+    }
+    command.argv.extend(["-n", "10", "--no-pager", "-o", "cat", "-q"].map(str::to_owned));
     match (services.run)(&command) {
         Ok(answer) if answer.success() => answer.stdout.trim_end().to_owned(),
         Ok(_) => String::new(),
@@ -273,9 +274,10 @@ fn journal(services: &Services, whole: &str) -> String {
 }
 
 /// State of a unit of a systemd that does not run, by what lies on disk.
-pub(super) fn offline_state(root: &Path, whole: &str) -> Result<ServiceState> {
-    let state = unit_files::state(&Places::of_system(root), whole)?;
-    match whole.strip_suffix(".service") {
+pub(super) fn offline_state(services: &Services, whole: &str) -> Result<ServiceState> {
+    let root = &services.root;
+    let state = unit_files::state(&services.places(), whole)?;
+    match whole.strip_suffix(".service").filter(|_| services.owner.is_none()) {
         Some(name) if !state.exists && root.join("etc/init.d").join(name).is_file() => {
             let enabled = if scripts::starts_at_boot(root, name)? { Enabled::Yes } else { Enabled::No };
             Ok(ServiceState { exists: true, enabled, active: Active::No })
@@ -288,6 +290,14 @@ pub(super) fn offline_state(root: &Path, whole: &str) -> Result<ServiceState> {
 /// something in a chroot succeeds on some machines and does nothing.
 pub(super) fn perform_offline(services: &Services, whole: &str, verb: ServiceVerb) -> Result<()> {
     match verb {
+        ServiceVerb::Start | ServiceVerb::Stop | ServiceVerb::Restart | ServiceVerb::Reload
+            if services.owner.is_some() =>
+        {
+            return Err(Error::Unsupported(format!(
+                "cannot {} `{whole}`: the systemd of its user does not run, so units can only be enabled, disabled and masked",
+                verb.name()
+            )));
+        }
         ServiceVerb::Start | ServiceVerb::Stop | ServiceVerb::Restart | ServiceVerb::Reload => {
             return Err(Error::Unsupported(format!(
                 "cannot {} `{whole}`: systemd is installed but does not run here (a container, chroot or image), so units can \
@@ -296,11 +306,14 @@ pub(super) fn perform_offline(services: &Services, whole: &str, verb: ServiceVer
             )));
         }
         ServiceVerb::Enable | ServiceVerb::Disable => {
-            if !offline_state(&services.root, whole)?.exists {
+            if !offline_state(services, whole)?.exists {
                 return Err(Error::Missing { kind: "unit", name: whole.to_owned(), why: None });
             }
         }
         ServiceVerb::Mask | ServiceVerb::Unmask => {}
+    }
+    if services.owner.is_some() {
+        return services.change(["systemctl", verb.name(), "--", whole]);
     }
     let root = format!("--root={}", services.root.display());
     services.change(["systemctl", &root, verb.name(), "--", whole])

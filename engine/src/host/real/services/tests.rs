@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::{Services, systemd};
 use crate::{
     Error, Result,
-    host::{Active, Answer, Command, Enabled, Init, ServiceState, ServiceVerb},
+    host::{Active, Answer, Command, Enabled, Init, ServiceState, ServiceVerb, User},
 };
 
 thread_local! {
@@ -61,7 +61,7 @@ impl Machine {
     }
 
     fn offline(&self, unit: &str) -> Option<Enabled> {
-        let state = systemd::offline_state(&self.root(), unit).unwrap();
+        let state = systemd::offline_state(&self.services(), unit).unwrap();
         state.exists.then_some(state.enabled)
     }
 }
@@ -164,7 +164,7 @@ fn aliases_in_a_circle_are_an_error() {
     let machine = Machine::new()
         .link("etc/systemd/system/a.service", "b.service")
         .link("etc/systemd/system/b.service", "a.service");
-    assert!(systemd::offline_state(&machine.root(), "a.service").is_err());
+    assert!(systemd::offline_state(&machine.services(), "a.service").is_err());
 }
 
 #[test]
@@ -343,4 +343,59 @@ fn a_unit_that_is_not_there_is_looked_for_once_more() {
     let error = systemd::perform(&services, "web.service", ServiceVerb::Start).unwrap_err();
     assert_eq!(error.to_string(), "unit `web.service` does not exist");
     assert_eq!(ran().iter().filter(|line| line.ends_with("daemon-reload")).count(), 1);
+}
+
+fn ana() -> User {
+    let text = r#"{"name": "ana", "uid": 1000, "group": null, "home": "/home/ana", "shell": null, "password": null}"#;
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn units_of_a_user_are_told_by_the_links_of_the_user_and_of_all() {
+    let machine = Machine::new()
+        .file("usr/bin/systemctl", "")
+        .file("etc/systemd/user/web.service", INSTALL)
+        .file("etc/systemd/user/all.service", INSTALL)
+        .link("etc/systemd/user/default.target.wants/all.service", "../all.service")
+        .file("home/ana/.config/systemd/user/own.service", UNIT)
+        .link("home/ana/.config/systemd/user/default.target.wants/web.service", "/etc/systemd/user/web.service")
+        .file("usr/lib/systemd/system/cron.service", INSTALL)
+        .file("etc/init.d/old", "");
+    let services = machine.services();
+    let state = |account: Option<User>, unit: &str| {
+        let state = services.of_user("ana", account).service(unit).unwrap();
+        state.exists.then_some(state.enabled)
+    };
+    let expected = [
+        ("web", Some(Enabled::Yes)),
+        ("all", Some(Enabled::Yes)),
+        ("own", Some(Enabled::Static)),
+        ("cron", None),
+        ("old", None),
+    ];
+    for (unit, enabled) in expected {
+        assert_eq!(state(Some(ana()), unit), enabled, "{unit}");
+    }
+    assert_eq!(state(None, "web"), Some(Enabled::No), "an account that is yet to be made has no links");
+    assert_eq!(state(None, "own"), None);
+
+    let own = services.of_user("ana", Some(ana()));
+    own.perform("web", ServiceVerb::Disable).unwrap();
+    assert_eq!(ran(), ["systemctl --user disable -- web.service"]);
+    let command = own.command(&["systemctl", "start"]);
+    assert_eq!(command.user.as_deref(), Some("ana"));
+    assert_eq!(command.environment.get("SYSTEMD_OFFLINE").map(String::as_str), Some("1"));
+    let error = own.perform("web", ServiceVerb::Start).unwrap_err().to_string();
+    assert!(error.contains("the systemd of its user does not run"), "{error}");
+}
+
+#[test]
+fn files_of_users_units_make_their_systemd_read_again() {
+    let services = Machine::new().services();
+    let own = services.of_user("ana", Some(ana()));
+    services.path_changed(Path::new("/etc/systemd/user/web.service"));
+    assert!(own.reload_due.get() && !services.reload_due.get());
+    assert!(services.of_user("eve", None).reload_due.get(), "also of one that is asked later");
+    services.finish().unwrap();
+    assert_eq!(ran(), [""; 0], "of those that do not run nobody is told");
 }

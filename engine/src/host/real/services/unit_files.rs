@@ -2,7 +2,7 @@
 //! `is-enabled`, systemd.unit(5).
 use std::{
     fs,
-    io::ErrorKind,
+    io::{ErrorKind, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -25,10 +25,26 @@ impl Places {
         let all = unit_name::PLACES.iter().map(|place| root.join(&place[1..])).collect();
         Self { root: root.to_owned(), all, configured: 1 }
     }
+
+    /// Those of a user's own systemd. Source: systemd.unit(5).
+    pub(super) fn of_user(root: &Path, home: Option<&Path>) -> Self {
+        let own = |path: &str| home.map(|home| root.join(home.strip_prefix("/").unwrap_or(home)).join(path));
+        let shared = |paths: &[&str]| paths.iter().map(|path| root.join(path).join("systemd/user")).collect::<Vec<_>>();
+        let mut all: Vec<_> = own(".config/systemd/user").into_iter().collect();
+        all.extend(shared(&["etc"]));
+        let configured = all.len();
+        all.extend(shared(&["run"]));
+        all.extend(own(".local/share/systemd/user"));
+        all.extend(shared(&["usr/local/share", "usr/share", "usr/local/lib", "usr/lib"]));
+        Self { root: root.to_owned(), all, configured }
+    }
 }
 
 /// Links from one name to the next before it is taken for a circle.
 const ALIASES: usize = 8;
+
+/// As much of a unit file as is looked at, in bytes.
+const LARGEST: u64 = 1 << 20;
 
 enum Found {
     Masked,
@@ -118,23 +134,28 @@ fn find(places: &Places, name: &str) -> Result<Option<Found>> {
                             Ok(inside) => places.root.join(inside),
                             Err(_) => place.join(&target),
                         };
-                        match fs::read(&linked) {
-                            Ok(bytes) => return Ok(Some(Found::File(String::from_utf8_lossy(&bytes).into_owned()))),
-                            Err(error) if absent(&error) => continue,
-                            Err(error) => return Err(Error::io("read", linked)(error)),
+                        if linked.is_file() {
+                            return text(&linked).map(|text| Some(Found::File(text)));
                         }
                     }
                 }
             }
             Ok(about) if about.is_file() && about.len() == 0 => return Ok(Some(Found::Masked)),
             Ok(about) if about.is_file() => {
-                let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
-                return Ok(Some(Found::File(String::from_utf8_lossy(&bytes).into_owned())));
+                return text(&path).map(|text| Some(Found::File(text)));
             }
             Ok(_) => continue,
         }
     }
     Ok(None)
+}
+
+/// Text of a unit file, of which users can make any size.
+fn text(path: &Path) -> Result<String> {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
+    read.map_err(Error::io("read", path))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn absent(error: &std::io::Error) -> bool {
