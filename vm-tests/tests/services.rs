@@ -5,7 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Base, Container, Result, converge, settle, site};
+use lab::{Base, Container, EL9, Result, converge, settle, site};
 
 /// Debian with units of every sort, and users who may have a systemd of their own.
 const SERVICES: Base = Base {
@@ -139,32 +139,65 @@ const STARTED_BY_OTHERS: &str = r#"- {type: systemd_unit, name: tick.service, ac
 
 #[test]
 fn timers_and_sockets_start_their_services() -> Result<()> {
-    let machine = machine()?;
+    started_by_others(&machine()?);
+    Ok(())
+}
+
+#[test]
+fn timers_and_sockets_start_their_services_on_enterprise_linux() -> Result<()> {
+    started_by_others(&site(Container::of(lab::root(EL9)?))?);
+    Ok(())
+}
+
+fn started_by_others(machine: &Container) {
     let with = |schedule: &str, port: &str| STARTED_BY_OTHERS.replace("SCHEDULE", schedule).replace("PORT", port);
     let answers = |port: &str| {
         machine.run(["bash", "-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo hi >&3 && head -n1 <&3")]).stdout
             == "hi\n"
     };
-    settle(&machine, &with("daily", "7777"));
+    settle(machine, &with("daily", "7777"));
     machine.sh("for n in $(seq 100); do test -e /run/ticked && exit 0; sleep 0.1; done; exit 1").success();
     assert!(answers("7777"));
     assert_eq!(machine.sh("systemctl is-enabled tick.timer echo.socket").success().stdout, "enabled\nenabled\n");
 
     // Another schedule and another port are in use at once.
-    settle(&machine, &with("hourly", "7778"));
-    assert!(shown(&machine, "tick.timer", "TimersCalendar").contains("OnCalendar=*-*-* *:00:00"));
+    settle(machine, &with("hourly", "7778"));
+    assert!(shown(machine, "tick.timer", "TimersCalendar").contains("OnCalendar=*-*-* *:00:00"));
     assert!(answers("7778") && !answers("7777"));
     let found = machine.run(["brasa", "resource", "systemd_unit", "tick.timer"]).success().stdout;
     assert!(found.contains("action: [create, enable, start]") && found.contains("OnCalendar=hourly"), "{found}");
 
     let stop = "- {type: service, name: tick.timer, action: [stop, disable]}\n- {type: service, name: echo.socket, action: [stop, disable]}\n";
-    settle(&machine, stop);
+    settle(machine, stop);
     assert!(!answers("7778"));
     let ended =
         machine.sh("systemctl is-enabled tick.timer echo.socket; systemctl is-active tick.timer echo.socket").stdout;
     assert_eq!(ended, "disabled\ndisabled\ninactive\ninactive\n");
     machine.run(["brasa", "undo", "last"]).success();
     assert!(answers("7778"));
+}
+
+#[test]
+fn a_unit_is_enabled_anew_where_its_file_now_says() -> Result<()> {
+    let machine = machine()?;
+    let unit = |action: &str, target: &str| {
+        format!(
+            "- {{type: systemd_unit, name: web.service, action: {action}, content: {{Service: {{ExecStart: /bin/true}}, Install: {{WantedBy: {target}}}}}}}\n"
+        )
+    };
+    let wants = || machine.sh("cd /etc/systemd/system && ls -d *.wants/web.service").success().stdout;
+    settle(&machine, &unit("[create, enable]", "multi-user.target"));
+    settle(&machine, &unit("[create, enable]", "rescue.target"));
+    assert_eq!(wants(), "multi-user.target.wants/web.service\n", "enabled is enabled");
+    converge(&machine, &unit("reenable", "rescue.target")).exits(2);
+    assert_eq!(wants(), "rescue.target.wants/web.service\n");
+    machine.sh("mkdir /etc/systemd/system/cron.service.d && printf '[Service]\\nNice=3\\n' > /etc/systemd/system/cron.service.d/nice.conf && chmod 600 /etc/systemd/system/cron.service.d/nice.conf").success();
+    let all = machine.run(["brasa", "resource", "systemd_unit"]).success().stdout;
+    assert!(all.contains("    name: web.service\n    action: [create, enable, stop]\n    content: |\n"), "{all}");
+    assert!(
+        all.contains("    name: cron.service.d/nice.conf\n    action: create\n") && !all.contains("Nice=3"),
+        "{all}"
+    );
     Ok(())
 }
 

@@ -105,6 +105,7 @@ actions! {
         Delete = "delete": "Removes the file. Stop and disable a unit first; of a drop-in its directory goes too, when nothing else is in it.",
         Enable = "enable": "Has it start at boot.",
         Disable = "disable": "Has it not start at boot.",
+        Reenable = "reenable": "Enables it anew, each time it is asked: what its file says of that may have changed.",
         Start = "start": "Starts it, unless it runs.",
         Stop = "stop": "Stops it, if it runs.",
         Restart = "restart": "Stops and starts it, each time it is asked.",
@@ -338,7 +339,7 @@ impl Resource for SystemdUnit {
             Start | Restart | TryRestart | Reload | ReloadOrRestart | ReloadOrTryRestart => {
                 unit::no_instance(&self.unit()).into_iter().collect()
             }
-            Create | Nothing | Delete | Enable | Disable | Stop | Mask | Unmask => Vec::new(),
+            Create | Nothing | Delete | Enable | Disable | Reenable | Stop | Mask | Unmask => Vec::new(),
         }
     }
 
@@ -350,15 +351,42 @@ impl Resource for SystemdUnit {
         match action {
             // The file alone: asking systemd would have it read all unit files again after each one that was written.
             Create | Delete => self.read_file(UnitState::UNKNOWN, About::File, probe),
-            Nothing | Enable | Disable | Start | Stop | Restart | TryRestart | Reload | ReloadOrRestart
+            Nothing | Enable | Disable | Reenable | Start | Stop | Restart | TryRestart | Reload | ReloadOrRestart
             | ReloadOrTryRestart | Mask | Unmask => self.read(probe),
         }
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let place = Path::new("/etc/systemd/system");
+        let is_file = |path: &Path| {
+            probe.entry(path).map(|entry| entry.is_some_and(|entry| matches!(entry.kind, EntryKind::File { .. })))
+        };
+        let mut names = Vec::new();
+        for name in probe.list(place)?.into_iter().filter_map(|name| name.into_string().ok()) {
+            let Some((_, suffix)) = name.rsplit_once('.') else { continue };
+            if unit_name::KINDS.contains(&suffix) && is_file(&place.join(&name))? {
+                names.push(name);
+            } else if suffix == "d" {
+                for file in probe.list(&place.join(&name))?.into_iter().filter_map(|file| file.into_string().ok()) {
+                    let named = format!("{name}/{file}");
+                    if Self::named(&named).check().is_empty() && is_file(&place.join(&named))? {
+                        names.push(named);
+                    }
+                }
+            }
+        }
+        Ok(Some(names))
     }
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
         let file = self.file().read(probe)?;
         let mut found = Found::new(Self::KIND, self.own_name());
         match text_of(file.entry.as_ref()) {
+            // Whoever describes a machine passes the description on.
+            Some(text) if file.entry.as_ref().is_some_and(|entry| entry.mode.bits() & 0o004 == 0) => {
+                found = found.action("create");
+                found.private.insert("content".to_owned(), text.into());
+            }
             Some(text) => found = found.action("create").with("content", text),
             None if self.addition().is_some() && file.entry.is_none() => found = found.action("delete"),
             None => {}
@@ -382,6 +410,14 @@ impl Resource for SystemdUnit {
             ReloadOrRestart => unit::reload_or_restart(&now.unit),
             Restart => ServiceVerb::Restart,
             Enable => ServiceVerb::Enable,
+            Reenable => {
+                let to = unit::reenable(&self.unit(), &now.unit, probe)?.map(|unit| State {
+                    unit,
+                    about: About::Unit,
+                    ..now.clone()
+                });
+                return Ok(to.map_or_else(|| Goal::State(now.clone()), |to| Goal::Event("reenable", to)));
+            }
             Disable => ServiceVerb::Disable,
             Start => ServiceVerb::Start,
             Stop => ServiceVerb::Stop,
@@ -414,7 +450,8 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        Create, Delete, Disable, Enable, Mask, Nothing, Restart, Start, Stop, SystemdUnit, TryRestart, UnitText, Unmask,
+        Create, Delete, Disable, Enable, Mask, Nothing, Reenable, Restart, Start, Stop, SystemdUnit, TryRestart,
+        UnitText, Unmask,
     };
     use crate::{
         host::{Active, Enabled, Fake},
@@ -458,6 +495,28 @@ mod tests {
     fn a_unit_without_an_installation_section_is_created_all_the_same() {
         let plain = SystemdUnit::named("ddns.service").content("[Service]\nExecStart=/bin/true\n");
         assert_eq!(done(&plain, Create, &mut machine()).len(), 1);
+    }
+
+    #[test]
+    fn it_is_enabled_anew_as_often_as_that_is_asked() {
+        let mut machine = machine();
+        done(&ddns(), Create, &mut machine);
+        assert_eq!(done(&ddns(), Reenable, &mut machine), ["enable ddns.service"]);
+        assert_eq!(done(&ddns(), Reenable, &mut machine), ["disable ddns.service", "enable ddns.service"]);
+        let plain = SystemdUnit::named("plain.service").content("[Service]\nExecStart=/bin/true\n");
+        done(&plain, Create, &mut machine);
+        assert_eq!(done(&plain, Reenable, &mut machine), [""; 0]);
+    }
+
+    #[test]
+    fn a_list_is_of_the_files_of_the_administrator() {
+        let machine = machine()
+            .with_file("/etc/systemd/system/a.timer", "[Timer]\n")
+            .with_file("/etc/systemd/system/b.service.d/x.conf", "[Service]\n")
+            .with_file("/etc/systemd/system/b.service.d/notes", "")
+            .with_link("/etc/systemd/system/c.service", "/lib/systemd/system/d.service")
+            .with_directory("/etc/systemd/system/multi-user.target.wants");
+        assert_eq!(SystemdUnit::all(&machine).unwrap().unwrap(), ["a.timer", "b.service.d/x.conf"]);
     }
 
     #[test]

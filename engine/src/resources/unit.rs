@@ -159,6 +159,15 @@ pub(crate) fn reload_or_restart(now: &UnitState) -> ServiceVerb {
     if now.running == Running::Running { ServiceVerb::Reload } else { ServiceVerb::Restart }
 }
 
+/// Where `reenable` leads; `None` when there is nothing to enable.
+///
+/// # Errors
+/// As for `enable`.
+pub(crate) fn reenable(unit: &str, now: &UnitState, probe: &dyn Probe) -> Result<Option<UnitState>> {
+    let (Goal::State(to) | Goal::Event(_, to)) = want(unit, ServiceVerb::Enable, now, probe)?;
+    Ok((to.boot == Boot::Enabled && now.boot != Boot::Static).then_some(to))
+}
+
 /// Where `verb` leads from `now`.
 ///
 /// A unit that cannot be reloaded is restarted, and a plan says so where the init system knows it before.
@@ -229,6 +238,9 @@ pub(crate) fn want(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &dyn P
 pub(crate) fn ops(unit: &str, change: &Change<UnitState>) -> Vec<Op> {
     let operation = |verb| Op::Service { unit: unit.to_owned(), verb };
     let mut operations = Vec::new();
+    if change.event == Some("reenable") && change.from.boot == change.to.boot {
+        operations.extend([ServiceVerb::Disable, ServiceVerb::Enable].map(operation));
+    }
     if change.from.boot != change.to.boot {
         operations.push(operation(match change.to.boot {
             Boot::Enabled => ServiceVerb::Enable,
