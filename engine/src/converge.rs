@@ -19,7 +19,7 @@ use crate::{
         Acts, Timing,
         declared::{AnyAction, Attempt},
     },
-    resource::Pending,
+    resource::{Pending, groups},
     values::Seconds,
 };
 
@@ -280,10 +280,10 @@ impl Converge<'_> {
     fn carry_out(&mut self, pending: &dyn Pending) -> std::result::Result<(), (Error, bool)> {
         let mut touched = false;
         let mut known = true;
-        for operation in pending.operations() {
-            match self.host.perform(operation) {
+        for group in groups(pending.operations()) {
+            match self.host.perform_all(group) {
                 Ok(performed) => known &= performed == crate::host::Performed::Done,
-                Err(error) => return Err((error, touched || !all_or_nothing(operation))),
+                Err(error) => return Err((error, touched || group.len() > 1 || !group.iter().all(all_or_nothing))),
             }
             touched = true;
         }

@@ -246,7 +246,7 @@ pub fn archive(bytes: &[u8]) {
     let outside = tempfile::tempdir().expect("a directory can be made");
     let into = outside.path().join("into");
     fs::create_dir(&into).expect("a directory can be made");
-    let bounds = Bounds { packed: 1 << 20, unpacked: 1 << 20, entries: 200, depth: 8 };
+    let bounds = Bounds { packed: 1 << 20, unpacked: 1 << 20, entries: 200, depth: 8, ..Bounds::default() };
     let unpacked = unpack(&Blob::from(bytes.to_vec()), &into, bounds);
     let beside: Vec<_> = fs::read_dir(outside.path()).expect("it can be listed").collect();
     assert_eq!(beside.len(), 1, "something came out beside: {beside:?}");

@@ -6,6 +6,7 @@
 )]
 mod act;
 mod again;
+mod archive;
 mod command;
 pub mod disk;
 mod dry;
@@ -28,6 +29,7 @@ mod versions;
 
 pub use act::{Act, Code, Message, Reboot};
 pub use again::{Again, Waited};
+pub use archive::{Bounds, Contents, Piece, contents};
 pub use command::{Answer, Command};
 pub use dry::Dry;
 pub use fake::{Brings, Fake, Start};
@@ -42,7 +44,7 @@ pub use proxies::{Proxies, SCHEMES as PROXY_SCHEMES};
 pub use real::{Real, Repair, Settings, clean_leftovers, shown_address, time_stamp};
 
 pub use surroundings::{Kind as FileKind, Pretended, Process, Surroundings};
-pub use unpack::{Bounds, Unpacked, empty_repository, unpack};
+pub use unpack::{Unpacked, empty_repository, unpack};
 pub use versions::{Pin, Scheme};
 
 use crate::Result;

@@ -1,35 +1,18 @@
 //! Archives of cookbooks, roles and data: taken out whole or not at all, and never out of the directory they are put into.
 use std::{
     collections::{BTreeMap, HashSet},
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, BufReader, Cursor, Read},
+    fs::{self, DirBuilder, OpenOptions},
+    io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
-use tar::EntryType;
-
-use super::{disk, real::files::temporary_name};
-use crate::{Error, Fault, Result, values::Blob};
-
-/// How much an archive may hold.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// Bytes of the archive as it comes.
-    pub packed: u64,
-    /// Bytes of everything in it.
-    pub unpacked: u64,
-    /// Files, directories and links.
-    pub entries: usize,
-    /// Directories inside each other.
-    pub depth: usize,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { packed: 256 << 20, unpacked: 1 << 30, entries: 100_000, depth: 64 }
-    }
-}
+use super::{
+    archive::{Bounds, Contents, Piece, contents},
+    disk,
+    real::files::{copy_content, temporary_name},
+};
+use crate::{Error, Result, values::Blob};
 
 /// What was taken out of an archive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,19 +23,7 @@ pub struct Unpacked {
     pub bytes: u64,
 }
 
-/// What stands at a path of the archive.
-#[derive(Clone, Debug)]
-enum Piece {
-    Directory,
-    /// A file in the staging directory; whether it may be executed.
-    File {
-        staged: PathBuf,
-        executable: bool,
-    },
-    Link(PathBuf),
-}
-
-/// Takes a tar archive, compressed with gzip or not, out into a directory, which is made when it is not there.
+/// Takes an archive out into a directory, which is made when it is not there.
 ///
 /// The whole archive is judged before anything in the directory is touched; then files take the places of those of the same name,
 /// one by one. What is there beside them stays. Owners, times and special modes in the archive do not count.
@@ -61,18 +32,13 @@ enum Piece {
 /// An absolute path, `..`, a link that leads out of the directory or through another link, a device or pipe, more than the bounds,
 /// a damaged archive: nothing has been changed then. What the system refused; a link in the directory where the archive has a directory.
 pub fn unpack(archive: &Blob, into: &Path, bounds: Bounds) -> Result<Unpacked> {
-    if archive.size() > bounds.packed {
-        return Err(too_much(format!("it has {} bytes, and {} are the most", archive.size(), bounds.packed)));
-    }
+    let Contents { pieces, files, bytes } = contents(archive, bounds, 0)?;
     disk::create_dirs(into)?;
     let staging = into.join(temporary_name("unpack".as_ref()));
     DirBuilder::new().mode(0o700).create(&staging).map_err(Error::io("make the directory", &staging))?;
-    let done = stage(archive, &staging, bounds).and_then(|(pieces, unpacked)| {
-        place(&pieces, into)?;
-        Ok(unpacked)
-    });
+    let done = stage(&pieces, &staging).and_then(|()| place(&pieces, &staging, into));
     let cleared = fs::remove_dir_all(&staging).map_err(Error::io("remove", &staging));
-    done.and_then(|unpacked| cleared.map(|()| unpacked))
+    done.and(cleared).map(|()| Unpacked { files, bytes })
 }
 
 /// Empties a directory that is about to be filled from an archive. Only one that looks like a repository of cookbooks.
@@ -101,169 +67,37 @@ pub fn empty_repository(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-fn open(archive: &Blob) -> Result<Box<dyn Read + '_>> {
-    let mut raw: Box<dyn Read + '_> = match (archive.bytes(), archive.path()) {
-        (Some(bytes), _) => Box::new(Cursor::new(bytes)),
-        (None, Some(path)) => Box::new(BufReader::new(File::open(path).map_err(Error::io("read", path))?)),
-        (None, None) => return Err(Error::failed("the archive's content is not at hand")),
-    };
-    let mut magic = [0; 2];
-    let mut got = 0;
-    while got < 2 {
-        match raw.read(&mut magic[got..]).map_err(damaged)? {
-            0 => break,
-            more => got += more,
-        }
+/// Where a file lies until all are there: by its number among the pieces.
+fn staged(staging: &Path, number: usize) -> PathBuf {
+    staging.join(number.to_string())
+}
+
+/// Copies the files into `staging`, in the order in which the archive has them.
+fn stage(pieces: &BTreeMap<PathBuf, Piece>, staging: &Path) -> Result<()> {
+    let mut files: Vec<_> = pieces
+        .values()
+        .enumerate()
+        .filter_map(|(number, piece)| match piece {
+            Piece::File { content, mode, at } => Some((*at, number, content, mode & 0o111 != 0)),
+            Piece::Directory { .. } | Piece::Link(_) => None,
+        })
+        .collect();
+    files.sort_unstable_by_key(|(at, number, ..)| (*at, *number));
+    for (_, number, content, executable) in files {
+        let path = staged(staging, number);
+        let mode = if executable { 0o755 } else { 0o644 };
+        let made = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
+        let mut file = made.map_err(Error::io("write", &path))?;
+        copy_content(content, &mut file, &path)?;
+        file.sync_data().map_err(Error::io("write", &path))?;
     }
-    let whole = Cursor::new(magic).take(got as u64).chain(raw);
-    Ok(if magic == [0x1f, 0x8b] { Box::new(flate2::read::MultiGzDecoder::new(whole)) } else { Box::new(whole) })
-}
-
-fn damaged(error: io::Error) -> Error {
-    wrong(format!("it is damaged, or no tar archive: {error}"), "make it with `tar -czf FILE.tar.gz DIRECTORY`")
-}
-
-fn too_much(what: String) -> Error {
-    wrong(format!("it is too large: {what}"), "is it the right archive? leave out what no recipe uses")
-}
-
-fn refused(path: &Path, why: &str) -> Error {
-    wrong(format!("`{}` in it {why}", path.display()), "nothing of it was put in place")
-}
-
-/// The archive is wrong input: nothing has been changed.
-fn wrong(message: String, hint: &str) -> Error {
-    Error::Faults(vec![Fault::new(message).hint(hint)])
-}
-
-/// Reads the whole archive, its files into `staging`.
-fn stage(archive: &Blob, staging: &Path, bounds: Bounds) -> Result<(BTreeMap<PathBuf, Piece>, Unpacked)> {
-    // Headers come on top of contents: at most three blocks for each entry, and the name.
-    let most = bounds.unpacked + bounds.entries as u64 * 8192;
-    let mut tar = tar::Archive::new(open(archive)?.take(most));
-    let mut pieces: BTreeMap<PathBuf, Piece> = BTreeMap::new();
-    let mut unpacked = Unpacked::default();
-    let mut count = 0;
-    for entry in tar.entries().map_err(damaged)? {
-        let mut entry = entry.map_err(damaged)?;
-        let kind = entry.header().entry_type();
-        if matches!(kind, EntryType::XGlobalHeader) {
-            continue;
-        }
-        count += 1;
-        if count > bounds.entries {
-            return Err(too_much(format!("it has more than {} entries", bounds.entries)));
-        }
-        let named = entry.path().map_err(damaged)?.into_owned();
-        let path = inside(&named, bounds.depth)?;
-        if path.as_os_str().is_empty() {
-            continue; // the directory itself
-        }
-        let through =
-            path.ancestors().skip(1).find(|above| !matches!(pieces.get(*above), None | Some(Piece::Directory)));
-        if let Some(above) = through {
-            return Err(refused(&path, &format!("goes through `{}`, which is no directory", above.display())));
-        }
-        let piece = match kind {
-            EntryType::Directory => Piece::Directory,
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                let left = bounds.unpacked - unpacked.bytes;
-                if entry.size() > left {
-                    return Err(too_much(format!("more than {} bytes would be unpacked", bounds.unpacked)));
-                }
-                let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
-                let staged = staging.join(count.to_string());
-                unpacked.bytes += copy(&mut entry, &staged, executable, left)?;
-                Piece::File { staged, executable }
-            }
-            EntryType::Link => {
-                let target = entry.link_name().map_err(damaged)?.unwrap_or_default();
-                let target = inside(&target, bounds.depth)?;
-                let Some(Piece::File { staged: from, executable }) = pieces.get(&target).cloned() else {
-                    return Err(refused(
-                        &path,
-                        &format!("is a hard link to `{}`, which is no file of it", target.display()),
-                    ));
-                };
-                let staged = staging.join(count.to_string());
-                let mut file = File::open(&from).map_err(Error::io("read", &from))?;
-                unpacked.bytes += copy(&mut file, &staged, executable, bounds.unpacked - unpacked.bytes)?;
-                Piece::File { staged, executable }
-            }
-            EntryType::Symlink => {
-                let target = entry.link_name().map_err(damaged)?.unwrap_or_default().into_owned();
-                stays_inside(&path, &target)?;
-                Piece::Link(target)
-            }
-            _ => return Err(refused(&path, "is a device, a pipe or something else that is no file")),
-        };
-        if !matches!(piece, Piece::Directory) {
-            unpacked.files += 1;
-            if pieces.keys().any(|below| below != &path && below.starts_with(&path)) {
-                return Err(refused(&path, "is a file and a directory"));
-            }
-        }
-        pieces.insert(path, piece);
-    }
-    if count == 0 {
-        return Err(wrong("it is empty".to_owned(), "make it with `tar -czf FILE.tar.gz DIRECTORY`"));
-    }
-    Ok((pieces, unpacked))
-}
-
-/// A path of an archive as one below the directory.
-fn inside(named: &Path, depth: usize) -> Result<PathBuf> {
-    let mut path = PathBuf::new();
-    for component in named.components() {
-        match component {
-            Component::CurDir => {}
-            Component::Normal(name) => path.push(name),
-            Component::RootDir | Component::Prefix(_) => return Err(refused(named, "is an absolute path")),
-            Component::ParentDir => return Err(refused(named, "holds `..`")),
-        }
-    }
-    if path.components().count() > depth {
-        return Err(refused(named, &format!("lies more than {depth} directories deep")));
-    }
-    Ok(path)
-}
-
-/// Where a symbolic link leads: `..` only at its beginning, and not above the directory. Then it cannot leave it, whatever
-/// other links stand in it.
-fn stays_inside(link: &Path, target: &Path) -> Result<()> {
-    let mut above = link.components().count() - 1;
-    let mut down = false;
-    for component in target.components() {
-        match component {
-            Component::CurDir => {}
-            Component::Normal(_) => down = true,
-            Component::ParentDir if !down && above > 0 => above -= 1,
-            Component::ParentDir => return Err(refused(link, &format!("links to `{}`, out of it", target.display()))),
-            Component::RootDir | Component::Prefix(_) => {
-                return Err(refused(link, &format!("links to `{}`, an absolute path", target.display())));
-            }
-        }
-    }
-    if target.as_os_str().is_empty() { Err(refused(link, "is a link to nothing")) } else { Ok(()) }
-}
-
-fn copy(from: &mut impl Read, staged: &Path, executable: bool, most: u64) -> Result<u64> {
-    let mode = if executable { 0o755 } else { 0o644 };
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(staged).map_err(Error::io("write", staged))?;
-    // What cannot be read is the archive's fault, what cannot be written the disk's: the first is far more likely.
-    let written = io::copy(&mut from.take(most + 1), &mut file).map_err(damaged)?;
-    if written > most {
-        return Err(too_much("its files are larger than it says".to_owned()));
-    }
-    file.sync_data().map_err(Error::io("write", staged))?;
-    Ok(written)
+    Ok(())
 }
 
 /// Puts everything in its place. Directories come before what is in them, as their paths sort before.
-fn place(pieces: &BTreeMap<PathBuf, Piece>, into: &Path) -> Result<()> {
+fn place(pieces: &BTreeMap<PathBuf, Piece>, staging: &Path, into: &Path) -> Result<()> {
     let mut made: HashSet<PathBuf> = HashSet::new();
-    for (path, piece) in pieces {
+    for (number, (path, piece)) in pieces.iter().enumerate() {
         let above: Vec<_> = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()).collect();
         for above in above.into_iter().rev() {
             if made.insert(above.to_path_buf()) {
@@ -272,13 +106,13 @@ fn place(pieces: &BTreeMap<PathBuf, Piece>, into: &Path) -> Result<()> {
         }
         let target = into.join(path);
         match piece {
-            Piece::Directory => {
+            Piece::Directory { .. } => {
                 if made.insert(path.clone()) {
                     directory(&target)?;
                 }
             }
-            Piece::File { staged, .. } => {
-                fs::rename(staged, &target).map_err(Error::io("write", &target))?;
+            Piece::File { .. } => {
+                fs::rename(staged(staging, number), &target).map_err(Error::io("write", &target))?;
             }
             Piece::Link(to) => {
                 match fs::symlink_metadata(&target) {
@@ -439,7 +273,7 @@ mod tests {
     #[test]
     fn what_is_too_large_or_damaged_is_refused() {
         let place = TempDir::new().unwrap();
-        let bounds = Bounds { packed: 4096, unpacked: 10_000, entries: 3, depth: 2 };
+        let bounds = Bounds { packed: 4096, unpacked: 10_000, entries: 3, depth: 2, ..Bounds::default() };
         let zeros = "0".repeat(20_000);
         let refused =
             |items: &[Item]| unpack(&compressed(&archive(items)), place.path(), bounds).unwrap_err().to_string();

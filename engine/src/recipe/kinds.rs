@@ -9,11 +9,11 @@ use crate::{
     host::Probe,
     resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
-        Alternatives, AptPackage, AptPreference, AptRepository, AptUpdate, Bash, Block, ChefSleep, CookbookFile, Cron,
-        CronAccess, CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest, KernelModule, Line,
-        Link, Locale, Log, Mount, NotifyGroup, Package, Reboot, RemoteDirectory, RemoteFile, Script, Service, Setting,
-        Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User,
-        UserUlimit, YumRepository,
+        Alternatives, AptPackage, AptPreference, AptRepository, AptUpdate, ArchiveFile, Bash, Block, ChefSleep,
+        CookbookFile, Cron, CronAccess, CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest,
+        KernelModule, Line, Link, Locale, Log, Mount, NotifyGroup, Package, Reboot, RemoteDirectory, RemoteFile,
+        Script, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit,
+        Template, Timezone, User, UserUlimit, YumRepository,
     },
     resources::{
         package::{FIXED, FIXED_PROPERTIES},
@@ -108,6 +108,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<AptPreference>(),
     Kind::of::<AptRepository>(),
     Kind::of::<AptUpdate>(),
+    Kind::of::<ArchiveFile>(),
     Kind::of::<Bash>(),
     Kind::of::<Block>(),
     Kind::of::<ChefSleep>(),
@@ -373,7 +374,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 54, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 55, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

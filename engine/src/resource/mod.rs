@@ -15,8 +15,8 @@ pub(crate) use properties::position;
 #[doc(hidden)]
 pub use properties::put;
 pub use properties::{Described, Environment, Property, PropertyInfo, Setter};
-pub(crate) use step::carry_out;
 pub use step::{Changed, Pending, Step, prepare, step};
+pub(crate) use step::{carry_out, groups};
 pub use value::{Content, Later, Value, lazy};
 
 use crate::{

@@ -184,11 +184,21 @@ pub fn step<R: Resource>(resource: &R, action: R::Action, host: &mut dyn Host) -
     Ok(Step::Changed(changed))
 }
 
+/// Files written one after the other in a group: a host has at most the contents that it replaces in memory at the same time.
+const TOGETHER: usize = 100;
+
+/// The operations of a step in the order they are performed in: neighbouring files that nothing judges are written, and synced,
+/// together.
+pub(crate) fn groups(operations: &[Op]) -> impl Iterator<Item = &[Op]> {
+    let plain = |op: &Op| matches!(op, Op::Write(write) if write.verify.is_empty());
+    operations.chunk_by(move |one, next| plain(one) && plain(next)).flat_map(|group| group.chunks(TOGETHER))
+}
+
 /// The second half of a step: perform, read again.
 pub(crate) fn carry_out(pending: &dyn Pending, host: &mut dyn Host) -> Result<()> {
     let mut known = true;
-    for operation in pending.operations() {
-        known &= host.perform(operation)? == Performed::Done;
+    for group in groups(pending.operations()) {
+        known &= host.perform_all(group)? == Performed::Done;
     }
     if known { pending.verify(host.as_probe()) } else { Ok(()) }
 }

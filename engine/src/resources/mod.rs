@@ -5,6 +5,7 @@ pub mod apt_package;
 pub mod apt_preference;
 pub mod apt_repository;
 pub mod apt_update;
+pub mod archive_file;
 pub mod block;
 pub mod chef_sleep;
 pub mod command;
@@ -66,6 +67,7 @@ pub mod prelude {
         apt_preference::{self, AptPreference},
         apt_repository::{self, AptRepository},
         apt_update::{self, AptUpdate},
+        archive_file::{self, ArchiveFile, Overwrite},
         block::{self, Block},
         chef_sleep::{self, ChefSleep},
         cookbook_file::{self, CookbookFile},

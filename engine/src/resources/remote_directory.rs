@@ -166,8 +166,47 @@ impl RemoteDirectory {
     }
 }
 
+/// What is at these paths below a directory, a directory before what is in it; not what is only there through a link.
+pub(crate) fn entries_at<'p>(
+    place: &Path,
+    paths: impl Iterator<Item = &'p String>,
+    probe: &dyn Probe,
+) -> Result<BTreeMap<String, Entry>> {
+    let mut entries = BTreeMap::new();
+    for path in paths {
+        let above = path.rsplit_once('/').and_then(|(above, _)| entries.get(above));
+        // Below a link would be somewhere else.
+        let reachable = !path.contains('/') || above.is_some_and(|entry: &Entry| entry.kind == EntryKind::Directory);
+        if reachable && let Some(mut entry) = probe.entry(&place.join(path))? {
+            if let EntryKind::File { content } = &mut entry.kind {
+                *content = content.without_bytes();
+            }
+            entries.insert(path.clone(), entry);
+        }
+    }
+    Ok(entries)
+}
+
+/// Operations that make what is at a path what it should be, keeping so many backups of a file.
+pub(crate) fn steps(path: PathBuf, now: Option<&Entry>, entry: &Entry, backup: u32) -> Result<Vec<Op>> {
+    let Entry { kind, mode, owner, group } = entry.clone();
+    Ok(match (kind, now) {
+        (EntryKind::Directory, None) => vec![Op::Mkdir { path, mode, owner, group }],
+        (EntryKind::Directory, Some(_)) => vec![Op::SetMeta { path, mode, owner, group }],
+        (EntryKind::Link { target }, now) => {
+            let in_the_way = now.is_some_and(|now| !matches!(now.kind, EntryKind::Link { .. }));
+            let remove = in_the_way.then(|| Op::Remove { path: path.clone(), recursive: false, backup });
+            remove.into_iter().chain([Op::Link { path: path.clone(), target, hard: false }]).collect()
+        }
+        (EntryKind::File { .. } | EntryKind::Other { .. }, now) => {
+            let state = |entry: Option<&Entry>| file::State { entry: entry.cloned(), source: None };
+            File::at(path).backup(backup).steps(&state(now), &state(Some(entry)))?
+        }
+    })
+}
+
 /// Where the files are: where the link at the path leads, when it leads to a directory.
-fn place<'a>(path: &'a Path, directory: &'a directory::State) -> &'a Path {
+pub(crate) fn place<'a>(path: &'a Path, directory: &'a directory::State) -> &'a Path {
     directory.source.as_deref().unwrap_or(path)
 }
 
@@ -249,15 +288,7 @@ impl Resource for RemoteDirectory {
             if self.purge.unwrap_or(false) && action != CreateIfMissing {
                 entries = below(place, probe)?;
             } else {
-                for path in self.managed().into_keys() {
-                    let above = path.rsplit_once('/').and_then(|(above, _)| entries.get(above));
-                    // Below a link would be somewhere else.
-                    let reachable =
-                        !path.contains('/') || above.is_some_and(|entry: &Entry| entry.kind == EntryKind::Directory);
-                    if reachable && let Some(entry) = probe.entry(&place.join(&path))? {
-                        entries.insert(path, entry);
-                    }
-                }
+                entries = entries_at(place, self.managed().keys(), probe)?;
             }
         }
         Ok(State { directory, entries })
@@ -299,17 +330,9 @@ impl Resource for RemoteDirectory {
         }
         for (path, entry) in &to.entries {
             let now = from.entries.get(path);
-            let path = place.join(path);
-            let Entry { kind, mode, owner, group } = entry.clone();
-            match (&kind, now) {
-                (_, now) if now == Some(entry) => {}
-                (EntryKind::Directory, None) => operations.push(Op::Mkdir { path, mode, owner, group }),
-                (EntryKind::Directory, Some(_)) => operations.push(Op::SetMeta { path, mode, owner, group }),
-                (EntryKind::File { .. } | EntryKind::Link { .. } | EntryKind::Other { .. }, now) => {
-                    let state = |entry: Option<&Entry>| file::State { entry: entry.cloned(), source: None };
-                    let file = File::at(path).backup(self.files_backup.unwrap_or(file::BACKUP));
-                    operations.extend(file.ops(&Change { from: state(now), to: state(Some(entry)), event: None })?);
-                }
+            if now != Some(entry) {
+                let backup = self.files_backup.unwrap_or(file::BACKUP);
+                operations.extend(steps(place.join(path), now, entry, backup)?);
             }
         }
         Ok(operations)

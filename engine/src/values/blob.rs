@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
 };
@@ -71,6 +72,18 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// Something that bytes can be read from again and again, as a file in an archive.
+pub trait Source: Send + Sync {
+    /// Reads them from the beginning.
+    ///
+    /// # Errors
+    /// What keeps them from being read.
+    fn open(&self) -> io::Result<Box<dyn Read + '_>>;
+
+    /// The file that they come out of.
+    fn path(&self) -> &Path;
+}
+
 /// Where the bytes of a [`Blob`] can be had.
 #[derive(Clone)]
 pub enum Held {
@@ -78,6 +91,8 @@ pub enum Held {
     Memory(Arc<[u8]>),
     /// In a file of brasa's own (a download, the store) or the managed file itself, too large to hold in memory.
     File(PathBuf),
+    /// A part of something else, which is read in a stream.
+    Part(Arc<dyn Source>),
     /// Only size and checksum are known, as after reading a journal.
     Nowhere,
 }
@@ -106,6 +121,18 @@ impl Blob {
         Self { size, digest: OnceLock::from(digest), held: Held::File(path.into()), hidden: false }
     }
 
+    /// A blob whose bytes are a part of something else; size and digest were computed while streaming it.
+    #[must_use]
+    pub fn part(source: Arc<dyn Source>, size: u64, digest: Digest) -> Self {
+        Self { size, digest: OnceLock::from(digest), held: Held::Part(source), hidden: false }
+    }
+
+    /// The same without its bytes, for states of many files.
+    #[must_use]
+    pub fn without_bytes(&self) -> Self {
+        Self::known_by(self.digest(), self.size)
+    }
+
     /// A blob of which only size and checksum are known.
     #[must_use]
     pub fn known_by(digest: Digest, size: u64) -> Self {
@@ -129,7 +156,7 @@ impl Blob {
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.held {
             Held::Memory(bytes) => Some(bytes),
-            Held::File(_) | Held::Nowhere => None,
+            Held::File(_) | Held::Part(_) | Held::Nowhere => None,
         }
     }
 
@@ -144,7 +171,7 @@ impl Blob {
     pub fn path(&self) -> Option<&Path> {
         match &self.held {
             Held::File(path) => Some(path),
-            Held::Memory(_) | Held::Nowhere => None,
+            Held::Memory(_) | Held::Part(_) | Held::Nowhere => None,
         }
     }
 }

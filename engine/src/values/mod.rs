@@ -7,7 +7,7 @@ mod seconds;
 mod secret;
 mod words;
 
-pub use blob::{Blob, Digest, Held};
+pub use blob::{Blob, Digest, Held, Source};
 pub use day::Day;
 pub use mode::Mode;
 pub use place::Place;

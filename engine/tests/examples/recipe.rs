@@ -23,6 +23,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
             .key("/usr/share/keyrings/example.gpg"),
     );
     r.add(AptUpdate::new("daily").frequency(86_400));
+    r.add(ArchiveFile::at("/var/cache/app-1.2.tar.gz").destination("/opt/app").strip_components(1_u32));
     r.add(Bash::new("unpack").cwd("/opt").code("tar xf tool.tar\n./tool/install").creates("/opt/tool/bin"));
     r.add(Block::in_file("/etc/hosts", "cluster").text("10.0.0.1 one\n10.0.0.2 two\n"));
     r.add(ChefSleep::of(5).nothing());

@@ -1,6 +1,6 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    io::{self, Read, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicUsize, Ordering},
@@ -93,7 +93,11 @@ impl Store {
                     file.write_all(bytes).map_err(Error::io("write", &temporary))?;
                     digest
                 }
-                Held::File(from) => stream(from, &mut file)?,
+                Held::File(from) => stream(&mut open(from)?, from, &mut file)?,
+                Held::Part(part) => {
+                    let mut bytes = part.open().map_err(Error::io("read", part.path()))?;
+                    stream(&mut *bytes, part.path(), &mut file)?
+                }
                 Held::Nowhere => {
                     return Err(Error::failed(format!("content {} is nowhere to be had", digest.short())));
                 }
@@ -123,7 +127,7 @@ impl Store {
         let place = self.place(known.digest());
         if known.size() > MEMORY {
             let mut nowhere = io::sink();
-            let found = stream(&place, &mut nowhere)?;
+            let found = stream(&mut open(&place)?, &place, &mut nowhere)?;
             return if found == known.digest() {
                 Ok(Blob::in_file(place, known.size(), found))
             } else {
@@ -164,9 +168,12 @@ fn damaged(place: &Path) -> Error {
     Error::failed(format!("the kept content `{}` is damaged: its checksum differs", place.display()))
 }
 
+fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(Error::io("read", path))
+}
+
 /// Copies a file without holding it in memory, and returns its SHA-256.
-fn stream(from: &Path, into: &mut dyn io::Write) -> Result<Digest> {
-    let mut file = File::open(from).map_err(Error::io("read", from))?;
+fn stream(file: &mut dyn Read, from: &Path, into: &mut dyn io::Write) -> Result<Digest> {
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
         let read = file.read(&mut buffer).map_err(Error::io("read", from))?;

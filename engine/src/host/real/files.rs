@@ -27,7 +27,7 @@ use crate::{
 };
 
 pub use remove::remove;
-pub use stage::{clean_leftovers, write_all};
+pub use stage::{clean_leftovers, copy_content, write_all};
 
 /// Files up to this size are held in memory; larger ones are streamed.
 const IN_MEMORY: u64 = 4 * 1024 * 1024;

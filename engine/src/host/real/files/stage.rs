@@ -242,35 +242,47 @@ fn replaced(parent: &Parent, path: &Path) -> Result<Option<(OwnedFd, Stat)>> {
     Ok(Some((fd, stat)))
 }
 
-fn copy_content(content: &Blob, to: &mut File, path: &Path) -> Result<()> {
+/// Copies a content, in constant memory when it is large.
+///
+/// # Errors
+/// What the system refused; that it is another by now.
+pub fn copy_content(content: &Blob, to: &mut File, path: &Path) -> Result<()> {
     match content.held() {
         Held::Memory(bytes) => to.write_all(bytes).map_err(|error| no_room(error, to, content.size(), path)),
         Held::File(from) => {
             let mut source = File::open(from).map_err(Error::io("read", from))?;
-            // Asked for at once, so that a disk too small is known before gigabytes were written to it.
-            if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) =
-                rustix::fs::fallocate(&*to, FallocateFlags::empty(), 0, content.size())
-            {
-                return Err(no_room(error.into(), to, content.size(), path));
-            }
-            let (digest, size) = pour(&mut source, from, to, content.size(), path)?;
-            if size == content.size() && digest == content.digest() {
-                return Ok(());
-            }
-            Err(Error::failed(format!(
-                "`{}` changed while it was copied to `{}`: {} bytes with the checksum {} were expected",
-                from.display(),
-                path.display(),
-                content.size(),
-                content.digest().short()
-            )))
+            pour_whole(&mut source, from, content, to, path)
+        }
+        Held::Part(part) => {
+            let mut source = part.open().map_err(Error::io("read", part.path()))?;
+            pour_whole(&mut *source, part.path(), content, to, path)
         }
         Held::Nowhere => Err(Error::failed(format!("the content of `{}` is no longer at hand", path.display()))),
     }
 }
 
+fn pour_whole(source: &mut dyn Read, from: &Path, content: &Blob, to: &mut File, path: &Path) -> Result<()> {
+    // Asked for at once, so that a disk too small is known before gigabytes were written to it.
+    if let Err(error @ (Errno::NOSPC | Errno::DQUOT)) =
+        rustix::fs::fallocate(&*to, FallocateFlags::empty(), 0, content.size())
+    {
+        return Err(no_room(error.into(), to, content.size(), path));
+    }
+    let (digest, size) = pour(source, from, to, content.size(), path)?;
+    if size == content.size() && digest == content.digest() {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "`{}` changed while it was copied to `{}`: {} bytes with the checksum {} were expected",
+        from.display(),
+        path.display(),
+        content.size(),
+        content.digest().short()
+    )))
+}
+
 /// Copies a stream in constant memory; what it is is known only by what was read of it.
-fn pour(source: &mut File, from: &Path, to: &mut File, expected: u64, path: &Path) -> Result<(Digest, u64)> {
+fn pour(source: &mut dyn Read, from: &Path, to: &mut File, expected: u64, path: &Path) -> Result<(Digest, u64)> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 128 * 1024];
     let mut size = 0;
