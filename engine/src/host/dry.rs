@@ -269,8 +269,19 @@ impl<'a> Dry<'a> {
         }
         assume(self.known_user(owner))?;
         assume(self.known_group(group))?;
-        self.writable(path, bytes)?;
+        self.may_change(path, bytes)?;
         Ok(performed)
+    }
+
+    /// As [`Probe::writable`]; what is against it may be gone when a command has run.
+    fn may_change(&self, path: &Path, bytes: u64) -> Result<()> {
+        match self.writable(path, bytes) {
+            Err(error) if !self.commands.is_empty() => {
+                self.doubt(format!("{error}, unless a command before it changes that"));
+                Ok(())
+            }
+            writable => writable,
+        }
     }
 
     fn leads_to_directory(&self, path: &Path) -> Result<bool> {
@@ -421,7 +432,7 @@ impl<'a> Dry<'a> {
             let error = Error::Missing { kind: "file", name: path.display().to_string(), why: None };
             return self.unless_doubtful(before, error);
         };
-        self.writable(path, 0)?;
+        self.may_change(path, 0)?;
         if matches!(now.kind, EntryKind::Link { .. }) {
             let sentence = format!("`{}` is a symbolic link, and a link has no mode of its own", path.display());
             return Err(Error::failed(sentence).hint("name the file that it leads to"));
@@ -481,7 +492,7 @@ impl<'a> Dry<'a> {
         if entry.kind == EntryKind::Directory && !recursive && !self.files.list(self.below, &located)?.is_empty() {
             return Err(Error::io("remove", path)(io::ErrorKind::DirectoryNotEmpty.into()));
         }
-        self.writable(path, 0)?;
+        self.may_change(path, 0)?;
         self.files.remove(&located);
         Ok(Performed::Done)
     }

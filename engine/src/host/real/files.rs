@@ -1,5 +1,6 @@
 //! Files: read in one pass, written so that at any moment there is the old content or the new, never a part.
 mod directory;
+mod fixed;
 mod kernel;
 mod remove;
 mod stage;
@@ -272,6 +273,8 @@ pub fn writable(path: &Path, bytes: u64) -> Result<()> {
     if kernel::is_setting(path) {
         return kernel::settable(path);
     }
+    // Whether an empty one is only to get another mode is not known here; then its directory does not matter.
+    fixed::refuse(path, bytes == 0 && itself.is_some())?;
     // A file system without a limit (most virtual ones) says that it has no blocks at all.
     let Some(stat) = directory else { return Ok(()) };
     let blocks = if rustix::process::geteuid().is_root() { stat.f_bfree } else { stat.f_bavail };
@@ -298,6 +301,7 @@ pub fn writable(path: &Path, bytes: u64) -> Result<()> {
 /// What the system refused; something that is no link in the way.
 pub fn link(path: &Path, target: &Path, hard: bool) -> Result<()> {
     let parent = Parent::open(path)?;
+    fixed::refuse(path, false)?;
     let temporary = temporary_name(&parent.name);
     if hard {
         rustix::fs::linkat(rustix::fs::CWD, target, &parent.fd, &temporary, AtFlags::empty())
@@ -359,9 +363,8 @@ fn bytes_path(bytes: Vec<u8>) -> PathBuf {
     OsString::from_vec(bytes).into()
 }
 
-fn failed(doing: &'static str, path: &Path) -> impl FnOnce(Errno) -> Error {
-    let wrap = Error::io(doing, path);
-    move |error| wrap(error.into())
+fn failed<'p>(doing: &'static str, path: &'p Path) -> impl FnOnce(Errno) -> Error + 'p {
+    move |error| fixed::explained(path, error).unwrap_or_else(|| Error::io(doing, path)(error.into()))
 }
 
 #[cfg(test)]

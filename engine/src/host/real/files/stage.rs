@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     super::{accounts::Accounts, command},
-    LONGEST, Parent, TEMPORARY, failed, forget, kernel, own, temporary_name,
+    LONGEST, Parent, TEMPORARY, failed, fixed, forget, kernel, own, temporary_name,
 };
 use crate::{
     Error, Result,
@@ -126,6 +126,7 @@ impl<'w> Staged<'w> {
         let ids = (accounts.uid(&write.owner)?, accounts.gid(&write.group)?);
         let parent = Parent::open_once(path, opened)?;
         let old = replaced(&parent, path)?;
+        fixed::refuse(path, false)?;
         let temporary = temporary_name(&parent.name);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::openat(&parent.fd, &temporary, flags, Bits::RUSR | Bits::WUSR)
@@ -193,10 +194,6 @@ impl<'w> Staged<'w> {
                 self.rewrite(parent)?;
                 forget(&parent.fd, &self.temporary);
                 Ok(())
-            }
-            Err(Errno::PERM) => {
-                Err(Error::failed(format!("cannot replace `{}`: it or its directory is immutable", path.display()))
-                    .hint("`lsattr` shows it; `chattr -i` or `chattr -a` takes the attribute away"))
             }
             Err(error) => Err(failed("replace", path)(error)),
         }
