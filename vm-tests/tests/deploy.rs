@@ -187,6 +187,19 @@ fn a_clone_of_a_user_an_export_and_a_shallow_one_with_submodules() -> Result<()>
         machine.sh("cd /opt/export && find . | sort").success().stdout,
         ".\n./.gitmodules\n./file\n./lib\n./lib/code\n./sub\n./sub/s\n"
     );
+    // One that was cut off at any point is made whole.
+    machine.sh("rm -rf /opt/export && git clone -q git://127.0.0.1/app.git /opt/.export.brasa-export").success();
+    settle(&machine, &git("/opt/export", "action: export, enable_submodules: true"));
+    assert_eq!(machine.sh("ls -A /opt/export /opt | grep -c brasa").stdout, "0\n");
+    machine.sh("install -d -o deploy -m 750 /opt/given").success();
+    settle(&machine, &git("/opt/given", "action: export, user: deploy"));
+    assert_eq!(
+        machine.run(["stat", "-c", "%U %a", "/opt/given", "/opt/given/file"]).stdout,
+        "deploy 750\ndeploy 644\n"
+    );
+    machine.sh("mkdir /opt/.given.brasa-export && mv /opt/given/file /opt/.given.brasa-export/").success();
+    settle(&machine, &git("/opt/given", "action: export, user: deploy"));
+    assert!(machine.exists("/opt/given/file") && !machine.exists("/opt/.given.brasa-export"));
     settle(&machine, &git("/opt/once", "action: checkout"));
     machine.sh("cd /srv/clone/app && echo 9 > file && git commit -qam 9 && git push -q origin main").success();
     converge(&machine, &git("/opt/once", "action: checkout")).success();
@@ -230,6 +243,14 @@ fn a_password_in_an_address_is_in_no_clone_and_no_report() -> Result<()> {
     assert_eq!(machine.read("/opt/app/file"), "3\n");
     let refused = converge(&machine, &git(&url.replace("app.git", "none.git"))).exits(1);
     assert!(!format!("{refused}").contains("ary"), "{refused}");
+    // What git says of a failure is shown, without the password.
+    machine
+        .sh("rm -rf /opt/app && install -d -m 700 /opt/keep && touch /opt/keep/app && ln -s /opt/keep /srv/ro")
+        .success();
+    let ro = git(url).replace("/opt/app", "/proc/app");
+    let refused = converge(&machine, &ro).exits(1);
+    let said = format!("{refused}");
+    assert!(said.contains("git clone -q") && said.contains("could not create") && !said.contains("ary"), "{said}");
     machine.sh("! grep -rlE 'can(%40|@)ary' /opt/app /var/lib/brasa /run/brasa 2> /dev/null").success();
     // Without a password nobody is asked for one.
     let refused = converge(&machine, &git("http://127.0.0.1:8000/app.git").replace("/opt/app", "/opt/two")).exits(1);

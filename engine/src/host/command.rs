@@ -36,6 +36,9 @@ pub struct Command {
     /// Whether command line and output are kept out of every log, report and error.
     #[serde(default)]
     pub sensitive: bool,
+    /// Texts that are cut out of all that is shown of it: of its words, its environment and what it prints.
+    #[serde(skip)]
+    pub secrets: Vec<String>,
     /// Whether the text on standard input is the program, whose beginning people may see.
     #[serde(skip)]
     pub script: bool,
@@ -44,14 +47,17 @@ pub struct Command {
     pub stdin: Option<Vec<u8>>,
 }
 
+/// In place of what is not shown.
+const HIDDEN: &str = "(sensitive)";
+
 /// What may be shown of a [`Command`].
 #[derive(Debug, Serialize)]
 struct Shown<'c> {
-    argv: Vec<&'c str>,
+    argv: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cwd: Option<&'c PathBuf>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    environment: BTreeMap<&'c str, &'c str>,
+    environment: BTreeMap<&'c str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'c str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,9 +73,9 @@ struct Shown<'c> {
 impl<'c> From<&'c Command> for Shown<'c> {
     fn from(command: &'c Command) -> Self {
         let Command { argv, cwd, environment, user, group, umask, timeout, returns, sensitive, .. } = command;
-        let shown = |text: &'c String| if *sensitive { "(sensitive)" } else { text.as_str() };
+        let shown = |text: &String| if *sensitive { HIDDEN.to_owned() } else { command.without_secrets(text) };
         Self {
-            argv: if *sensitive { vec!["(sensitive)"] } else { argv.iter().map(String::as_str).collect() },
+            argv: if *sensitive { vec![HIDDEN.to_owned()] } else { argv.iter().map(shown).collect() },
             cwd: cwd.as_ref(),
             environment: environment.iter().map(|(name, value)| (name.as_str(), shown(value))).collect(),
             user: user.as_deref(),
@@ -110,9 +116,19 @@ impl Command {
             timeout: Self::TIMEOUT,
             returns: vec![0],
             sensitive: false,
+            secrets: Vec::new(),
             script: false,
             stdin: None,
         }
+    }
+
+    /// What may be shown of a text that it is made of, or has printed.
+    #[must_use]
+    pub fn without_secrets(&self, text: &str) -> String {
+        let mut secrets: Vec<&str> = self.secrets.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        // One may be a part of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.into_iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
     }
 
     /// Reads a shell's whole program from standard input before any of it runs.
@@ -153,13 +169,13 @@ impl Command {
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.sensitive {
-            return f.write_str("(sensitive)");
+            return f.write_str(HIDDEN);
         }
         if let [shell, flag, line] = self.argv.as_slice()
             && shell == "/bin/sh"
             && flag == "-c"
         {
-            return f.write_str(line);
+            return f.write_str(&self.without_secrets(line));
         }
         let plain = |word: &str| {
             !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&b))
@@ -170,7 +186,8 @@ impl fmt::Display for Command {
             if n > 0 {
                 f.write_str(" ")?;
             }
-            if plain(word) { f.write_str(word)? } else { write!(f, "'{}'", word.replace('\'', r"'\''"))? }
+            let word = self.without_secrets(word);
+            if plain(&word) { f.write_str(&word)? } else { write!(f, "'{}'", word.replace('\'', r"'\''"))? }
         }
         match (self.beginning(), told_to_read, self.argv.last()) {
             (Some(beginning), ..) => write!(f, ": {beginning}"),
@@ -238,6 +255,11 @@ mod tests {
             r#"{"argv":["(sensitive)"],"environment":{"TOKEN":"(sensitive)"},"timeout":3600,"returns":[0],"sensitive":true}"#
         );
         assert!(!format!("{command} {command:?} {command:#?}").contains("canary"));
+        let secrets = vec!["ana".to_owned(), "canary".to_owned()];
+        let cut = Command { sensitive: false, secrets, ..command.clone() };
+        assert_eq!(cut.to_string(), "login '(sensitive)'");
+        assert!(!format!("{cut:?} {}", serde_json::to_string(&cut).unwrap()).contains("canary"));
+        assert_eq!(cut.without_secrets("wrong password canary, banana"), "wrong password (sensitive), b(sensitive)na");
         let plain = Command { sensitive: false, ..command };
         let written = serde_json::to_value(&plain).unwrap();
         assert_eq!(written["argv"], serde_json::json!(["login", "canary"]));

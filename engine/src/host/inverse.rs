@@ -428,6 +428,9 @@ pub(super) fn redacted(op: &Op) -> Op {
     let Op::Run(command) = op else { return op.clone() };
     // Values in an environment are where passwords are handed over.
     let environment = command.environment.keys().map(|name| (name.clone(), "(not kept)".to_owned())).collect();
-    let argv = if command.sensitive { vec!["(sensitive)".to_owned()] } else { command.argv.clone() };
+    let argv = match command.sensitive {
+        true => vec!["(sensitive)".to_owned()],
+        false => command.argv.iter().map(|word| command.without_secrets(word)).collect(),
+    };
     Op::Run(Command { argv, environment, stdin: None, ..command.clone() })
 }

@@ -1,5 +1,8 @@
 //! `git[destination]`
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +20,9 @@ use crate::{
 
 /// What was put in place last: so what is there beside it is somebody's own work.
 const DEPLOYED: &str = "refs/brasa/deployed";
+
+/// Moves all that is in one directory into another one, where it has no name twice.
+const FILL: &str = r#"find "$1" -mindepth 1 -maxdepth 1 -exec mv -nt "$2" -- {} +; rmdir "$1""#;
 
 properties! {
     /// A clone of a git repository, or what is in one. Which commit a branch or tag is at is asked of the repository each
@@ -95,6 +101,9 @@ pub struct State {
     /// Submodules that are not at their revision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stale_submodules: Vec<String>,
+    /// Whether an export that was cut off has left something beside the destination.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
     /// What is to be checked out.
     #[serde(skip)]
     target: Option<Target>,
@@ -143,8 +152,18 @@ impl Git {
 
     /// A command of git in the clone.
     fn git(&self, words: &[&str]) -> Command {
-        let path = self.path.display().to_string();
-        self.git_anywhere(&[&["-C", &path], words].concat())
+        self.git_in(&self.path, words)
+    }
+
+    fn git_in(&self, place: &Path, words: &[&str]) -> Command {
+        let place = place.display().to_string();
+        self.git_anywhere(&[&["-C", &place], words].concat())
+    }
+
+    /// Where an export is made ready, beside its destination: what is at that is whole.
+    fn beside(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.path.with_file_name(format!(".{name}.brasa-export"))
     }
 
     fn git_anywhere(&self, words: &[&str]) -> Command {
@@ -163,17 +182,17 @@ impl Git {
         command
     }
 
-    /// A command that asks the repository. Credentials are told by the environment, and what is shown of it is nothing.
+    /// A command that asks the repository. Credentials are told by the environment, and cut out of what is shown of it.
     fn over_network(&self, mut command: Command) -> Command {
         let Address { whole, clean, credentials } = self.address();
-        if credentials.is_some() {
+        if let Some(credentials) = credentials {
             let settings = [
                 ("GIT_CONFIG_COUNT", "1".to_owned()),
                 ("GIT_CONFIG_KEY_0", format!("url.{whole}.insteadOf")),
                 ("GIT_CONFIG_VALUE_0", clean),
             ];
             command.environment.extend(settings.map(|(name, value)| (name.to_owned(), value)));
-            command.sensitive = true;
+            command.secrets = secrets(credentials);
         }
         command
     }
@@ -188,9 +207,8 @@ impl Git {
             let error = Error::failed("there is no program `git` here");
             return Err(error.hint("declare the package `git` before it"));
         }
-        let said = answer.stderr.trim().replace(self.address().credentials.unwrap_or("\0"), "(sensitive)");
-        let about = if command.sensitive { shown_address(self.address().whole) } else { command.to_string() };
-        Err(Error::failed(format!("git cannot tell of `{about}`: {said}")))
+        let said = command.without_secrets(answer.stderr.trim());
+        Err(Error::failed(format!("git cannot tell of `{command}`: {said}")))
     }
 
     fn presence(&self, probe: &dyn Probe) -> Result<Presence> {
@@ -305,7 +323,7 @@ impl Git {
         Ok(())
     }
 
-    fn target(&self, now: &State, probe: &dyn Probe) -> Result<Target> {
+    fn target(&self, now: &State, exports: bool, probe: &dyn Probe) -> Result<Target> {
         let (commit, is_branch) = self.commit(probe)?;
         let branch = match &self.checkout_branch {
             Some(branch) => Some(branch.clone()),
@@ -314,18 +332,20 @@ impl Git {
         let mut made_for = None;
         if now.destination == Presence::Absent {
             require_parent(&self.path, probe)?;
-            if let Some(name) = &self.user {
-                let missing = || Error::Missing { kind: "user", name: name.clone(), why: None };
-                let user = probe.user(name)?.ok_or_else(missing)?;
-                let group = self.group.clone().or(user.group).unwrap_or_else(|| user.name.clone());
-                made_for = Some((user.name, group));
-            }
+        }
+        if (now.destination == Presence::Absent || exports)
+            && let Some(name) = &self.user
+        {
+            let missing = || Error::Missing { kind: "user", name: name.clone(), why: None };
+            let user = probe.user(name)?.ok_or_else(missing)?;
+            let group = self.group.clone().or(user.group).unwrap_or_else(|| user.name.clone());
+            made_for = Some((user.name, group));
         }
         Ok(Target { commit, branch, made_for })
     }
 
     fn synced(&self, now: &State, probe: &dyn Probe) -> Result<State> {
-        let target = self.target(now, probe)?;
+        let target = self.target(now, false, probe)?;
         let (revision, branch) = (Some(target.commit.clone()), target.branch.clone());
         if now.destination == Presence::Clone && (now.revision != revision || now.branch != branch) {
             self.refuse_own_work(now, branch.as_deref(), probe)?;
@@ -333,18 +353,18 @@ impl Git {
         let shown = |(name, url): (String, String)| (name, shown_address(&url));
         let remotes = self.remotes().into_iter().map(shown).collect();
         let (destination, stale_submodules) = (Presence::Clone, Vec::new());
-        Ok(State { destination, revision, branch, remotes, stale_submodules, target: Some(target) })
+        Ok(State { destination, revision, branch, remotes, stale_submodules, unfinished: false, target: Some(target) })
     }
 
     /// Commands that make the clone.
-    fn clone_ops(&self, target: &Target) -> Vec<Op> {
+    fn clone_ops(&self, place: &Path, target: &Target) -> Vec<Op> {
         let mut operations = Vec::new();
         if let Some((owner, group)) = target.made_for.clone() {
-            let (path, mode) = (self.path.clone(), Mode::from(0o755));
+            let (path, mode) = (place.to_owned(), Mode::from(0o755));
             operations.push(Op::Mkdir { path, mode, owner, group });
         }
         let (depth, address, path) =
-            (self.depth.map(|n| n.to_string()), self.address().clean, self.path.display().to_string());
+            (self.depth.map(|n| n.to_string()), self.address().clean, place.display().to_string());
         let mut words = vec!["clone", "-q", "-o", self.remote_name()];
         if let Some(depth) = &depth {
             words.extend(["--depth", depth, "--no-single-branch"]);
@@ -358,12 +378,12 @@ impl Git {
         words.extend(["--", &address, &path]);
         operations.push(Op::Run(self.over_network(self.git_anywhere(&words))));
         if is_commit(self.wanted_revision()) || self.wanted_revision().starts_with("refs/") {
-            operations.push(Op::Run(self.fetch()));
+            operations.push(Op::Run(self.fetch(place)));
         }
         operations
     }
 
-    fn fetch(&self) -> Command {
+    fn fetch(&self, place: &Path) -> Command {
         let (depth, branches) = (self.depth.map(|n| n.to_string()), self.branches());
         let mut words = vec!["fetch", "-q", "--force", "--prune", "--tags"];
         words.extend(depth.iter().flat_map(|depth| ["--depth", depth]));
@@ -371,10 +391,10 @@ impl Git {
         // A commit, or a name that is neither branch nor tag, may be on no branch.
         let alone = is_commit(self.wanted_revision()) || self.wanted_revision().starts_with("refs/");
         words.extend(alone.then(|| self.wanted_revision()));
-        self.over_network(self.git(&words))
+        self.over_network(self.git_in(place, &words))
     }
 
-    fn checkout(&self, Target { commit, branch, .. }: &Target) -> Vec<Command> {
+    fn checkout(&self, place: &Path, Target { commit, branch, .. }: &Target) -> Vec<Command> {
         let mut words = vec!["checkout", "-q"];
         words.extend(self.force.unwrap_or(false).then_some("--force"));
         match branch {
@@ -382,12 +402,12 @@ impl Git {
             None => words.extend(["--detach", commit]),
         }
         words.push("--");
-        let mut commands = vec![self.git(&words)];
+        let mut commands = vec![self.git_in(place, &words)];
         if let (Some(branch), None) = (branch, &self.checkout_branch) {
             let upstream = format!("--set-upstream-to={}/{branch}", self.remote_name());
-            commands.push(self.git(&["branch", "-q", &upstream, branch]));
+            commands.push(self.git_in(place, &["branch", "-q", &upstream, branch]));
         }
-        commands.push(self.git(&["update-ref", DEPLOYED, commit]));
+        commands.push(self.git_in(place, &["update-ref", DEPLOYED, commit]));
         commands
     }
 
@@ -427,6 +447,28 @@ impl<'a> Address<'a> {
             None => plain(),
         }
     }
+}
+
+/// What of credentials must not be shown, as it is written in an address and as it is meant. A user's name alone may be a token;
+/// beside a password it is a secret only where it is too long for a name.
+fn secrets(credentials: &str) -> Vec<String> {
+    let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+    let user = if password.is_empty() || user.len() > 32 { user } else { "" };
+    let written = [credentials, user, password];
+    written.into_iter().flat_map(|text| [text.to_owned(), meant(text)]).filter(|text| !text.is_empty()).collect()
+}
+
+/// What a part of an address stands for. Source: RFC 3986, section 2.1.
+fn meant(written: &str) -> String {
+    let mut bytes = Vec::with_capacity(written.len());
+    let mut rest = written.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| *first == b'%').and_then(|digits| str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn is_commit(revision: &str) -> bool {
@@ -488,8 +530,15 @@ impl Resource for Git {
             branch: None,
             remotes: BTreeMap::new(),
             stale_submodules: Vec::new(),
+            unfinished: false,
             target: None,
         };
+        if action == Export {
+            let beside = self.beside();
+            // Where files are, it was whole, and is still to be moved there.
+            state.unfinished = probe.entry(&beside)?.is_some()
+                && (destination != Presence::Files || probe.entry(&beside.join(".git"))?.is_none());
+        }
         if action == Sync && destination == Presence::Clone {
             self.read_clone(&mut state, probe)?;
         }
@@ -503,48 +552,64 @@ impl Resource for Git {
                 let error = Error::failed(format!("`{path}` is not empty and no clone of git"));
                 return Err(error.hint("remove what is there, or choose another path"));
             }
-            (Checkout, Presence::Clone | Presence::Files) | (Export, Presence::Files) => now.clone(),
+            (Checkout, Presence::Clone | Presence::Files) => now.clone(),
+            (Export, Presence::Files) => State { unfinished: false, ..now.clone() },
             (Export, Presence::Clone) => {
                 let error = Error::failed(format!("`{path}` is a clone, and `export` makes a directory that is none"));
-                return Err(error.hint(
-                    "remove it first, as it may be what an export that was cut off has left; or use the action `sync`",
-                ));
+                return Err(error.hint("remove it first, or use the action `sync`"));
             }
             (Sync, _) => self.synced(now, probe)?,
             (Checkout | Export, _) => {
                 let destination = if action == Export { Presence::Files } else { Presence::Clone };
-                State { destination, target: Some(self.target(now, probe)?), ..now.clone() }
+                let target = Some(self.target(now, action == Export, probe)?);
+                State { destination, target, unfinished: false, ..now.clone() }
             }
         };
         Ok(Goal::State(to))
     }
 
     fn ops(&self, Change { from, to, .. }: &Change<State>) -> Result<Vec<Op>> {
-        let Some(target) = &to.target else { return Ok(Vec::new()) };
+        let beside = self.beside();
+        let fill = || {
+            let (from, to) = (beside.display().to_string(), self.path.display().to_string());
+            Op::Run(Command::new(["/bin/sh", "-ec", FILL, "fill", &from, &to]))
+        };
+        let Some(target) = &to.target else { return Ok(from.unfinished.then(fill).into_iter().collect()) };
         let fresh = from.destination != Presence::Clone;
         let moves = fresh || from.revision != to.revision;
-        let mut operations = if fresh { self.clone_ops(target) } else { Vec::new() };
+        let exports = to.destination == Presence::Files;
+        let place = if exports { beside.clone() } else { self.path.clone() };
+        let shown = place.display().to_string();
+        let mut operations = Vec::new();
+        if from.unfinished {
+            operations.push(Op::Run(Command::new(["rm", "-rf", "--", &shown])));
+        }
+        operations.extend(if fresh { self.clone_ops(&place, target) } else { Vec::new() });
         let mut run = |commands: Vec<Command>| operations.extend(commands.into_iter().map(Op::Run));
         if to.destination == Presence::Clone {
             run(self.set_remotes(from, fresh));
         }
         if !fresh && moves {
-            run(vec![self.fetch()]);
+            run(vec![self.fetch(&place)]);
         }
         if moves || from.branch != to.branch {
-            run(self.checkout(target));
+            run(self.checkout(&place, target));
         }
         if self.enable_submodules.unwrap_or(false) && (moves || !from.stale_submodules.is_empty()) {
             run(vec![
-                self.git(&["submodule", "-q", "sync", "--recursive"]),
-                self.over_network(self.git(&["submodule", "-q", "update", "--init", "--recursive"])),
+                self.git_in(&place, &["submodule", "-q", "sync", "--recursive"]),
+                self.over_network(self.git_in(&place, &["submodule", "-q", "update", "--init", "--recursive"])),
             ]);
         }
-        if to.destination == Presence::Files {
+        if exports {
             // Also those of submodules.
-            let path = self.path.display().to_string();
-            let words = ["find", &path, "-name", ".git", "-prune", "-exec", "rm", "-rf", "{}", "+"];
+            let words = ["find", &shown, "-name", ".git", "-prune", "-exec", "rm", "-rf", "{}", "+"];
             run(vec![Command { user: self.user.clone(), group: self.group.clone(), ..Command::new(words) }]);
+            operations.push(match from.destination {
+                Presence::Absent => Op::Run(Command::new(["mv", "-T", "--", &shown, &self.path.display().to_string()])),
+                // The directory keeps its owner and mode, and may be a mount of its own.
+                Presence::Empty | Presence::Clone | Presence::Files => fill(),
+            });
         }
         Ok(operations)
     }
@@ -694,6 +759,12 @@ mod tests {
         let [Op::Run(clone), ..] = pending.operations() else { panic!() };
         assert_eq!(clone.argv[clone.argv.len() - 2..], [URL, "/srv/app"]);
         assert_eq!(clone.environment["GIT_CONFIG_KEY_0"], "url.https://me:canary@git.example.com/app.git.insteadOf");
+        let shown = format!("{clone}");
+        assert!(shown.starts_with("git clone -q -o origin --branch v1 -- https://git.example.com/app.git"), "{shown}");
+        assert_eq!(
+            clone.without_secrets("no access for me:canary or canary"),
+            "no access for (sensitive) or (sensitive)"
+        );
         let told = serde_json::to_string(&pending.into_changed()).unwrap();
         assert!(!told.contains("canary"), "{told}");
         let none = Git::at("/srv/app").repository("https://me:canary@git.example.com/app.git").revision("none");
@@ -705,6 +776,13 @@ mod tests {
     }
 
     #[test]
+    fn what_of_credentials_is_secret() {
+        assert_eq!(super::secrets("me:can%40ary"), ["me:can%40ary", "me:can@ary", "can%40ary", "can@ary"]);
+        assert_eq!(super::secrets("token"), ["token", "token", "token", "token"]);
+        assert_eq!(super::meant("%4x%"), "%4x%");
+    }
+
+    #[test]
     fn an_export_is_made_once_and_has_no_repository() {
         let ops = {
             let machine = machine();
@@ -712,12 +790,22 @@ mod tests {
             let pending = prepare(&git, Export, false, &machine).unwrap().unwrap();
             pending.operations().len()
         };
-        assert_eq!(ops, 4);
+        assert_eq!(ops, 5);
+        // Of one that was cut off, what is half is thrown away, and what was whole is moved on.
+        let left = machine().with_directory("/srv/.app.brasa-export/.git");
+        let git = app().revision("v1");
+        let pending = prepare(&git, Export, false, &left).unwrap().unwrap();
+        let Op::Run(first) = &pending.operations()[0] else { panic!() };
+        assert_eq!((first.to_string().as_str(), pending.operations().len()), ("rm -rf -- /srv/.app.brasa-export", 6));
+        let moved = machine().with_file("/srv/app/a", "").with_file("/srv/.app.brasa-export/b", "");
+        let pending = prepare(&git, Export, false, &moved).unwrap().unwrap();
+        let [Op::Run(only)] = pending.operations() else { panic!() };
+        assert!(only.to_string().ends_with("fill /srv/.app.brasa-export /srv/app"), "{only}");
         assert_eq!(done(&app(), Export, &mut machine().with_file("/srv/app/x", "")), [""; 0]);
         assert_eq!(
             refused(&app(), Export, &mut clone_at(OLD, "")),
             "`/srv/app` is a clone, and `export` makes a directory that is none\n\
-             hint: remove it first, as it may be what an export that was cut off has left; or use the action `sync`"
+             hint: remove it first, or use the action `sync`"
         );
     }
 

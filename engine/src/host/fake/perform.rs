@@ -127,7 +127,8 @@ impl Fake {
         if command.returns.contains(&answer.code) {
             return Ok(());
         }
-        let output = if command.sensitive { String::new() } else { answer.stdout + &answer.stderr };
+        let said = command.without_secrets(&(answer.stdout + &answer.stderr));
+        let output = if command.sensitive { String::new() } else { said };
         Err(Error::Command { command: command.to_string(), how: format!("exited with {}", answer.code), output })
     }
 

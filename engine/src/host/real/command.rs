@@ -270,7 +270,8 @@ impl<'c> Running<'c> {
             if let Some(signal) = ended_by {
                 return Err(Error::Interrupted(signal));
             }
-            let output = if self.command.sensitive { String::new() } else { last_lines(&(out.text() + &error.text())) };
+            let said = || last_lines(&self.command.without_secrets(&(out.text() + &error.text())));
+            let output = if self.command.sensitive { String::new() } else { said() };
             return Err(Error::Timeout {
                 what: format!("command `{}`", self.command),
                 limit: self.command.timeout,
@@ -411,7 +412,7 @@ pub fn check(command: &Command, answer: Answer) -> Result<Answer> {
     let output = if command.sensitive {
         "(not shown: sensitive)".to_owned()
     } else {
-        last_lines(&format!("{}\n{}", answer.stdout, answer.stderr))
+        last_lines(&command.without_secrets(&format!("{}\n{}", answer.stdout, answer.stderr)))
     };
     Err(Error::Command { command: command.to_string(), how, output })
 }
