@@ -14,7 +14,7 @@ pub use found::Found;
 pub(crate) use properties::position;
 #[doc(hidden)]
 pub use properties::put;
-pub use properties::{Described, Environment, Property, PropertyInfo, Setter};
+pub use properties::{Described, Environment, Priority, Property, PropertyInfo, Setter};
 pub use step::{Changed, Pending, Step, prepare, step};
 pub(crate) use step::{carry_out, groups};
 pub use value::{Content, Later, Value, lazy};

@@ -92,6 +92,29 @@ impl From<BTreeMap<String, String>> for Environment {
     }
 }
 
+/// How much one of several things is preferred: the highest wins. It may be below 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Priority(pub i32);
+
+impl From<i32> for Priority {
+    fn from(number: i32) -> Self {
+        Self(number)
+    }
+}
+
+impl Property for Priority {
+    const TYPE: &'static str = "whole number, also below 0";
+
+    fn from_json(value: &Json) -> Result<Self, String> {
+        let number = match value {
+            Json::String(text) => text.trim().parse().ok(),
+            Json::Number(number) => number.as_i64().and_then(|number| i32::try_from(number).ok()),
+            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+        };
+        number.map(Self).ok_or_else(|| wrong::<Self>(value))
+    }
+}
+
 fn wrong<T: Property>(value: &Json) -> String {
     let found = match value {
         Json::Null => "null".to_owned(),

@@ -12,31 +12,12 @@ use crate::{
     facts::{Facts, Family},
     host::{Command, EntryKind, Op, Probe},
     properties,
-    resource::{Change, Found, Goal, Property, Resource},
+    resource::{Change, Found, Goal, Priority, Resource},
     suggest,
 };
 
 /// Where the link of each name leads, which then leads to the choice. Source: update-alternatives(1).
 const CHOSEN: &str = "/etc/alternatives";
-
-/// How much an alternative is preferred where nobody chose: the highest wins. It may be below 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Priority(i32);
-
-impl From<i32> for Priority {
-    fn from(number: i32) -> Self {
-        Self(number)
-    }
-}
-
-impl Property for Priority {
-    const TYPE: &'static str = "whole number, also below 0";
-
-    fn from_json(value: &serde_json::Value) -> Result<Self, String> {
-        let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-        number.map(Self).ok_or_else(|| format!("expected a {}, found {value}", Self::TYPE))
-    }
-}
 
 properties! {
     /// A command that several programs provide, and which of them it is: update-alternatives(1). What is chosen is read from

@@ -1,5 +1,4 @@
 //! `apt_preference[name]`
-use serde_json::Value as Json;
 
 use super::{
     edit::line_fault,
@@ -9,34 +8,11 @@ use crate::{
     Fault, Result, actions,
     host::{Op, Probe},
     properties,
-    resource::{Change, Content, Found, Goal, Property, Resource},
+    resource::{Change, Content, Found, Goal, Priority, Resource},
 };
 
 /// What a pin can be about. Source: apt_preferences(5).
 const PINS: [&str; 3] = ["version", "release", "origin"];
-
-/// How much apt prefers what is pinned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Priority(i32);
-
-impl From<i32> for Priority {
-    fn from(number: i32) -> Self {
-        Self(number)
-    }
-}
-
-impl Property for Priority {
-    const TYPE: &'static str = "whole number";
-
-    fn from_json(value: &Json) -> Result<Self, String> {
-        let number = match value {
-            Json::String(text) => text.trim().parse().ok(),
-            Json::Number(number) => number.as_i64().and_then(|number| i32::try_from(number).ok()),
-            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
-        };
-        number.map(Self).ok_or_else(|| format!("expected {}, found {value}", Self::TYPE))
-    }
-}
 
 properties! {
     /// Which version or source of packages apt prefers, as a file of its own in `/etc/apt/preferences.d` (0644, root's). It
@@ -247,6 +223,9 @@ mod tests {
         for (json, number) in [(json!(700), 700), (json!("700"), 700), (json!(-1), -1)] {
             assert_eq!(Priority::from_json(&json), Ok(Priority(number)));
         }
-        assert_eq!(Priority::from_json(&json!("high")).unwrap_err(), "expected whole number, found \"high\"");
+        assert_eq!(
+            Priority::from_json(&json!("high")).unwrap_err(),
+            "expected whole number, also below 0, found the text `high`"
+        );
     }
 }
