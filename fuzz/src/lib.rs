@@ -20,6 +20,8 @@ use brasa::{
         Cookbook, RecipeName,
         data::{self, Found},
     },
+    resource::prepare,
+    resources::prelude::{AptRepository, apt_repository},
     run_list,
     values::Blob,
 };
@@ -28,12 +30,13 @@ use brasa::{
 pub type Target = fn(&[u8]);
 
 /// What is fuzzed, by the names of the corpora.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("age_value", age_value),
     ("archive", archive),
     ("brasa_toml", brasa_toml),
     ("encrypted_item", encrypted_item),
     ("json", json),
+    ("openpgp_key", openpgp_key),
     ("recipe", recipe),
     ("run_list", run_list),
     ("solo_rb", solo_rb),
@@ -255,6 +258,25 @@ pub fn archive(bytes: &[u8]) {
     match unpacked {
         Ok(unpacked) => assert!(unpacked.bytes <= bounds.unpacked, "{unpacked:?}"),
         Err(error) => assert!(error.to_string().len() <= MOST_SAID, "too much is said"),
+    }
+}
+
+/// A file as the key of a repository: whatever is in it, it is not the key with this fingerprint, which nobody has.
+pub fn openpgp_key(bytes: &[u8]) {
+    let machine = Fake::debian("12").with_directory("/etc/apt/sources.list.d").with_file("/key", bytes.to_vec());
+    let source = |fingerprint: Option<&str>| {
+        let source = AptRepository::named("any").uri("https://example.com/debian").components("main").key("/key");
+        match fingerprint {
+            Some(fingerprint) => {
+                prepare(&source.fingerprint(fingerprint), apt_repository::Add, false, &machine).map(drop)
+            }
+            None => prepare(&source, apt_repository::Add, false, &machine).map(drop),
+        }
+    };
+    let error = source(Some("0000000000000000000000000000000000000000")).expect_err("nobody has this key");
+    assert!(error.to_string().len() <= MOST_SAID, "too much is said");
+    if source(None).is_err() {
+        assert!(!error.to_string().contains("is or holds the key"), "{error}");
     }
 }
 
