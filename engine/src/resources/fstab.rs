@@ -238,11 +238,13 @@ mod tests {
             .with_link("/dev/disk/by-uuid/0a-1b", "../../vdb1")
             .with_link("/dev/data", "vdb1")
             .with_answer("findfs UUID=0a-2b", 1, "")
+            .with_answer("findfs UUID=0a-2c", 127, "")
             .with_answer("findfs LABEL=far", 0, "/dev/vdc\n");
         for name in ["LABEL=my data", "LABEL=\"my data\"", "UUID=0a-1b", "/dev/data"] {
             assert!(same_device(name, "/dev/vdb1", &machine).unwrap(), "{name}");
         }
         assert!(!same_device("UUID=0a-2b", "/dev/vdb1", &machine).unwrap());
+        assert!(!same_device("UUID=0a-2c", "/dev/vdb1", &machine).unwrap(), "without findfs there is no mount either");
         assert!(!same_device("tmpfs", "none", &machine).unwrap());
         assert_eq!(node("LABEL=far", &machine).unwrap(), Some("/dev/vdc".into()));
         assert_eq!(node("server:/export", &machine).unwrap(), None);

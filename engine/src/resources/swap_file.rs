@@ -360,6 +360,16 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_looked_at_is_not_made_anew() {
+        let mut blind = machine("ext4").with_file("/swap", "").with_answer(BLKID, 127, "");
+        assert_eq!(
+            refused(&swap(), Action::Create, &mut blind),
+            "whether `/swap` is a swap area cannot be seen: there is no `blkid`\n\
+             hint: declare the package `util-linux` before it"
+        );
+    }
+
+    #[test]
     fn what_is_no_swap_area_and_what_others_reach_is_refused() {
         let mut other = machine("ext4").with_file("/swap", "mine").with_answer(BLKID, 2, "");
         assert_eq!(

@@ -320,21 +320,26 @@ impl Host for Real {
     }
 
     fn reboot(&mut self, Reboot { delay_mins, reason, .. }: &Reboot) -> Result<()> {
-        let minutes = format!("+{delay_mins}");
-        let command = match self.init()? {
-            Init::Systemd => Command::new(["shutdown", "-r", &minutes, reason]),
-            // That of System V stays until the time has come.
-            Init::SystemdOffline | Init::OpenRc | Init::SysV | Init::None => {
-                let line = r#"command -v shutdown >/dev/null || { echo 'there is no shutdown' >&2; exit 127; }
-                    shutdown -r "$0" "$1" </dev/null >/dev/null 2>&1 &"#;
-                Command::new(["/bin/sh", "-c", line, &minutes, reason])
-            }
-        };
+        let command = shutdown(self.init()?, *delay_mins, reason);
         command::check(&command, command::run(&command)?).map(drop)
     }
 
     fn as_probe(&self) -> &dyn Probe {
         self
+    }
+}
+
+/// Schedules a reboot.
+fn shutdown(init: Init, delay_mins: u32, reason: &str) -> Command {
+    let minutes = format!("+{delay_mins}");
+    match init {
+        Init::Systemd => Command::new(["shutdown", "-r", &minutes, reason]),
+        // That of System V stays until the time has come.
+        Init::SystemdOffline | Init::OpenRc | Init::SysV | Init::None => {
+            let line = r#"command -v shutdown >/dev/null || { echo 'there is no shutdown' >&2; exit 127; }
+                shutdown -r "$0" "$1" </dev/null >/dev/null 2>&1 &"#;
+            Command::new(["/bin/sh", "-c", line, &minutes, reason])
+        }
     }
 }
 
@@ -405,6 +410,37 @@ mod tests {
         let before = std::time::Instant::now();
         real.perform(&Op::Act(Act::Wait { seconds: crate::values::Seconds(1) })).unwrap();
         assert!(before.elapsed() >= Duration::from_secs(1));
+    }
+
+    /// Stands for the one of System V, which stays until the time has come; no test may schedule a real reboot.
+    const SHUTDOWN: &str =
+        "#!/bin/sh\nprintf '%s|' \"$@\" > \"${0%/*}/said.new\"\nmv \"${0%/*}/said.new\" \"${0%/*}/said\"\nsleep 20\n";
+
+    #[test]
+    fn a_shutdown_that_stays_is_not_waited_for() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let place = tempfile::TempDir::new().unwrap();
+        let program = place.path().join("shutdown");
+        std::fs::write(&program, SHUTDOWN).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        for init in [super::Init::SysV, super::Init::OpenRc] {
+            let mut command = super::shutdown(init, 5, "new kernel, $HOME; 'x'");
+            command.environment.insert("PATH".to_owned(), format!("{}:/bin:/usr/bin", place.path().display()));
+            let before = std::time::Instant::now();
+            super::command::check(&command, super::command::run(&command).unwrap()).unwrap();
+            assert!(before.elapsed() < Duration::from_secs(15));
+            let said = place.path().join("said");
+            while !said.exists() {
+                assert!(before.elapsed() < Duration::from_secs(15), "it was never started");
+                std::thread::yield_now();
+            }
+            assert_eq!(std::fs::read_to_string(&said).unwrap(), "-r|+5|new kernel, $HOME; 'x'|");
+            std::fs::remove_file(said).unwrap();
+        }
+        let mut none = super::shutdown(super::Init::SysV, 0, "x");
+        none.environment.insert("PATH".to_owned(), "/nowhere".to_owned());
+        let error = super::command::check(&none, super::command::run(&none).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("there is no shutdown"), "{error}");
     }
 
     #[test]
