@@ -116,6 +116,8 @@ fn of_words(words: &str) -> &'static str {
         "text, a number, or a list of them" => r##"{"type": ["string", "integer", "array"]}"##,
         "list of objects of `name` and `command_list`" => r##"{"type": "array", "items": {"type": "object"}}"##,
         "true, false or `auto`" => r##"{"enum": [true, false, "auto"]}"##,
+        "rsa or ec" => r##"{"enum": ["rsa", "ec"]}"##,
+        "object of objects of `values` and `critical`" => r##"{"type": "object"}"##,
         "symbolic or hard" => r##"{"enum": ["symbolic", "hard"]}"##,
         "device, label or uuid" => r##"{"enum": ["device", "label", "uuid"]}"##,
         "debug, info, warn or error" => r##"{"enum": ["debug", "info", "warn", "error"]}"##,

@@ -170,7 +170,7 @@ pub struct Write {
     /// Commands that judge the new content before it replaces the old; `%{path}` in them is the file to judge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verify: Vec<String>,
-    /// Whether what these commands say is kept out of every report and record: they may quote the content.
+    /// Whether the content is in no diff, and what these commands say, for they may quote it, in no report and record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sensitive: bool,
 }

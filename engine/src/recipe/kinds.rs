@@ -11,9 +11,10 @@ use crate::{
     resources::prelude::{
         Alternatives, AptPackage, AptPreference, AptRepository, AptUpdate, ArchiveFile, Bash, Block, ChefSleep,
         CookbookFile, Cron, CronAccess, CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest,
-        KernelModule, Line, Link, Locale, Log, Mount, NotifyGroup, Package, Reboot, RemoteDirectory, RemoteFile,
-        Script, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit,
-        Template, Timezone, User, UserUlimit, YumRepository,
+        KernelModule, Line, Link, Locale, Log, Mount, NotifyGroup, OpensslEcPrivateKey, OpensslRsaPrivateKey,
+        OpensslX509Certificate, OpensslX509Request, Package, Reboot, RemoteDirectory, RemoteFile, Script, Service,
+        Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone,
+        User, UserUlimit, YumRepository,
     },
     resources::{
         package::{FIXED, FIXED_PROPERTIES},
@@ -133,6 +134,10 @@ static KINDS: &[Kind] = &[
     Kind::of::<Log>(),
     Kind::of::<Mount>(),
     Kind::of::<NotifyGroup>(),
+    Kind::of::<OpensslEcPrivateKey>(),
+    Kind::of::<OpensslRsaPrivateKey>(),
+    Kind::of::<OpensslX509Certificate>(),
+    Kind::of::<OpensslX509Request>(),
     Kind::of::<Package>(),
     Kind::fixed::<3>(),
     Kind::of::<Reboot>(),
@@ -374,7 +379,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 55, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 59, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

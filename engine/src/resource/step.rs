@@ -163,6 +163,9 @@ fn no_way(kind: &str, name: &str, action: &str) -> Error {
 
 fn content_diff(operation: &Op, probe: &dyn Probe) -> Result<Option<String>> {
     let Op::Write(write) = operation else { return Ok(None) };
+    if write.sensitive {
+        return Ok(None);
+    }
     let old = match probe.entry(&write.path)?.map(|entry| entry.kind) {
         Some(EntryKind::File { content }) => Some(content),
         Some(EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. }) | None => None,

@@ -33,6 +33,11 @@ pub mod log;
 pub mod mount;
 pub mod notify_group;
 mod openpgp;
+mod openssl;
+pub mod openssl_ec_private_key;
+pub mod openssl_rsa_private_key;
+pub mod openssl_x509_certificate;
+pub mod openssl_x509_request;
 pub mod package;
 mod package_file;
 pub mod reboot;
@@ -89,10 +94,15 @@ pub mod prelude {
         log::{self, Log},
         mount::{self, DeviceType, Mount},
         notify_group::{self, NotifyGroup},
+        openssl_ec_private_key::{self, OpensslEcPrivateKey},
+        openssl_rsa_private_key::{self, OpensslRsaPrivateKey},
+        openssl_x509_certificate::{self, OpensslX509Certificate},
+        openssl_x509_request::{self, KeyType, OpensslX509Request},
         package::{
             self, ApkPackage, DnfPackage, DpkgPackage, Package, PacmanPackage, RpmPackage, SnapPackage, YumPackage,
             ZypperPackage,
         },
+        package::{self, Package},
         reboot::{self, Reboot},
         remote_directory::{self, RemoteDirectory},
         remote_file::{self, RemoteFile},
