@@ -102,7 +102,6 @@ pub mod prelude {
             self, ApkPackage, DnfPackage, DpkgPackage, Package, PacmanPackage, RpmPackage, SnapPackage, YumPackage,
             ZypperPackage,
         },
-        package::{self, Package},
         reboot::{self, Reboot},
         remote_directory::{self, RemoteDirectory},
         remote_file::{self, RemoteFile},
