@@ -260,12 +260,14 @@ fn of_holds(transaction: &Transaction, probe: &dyn Probe) -> Result<Undo> {
 
 /// The way back from what a package manager changed.
 pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange]) -> Undo {
-    let mut back = Transaction {
-        allow_downgrade: true,
-        allow_removals: true,
-        recommends: Some(false),
-        ..Transaction::new(provider.clone())
+    // dpkg and rpm know what is in files alone; older versions are had from what is above them.
+    let by = match provider {
+        Provider::Dpkg => Provider::Apt,
+        Provider::Rpm => Provider::Dnf,
+        other => other.clone(),
     };
+    let mut back =
+        Transaction { allow_downgrade: true, allow_removals: true, recommends: Some(false), ..Transaction::new(by) };
     let mut kept = Vec::new();
     for change in changes {
         match (&change.from, &change.to) {

@@ -240,9 +240,19 @@ impl Package {
             faults.push(fault.hint("put it into the package manager's own configuration"));
         }
         let options = self.options.as_ref().map_or(&[][..], |options| &options.0);
-        if matches!(by, Provider::Cargo { .. }) && options.iter().any(|option| option.starts_with("--root")) {
-            let fault = Fault::new("`--root` would hide what cargo has installed");
-            faults.push(fault.hint("set `install.root` in cargo's `config.toml`"));
+        let elsewhere: (&[&str], _) = match by {
+            Provider::Cargo { .. } => (&["--root"], "set `install.root` in cargo's `config.toml`"),
+            Provider::Npm { .. } => (&["--prefix", "--location"], "set `prefix` in npm's own configuration"),
+            Provider::Pip { .. } => (
+                &["--target", "-t", "--prefix", "--root", "--user"],
+                "name the program of a virtual environment as `binary`",
+            ),
+            _ => (&[], ""),
+        };
+        let plain = |option: &str| option.split('=').next().is_some_and(|word| elsewhere.0.contains(&word));
+        if let Some(option) = options.iter().find(|option| plain(option)) {
+            let fault = Fault::new(format!("`{option}` would hide what {} has installed", by.name()));
+            faults.push(fault.hint(elsewhere.1));
         }
         let asks = matches!(by, Provider::Platform | Provider::Apt | Provider::Dpkg);
         if self.response_file.is_some() && !asks {

@@ -48,8 +48,8 @@ impl Tool for Apk {
 
     fn installed(&self, context: &Context<'_>) -> Result<Installed> {
         for path in STATE.map(|path| context.root.join(path)) {
-            match fs::read_to_string(&path) {
-                Ok(text) => return Ok(parse(&text)),
+            match fs::read(&path) {
+                Ok(text) => return Ok(parse(&String::from_utf8_lossy(&text))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::io("read", &path)(error)),
             }
@@ -78,6 +78,11 @@ impl Tool for Apk {
     ) -> Result<Vec<(String, Option<String>)>> {
         let answer = ask(self, context, "`apk` would refuse", &command(call, transaction, &["--simulate"]))?;
         Ok(answer.stdout.lines().filter_map(step).collect())
+    }
+
+    /// What it needs stands before it.
+    fn meant(&self, _: &Context<'_>, _: &str, plan: &[(String, String)]) -> Result<Option<(String, String)>> {
+        Ok(plan.last().cloned())
     }
 
     fn unknown(&self, output: &str) -> Vec<String> {

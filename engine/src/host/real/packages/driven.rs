@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
     rc::Rc,
+    slice::from_ref,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -122,6 +123,11 @@ pub trait Tool {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// Which package of the plan for this name alone is the one that the name, which is none's own, stands for.
+    fn meant(&self, _: &Context<'_>, _name: &str, _plan: &[(String, String)]) -> Result<Option<(String, String)>> {
+        Ok(None)
     }
 
     /// Names that the tool says it does not know.
@@ -356,10 +362,15 @@ impl Manager for Driven {
             let key = self.tool.key(name);
             let offered = newest.iter().find(|(other, _)| self.tool.key(other) == key).map(|(_, version)| version);
             // What is there and would not be changed is the newest itself.
-            let version = offered.or_else(|| installed.versions.get(&key))?;
-            Some(Candidate { name: name.clone(), version: version.clone() })
+            let version = offered.or_else(|| installed.versions.get(&key));
+            if version.is_none() && !newest.is_empty() {
+                let plan = if names.len() == 1 { newest.clone() } else { self.tool.newest(context, from_ref(name))? };
+                let meant = self.tool.meant(context, name, &plan)?;
+                return Ok(meant.map(|(name, version)| Candidate { name, version }));
+            }
+            Ok(version.map(|version| Candidate { name: name.clone(), version: version.clone() }))
         };
-        Ok(names.iter().map(candidate).collect())
+        names.iter().map(candidate).collect()
     }
 
     fn simulate(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
@@ -367,8 +378,12 @@ impl Manager for Driven {
         let installed = self.installed(context)?;
         let mut changes = Vec::new();
         for call in work.calls() {
+            let asked = call.names();
             for (name, to) in self.tool.rehearse(context, &call, transaction)? {
-                let from = installed.versions.get(&self.tool.key(&name)).cloned();
+                let key = self.tool.key(&name);
+                let from = installed.versions.get(&key).cloned();
+                // As the recipe spells it, by which it is looked up later in a plan.
+                let name = asked.iter().find(|asked| self.tool.key(asked) == key).cloned().unwrap_or(name);
                 if from != to {
                     changes.push(PackageChange { name, from, to });
                 }

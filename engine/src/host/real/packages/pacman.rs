@@ -55,8 +55,8 @@ impl Tool for Pacman {
         for directory in files_in(&context.root.join(STATE))? {
             let path = directory.join("desc");
             // Beside the packages lies a file with the version of the format.
-            let text = match fs::read_to_string(&path) {
-                Ok(text) => text,
+            let text = match fs::read(&path) {
+                Ok(text) => String::from_utf8_lossy(&text).into_owned(),
                 Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => continue,
                 Err(error) => return Err(Error::io("read", &path)(error)),
             };
@@ -110,6 +110,11 @@ impl Tool for Pacman {
             self.refuse_conflicts(context, &plan)?;
         }
         Ok(plan)
+    }
+
+    /// What it needs stands before it.
+    fn meant(&self, _: &Context<'_>, _: &str, plan: &[(String, String)]) -> Result<Option<(String, String)>> {
+        Ok(plan.last().cloned())
     }
 
     fn unknown(&self, output: &str) -> Vec<String> {

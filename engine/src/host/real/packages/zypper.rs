@@ -75,6 +75,15 @@ impl Tool for Zypper {
         Ok(plan(&answer.stdout))
     }
 
+    fn meant(&self, context: &Context<'_>, name: &str, plan: &[(String, String)]) -> Result<Option<(String, String)>> {
+        let words =
+            ["--xmlout", "--non-interactive", "--no-refresh", "search", "--provides", "--match-exact", "--", name];
+        let answer = context.tools.query(&Command::new(["zypper"].into_iter().chain(words)))?;
+        let lines = answer.stdout.lines().filter_map(|line| line.trim().strip_prefix("<solvable "));
+        let providers: Vec<&str> = lines.filter_map(|attributes| attribute(attributes, "name")).collect();
+        Ok(plan.iter().find(|(name, _)| providers.contains(&name.as_str())).cloned())
+    }
+
     fn unknown(&self, output: &str) -> Vec<String> {
         output.split("No provider of '").skip(1).filter_map(|rest| rest.split('\'').next()).map(str::to_owned).collect()
     }
