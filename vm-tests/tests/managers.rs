@@ -100,6 +100,14 @@ fn zypper_keeps_packages() -> Result<()> {
     keeps_packages(&machine, installed, "1.0");
     follows_versions(&machine, "zypper_package", installed);
 
+    // A file is installed with what it needs.
+    settle(&machine, "- {type: zypper_package, name: lab, package_name: [lab-app, lab-lib], action: remove}\n");
+    let file = |version: &str| format!("source: {at}/lab-app-{version}-1.noarch.rpm");
+    settle(&machine, &format!("- {{type: zypper_package, name: lab-app, {}}}\n", file("1.0")));
+    assert_eq!(machine.sh(installed).stdout.trim(), "1.0");
+    settle(&machine, &format!("- {{type: package, name: lab-app, {}, action: upgrade}}\n", file("2.0")));
+    machine.run(["rpm", "-q", "lab-lib"]).success();
+
     // A script of the package fails: its words are told.
     let failed = converge(&machine, "- {type: package, name: lab-bad}\n").exits(1);
     assert!(failed.stderr.contains("%prein(lab-bad-1.0-1.noarch) scriptlet failed"), "{failed}");

@@ -220,9 +220,13 @@ impl PackageSpec {
         Self { name: name.to_owned(), version: None, file: None }
     }
 
-    /// As a word: `NAME`, or `NAME=VERSION` with that sign.
+    /// As a word: the file, `NAME`, or `NAME=VERSION` with that sign.
     pub(crate) fn joined(&self, sign: &str) -> String {
-        self.version.as_ref().map_or_else(|| self.name.clone(), |version| format!("{}{sign}{version}", self.name))
+        match (&self.file, &self.version) {
+            (Some(file), _) => file.display().to_string(),
+            (None, Some(version)) => format!("{}{sign}{version}", self.name),
+            (None, None) => self.name.clone(),
+        }
     }
 }
 

@@ -456,10 +456,7 @@ impl Work {
     }
 
     fn calls(&self) -> Vec<(&'static str, Vec<String>)> {
-        let argument = |spec: &PackageSpec| match &spec.file {
-            Some(file) => file.display().to_string(),
-            None => spec.joined("-"),
-        };
+        let argument = |spec: &PackageSpec| spec.joined("-");
         let mut calls = Vec::new();
         if !self.remove.is_empty() {
             calls.push(("remove", self.remove.clone()));
