@@ -86,14 +86,16 @@ impl Tool for Apk {
     }
 
     fn unknown(&self, output: &str) -> Vec<String> {
-        let lines = output.split(['\n', ';']).filter_map(|line| line.trim().strip_suffix(" (no such package):"));
-        lines.map(str::to_owned).collect()
+        let mut before: Vec<&str> = output.split(" (no such package)").collect();
+        before.pop();
+        before.into_iter().filter_map(|text| text.split_whitespace().next_back()).map(str::to_owned).collect()
     }
 
     fn reason(&self, output: &str) -> String {
         let lines = output.lines().skip_while(|line| !line.starts_with("ERROR: "));
         let lines = lines.map(|line| line.trim().trim_start_matches("ERROR: "));
-        lines.filter(|line| !line.is_empty() && !line.starts_with("OK: ")).collect::<Vec<_>>().join("; ")
+        let said: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("OK: ")).collect();
+        said.join("; ").replace(":; ", ": ")
     }
 
     fn lists(&self) -> Option<&'static Lists> {
@@ -178,8 +180,119 @@ fn compare(a: &str, b: &str) -> Ordering {
 
 #[cfg(test)]
 mod tests {
-    use super::{Apk, Call, Tool as _, command, compare, parse, step};
-    use crate::host::{PackageSpec, Provider, Transaction};
+    use std::{cell::RefCell, fs, path::PathBuf};
+
+    use super::{
+        super::{Packages, Tools},
+        Apk, Call, Tool as _, command, compare, parse, step,
+    };
+    use crate::{
+        Result,
+        host::{Answer, Command, PackageSpec, Provider, Transaction},
+    };
+
+    /// A machine on which `apk` prints what the real one does, and changes its file of what is installed.
+    struct Pretend {
+        root: tempfile::TempDir,
+        said: RefCell<Vec<String>>,
+    }
+
+    impl Pretend {
+        fn new(installed: &str) -> Self {
+            let machine = Self { root: tempfile::tempdir().unwrap(), said: RefCell::default() };
+            for (path, text) in
+                [("sbin/apk", ""), ("lib/apk/db/installed", installed), ("var/cache/apk/APKINDEX.x", "")]
+            {
+                let path = machine.path(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            machine
+        }
+
+        fn path(&self, path: &str) -> PathBuf {
+            self.root.path().join(path)
+        }
+
+        fn packages(&self) -> Packages {
+            Packages::new(self.root.path(), self.path("state"))
+        }
+    }
+
+    impl Tools for Pretend {
+        fn query(&self, command: &Command) -> Result<Answer> {
+            let line = command.argv.join(" ");
+            let answer =
+                |code, stdout: &str, stderr: &str| Ok(Answer { code, stdout: stdout.into(), stderr: stderr.into() });
+            if line.ends_with(" nope") {
+                let text =
+                    "ERROR: unable to select packages:\n  nope (no such package):\n    required by: world[nope]\n";
+                return answer(1, "", text);
+            }
+            assert!(line.contains("--simulate"), "{line}");
+            answer(
+                0,
+                "(1/2) Upgrading musl (1.2.4-r0 -> 1.2.4-r2)\n(2/2) Installing nginx (1.24.0-r7)\nOK: 9 MiB in 17 packages\n",
+                "",
+            )
+        }
+
+        fn watch(&self, command: &Command, _: &mut dyn FnMut(&str)) -> Result<Answer> {
+            self.said.borrow_mut().push(command.argv.join(" "));
+            let text = if command.argv[1] == "add" { "P:musl\nV:1.2.4-r2\n\nP:nginx\nV:1.24.0-r7\n\n" } else { MUSL };
+            fs::write(self.path("lib/apk/db/installed"), text).unwrap();
+            Ok(Answer::default())
+        }
+    }
+
+    const MUSL: &str = "P:musl\nV:1.2.4-r0\np:so:libc.musl-x86_64.so.1=1\n\n";
+
+    #[test]
+    fn packages_come_and_go() {
+        let machine = Pretend::new(MUSL);
+        let packages = machine.packages();
+        let mut transaction = Transaction::new(Provider::Platform);
+        transaction.install = vec![PackageSpec::any("nginx")];
+        let told = |changes: Vec<crate::host::PackageChange>| -> Vec<String> {
+            let version = |version: Option<String>| version.unwrap_or_else(|| "-".to_owned());
+            changes.into_iter().map(|c| format!("{} {} {}", c.name, version(c.from), version(c.to))).collect()
+        };
+        let planned = packages.simulate(&machine, &transaction).unwrap();
+        assert_eq!(told(planned), ["musl 1.2.4-r0 1.2.4-r2", "nginx - 1.24.0-r7"]);
+        packages.perform(&machine, &transaction, &|_| {}).unwrap();
+        assert_eq!(told(packages.take_changes()), ["musl 1.2.4-r0 1.2.4-r2", "nginx - 1.24.0-r7"]);
+        // Once it is there, only an upgrade is left of the same.
+        transaction.install = vec![PackageSpec { version: Some("1.24.0".to_owned()), ..PackageSpec::any("nginx") }];
+        packages.perform(&machine, &transaction, &|_| {}).unwrap();
+        (transaction.install, transaction.purge) = (Vec::new(), vec!["nginx".to_owned(), "absent".to_owned()]);
+        packages.perform(&machine, &transaction, &|_| {}).unwrap();
+        let said =
+            ["apk add --upgrade --no-progress --wait 600 nginx", "apk del --purge --no-progress --wait 600 nginx"];
+        assert_eq!(*machine.said.borrow(), said);
+    }
+
+    #[test]
+    fn what_it_refuses_is_an_error() {
+        let machine = Pretend::new(MUSL);
+        let mut transaction = Transaction::new(Provider::Apk);
+        transaction.install = vec![PackageSpec::any("nope")];
+        let refused = machine.packages().simulate(&machine, &transaction).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "`apk` would refuse: unable to select packages: nope (no such package): required by: world[nope]"
+        );
+        // One that is not known is no candidate, and no error either.
+        let names = ["nope".to_owned(), "musl".to_owned()];
+        assert!(machine.packages().candidates(&machine, &Provider::Apk, &names[..1]).unwrap()[0].is_none());
+        transaction.install = vec![PackageSpec { version: Some("1.2.3-r9".to_owned()), ..PackageSpec::any("musl") }];
+        let older = machine.packages().simulate(&machine, &transaction).unwrap_err().to_string();
+        assert!(older.contains("newer than `1.2.3-r9`"), "{older}");
+        for bad in ["-x", "a b", "x;y"] {
+            transaction.install = vec![PackageSpec::any(bad)];
+            let refused = machine.packages().perform(&machine, &transaction, &|_| {}).unwrap_err().to_string();
+            assert!(refused.contains("is no name of a package of apk"), "{refused}");
+        }
+    }
 
     #[test]
     fn the_records_are_read() {
@@ -205,7 +318,7 @@ mod tests {
         let output = "fetch https://x/APKINDEX.tar.gz\nERROR: unable to select packages:\n  nope (no such package):\n    \
                       required by: world[nope]\n";
         let reason = Apk.reason(output);
-        assert_eq!(reason, "unable to select packages:; nope (no such package):; required by: world[nope]");
+        assert_eq!(reason, "unable to select packages: nope (no such package): required by: world[nope]");
         assert_eq!(Apk.unknown(&reason), ["nope"]);
     }
 

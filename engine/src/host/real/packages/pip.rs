@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    host::{Command, Transaction, versions},
+    host::{Command, PackageSpec, Transaction, versions},
 };
 
 pub struct Pip {
@@ -46,6 +46,31 @@ impl Pip {
         [self.program.as_str()].iter().chain(words).chain(&always).map(|word| (*word).to_owned()).collect()
     }
 
+    fn from(&self) -> Vec<String> {
+        let words = match self.source.as_ref().map(|source| source.strip_prefix("file://").unwrap_or(source)) {
+            Some(directory) if directory.starts_with('/') => vec!["--no-index", "--find-links", directory],
+            Some(url) => vec!["--index-url", url],
+            None => Vec::new(),
+        };
+        words.into_iter().map(str::to_owned).collect()
+    }
+
+    /// What would be installed, by a pip that cannot rehearse (before 22.2): what comes along is not known.
+    fn without_rehearsal(&self, context: &Context<'_>, specs: &[PackageSpec]) -> Result<Vec<(String, Option<String>)>> {
+        let version = |spec: &PackageSpec| {
+            if let Some(version) = &spec.version {
+                return Ok(version.clone());
+            }
+            let mut argv = self.words(&["index", "versions"]);
+            argv.extend(self.from());
+            argv.extend(["--".to_owned(), spec.name.clone()]);
+            let what = format!("`{}` would refuse", self.program);
+            let answer = ask(self, context, &what, &Command::new(argv))?;
+            latest(&answer.stdout).map(str::to_owned).ok_or_else(|| failure(self, &what, &answer))
+        };
+        specs.iter().map(|spec| Ok((self.key(&spec.name), Some(version(spec)?)))).collect()
+    }
+
     fn arguments(&self, call: &Call<'_>, transaction: &Transaction, more: &[&str]) -> Command {
         let mut argv = match call {
             Call::Install(_) => self.words(&["install"]),
@@ -53,13 +78,8 @@ impl Pip {
             Call::Remove(_) | Call::Purge(_) => self.words(&["uninstall", "--yes"]),
         };
         argv.extend(more.iter().map(|word| (*word).to_owned()));
-        if let (Call::Install(_) | Call::Upgrade(_), Some(source)) = (call, &self.source) {
-            argv.extend(match source.strip_prefix("file://").unwrap_or(source) {
-                directory if directory.starts_with('/') => {
-                    vec!["--no-index".to_owned(), "--find-links".to_owned(), directory.to_owned()]
-                }
-                url => vec!["--index-url".to_owned(), url.to_owned()],
-            });
+        if let Call::Install(_) | Call::Upgrade(_) = call {
+            argv.extend(self.from());
         }
         argv.extend(transaction.options.iter().cloned());
         argv.push("--".to_owned());
@@ -86,6 +106,14 @@ impl Pip {
         }
         Ok(())
     }
+}
+
+/// What a pip before 22.2 says of `--dry-run`.
+const NO_REHEARSAL: &str = "no such option: ";
+
+/// From the first line of `pip index versions`: `NAME (VERSION)`.
+fn latest(output: &str) -> Option<&str> {
+    output.lines().find_map(|line| line.split_once(" (")?.1.strip_suffix(')'))
 }
 
 const EXTERNAL: &str = "this Python's packages are managed by the distribution (PEP 668)";
@@ -147,12 +175,21 @@ impl Tool for Pip {
         transaction: &Transaction,
     ) -> Result<Vec<(String, Option<String>)>> {
         self.refuse_external(context, transaction)?;
-        if let Call::Remove(names) | Call::Purge(names) = call {
-            return Ok(names.iter().map(|name| (self.key(name), None)).collect());
-        }
+        let specs = match call {
+            Call::Remove(names) | Call::Purge(names) => {
+                return Ok(names.iter().map(|name| (self.key(name), None)).collect());
+            }
+            Call::Install(specs) | Call::Upgrade(specs) => *specs,
+        };
         let command = self.arguments(call, transaction, &["--dry-run", "--quiet", "--report", "-"]);
         let what = format!("`{}` would refuse", self.program);
-        let answer = ask(self, context, &what, &command)?;
+        let answer = context.tools.query(&command)?;
+        if answer.stderr.contains(NO_REHEARSAL) {
+            return self.without_rehearsal(context, specs);
+        }
+        if !answer.success() {
+            return Err(failure(self, &what, &answer));
+        }
         let report: Report = serde_json::from_str(&answer.stdout)
             .map_err(|error| Error::failed(format!("cannot read what `{}` reports: {error}", self.program)))?;
         Ok(report.install.into_iter().map(|one| (self.key(&one.metadata.name), Some(one.metadata.version))).collect())
@@ -169,14 +206,22 @@ impl Tool for Pip {
         }
         let mut said: Vec<&str> = output.lines().filter_map(|line| line.trim().strip_prefix("ERROR: ")).collect();
         said.dedup();
-        said.join("; ")
+        let said = said.join("; ");
+        // pip says that an index has nothing of the name also when it could not ask.
+        match output.split_once("connection broken by ").and_then(|(_, rest)| rest.lines().next()) {
+            Some(broken) => format!("the index cannot be reached ({broken}); {said}"),
+            None => said,
+        }
     }
 
     fn cure(&self, output: &str) -> Option<String> {
         if output.contains("externally-managed-environment") {
             Some(VENV.to_owned())
-        } else if output.contains("no such option: --dry-run") {
-            Some("a plan needs pip 22.2 or newer: install that first, or give the exact version".to_owned())
+        } else if output.contains("unknown command \"index\"") {
+            Some(
+                "this pip is too old to tell the newest version: give the exact one, or install a newer pip first"
+                    .to_owned(),
+            )
         } else {
             None
         }
@@ -187,7 +232,7 @@ impl Tool for Pip {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Call, Pip, Tool as _};
+    use super::{Call, Pip, Tool as _, latest};
     use crate::host::{PackageSpec, Provider, Transaction};
 
     #[test]
@@ -201,6 +246,7 @@ mod tests {
         let output = "ERROR: Could not find a version that satisfies the requirement nope (from versions: none)\nERROR: No \
                       matching distribution found for nope\n";
         assert_eq!(pip.unknown(&pip.reason(output)), ["nope"]);
+        assert_eq!(latest("lab-app (2.0)\nAvailable versions: 2.0, 1.0\n  INSTALLED: 1.0\n"), Some("2.0"));
     }
 
     #[test]
