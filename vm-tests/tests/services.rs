@@ -261,6 +261,8 @@ fn a_service_goes_by_each_of_its_names() -> Result<()> {
     settle(&machine, &sshd("mask"));
     assert_eq!(enabled(), "masked\n");
     settle(&machine, &sshd("[unmask, disable]"));
+    settle(&machine, &sshd("mask"));
+    settle(&machine, &sshd("unmask"));
     settle(&machine, &sshd("[enable, start]"));
     assert_eq!((enabled(), shown(&machine, "sshd", "ActiveState")), ("enabled\n".to_owned(), "active\n".to_owned()));
     Ok(())

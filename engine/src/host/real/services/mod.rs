@@ -135,7 +135,12 @@ impl Services {
                 if self.reload_due.get() {
                     self.reload_units()?;
                 }
-                systemd::state(self, &whole)
+                let state = systemd::state(self, &whole)?;
+                // A package, or somebody, has put it there and told nobody, which is then done before it is changed.
+                if !state.exists {
+                    return unit_files::state(&self.places(), &whole);
+                }
+                Ok(state)
             }
             Init::SystemdOffline => systemd::offline_state(self, &whole),
             init @ (Init::OpenRc | Init::SysV) => match whole.strip_suffix(".service") {

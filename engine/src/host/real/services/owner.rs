@@ -54,11 +54,12 @@ impl Owner {
         command
     }
 
-    /// What journalctl finds the lines of a unit by.
-    pub(super) fn lines_of(&self, unit: &str) -> Vec<String> {
+    /// What journalctl finds the lines of a unit by. Those of a process that is gone before journald has looked where it
+    /// belongs are its own alone.
+    pub(super) fn lines_of(&self, unit: &str, process: &str) -> Vec<String> {
         let uid = self.uid.unwrap_or_default();
-        let fields = ["_SYSTEMD_USER_UNIT", "USER_UNIT"];
-        let matches = fields.map(|field| vec![format!("{field}={unit}"), format!("_UID={uid}")]);
+        let fields = [("_SYSTEMD_USER_UNIT", unit), ("USER_UNIT", unit), ("_PID", process)];
+        let matches = fields.map(|(field, value)| vec![format!("{field}={value}"), format!("_UID={uid}")]);
         matches.join(&"+".to_owned())
     }
 }

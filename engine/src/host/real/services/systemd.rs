@@ -165,8 +165,7 @@ fn ask(connection: &mut Connection, whole: &str) -> std::result::Result<Unit, Fa
 
 /// What `systemctl show` tells of a unit.
 fn show(services: &Services, whole: &str) -> Result<HashMap<String, String>> {
-    let properties =
-        "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,CanReload,Type,Result,Job,TriggeredBy";
+    let properties = "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,CanReload,Type,Result,Job,TriggeredBy,ExecMainPID";
     let argv = ["systemctl", "show", "--no-pager", "-p", properties, "--", whole];
     let answer = services.ask(argv)?;
     if !answer.success() {
@@ -260,7 +259,11 @@ fn journal(services: &Services, whole: &str) -> String {
     command.timeout = Seconds(10).min(LIMIT);
     match &services.owner {
         None => command.argv.extend(["-u".to_owned(), whole.to_owned()]),
-        Some(owner) => command.argv.extend(owner.lines_of(whole)),
+        Some(owner) => {
+            let shown = show(services, whole);
+            let process = shown.as_ref().ok().and_then(|shown| shown.get("ExecMainPID"));
+            command.argv.extend(owner.lines_of(whole, process.map_or("0", String::as_str)));
+        }
     }
     command.argv.extend(["-n", "10", "--no-pager", "-o", "cat", "-q"].map(str::to_owned));
     match (services.run)(&command) {

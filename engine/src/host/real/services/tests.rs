@@ -105,6 +105,8 @@ fn links_tell_what_is_enabled_where_systemd_does_not_run() {
         .link("etc/systemd/system/gone.service", "/srv/gone.service")
         .file("usr/lib/systemd/system/ssh.service", "[Install]\nWantedBy=a.target\nAlias=x.service sshd.service\n")
         .link("usr/lib/systemd/system/autovt@.service", "getty@.service")
+        .file("usr/lib/systemd/system/hidden.service", "[Install]\nWantedBy=a.target\nAlias=other.service\n")
+        .link("etc/systemd/system/hidden.service", "/dev/null")
         .link("run/systemd/system/multi-user.target.wants/plain.service", "/lib/systemd/system/plain.service")
         .link("etc/systemd/system/rescue.target.requires/plain.timer", "/x")
         .file("etc/systemd/system/plain.timer", "[Install]\nWantedBy=timers.target\n")
@@ -122,6 +124,7 @@ fn links_tell_what_is_enabled_where_systemd_does_not_run() {
         ("bind9.service", Some(Enabled::Yes)),
         ("sshd.service", Some(Enabled::No)),
         ("sshd.socket", None),
+        ("other.service", Some(Enabled::Masked)),
         ("autovt@tty1.service", Some(Enabled::Yes)),
         ("autovt@tty2.service", Some(Enabled::No)),
         ("getty@tty1.service", Some(Enabled::Yes)),

@@ -95,16 +95,18 @@ fn lookup(places: &Places, name: &str) -> Result<Option<Found>> {
     })
 }
 
-/// The unit that takes a name when it is enabled.
+/// The unit that takes a name when it is enabled. A mask hides what a unit file says, not what it is.
 fn by_installation(places: &Places, name: &str) -> Result<Option<String>> {
     let Some((_, suffix)) = name.rsplit_once('.') else { return Ok(None) };
     for place in &places.all {
         for file in names(place)? {
-            if file.rsplit_once('.').is_some_and(|(_, kind)| kind == suffix)
-                && let Some(Found::File(text)) = find(places, &file)?
-                && installation(&text)
-                    .any(|(key, value)| key == "Alias" && value.split_whitespace().any(|is| is == name))
-            {
+            let path = place.join(&file);
+            if file.rsplit_once('.').is_none_or(|(_, kind)| kind != suffix) || !path.is_file() {
+                continue;
+            }
+            let text = text(&path)?;
+            let mut aliases = installation(&text).filter(|(key, _)| *key == "Alias");
+            if aliases.any(|(_, value)| value.split_whitespace().any(|alias| alias == name)) {
                 return Ok(Some(file));
             }
         }
