@@ -1,6 +1,10 @@
 //! `ssh_known_hosts_entry[host]`
 use std::path::PathBuf;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha1::Sha1;
+
 use super::{
     edit,
     entry::{in_the_way, leaf_faults, meta_faults},
@@ -20,8 +24,8 @@ const FILE: &str = "/etc/ssh/ssh_known_hosts";
 
 properties! {
     /// A host's public key, in the file by which ssh(1) of every user knows that host. A host may have one key of each type;
-    /// lines of others stay. Unlike in Chef, the key has to be given: ssh-keyscan(1) trusts whoever answers. A name that was
-    /// hashed cannot be told from another, so such lines stay as they are, and names are not hashed here.
+    /// lines of others stay. Unlike in Chef, the key has to be given: ssh-keyscan(1) trusts whoever answers. A line in which
+    /// the name is hashed is known as one of the host; names are not hashed here.
     pub struct SshKnownHostsEntry("host") {
         name: String;
         /// The host's name or address, when it is not the name of the resource.
@@ -93,7 +97,7 @@ impl SshKnownHostsEntry {
         let key = PublicKey::parse(rest)?;
         let pattern = self.pattern();
         // Names of hosts are the same in capitals, for ssh too.
-        let is_it = |host: &&'l str| host.eq_ignore_ascii_case(&pattern);
+        let is_it = |host: &&'l str| host.eq_ignore_ascii_case(&pattern) || is_hashed(host, &pattern);
         if !hosts.split(',').any(|host| is_it(&host)) || kind.is_some_and(|kind| kind != key.kind) {
             return None;
         }
@@ -122,7 +126,16 @@ impl SshKnownHostsEntry {
 /// The hosts of a line and what follows them. A line with a mark, as of an authority, is about more than one key.
 fn parted(line: &str) -> Option<(&str, &str)> {
     let (hosts, rest) = line.trim().split_once([' ', '\t'])?;
-    (!hosts.starts_with(['#', '@', '|'])).then_some((hosts, rest.trim_start()))
+    (!hosts.starts_with(['#', '@'])).then_some((hosts, rest.trim_start()))
+}
+
+/// Whether this is the name, hashed with some salt. Source: ssh-keygen(1), `-H`; openssh's `hostfile.c`, `host_hash`.
+fn is_hashed(host: &str, name: &str) -> bool {
+    let Some((salt, hash)) = host.strip_prefix("|1|").and_then(|rest| rest.split_once('|')) else { return false };
+    let (Ok(salt), Ok(hash)) = (STANDARD.decode(salt), STANDARD.decode(hash)) else { return false };
+    let mut mac = Hmac::<Sha1>::new_from_slice(&salt).expect("a key of any length is one");
+    mac.update(name.to_ascii_lowercase().as_bytes());
+    mac.verify_slice(&hash).is_ok()
 }
 
 impl Resource for SshKnownHostsEntry {
@@ -235,6 +248,24 @@ mod tests {
         done(&entry(), Delete, &mut machine);
         assert_eq!(text(&machine, FILE), format!("{others}10.0.0.1 {OTHER}\n"));
         assert_eq!(done(&entry(), Delete, &mut Fake::new()), [""; 0]);
+    }
+
+    /// `git.example.com`, and the same at port 2222, as `ssh-keygen -H` wrote them.
+    const HASHED: [&str; 2] = [
+        "|1|6A747ip0zM9548IdELtd+Zs3h9Y=|2K14aTqIsk+nGOKBy2dEbJmyZrw=",
+        "|1|3ILA7ZxzuGFcC+/HqVrnaqjzHdM=|CycT8v2sjpFnC15oMO2vlQm0vYs=",
+    ];
+
+    #[test]
+    fn a_hashed_name_is_known() {
+        let [one, other] = HASHED;
+        let mut machine = machine(&format!("{one} {OTHER}\n{other} {OTHER}\n"));
+        done(&SshKnownHostsEntry::of("GIT.example.com").key(ED25519), Create, &mut machine);
+        assert_eq!(text(&machine, FILE), format!("{other} {OTHER}\nGIT.example.com {ED25519}\n"));
+        done(&entry().port(2222_u32), Delete, &mut machine);
+        assert_eq!(text(&machine, FILE), format!("GIT.example.com {ED25519}\n"));
+        let mut same = super::tests::machine(&format!("{one} {ED25519}\n"));
+        assert_eq!(done(&entry(), Create, &mut same), [""; 0]);
     }
 
     #[test]
