@@ -1,5 +1,5 @@
 //! `locale[name]`
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::{
     facts::{Facts, Family},
     host::{Command, Op, Probe},
     properties,
-    resource::{Change, Environment, Goal, Resource},
+    resource::{Change, Environment, Found, Goal, Resource},
     suggest,
 };
 
@@ -199,6 +199,35 @@ impl Resource for Locale {
         Ok(State { file: at(path).read(probe)?, to_make, missing, path })
     }
 
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let own = text(Path::new(self.read(probe)?.path), probe)?.unwrap_or_default();
+        let says =
+            |variable| own.lines().rev().find_map(|line| assigned(line, variable)).filter(|value| !value.is_empty());
+        let mut found = Found::new(Self::KIND, self.name());
+        let mut same = Self::named(self.name());
+        if let Some(lang) = says("LANG") {
+            found = found.with("lang", lang);
+            same = same.lang(lang);
+        }
+        let set: BTreeMap<String, String> =
+            CATEGORIES.iter().filter_map(|name| Some(((*name).to_owned(), says(name)?.to_owned()))).collect();
+        if !set.is_empty() {
+            found = found.with("lc_env", serde_json::json!(set));
+            same = same.lc_env(set);
+        }
+        if says("LC_ALL").is_some() {
+            found = found.unsaid("`LC_ALL`, which overrides all of it");
+        }
+        if same.variables().is_empty() {
+            return Ok(Some(found.unsaid("a language: none is set")));
+        }
+        // What it finds there, it must leave as it is.
+        let now = same.read(probe)?;
+        let sound = same.check().is_empty()
+            && same.want(Update, &now, probe).is_ok_and(|goal| goal == Goal::State(now.clone()));
+        Ok(Some(if sound { found.action("update") } else { found.unsaid("that a locale it names is not there") }))
+    }
+
     fn want(&self, _: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         let mut to = State { missing: Vec::new(), ..now.clone() };
         match (&now.to_make, now.missing.first()) {
@@ -281,6 +310,22 @@ mod tests {
         machine()
             .with_file("/usr/share/i18n/SUPPORTED", SUPPORTED)
             .with_file("/etc/locale.gen", "# Those to be made.\n# de_DE.UTF-8 UTF-8\nen_GB.UTF-8 UTF-8\n")
+    }
+
+    #[test]
+    fn what_is_found_is_a_declaration_that_leaves_it_alone() {
+        let machine = |text: &str| {
+            Fake::debian("12").with_file("/etc/default/locale", text).with_answer("locale -a", 0, "C\nde_DE.utf8\n")
+        };
+        let found = |text: &str| Locale::named("own").found(&machine(text)).unwrap().unwrap();
+        let german = found("# LANG=x\nLANG=C\nLANG=\"de_DE.UTF-8\"\nLC_TIME=C\n");
+        assert_eq!(
+            (serde_json::to_value(&german.properties).unwrap(), german.actions),
+            (serde_json::json!({"lang": "de_DE.UTF-8", "lc_env": {"LC_TIME": "C"}}), vec!["update"])
+        );
+        assert_eq!(found("").unsaid, ["a language: none is set"]);
+        assert_eq!(found("LANG=xx_XX.UTF-8\n").actions, [""; 0]);
+        assert_eq!(found("LANG=C\nLC_ALL=C\n").unsaid, ["`LC_ALL`, which overrides all of it"]);
     }
 
     #[test]
