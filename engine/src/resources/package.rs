@@ -240,10 +240,10 @@ impl Package {
             faults.push(fault.hint("put it into the package manager's own configuration"));
         }
         let options = self.options.as_ref().map_or(&[][..], |options| &options.0);
-        let elsewhere: (&[&str], _) = match by {
-            Provider::Cargo { .. } => (&["--root"], "set `install.root` in cargo's `config.toml`"),
-            Provider::Npm { .. } => (&["--prefix", "--location"], "set `prefix` in npm's own configuration"),
-            Provider::Pip { .. } => (
+        let elsewhere: (&[&str], _) = match by.name() {
+            "cargo" => (&["--root"], "set `install.root` in cargo's `config.toml`"),
+            "npm" => (&["--prefix", "--location"], "set `prefix` in npm's own configuration"),
+            "pip" => (
                 &["--target", "-t", "--prefix", "--root", "--user"],
                 "name the program of a virtual environment as `binary`",
             ),
@@ -294,10 +294,10 @@ packages!(
     // Not joined with the platform's packages: those may bring the very program that is to install these.
     fn batch(&self) -> Option<&'static str> {
         let by = self.by();
-        Some(match by {
-            Provider::Gem { .. } => "gems",
+        Some(match by.name() {
             _ if by.of_platform() => "packages",
-            _ => by.name(),
+            "gem" => "gems",
+            name => name,
         })
     },
     fn check_action(&self, action: Action) -> Vec<Fault> {

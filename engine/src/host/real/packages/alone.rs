@@ -180,11 +180,10 @@ impl Manager for Alone {
         let held: &[(&str, &str)] = if self.is_rpm() { &dnf::LOCKS } else { &apt::INSTALLING };
         locks::wait(context.root, held, started, deadline, context.progress)?;
         self.forget();
-        let before = self.needed(context, transaction)?;
-        self.check(context, &before, transaction)?;
         let planned = self.simulate(context, transaction)?;
+        let work = self.needed(context, transaction)?;
         let mut failed = None;
-        for mut command in self.commands(&before, transaction, false)? {
+        for mut command in self.commands(&work, transaction, false)? {
             (context.progress)(&Progress::Step { text: command.to_string(), percent: None });
             command.timeout = Seconds(deadline.saturating_duration_since(Instant::now()).as_secs().max(1));
             let answer = context.tools.watch(&command, &mut |_| {})?;
