@@ -52,10 +52,6 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(OpensslRsaPrivateKey::at("/etc/ssl/private/web.key").key_length(4096_u32));
     r.add(OpensslX509Certificate::at("/etc/ssl/web.pem").common_name("www.example.com").renew_before_expiry(30_u32));
     r.add(OpensslX509Request::at("/etc/ssl/web.csr").common_name("www.example.com"));
-    r.add(OpensslEcPrivateKey::at("/etc/ssl/private/web.key").key_curve("secp384r1"));
-    r.add(OpensslRsaPrivateKey::at("/etc/ssl/private/web.key").key_length(4096_u32));
-    r.add(OpensslX509Certificate::at("/etc/ssl/web.pem").common_name("www.example.com").renew_before_expiry(30_u32));
-    r.add(OpensslX509Request::at("/etc/ssl/web.csr").common_name("www.example.com"));
     r.add(Package::all(["bind9", "bind9-utils"]));
     r.add(PacmanPackage::named("nginx"));
     r.add(Reboot::named("for the new kernel").delay_mins(1_u32));
