@@ -6,7 +6,7 @@ use crate::{
     host::{Provider, Transaction},
     properties,
     resource::Content,
-    resources::selection::{Aim, packages},
+    resources::selection::{self, Aim, packages},
     values::{Seconds, Words},
 };
 
@@ -73,7 +73,7 @@ impl GemPackage {
         let fault = |binary: &PathBuf| {
             Fault::new(format!("`gem_binary` must be an absolute path, `{}` is not", binary.display()))
         };
-        relative.map(fault).into_iter().collect()
+        relative.map(fault).into_iter().chain(selection::told_source(self.source.as_deref())).collect()
     }
 }
 

@@ -233,12 +233,7 @@ impl Package {
                 faults.push(Fault::new(format!("`binary` must be an absolute path, `{}` is not", binary.display())));
             }
         }
-        if let Some((_, rest)) = self.source.as_deref().and_then(|source| source.split_once("://"))
-            && rest.split('/').next().is_some_and(|server| server.contains('@'))
-        {
-            let fault = Fault::new("`source` holds a user or a password, which command lines and reports would show");
-            faults.push(fault.hint("put it into the package manager's own configuration"));
-        }
+        faults.extend(selection::told_source(self.source.as_deref()));
         let options = self.options.as_ref().map_or(&[][..], |options| &options.0);
         let elsewhere: (&[&str], _) = match by.name() {
             "cargo" => (&["--root"], "set `install.root` in cargo's `config.toml`"),

@@ -615,6 +615,16 @@ const fn lacks(presence: &Presence) -> bool {
     }
 }
 
+/// What is wrong with an address that command lines and reports would show.
+pub(crate) fn told_source(source: Option<&str>) -> Option<Fault> {
+    let (_, rest) = source?.split_once("://")?;
+    let told = rest.split('/').next().is_some_and(|server| server.contains('@'));
+    told.then(|| {
+        Fault::new("`source` holds a user or a password, which command lines and reports would show")
+            .hint("put it into the package manager's own configuration")
+    })
+}
+
 /// What is wrong with asking debconf again and having no answers for it.
 pub(crate) fn lacks_answers(action: package::Action, answers: Option<&Content>) -> Option<Fault> {
     let fault = || Fault::new("there are no answers to reconfigure it with").hint("give them with `response_file`");

@@ -33,6 +33,7 @@ use crate::{
 
 pub use fetch::shown as shown_address;
 pub use files::clean_leftovers;
+use packages::Policy;
 pub use packages::Repair;
 
 /// Where the real host keeps what it needs, and how long it waits.
@@ -272,6 +273,9 @@ impl Host for Real {
                 done?;
             }
             Op::Run(command) => {
+                // In an image it may start what it configures.
+                let configures = command.argv.first().is_some_and(|program| program == "dpkg-reconfigure");
+                let _quiet = configures.then(|| Policy::hold(Path::new("/"), self.offline())).transpose()?;
                 let answer = command::run_endable(&with(&self.settings.proxies, command));
                 self.forget();
                 command::check(command, answer?)?;

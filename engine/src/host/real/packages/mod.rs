@@ -14,6 +14,7 @@ mod locks;
 mod npm;
 mod pacman;
 mod pip;
+mod policy;
 mod snap;
 mod tools;
 mod zypper;
@@ -28,11 +29,12 @@ use std::{
 
 use driven::Driven;
 use lists::Lists;
+pub use policy::Policy;
 pub use tools::Tools;
 
 use crate::{
     Error, Result,
-    host::{Candidate, LogLevel, PackageChange, PackageState, Progress, Provider, Transaction},
+    host::{Candidate, LogLevel, PackageChange, PackageState, Progress, Provider, Transaction, environment},
     values::Seconds,
 };
 
@@ -216,7 +218,9 @@ impl Packages {
     pub fn perform(&self, tools: &dyn Tools, transaction: &Transaction, progress: &dyn Fn(&Progress)) -> Result<()> {
         let manager = self.find(&transaction.provider)?;
         let before = leftovers::find(&self.root);
+        let quiet = Policy::hold(&self.root, environment::in_another_root())?;
         let outcome = manager.perform(&self.context(tools, progress), transaction);
+        drop(quiet);
         self.forget();
         for path in leftovers::find(&self.root).difference(&before) {
             let path = Path::new("/").join(path.strip_prefix(&self.root).unwrap_or(path));

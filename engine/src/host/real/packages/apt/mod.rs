@@ -1,7 +1,6 @@
 //! apt and dpkg: state is read natively from dpkg's files, changes are made by one `apt-get` for a whole transaction.
 mod candidates;
 mod diagnosis;
-mod policy;
 mod progress;
 mod simulation;
 mod status;

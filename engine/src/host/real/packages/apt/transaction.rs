@@ -9,7 +9,6 @@ use super::{
     INSTALLING, LISTS, UPDATING,
     candidates::{Resolution, resolve, valid_name, valid_version},
     diagnosis::Diagnosis,
-    policy::Policy,
     progress::Status,
     simulation,
     status::Database,
@@ -18,7 +17,7 @@ use crate::{
     Error, Result,
     host::{
         Answer, Command, ConfigFiles, LogLevel, PackageSpec, PackageState, Pin, Progress, Scheme, Transaction,
-        environment, versions::debian::compare,
+        versions::debian::compare,
     },
     suggest,
     values::Seconds,
@@ -67,7 +66,6 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         Ok(true)
     })?;
     select(context, &work.release, "install", &clock)?;
-    let policy = Policy::hold(context.root, environment::in_another_root())?;
     if !transaction.allow_removals {
         work.refuse_unasked_removals(context, transaction)?;
     }
@@ -87,7 +85,6 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
             }
         }
     }
-    drop(policy);
     let ended = ended.and_then(|()| select(context, &work.hold, "hold", &clock));
     // Also of a transaction that was stopped half way, the changes are told.
     let after = Database::read(context.root, context.tools)?;

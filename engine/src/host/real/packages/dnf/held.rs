@@ -46,20 +46,27 @@ fn of_line(line: &str) -> Option<&str> {
     let (release, version, name) = (parts.next(), parts.next(), parts.next());
     let begins =
         |part: Option<&str>| part.is_some_and(|part| part.starts_with(|c: char| c.is_ascii_digit() || c == '*'));
-    // A name alone is a line too, whatever dashes it has.
+    // A name alone is a line too, whatever dashes it has; a pattern of names is for dnf to judge.
     Some(name.filter(|_| begins(version) && release.is_some()).unwrap_or(line))
 }
 
 fn of_tables(text: &str) -> Vec<String> {
-    let mut names = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     let mut in_package = false;
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
             in_package = line.replace(' ', "").starts_with("[[packages]]");
-        } else if let (true, Some((key, value))) = (in_package, line.split_once('='))
-            && key.trim() == "name"
-        {
-            names.push(value.trim().trim_matches(['"', '\'']).to_owned());
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else { continue };
+        let value = value.trim_start();
+        let quote = value.chars().next().filter(|first| "\"'".contains(*first));
+        let Some(text) = quote.and_then(|quote| value[1..].split(quote).next()) else { continue };
+        match (in_package, key.trim()) {
+            (true, "name") => names.push(text.to_owned()),
+            // A version that is kept out holds nothing.
+            (false, "comparator") if text == "!=" => drop(names.pop()),
+            (true | false, _) => {}
         }
     }
     names
@@ -88,7 +95,8 @@ mod tests {
     #[test]
     fn names_in_tables() {
         let text = "version = \"1.0\"\n\n[[packages]]\nname = \"lab-app\"\n[[packages.conditions]]\nkey = \"evr\"\n\
-                    comparator = \"=\"\nvalue = \"1.0-1\"\n[[packages]]\ncomment = \"x\"\nname = 'lab-doc'\n";
+                    comparator = \"=\"\nvalue = \"1.0-1\"\n[[packages]]\ncomment = \"x\"\nname = 'lab-doc' # both\n\
+                    [[packages]]\nname = \"lab-out\"\n[[packages.conditions]]\ncomparator = \"!=\"\n";
         assert_eq!(of_tables(text), ["lab-app", "lab-doc"]);
     }
 }

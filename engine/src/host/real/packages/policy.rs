@@ -11,6 +11,9 @@ use crate::{Error, Result};
 /// Where `invoke-rc.d` asks. Source: invoke-rc.d(8).
 const PATH: &str = "usr/sbin/policy-rc.d";
 
+/// Who asks.
+const ASKER: &str = "usr/sbin/invoke-rc.d";
+
 /// Says no to everything. By its comment one that a killed run left is known.
 const TEXT: &str = "#!/bin/sh\n# Of brasa: nothing is started while packages are installed into this root.\nexit 101\n";
 
@@ -28,7 +31,7 @@ impl Policy {
         if own {
             fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         }
-        if !another {
+        if !another || !root.join(ASKER).exists() {
             return Ok(Self(None));
         }
         match fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(&path) {
@@ -56,13 +59,14 @@ impl Drop for Policy {
 mod tests {
     use std::fs;
 
-    use super::{PATH, Policy, TEXT};
+    use super::{ASKER, PATH, Policy, TEXT};
 
     #[test]
     fn it_is_there_as_long_as_it_is_needed() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join(PATH);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(root.path().join(ASKER), "").unwrap();
         let held = Policy::hold(root.path(), true).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), TEXT);
         drop(held);
