@@ -291,3 +291,30 @@ fn an_installation_removes_nothing_that_nobody_asked_to_remove() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_broken_script_of_a_package_is_quoted_and_its_neighbour_is_installed() -> Result<()> {
+    for (machine, has, words) in [
+        (debian()?, "dpkg-query -W -f '${db:Status-Abbrev}' NAME | grep -q '^ii'", "exit status 7"),
+        (el9()?, "rpm -q NAME >/dev/null", "%prein"),
+    ] {
+        let is = |name: &str| machine.sh(&has.replace("NAME", name)).code == 0;
+        let both = "- {type: package, name: lab-small-04}\n- {type: package, name: lab-bad}\n";
+        let failed = converge(&machine, both).exits(1);
+        assert!(failed.stderr.contains("lab-bad") && failed.stderr.contains(words), "{failed}");
+        assert!(is("lab-small-04") && !is("lab-bad"));
+        machine.write("/etc/lab-bad.ok", "");
+        settle(&machine, both);
+        assert!(is("lab-bad"));
+    }
+    Ok(())
+}
+
+#[test]
+fn lists_are_fetched_anew_where_that_is_asked_for() -> Result<()> {
+    let machine = el9()?;
+    let told = settle(&machine, "- {type: dnf_package, name: lab-small-03, flush_cache: [before, after]}\n");
+    assert_eq!(told.stdout.matches("refresh the package lists of dnf").count(), 2, "{told}");
+    machine.run(["rpm", "-q", "lab-small-03"]).success();
+    Ok(())
+}

@@ -65,6 +65,10 @@ impl AptPackage {
         self.source.as_deref()
     }
 
+    const fn flush(&self) -> Option<&Words> {
+        None
+    }
+
     const fn answers(&self) -> Option<&Content> {
         self.response_file.as_ref()
     }

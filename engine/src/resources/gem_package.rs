@@ -64,6 +64,10 @@ impl GemPackage {
         None
     }
 
+    const fn flush(&self) -> Option<&Words> {
+        None
+    }
+
     const fn answers(&self) -> Option<&Content> {
         None
     }

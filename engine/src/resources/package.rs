@@ -39,6 +39,9 @@ properties! {
         /// Whether installing may take away packages that no resource removes. False when not given: it is refused, and they
         /// are named.
         allow_removals: bool,
+        /// `before` or `after` (or both): when something is installed or removed, the package lists are fetched anew then. Of dnf
+        /// and yum.
+        flush_cache: Words,
         /// Whether recommended packages come along. The system's configuration decides when not given.
         install_recommends: bool,
         /// Deadline in seconds, waiting for locks included; 3600 when not given.
@@ -90,7 +93,7 @@ pub struct Fixed {
 }
 
 /// How many of the properties, the first ones, such a kind has: it names neither provider nor program.
-pub(crate) const FIXED_PROPERTIES: usize = 9;
+pub(crate) const FIXED_PROPERTIES: usize = 10;
 
 /// Makes these kinds: a row of the table, and in Rust a name that makes a [`Package`].
 macro_rules! fixed {
@@ -215,6 +218,10 @@ impl Package {
         settings
     }
 
+    const fn flush(&self) -> Option<&Words> {
+        self.flush_cache.as_ref()
+    }
+
     const fn answers(&self) -> Option<&Content> {
         self.response_file.as_ref()
     }
@@ -248,6 +255,15 @@ impl Package {
         if let Some(option) = options.iter().find(|option| plain(option)) {
             let fault = Fault::new(format!("`{option}` would hide what {} has installed", by.name()));
             faults.push(fault.hint(elsewhere.1));
+        }
+        if let Some(Words(words)) = &self.flush_cache {
+            if !matches!(by, Provider::Platform | Provider::Dnf) {
+                faults.push(Fault::new(format!("`flush_cache` is for dnf and yum, not for {}", by.name())));
+            }
+            let known = |word: &&String| word == &"before" || word == &"after";
+            if let Some(word) = words.iter().find(|word| !known(word)) {
+                faults.push(Fault::new(format!("`flush_cache` is `before`, `after` or both, not `{word}`")));
+            }
         }
         let asks = matches!(by, Provider::Platform | Provider::Apt | Provider::Dpkg);
         if self.response_file.is_some() && !asks {

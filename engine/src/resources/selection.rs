@@ -172,6 +172,8 @@ pub(crate) struct Selection<'a> {
     answers: Option<Answers<'a>>,
     /// The file that the one package is in.
     file: Option<&'a Path>,
+    /// Whether the lists are fetched anew before and after a change.
+    flush: (bool, bool),
 }
 
 impl<'a> Selection<'a> {
@@ -182,12 +184,19 @@ impl<'a> Selection<'a> {
             settings,
             answers: None,
             file: None,
+            flush: (false, false),
         }
     }
 
     /// With answers for debconf.
     pub(crate) fn answers(self, content: Option<&'a Content>) -> Self {
         Self { answers: content.map(Answers::of), ..self }
+    }
+
+    /// With package lists that are fetched anew `before` or `after` a change.
+    pub(crate) fn flushing(self, words: Option<&Words>) -> Self {
+        let has = |word: &str| words.is_some_and(|words| words.0.iter().any(|one| one == word));
+        Self { flush: (has("before"), has("after")), ..self }
     }
 
     /// With the file that the package is in.
@@ -590,8 +599,12 @@ impl<'a> Selection<'a> {
                 operations.push(answers::reconfigure(&again));
             }
         }
+        let lists = || Op::UpdatePackageLists { provider: self.settings.provider.clone(), source: None };
         if !transaction.is_empty() {
+            let moves = !transaction.moves_nothing();
+            operations.extend((moves && self.flush.0).then(lists));
             operations.push(Op::Packages(transaction));
+            operations.extend((moves && self.flush.1).then(lists));
         }
         operations
     }
@@ -707,6 +720,7 @@ macro_rules! packages {
                 $crate::resources::selection::Selection::new(names, self.version.as_ref(), settings)
                     .in_file(self.file())
                     .answers(self.answers())
+                    .flushing(self.flush())
             }
         }
 
