@@ -1,8 +1,11 @@
 //! How package managers order versions, and which of them a recipe wants.
+pub mod apk;
 pub mod debian;
 pub mod gem;
 mod pin;
+pub mod python;
 pub mod rpm;
+pub mod semver;
 
 use std::cmp::Ordering;
 
@@ -17,10 +20,14 @@ pub enum Scheme {
     Debian,
     /// Those of rpm: `[epoch:]version[-release]`.
     Rpm,
-    /// Those of RubyGems: numbers and words, no epoch and no release. npm's and cargo's are in its order too.
+    /// Those of RubyGems: numbers and words, no epoch and no release.
     Gem,
-    /// Those of Python: zeros at the end count for nothing.
+    /// Those of Python: `[epoch!]release`, and what comes before and after it.
     Python,
+    /// Those of Semantic Versioning, by which npm and cargo go.
+    Semantic,
+    /// Those of apk: `version[-rN]`.
+    Apk,
     /// Those of whichever package manager the platform has.
     Platform,
 }
@@ -30,11 +37,13 @@ impl Scheme {
     #[must_use]
     pub const fn of(provider: &Provider) -> Self {
         match provider {
-            Provider::Platform | Provider::Apk => Self::Platform,
+            Provider::Platform => Self::Platform,
+            Provider::Apk => Self::Apk,
             Provider::Apt | Provider::Dpkg => Self::Debian,
             // libalpm took rpm's comparison over. Source: vercmp(8).
             Provider::Dnf | Provider::Rpm | Provider::Zypper | Provider::Pacman => Self::Rpm,
-            Provider::Gem { .. } | Provider::Npm { .. } | Provider::Cargo { .. } | Provider::Snap => Self::Gem,
+            Provider::Gem { .. } | Provider::Snap => Self::Gem,
+            Provider::Npm { .. } | Provider::Cargo { .. } => Self::Semantic,
             Provider::Pip { .. } => Self::Python,
         }
     }
@@ -45,10 +54,25 @@ impl Scheme {
         match self {
             Self::Debian => debian::compare(left, right),
             Self::Rpm => rpm::compare(left, right),
-            Self::Gem | Self::Python => gem::compare(left, right),
+            Self::Gem => gem::compare(left, right),
+            Self::Python => python::compare(left, right),
+            Self::Semantic => semver::compare(left, right),
+            Self::Apk => apk::compare(left, right),
             // They differ in signs that the others do not have: no version of a Debian package has a `^`.
             Self::Platform if left.contains('^') || right.contains('^') => rpm::compare(left, right),
             Self::Platform => debian::compare(left, right),
+        }
+    }
+
+    /// Whether a version is the one asked for, which may leave out what the rules let it leave out.
+    #[must_use]
+    pub fn matches(self, asked: &str, version: &str) -> bool {
+        match self {
+            Self::Debian | Self::Gem => asked == version,
+            Self::Rpm | Self::Platform => asked == version || rpm::matches(asked, version),
+            Self::Python => python::matches(asked, version),
+            Self::Semantic => semver::compare(asked, version).is_eq(),
+            Self::Apk => apk::matches(asked, version),
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::{cmp::Ordering, fmt, str::FromStr};
 
-use super::{Scheme, rpm};
+use super::{Scheme, python};
 
 /// Which versions of a package are wanted: one version, a pattern (`1.2*`), or bounds (`~> 1.2`, `>= 1.2, < 2`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl FromStr for Pin {
 fn bound(part: &str) -> Result<Bound, String> {
     let sign = SIGNS.into_iter().find(|sign| part.starts_with(sign));
     let version = sign.map_or(part, |sign| part[sign.len()..].trim_start());
-    let known = |c: char| c.is_ascii_alphanumeric() || ".+:~^_-".contains(c) || (c == '*' && sign.is_none());
+    let known = |c: char| c.is_ascii_alphanumeric() || ".+:!~^_-".contains(c) || (c == '*' && sign.is_none());
     let begins = version.starts_with(|c: char| c.is_ascii_alphanumeric() || (c == '*' && version.len() > 1));
     if !begins || !version.chars().all(known) {
         return Err(part.to_owned());
@@ -109,12 +109,7 @@ impl fmt::Display for Pin {
 impl Bound {
     fn meets(&self, version: &str, scheme: Scheme) -> bool {
         match self {
-            Self::Exact(exact) => match scheme {
-                Scheme::Debian | Scheme::Gem => exact == version,
-                // Source: PEP 440.
-                Scheme::Python => exact.trim_end_matches(".0") == version.trim_end_matches(".0"),
-                Scheme::Rpm | Scheme::Platform => exact == version || rpm::matches(exact, version),
-            },
+            Self::Exact(exact) => scheme.matches(exact, version),
             Self::Pattern(pattern) => {
                 let without_epoch = version.split_once(':').map_or(version, |(_, rest)| rest);
                 [version, without_epoch].iter().any(|text| fits(pattern, text))
@@ -128,8 +123,11 @@ impl Bound {
 
 /// The order of a version to the limit of a bound, as far as the limit goes.
 fn order(version: &str, limit: &str, scheme: Scheme) -> Ordering {
-    if matches!(scheme, Scheme::Gem | Scheme::Python) {
-        return scheme.compare(version, limit);
+    match scheme {
+        Scheme::Gem | Scheme::Semantic => return scheme.compare(version, limit),
+        Scheme::Python if limit.contains('+') => return scheme.compare(version, limit),
+        Scheme::Python => return scheme.compare(python::public(version), limit),
+        Scheme::Debian | Scheme::Rpm | Scheme::Apk | Scheme::Platform => {}
     }
     let mut version = version;
     if !limit.contains(':') {
@@ -143,9 +141,9 @@ fn order(version: &str, limit: &str, scheme: Scheme) -> Ordering {
 
 /// Whether all parts of `least` but the last are those that the version begins with.
 fn near(version: &str, least: &str) -> bool {
-    let epoch = |text: &str| text.split_once(':').map(|(epoch, _)| epoch.to_owned());
+    let epoch = |text: &str| text.split_once([':', '!']).map(|(epoch, _)| epoch.to_owned());
     let parts = |text: &str| -> Vec<String> {
-        let text = text.split_once(':').map_or(text, |(_, rest)| rest);
+        let text = text.split_once([':', '!']).map_or(text, |(_, rest)| rest);
         let upstream = text.split(['-', '~', '+', '^']).next().unwrap_or(text);
         upstream.split('.').map(|part| part.trim_start_matches('0').to_owned()).collect()
     };
@@ -226,6 +224,31 @@ mod tests {
         assert!(!pin("2").meets("1:2.3-4.el9", Scheme::Rpm));
         assert!(!pin("2.3").meets("2.3-4", Scheme::Debian));
         assert!(pin("~> 2.3").meets("2.3.pre", Scheme::Gem) == (Scheme::Gem.compare("2.3.pre", "2.3").is_ge()));
+    }
+
+    #[test]
+    fn bounds_of_python_and_of_semantic_versions() {
+        for (pin, version, scheme, met) in [
+            (">= 2.9.0", "2.9.0.post0", Scheme::Python, true),
+            (">= 2.9", "2.9.0", Scheme::Python, true),
+            (">= 2.9", "2.9rc1", Scheme::Python, false),
+            (">= 2.9", "2.9.dev1", Scheme::Python, false),
+            (">= 2.9", "2.9+cpu", Scheme::Python, true),
+            ("<= 2.9", "2.9+cpu", Scheme::Python, true),
+            ("> 2.9", "2.9+cpu", Scheme::Python, false),
+            ("!= 2.9", "2.9+cpu", Scheme::Python, false),
+            ("2.9", "2.9.0+cpu", Scheme::Python, true),
+            ("2.9+gpu", "2.9+cpu", Scheme::Python, false),
+            (">= 2.9", "1!0.1", Scheme::Python, true),
+            ("~> 1!2.1", "1!2.3", Scheme::Python, true),
+            (">= 1.2.0", "1.2.0+zstd.1", Scheme::Semantic, true),
+            ("1.2.0", "1.2.0+zstd.1", Scheme::Semantic, true),
+            (">= 1.2.0", "1.2.0-rc.1", Scheme::Semantic, false),
+            ("1.2", "1.2-r3", Scheme::Apk, true),
+            (">= 1.2", "1.2_rc1-r0", Scheme::Apk, false),
+        ] {
+            assert_eq!(pin.parse::<Pin>().unwrap().meets(version, scheme), met, "{pin} {version}");
+        }
     }
 
     #[test]

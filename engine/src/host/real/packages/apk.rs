@@ -1,5 +1,5 @@
 //! apk: state is read natively from its one file of what is installed.
-use std::{cmp::Ordering, fs, io, path::Path};
+use std::{fs, io, path::Path};
 
 use super::{
     Context, Lists,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    host::{Command, Transaction},
+    host::{Command, Scheme, Transaction},
 };
 
 /// Where the records of what is installed are: since Alpine 3.23, and before.
@@ -57,13 +57,13 @@ impl Tool for Apk {
         Ok(Installed::default())
     }
 
-    fn compare(&self, a: &str, b: &str) -> Ordering {
-        compare(a, b)
+    fn scheme(&self) -> Scheme {
+        Scheme::Apk
     }
 
-    /// The number of the packaging may be left out.
-    fn satisfies(&self, asked: &str, installed: &str) -> bool {
-        asked == installed || installed.rsplit_once("-r").is_some_and(|(version, _)| version == asked)
+    fn versions(&self, context: &Context<'_>, name: &str) -> Result<Option<Vec<String>>> {
+        let answer = context.tools.query(&Command::new(["apk", "policy", name]))?;
+        Ok(answer.success().then(|| offered(&answer.stdout)))
     }
 
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {
@@ -145,6 +145,12 @@ fn parse(text: &str) -> Installed {
     installed
 }
 
+/// From `apk policy`: versions, and where each is from below it.
+fn offered(output: &str) -> Vec<String> {
+    let lines = output.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
+    lines.filter(|line| !line.starts_with(' ')).map(str::to_owned).collect()
+}
+
 /// From `(1/2) Upgrading musl (1.2.4-r0 -> 1.2.4-r2)`, or with one version.
 fn step(line: &str) -> Option<(String, Option<String>)> {
     let (_, rest) = line.strip_prefix('(')?.split_once(") ")?;
@@ -154,37 +160,13 @@ fn step(line: &str) -> Option<(String, Option<String>)> {
     Some((name.to_owned(), (verb != "Purging").then_some(version)))
 }
 
-/// Compares part by part, numbers as numbers: `_alpha`, `_beta`, `_pre` and `_rc` come before the version itself, then its
-/// packagings (`-r`), then what comes after it.
-///
-/// Source: APKBUILD(5), pkgver.
-fn compare(a: &str, b: &str) -> Ordering {
-    /// A number, or the rank of a word; the word; the number after it.
-    type Part = (i64, String, i64);
-    const END: Part = (-1, String::new(), 0);
-    fn part(piece: &str) -> Part {
-        let number = |text: &str| if text.is_empty() { 0 } else { text.parse().unwrap_or(i64::MAX) };
-        let (digits, rest) = piece.split_at(piece.bytes().take_while(u8::is_ascii_digit).count());
-        let (word, after) = rest.split_at(rest.bytes().take_while(|byte| !byte.is_ascii_digit()).count());
-        let rank = ["alpha", "beta", "pre", "rc", "r"].iter().position(|known| digits.is_empty() && word == *known);
-        let rank = rank.and_then(|rank| i64::try_from(rank).ok()).map(|rank| rank - 5);
-        (rank.unwrap_or_else(|| number(digits)), word.to_owned(), number(after))
-    }
-    let parts = |version: &str| -> Vec<Part> { version.replace('-', "_").split(['.', '_']).map(part).collect() };
-    let (mut a, mut b) = (parts(a), parts(b));
-    let longest = a.len().max(b.len());
-    a.resize(longest, END);
-    b.resize(longest, END);
-    a.cmp(&b)
-}
-
 #[cfg(test)]
 mod tests {
     use std::{cell::RefCell, fs, path::PathBuf};
 
     use super::{
         super::{Packages, Tools},
-        Apk, Call, Tool as _, command, compare, parse, step,
+        Apk, Call, Tool as _, command, offered, parse, step,
     };
     use crate::{
         Result,
@@ -323,20 +305,15 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_in_order() {
-        for (older, newer) in [
-            ("1.2.3-r1", "1.2.3-r2"),
-            ("1.9-r0", "1.10-r0"),
-            ("1.0_rc1-r0", "1.0-r0"),
-            ("1.0_alpha2", "1.0_beta1"),
-            ("1.0-r9", "1.0-r10"),
-            ("1.0-r0", "1.0.1-r0"),
-            ("1.0-r0", "1.0_p1-r0"),
-            ("1.0a-r0", "1.0b-r0"),
-        ] {
-            assert!(compare(older, newer).is_lt(), "{older} {newer}");
-        }
+    fn the_number_of_the_packaging_may_be_left_out() {
         assert!(Apk.satisfies("1.2.3", "1.2.3-r4") && !Apk.satisfies("1.2", "1.2.3-r4"));
+    }
+
+    #[test]
+    fn its_policy_is_read() {
+        let output = "nginx policy:\n  1.24.0-r7:\n    lib/apk/db/installed\n    https://x/v3.18/main\n  1.26.0-r0:\n    \
+                      https://x/edge/main\n";
+        assert_eq!(offered(output), ["1.24.0-r7", "1.26.0-r0"]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! cargo: programs that it builds from crates and puts beside itself.
-use std::{cmp::Ordering, path::PathBuf};
+use std::path::PathBuf;
 
 use super::{
     Context,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Result,
-    host::{Command, PackageSpec, Transaction, versions},
+    host::{Command, PackageSpec, Scheme, Transaction},
 };
 
 pub struct Cargo {
@@ -59,9 +59,8 @@ impl Tool for Cargo {
         Ok(Installed { versions: answer.stdout.lines().filter_map(listed).collect(), ..Installed::default() })
     }
 
-    // The order of RubyGems is that of Semantic Versioning, as far as versions on offer go.
-    fn compare(&self, a: &str, b: &str) -> Ordering {
-        versions::gem::compare(a, b)
+    fn scheme(&self) -> Scheme {
+        Scheme::Semantic
     }
 
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {

@@ -2,7 +2,6 @@
 //! one call of the tool makes a change, and what is installed afterwards tells whether it has.
 use std::{
     cell::RefCell,
-    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     path::Path,
     rc::Rc,
@@ -83,12 +82,12 @@ pub trait Tool {
         name.to_owned()
     }
 
-    /// Orders two versions.
-    fn compare(&self, a: &str, b: &str) -> Ordering;
+    /// The rules of its versions.
+    fn scheme(&self) -> Scheme;
 
     /// Whether an installed version is the one asked for.
     fn satisfies(&self, asked: &str, installed: &str) -> bool {
-        asked == installed
+        self.scheme().matches(asked, installed)
     }
 
     /// The command that does this.
@@ -123,6 +122,11 @@ pub trait Tool {
             }
         }
         Ok(Vec::new())
+    }
+
+    /// All versions on offer; `None` when it tells the newest alone.
+    fn versions(&self, _: &Context<'_>, _name: &str) -> Result<Option<Vec<String>>> {
+        Ok(None)
     }
 
     /// Which package of the plan for this name alone is the one that the name, which is none's own, stands for.
@@ -215,7 +219,7 @@ impl Driven {
             let satisfied = match (&spec.version, &state.version) {
                 (Some(asked), Some(version)) if self.tool.satisfies(asked, version) => true,
                 (Some(asked), Some(version)) => {
-                    if !transaction.allow_downgrade && self.tool.compare(asked, version).is_lt() {
+                    if !transaction.allow_downgrade && self.tool.scheme().compare(asked, version).is_lt() {
                         return Err(Error::failed(format!(
                             "package `{}` is installed in version `{version}`, which is newer than `{asked}`",
                             spec.name
@@ -241,7 +245,8 @@ impl Driven {
         Ok(work)
     }
 
-    /// With the version that bounds come to: the newest that the tool would install, or what is there.
+    /// With the version that bounds come to: what the tool would install, else the newest on
+    /// offer that meets them, or what is there.
     fn settled(&self, context: &Context<'_>, spec: &PackageSpec, now: Option<&String>) -> Result<PackageSpec> {
         let pin = spec.version.as_deref().map(str::parse::<Pin>).transpose().map_err(Error::failed)?;
         let Some(pin) = pin else { return Ok(spec.clone()) };
@@ -251,8 +256,22 @@ impl Driven {
         let newest = self.tool.newest(context, std::slice::from_ref(&spec.name))?;
         let key = self.tool.key(&spec.name);
         let offered = newest.into_iter().filter(|(name, _)| self.tool.key(name) == key).map(|(_, version)| version);
-        let versions: Vec<String> = offered.chain(now.cloned()).collect();
-        let scheme = Scheme::Platform;
+        let mut versions: Vec<String> = offered.collect();
+        let scheme = self.tool.scheme();
+        let meets = |version: &String| pin.meets(version, scheme);
+        let newest = versions.iter().any(meets) || (versions.is_empty() && now.is_some_and(meets));
+        let all = if newest { None } else { self.tool.versions(context, &spec.name)? };
+        let hint = match all {
+            Some(_) => "correct the version, or add the repository that has it before the package".to_owned(),
+            None => format!(
+                "only the newest version is looked at, for `{}` tells no other: give an exact one",
+                self.tool.name()
+            ),
+        };
+        versions = all.unwrap_or(versions);
+        if let Some(now) = now.filter(|now| !versions.contains(now)) {
+            versions.push(now.clone());
+        }
         match pin.newest(&versions, scheme) {
             Some(version) => Ok(PackageSpec { version: Some(version.clone()), ..spec.clone() }),
             None => Err(Error::failed(format!(
@@ -260,7 +279,7 @@ impl Driven {
                 spec.name,
                 versions.join("`, `")
             ))
-            .hint("correct the version, or add the repository that has it before the package")),
+            .hint(hint)),
         }
     }
 
@@ -467,5 +486,88 @@ impl Manager for Driven {
             Some(source) => lists::fetched(context.root, context.state, source, Vec::new()),
             None => lists::stamp(lists, context.root, context.state, SystemTime::now()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Packages, Tools},
+        Call, Context, Driven, Installed, Tool,
+    };
+    use crate::{
+        Result,
+        host::{Answer, Command, PackageSpec, Provider, Scheme, Transaction},
+    };
+
+    struct Nothing;
+
+    impl Tools for Nothing {
+        fn query(&self, _: &Command) -> Result<Answer> {
+            Ok(Answer::default())
+        }
+
+        fn watch(&self, _: &Command, _: &mut dyn FnMut(&str)) -> Result<Answer> {
+            Ok(Answer::default())
+        }
+    }
+
+    /// Has 2.0 as the newest version, and tells these when asked for all.
+    struct Pretend(Option<Vec<String>>);
+
+    impl Tool for Pretend {
+        fn name(&self) -> &str {
+            "pretend"
+        }
+
+        fn installed(&self, _: &Context<'_>) -> Result<Installed> {
+            Ok(Installed::default())
+        }
+
+        fn scheme(&self) -> Scheme {
+            Scheme::Python
+        }
+
+        fn versions(&self, _: &Context<'_>, _: &str) -> Result<Option<Vec<String>>> {
+            Ok(self.0.clone())
+        }
+
+        fn command(&self, _: &Call<'_>, _: &Transaction) -> Command {
+            Command::new(["pretend"])
+        }
+
+        fn rehearse(&self, _: &Context<'_>, call: &Call<'_>, _: &Transaction) -> Result<Vec<(String, Option<String>)>> {
+            Ok(call.names().into_iter().map(|name| (name, Some("2.0".to_owned()))).collect())
+        }
+
+        fn reason(&self, output: &str) -> String {
+            output.to_owned()
+        }
+    }
+
+    #[test]
+    fn bounds_are_met_by_the_newest_of_all_that_meet_them() {
+        let settled = |all: Option<&[&str]>, version: &str, now: Option<&str>| {
+            let all = all.map(|all| all.iter().map(|one| (*one).to_owned()).collect());
+            let driven = Driven::new(&Provider::Apk, Pretend(all));
+            let root = tempfile::tempdir().unwrap();
+            let packages = Packages::new(root.path(), root.path().join("state"));
+            let spec = PackageSpec { version: Some(version.to_owned()), ..PackageSpec::any("a") };
+            let context = packages.context(&Nothing, &|_| {});
+            match driven.settled(&context, &spec, now.map(str::to_owned).as_ref()) {
+                Ok(spec) => spec.version.unwrap(),
+                Err(error) => format!("{error}: {}", error.hints().join("; ")),
+            }
+        };
+        let all: &[&str] = &["2.0", "1.10.post1", "1.10", "1.9", "1.0"];
+        assert_eq!(settled(Some(all), ">= 1.2", None), "2.0");
+        assert_eq!(settled(Some(all), "~> 1.2", None), "1.10.post1");
+        assert_eq!(settled(Some(all), "~> 1.2", Some("1.3")), "1.10.post1");
+        assert_eq!(settled(None, "~> 1.2", Some("1.3")), "1.3");
+        assert_eq!(
+            settled(None, "~> 1.2", None),
+            "package `a` is not on offer in version `~> 1.2`, only in `2.0`: only the newest version is looked at, for \
+             `pretend` tells no other: give an exact one"
+        );
     }
 }

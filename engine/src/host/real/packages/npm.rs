@@ -1,5 +1,5 @@
 //! npm: packages that are there for everybody. Each brings its dependencies inside of it.
-use std::{cmp::Ordering, collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    host::{Command, PackageSpec, Transaction, versions},
+    host::{Command, PackageSpec, Scheme, Transaction},
 };
 
 pub struct Npm {
@@ -45,13 +45,17 @@ impl Npm {
         self.source.iter().flat_map(|source| ["--registry".to_owned(), source.clone()]).collect()
     }
 
-    /// The version that would be installed.
-    fn offered(&self, context: &Context<'_>, spec: &PackageSpec) -> Result<String> {
+    fn view(&self, package: &str, field: &str) -> Command {
         let mut argv = self.words(&["view", "--json"]);
         argv.extend(self.from());
-        argv.extend(["--".to_owned(), spec.joined("@"), "version".to_owned()]);
+        argv.extend(["--", package, field].map(str::to_owned));
+        Command::new(argv)
+    }
+
+    /// The version that would be installed.
+    fn offered(&self, context: &Context<'_>, spec: &PackageSpec) -> Result<String> {
         let what = format!("`{}` would refuse `{}`", self.program, spec.name);
-        let answer = ask(self, context, &what, &Command::new(argv))?;
+        let answer = ask(self, context, &what, &self.view(&spec.joined("@"), "version"))?;
         // A version that does not exist is no answer at all.
         match serde_json::from_str(&answer.stdout) {
             Ok(Json::String(version)) => Ok(version),
@@ -82,9 +86,14 @@ impl Tool for Npm {
         Ok(Installed { versions: versions.collect(), ..Installed::default() })
     }
 
-    // The order of RubyGems is that of Semantic Versioning, as far as versions on offer go.
-    fn compare(&self, a: &str, b: &str) -> Ordering {
-        versions::gem::compare(a, b)
+    fn scheme(&self) -> Scheme {
+        Scheme::Semantic
+    }
+
+    /// All but prereleases, which nothing but their exact version asks for.
+    fn versions(&self, context: &Context<'_>, name: &str) -> Result<Option<Vec<String>>> {
+        let answer = context.tools.query(&self.view(name, "versions"))?;
+        Ok(answer.success().then(|| released(&answer.stdout)).flatten())
     }
 
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {
@@ -135,9 +144,26 @@ impl Tool for Npm {
     }
 }
 
+/// From a list, or from the only version.
+fn released(output: &str) -> Option<Vec<String>> {
+    let versions = match serde_json::from_str(output).ok()? {
+        Json::String(version) => vec![version],
+        other => serde_json::from_value(other).ok()?,
+    };
+    let prerelease = |version: &String| version.split('+').next().is_some_and(|version| version.contains('-'));
+    Some(versions.into_iter().filter(|version| !prerelease(version)).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Npm, Tool as _};
+    use super::{Npm, Tool as _, released};
+
+    #[test]
+    fn the_versions_on_offer_are_read() {
+        assert_eq!(released("[\"1.0.0\", \"1.5.0+a-b\", \"2.0.0-rc.1\"]").unwrap(), ["1.0.0", "1.5.0+a-b"]);
+        assert_eq!(released("\"1.0.0\"").unwrap(), ["1.0.0"]);
+        assert_eq!(released(""), None);
+    }
 
     #[test]
     fn its_reasons_are_kept() {
@@ -151,6 +177,5 @@ mod tests {
             "404 Not Found - GET http://127.0.0.1:4873/lab-nope - not found; 404  'lab-nope@*' is not in this registry."
         );
         assert_eq!(npm.unknown(&npm.reason(output)), ["lab-nope"]);
-        assert!(npm.compare("1.0.0-rc.1", "1.0.0").is_lt() && npm.compare("1.9.0", "1.10.0").is_lt());
     }
 }

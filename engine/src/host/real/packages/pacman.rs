@@ -1,6 +1,5 @@
 //! pacman: state is read natively from its database of what is installed.
 use std::{
-    cmp::Ordering,
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    host::{Command, Transaction, versions::rpm},
+    host::{Command, Scheme, Transaction},
 };
 
 /// The database of what is installed, a directory for each package.
@@ -75,8 +74,8 @@ impl Tool for Pacman {
     }
 
     // libalpm took rpm's comparison over. Source: vercmp(8).
-    fn compare(&self, a: &str, b: &str) -> Ordering {
-        rpm::compare(a, b)
+    fn scheme(&self) -> Scheme {
+        Scheme::Rpm
     }
 
     /// The number of the packaging may be left out. Source: alpm `_alpm_depcmp`.
@@ -241,7 +240,7 @@ mod tests {
     fn versions_and_names() {
         assert!(Pacman.satisfies("1.0", "1.0-1") && Pacman.satisfies("1.0-1", "1.0-1"));
         assert!(!Pacman.satisfies("1", "1.0-1") && !Pacman.satisfies("1.0-2", "1.0-1"));
-        assert!(Pacman.compare("1:1.0-1", "2.0-1").is_gt());
+        assert!(Pacman.scheme().compare("1:1.0-1", "2.0-1").is_gt());
         assert_eq!(Pacman.unknown("`pacman` would refuse: target not found: a; target not found: b"), ["a", "b"]);
     }
 

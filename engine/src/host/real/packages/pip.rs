@@ -1,5 +1,5 @@
 //! pip: the packages of one Python, or of one virtual environment.
-use std::{cmp::Ordering, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    host::{Command, PackageSpec, Transaction, versions},
+    host::{Command, PackageSpec, Scheme, Transaction},
 };
 
 pub struct Pip {
@@ -55,17 +55,22 @@ impl Pip {
         words.into_iter().map(str::to_owned).collect()
     }
 
+    /// Asks for the versions on offer; pip has this since 21.2.
+    fn index(&self, name: &str) -> Command {
+        let mut argv = self.words(&["index", "versions"]);
+        argv.extend(self.from());
+        argv.extend(["--".to_owned(), name.to_owned()]);
+        Command::new(argv)
+    }
+
     /// What would be installed, by a pip that cannot rehearse (before 22.2): what comes along is not known.
     fn without_rehearsal(&self, context: &Context<'_>, specs: &[PackageSpec]) -> Result<Vec<(String, Option<String>)>> {
         let version = |spec: &PackageSpec| {
             if let Some(version) = &spec.version {
                 return Ok(version.clone());
             }
-            let mut argv = self.words(&["index", "versions"]);
-            argv.extend(self.from());
-            argv.extend(["--".to_owned(), spec.name.clone()]);
             let what = format!("`{}` would refuse", self.program);
-            let answer = ask(self, context, &what, &Command::new(argv))?;
+            let answer = ask(self, context, &what, &self.index(&spec.name))?;
             latest(&answer.stdout).map(str::to_owned).ok_or_else(|| failure(self, &what, &answer))
         };
         specs.iter().map(|spec| Ok((self.key(&spec.name), Some(version(spec)?)))).collect()
@@ -116,6 +121,12 @@ fn latest(output: &str) -> Option<&str> {
     output.lines().find_map(|line| line.split_once(" (")?.1.strip_suffix(')'))
 }
 
+/// From its second line: `Available versions: VERSION, VERSION`.
+fn available(output: &str) -> Option<Vec<String>> {
+    let list = output.lines().find_map(|line| line.strip_prefix("Available versions: "))?;
+    Some(list.split(", ").map(str::to_owned).collect())
+}
+
 const EXTERNAL: &str = "this Python's packages are managed by the distribution (PEP 668)";
 const VENV: &str = "make a virtual environment (`python3 -m venv DIR`) and name its program as `binary` (`DIR/bin/pip`), or take \
                     the distribution's own package";
@@ -155,13 +166,13 @@ impl Tool for Pip {
         key
     }
 
-    // The order of RubyGems is that of PEP 440 but for versions after a release.
-    fn compare(&self, a: &str, b: &str) -> Ordering {
-        versions::gem::compare(&a.replace(".post", ".0."), &b.replace(".post", ".0."))
+    fn scheme(&self) -> Scheme {
+        Scheme::Python
     }
 
-    fn satisfies(&self, asked: &str, installed: &str) -> bool {
-        asked == installed || self.compare(asked, installed).is_eq()
+    fn versions(&self, context: &Context<'_>, name: &str) -> Result<Option<Vec<String>>> {
+        let answer = context.tools.query(&self.index(name))?;
+        Ok(answer.success().then(|| available(&answer.stdout)).flatten())
     }
 
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {
@@ -232,7 +243,7 @@ impl Tool for Pip {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Call, Pip, Tool as _, latest};
+    use super::{Call, Pip, Tool as _, available, latest};
     use crate::host::{PackageSpec, Provider, Transaction};
 
     #[test]
@@ -240,13 +251,12 @@ mod tests {
         let pip = Pip::new(&None, &None);
         assert_eq!(pip.key("Zope._Interface"), "zope-interface");
         assert!(pip.satisfies("1.0", "1.0.0") && !pip.satisfies("1.0", "1.0.1"));
-        for (older, newer) in [("1.0rc1", "1.0"), ("1.9", "1.10"), ("1.0", "1.0.post1"), ("1.0a1", "1.0b1")] {
-            assert!(pip.compare(older, newer).is_lt(), "{older} {newer}");
-        }
         let output = "ERROR: Could not find a version that satisfies the requirement nope (from versions: none)\nERROR: No \
                       matching distribution found for nope\n";
         assert_eq!(pip.unknown(&pip.reason(output)), ["nope"]);
-        assert_eq!(latest("lab-app (2.0)\nAvailable versions: 2.0, 1.0\n  INSTALLED: 1.0\n"), Some("2.0"));
+        let versions = "lab-app (2.0)\nAvailable versions: 2.0, 1.0\n  INSTALLED: 1.0\n";
+        assert_eq!(latest(versions), Some("2.0"));
+        assert_eq!(available(versions).unwrap(), ["2.0", "1.0"]);
     }
 
     #[test]

@@ -1,13 +1,11 @@
 //! snap: snapd's packages, which have channels in place of versions.
-use std::cmp::Ordering;
-
 use super::{
     Context,
     driven::{Call, Installed, Tool, ask, failure},
 };
 use crate::{
     Result,
-    host::{Command, PackageSpec, Provider, Transaction, versions},
+    host::{Command, PackageSpec, Provider, Scheme, Transaction},
 };
 
 pub struct Snap;
@@ -29,8 +27,8 @@ impl Tool for Snap {
         Ok(Installed { versions: table(&answer.stdout).into_iter().collect(), ..Installed::default() })
     }
 
-    fn compare(&self, a: &str, b: &str) -> Ordering {
-        versions::gem::compare(a, b)
+    fn scheme(&self) -> Scheme {
+        Scheme::Gem
     }
 
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {

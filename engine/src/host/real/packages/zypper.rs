@@ -1,5 +1,5 @@
 //! zypper: state is read from rpm's database, as for dnf; what it would do is read from its own summary.
-use std::{cmp::Ordering, path::Path};
+use std::path::Path;
 
 use super::{
     Context, Lists,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Result,
-    host::{Command, Transaction, versions::rpm},
+    host::{Command, Scheme, Transaction},
 };
 
 /// rpm's lock, at its two places.
@@ -49,12 +49,14 @@ impl Tool for Zypper {
         Ok(query::states(context.tools, &[name.to_owned()])?.remove(0).provided_by)
     }
 
-    fn compare(&self, a: &str, b: &str) -> Ordering {
-        rpm::compare(a, b)
+    fn scheme(&self) -> Scheme {
+        Scheme::Rpm
     }
 
-    fn satisfies(&self, asked: &str, installed: &str) -> bool {
-        rpm::matches(asked, installed)
+    fn versions(&self, context: &Context<'_>, name: &str) -> Result<Option<Vec<String>>> {
+        let words = ["zypper", "--xmlout", "--non-interactive", "search", "--details", "--match-exact", "--", name];
+        let answer = context.tools.query(&Command::new(words))?;
+        Ok(answer.success().then(|| offered(&answer.stdout)))
     }
 
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {
@@ -162,6 +164,13 @@ fn plan(output: &str) -> Vec<(String, Option<String>)> {
     plan
 }
 
+/// From a detailed search: a line for each version in each repository.
+fn offered(output: &str) -> Vec<String> {
+    let lines = output.lines().filter_map(|line| line.trim().strip_prefix("<solvable "));
+    let packages = lines.filter(|line| attribute(line, "kind") == Some("package"));
+    packages.filter_map(|line| attribute(line, "edition")).map(str::to_owned).collect()
+}
+
 fn attribute<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(&format!("{name}=\""))?;
     rest.split('"').next()
@@ -193,7 +202,16 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tool as _, Zypper, plan, reason};
+    use super::{Tool as _, Zypper, offered, plan, reason};
+
+    #[test]
+    fn the_versions_on_offer_are_read() {
+        let output = "<search-result version=\"0.0\">\n<solvable-list>\n<solvable status=\"installed\" name=\"lab-app\" \
+                      kind=\"package\" edition=\"1.5-1\" arch=\"noarch\" repository=\"lab\"/>\n<solvable \
+                      status=\"not-installed\" name=\"lab-app\" kind=\"srcpackage\" edition=\"1.6-1\"/>\n<solvable \
+                      status=\"other-version\" name=\"lab-app\" kind=\"package\" edition=\"2.0-1\"/>\n</solvable-list>\n";
+        assert_eq!(offered(output), ["1.5-1", "2.0-1"]);
+    }
 
     #[test]
     fn the_summary_is_read() {
