@@ -284,6 +284,14 @@ impl Package {
         faults
     }
 
+    /// Only apt, dpkg and dnf hold packages for brasa.
+    fn lacks_holds(&self, action: Action) -> Option<Fault> {
+        let by = self.by();
+        let holds = matches!(by, Provider::Platform | Provider::Apt | Provider::Dpkg | Provider::Dnf);
+        let fault = || Fault::new(format!("packages of {} cannot be held: brasa knows no holds of it", by.name()));
+        (matches!(action, Lock | Unlock) && !holds).then(fault)
+    }
+
     /// dpkg and rpm take what they install from files alone.
     fn lacks_file(&self, action: Action) -> Vec<Fault> {
         let alone = matches!(self.by(), Provider::Dpkg | Provider::Rpm) && self.file().is_none();
@@ -313,6 +321,7 @@ packages!(
     },
     fn check_action(&self, action: Action) -> Vec<Fault> {
         let mut faults = self.lacks_file(action);
+        faults.extend(self.lacks_holds(action));
         faults.extend(selection::lacks_answers(action, self.response_file.as_ref()));
         faults
     }

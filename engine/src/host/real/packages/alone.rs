@@ -32,6 +32,9 @@ impl Alone {
 
     /// What is left to do: files to install, names to remove, names to purge.
     fn needed(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Work> {
+        if let Some(name) = transaction.hold.iter().chain(&transaction.release).next().filter(|_| self.is_rpm()) {
+            return Err(Error::Unsupported(format!("brasa cannot hold `{name}`: rpm has no holds")));
+        }
         let names: Vec<String> = transaction.install.iter().map(|spec| spec.name.clone()).collect();
         let states = self.above.packages(context, &names)?;
         let mut work = Work::default();
@@ -124,6 +127,21 @@ impl Alone {
         Ok(())
     }
 
+    /// Tells dpkg which packages are held and which are not any more.
+    fn select(&self, context: &Context<'_>, names: &[String], selection: &str) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut command = Command::new([self.program, "--set-selections"]);
+        command.stdin = Some(names.iter().flat_map(|name| format!("{name} {selection}\n").into_bytes()).collect());
+        let answer = context.tools.watch(&command, &mut |_| {})?;
+        if answer.success() {
+            return Ok(());
+        }
+        let what = format!("`{}` cannot mark `{}` as `{selection}`", self.program, names.join("`, `"));
+        Err(self.failure(&what, &answer))
+    }
+
     fn failure(&self, what: &str, answer: &Answer) -> Error {
         let output = format!("{}\n{}", answer.stdout, answer.stderr);
         let noise = ["rpm: ", "(Reading database", "Preparing to", "Selecting prev", "Errors were", "Unpacking"];
@@ -179,6 +197,7 @@ impl Manager for Alone {
         let deadline = started + Duration::from(transaction.timeout);
         let held: &[(&str, &str)] = if self.is_rpm() { &dnf::LOCKS } else { &apt::INSTALLING };
         locks::wait(context.root, held, started, deadline, context.progress)?;
+        self.select(context, &transaction.release, "install")?;
         self.forget();
         let planned = self.simulate(context, transaction)?;
         let work = self.needed(context, transaction)?;
@@ -202,7 +221,10 @@ impl Manager for Alone {
         let left: Vec<String> =
             left.install.into_iter().map(|spec| spec.name).chain(left.remove).chain(left.purge).collect();
         match failed {
-            _ if left.is_empty() => Ok(()),
+            _ if left.is_empty() => {
+                self.forget();
+                self.select(context, &transaction.hold, "hold")
+            }
             Some(answer) => Err(self.failure(&format!("`{}` failed", self.program), &answer)),
             None => Err(Error::failed(format!(
                 "`{}` reports success, but nothing has become of `{}`",
@@ -214,5 +236,48 @@ impl Manager for Alone {
 
     fn forget(&self) {
         self.above.forget();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, fs};
+
+    use super::super::{Packages, Tools};
+    use crate::{
+        Result,
+        host::{Answer, Command, Provider, Transaction},
+    };
+
+    #[derive(Default)]
+    struct Heard(RefCell<Vec<String>>);
+
+    impl Tools for Heard {
+        fn query(&self, _: &Command) -> Result<Answer> {
+            Ok(Answer::default())
+        }
+
+        fn watch(&self, command: &Command, _: &mut dyn FnMut(&str)) -> Result<Answer> {
+            let input = command.stdin.as_ref().map(|input| String::from_utf8_lossy(input).into_owned());
+            self.0.borrow_mut().push(format!("{} <<< {:?}", command.argv.join(" "), input.unwrap_or_default()));
+            Ok(Answer::default())
+        }
+    }
+
+    #[test]
+    fn dpkg_holds_and_releases() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("var/lib/dpkg")).unwrap();
+        let status = "Package: tool\nStatus: install ok installed\nArchitecture: all\nVersion: 1.0\n\n";
+        fs::write(root.path().join("var/lib/dpkg/status"), status).unwrap();
+        let packages = Packages::new(root.path(), root.path().join("state"));
+        let heard = Heard::default();
+        let mut transaction = Transaction::new(Provider::Dpkg);
+        transaction.hold = vec!["tool".to_owned()];
+        packages.perform(&heard, &transaction, &|_| {}).unwrap();
+        (transaction.hold, transaction.release) = (Vec::new(), vec!["tool".to_owned()]);
+        packages.perform(&heard, &transaction, &|_| {}).unwrap();
+        let said = ["hold", "install"].map(|selection| format!("dpkg --set-selections <<< \"tool {selection}\\n\""));
+        assert_eq!(*heard.0.borrow(), said);
     }
 }
