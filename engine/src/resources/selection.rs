@@ -254,6 +254,9 @@ impl<'a> Selection<'a> {
                         "a version is one as `1.2-3`, a pattern as `1.2*`, or bounds as `~> 1.2` and `>= 1.2, < 2`",
                     ),
                 );
+            } else if self.side_by_side() && version.contains('*') {
+                let fault = Fault::new(format!("`{version}` is a pattern, which gem does not know"));
+                faults.push(fault.hint("give bounds: `~> 1.2.0` is any version that begins with `1.2.`"));
             }
         }
         if self.settings.timeout == Seconds(0) {
