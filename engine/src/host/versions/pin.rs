@@ -18,7 +18,7 @@ enum Bound {
     /// Those orders to the version that meet it.
     Ordered(Vec<Ordering>, String),
     Not(String),
-    /// At least this, and the same up to the last part but one.
+    /// At least this, and the same up to the last part but one; of a single part, that one.
     Near(String),
 }
 
@@ -139,7 +139,10 @@ fn order(version: &str, limit: &str, scheme: Scheme) -> Ordering {
     scheme.compare(version, limit)
 }
 
-/// Whether all parts of `least` but the last are those that the version begins with.
+/// Whether all parts of `least` but the last, of a single part that one, are those that the version begins with: `~> 1` is
+/// `>= 1, < 2`.
+///
+/// Source: the documentation of `Gem::Version`, pessimistic version constraint.
 fn near(version: &str, least: &str) -> bool {
     let epoch = |text: &str| text.split_once([':', '!']).map(|(epoch, _)| epoch.to_owned());
     let parts = |text: &str| -> Vec<String> {
@@ -147,8 +150,10 @@ fn near(version: &str, least: &str) -> bool {
         let upstream = text.split(['-', '~', '+', '^']).next().unwrap_or(text);
         upstream.split('.').map(|part| part.trim_start_matches('0').to_owned()).collect()
     };
-    let (version_parts, least_parts) = (parts(version), parts(least));
-    let fixed = &least_parts[..least_parts.len().saturating_sub(1)];
+    let (mut version_parts, least_parts) = (parts(version), parts(least));
+    let fixed = &least_parts[..(least_parts.len() - 1).max(1)];
+    // Parts that are missing are 0.
+    version_parts.resize(version_parts.len().max(fixed.len()), String::new());
     epoch(least).is_none_or(|asked| epoch(version).unwrap_or("0".to_owned()) == asked)
         && version_parts.starts_with(fixed)
 }
@@ -206,7 +211,9 @@ mod tests {
             ("~> 1.2.3", "1.3.0~rc1-1", false),
             ("~> 1.2.3", "5:1.2.4-1", true),
             ("~> 4:1.2.3", "5:1.2.4-1", false),
-            ("~> 1", "7.0-1", true),
+            ("~> 1", "1.9-1", true),
+            ("~> 1", "5.0-1", false),
+            ("~> 1", "2~rc1-1", false),
             (">= 1.2, < 2", "1.9-1", true),
             (">= 1.2, < 2", "2.0-1", false),
             (">=1.2,!=1.5", "1.5-1", false),
@@ -240,6 +247,7 @@ mod tests {
             ("2.9", "2.9.0+cpu", Scheme::Python, true),
             ("2.9+gpu", "2.9+cpu", Scheme::Python, false),
             (">= 2.9", "1!0.1", Scheme::Python, true),
+            ("~> 1.0.0", "1", Scheme::Python, true),
             ("~> 1!2.1", "1!2.3", Scheme::Python, true),
             (">= 1.2.0", "1.2.0+zstd.1", Scheme::Semantic, true),
             ("1.2.0", "1.2.0+zstd.1", Scheme::Semantic, true),
