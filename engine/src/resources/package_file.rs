@@ -60,7 +60,8 @@ pub fn read(file: &Path, names: &[String], provider: &Provider, probe: &dyn Prob
     let path = file.display().to_string();
     let answer = match Format::of(file, provider) {
         Some(Format::Deb) => {
-            let words = ["dpkg-deb", "--show", "--showformat=${Package} ${Version}", "--", path.as_str()];
+            let words =
+                ["dpkg-deb", "--show", "--showformat=${Package} ${Version} ${Architecture}", "--", path.as_str()];
             probe.query(&Command::new(words))?
         }
         Some(Format::Rpm) => {
@@ -71,8 +72,11 @@ pub fn read(file: &Path, names: &[String], provider: &Provider, probe: &dyn Prob
         None => return Ok(guess(file, names)),
     };
     if let Some((name, version)) = answer.stdout.trim().split_once(' ').filter(|_| answer.success()) {
+        let (version, architecture) = version.split_once(' ').unwrap_or((version, "all"));
         let version = version.strip_prefix("0:").unwrap_or(version);
-        return Ok(Candidate { name: name.to_owned(), version: version.to_owned() });
+        let foreign = architecture != "all" && foreign(architecture, probe)?;
+        let name = if foreign { format!("{name}:{architecture}") } else { name.to_owned() };
+        return Ok(Candidate { name, version: version.to_owned() });
     }
     // Nothing was asked, or the file is not there yet.
     if answer.success() || (answer.stderr.contains("No such file") && probe.entry(file)?.is_some()) {
@@ -84,6 +88,13 @@ pub fn read(file: &Path, names: &[String], provider: &Provider, probe: &dyn Prob
     }
     Err(Error::failed(format!("`{path}` holds no package that can be read: {}", answer.stderr.trim()))
         .hint("compare its size and checksum with those of where it comes from"))
+}
+
+/// Whether an architecture is another one than dpkg's own, under which a bare name finds nothing.
+fn foreign(architecture: &str, probe: &dyn Probe) -> Result<bool> {
+    let answer = probe.query(&Command::new(["dpkg", "--print-architecture"]))?;
+    let native = answer.stdout.trim();
+    Ok(answer.success() && !native.is_empty() && native != architecture)
 }
 
 /// The name as it is given, or as a path begins: `NAME_VERSION_ARCH.deb`, `NAME-VERSION-RELEASE.ARCH.rpm`.
