@@ -93,6 +93,11 @@ pub trait Tool {
     /// The command that does this.
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command;
 
+    /// Whether one call takes one package only.
+    fn one_each(&self, _: &Transaction) -> bool {
+        false
+    }
+
     /// What doing this would change: names with the versions they would have.
     ///
     /// # Errors
@@ -283,6 +288,10 @@ impl Driven {
         }
     }
 
+    fn at_once(&self, transaction: &Transaction) -> usize {
+        if self.tool.one_each(transaction) { 1 } else { usize::MAX }
+    }
+
     /// What is not as it was to be.
     fn left(&self, context: &Context<'_>, work: &Work) -> Result<Vec<String>> {
         let installed = self.installed(context)?;
@@ -353,13 +362,13 @@ struct Work {
 }
 
 impl Work {
-    /// Removals first: what is to come may be in conflict with what is to go.
-    fn calls(&self) -> impl Iterator<Item = Call<'_>> {
+    /// Removals first: what is to come may be in conflict with what is to go. One call installs as many as `at_once`.
+    fn calls(&self, at_once: usize) -> impl Iterator<Item = Call<'_>> {
         let remove = (!self.remove.is_empty()).then_some(Call::Remove(&self.remove));
         let purge = (!self.purge.is_empty()).then_some(Call::Purge(&self.purge));
-        let install = (!self.install.is_empty()).then_some(Call::Install(&self.install));
-        let upgrade = (!self.upgrade.is_empty()).then_some(Call::Upgrade(&self.upgrade));
-        [remove, purge, install, upgrade].into_iter().flatten()
+        let install = self.install.chunks(at_once).map(Call::Install);
+        let upgrade = self.upgrade.chunks(at_once).map(Call::Upgrade);
+        remove.into_iter().chain(purge).chain(install).chain(upgrade)
     }
 }
 
@@ -396,7 +405,7 @@ impl Manager for Driven {
         let work = self.needed(context, transaction)?;
         let installed = self.installed(context)?;
         let mut changes = Vec::new();
-        for call in work.calls() {
+        for call in work.calls(self.at_once(transaction)) {
             let asked = call.names();
             for (name, to) in self.tool.rehearse(context, &call, transaction)? {
                 let key = self.tool.key(&name);
@@ -413,7 +422,7 @@ impl Manager for Driven {
 
     fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         let started = Instant::now();
-        if self.needed(context, transaction)?.calls().next().is_none() {
+        if self.needed(context, transaction)?.calls(1).next().is_none() {
             return Ok(());
         }
         self.wait(context, started, transaction.timeout)?;
@@ -428,7 +437,7 @@ impl Manager for Driven {
         let before = self.installed(context)?;
         let mut failed = None;
         let mut ended = Ok(());
-        for call in work.calls() {
+        for call in work.calls(self.at_once(transaction)) {
             let text = format!("{}: {} {}", self.tool.name(), call.verb(), call.names().join(", "));
             (context.progress)(&Progress::Step { text, percent: None });
             let mut command = self.tool.command(&call, transaction);

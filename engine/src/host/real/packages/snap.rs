@@ -40,10 +40,18 @@ impl Tool for Snap {
         };
         let mut argv: Vec<String> = ["snap"].iter().chain(verb).map(|word| (*word).to_owned()).collect();
         argv.extend(["--color=never", "--unicode=never"].map(str::to_owned));
-        argv.extend(transaction.options.iter().cloned());
+        // Channels and confinements are for what comes.
+        if let Call::Install(_) | Call::Upgrade(_) = call {
+            argv.extend(transaction.options.iter().cloned());
+        }
         argv.push("--".to_owned());
         argv.extend(call.names());
         Command::new(argv)
+    }
+
+    /// snap takes a channel or a confinement with a single name only.
+    fn one_each(&self, transaction: &Transaction) -> bool {
+        !transaction.options.is_empty()
     }
 
     fn rehearse(
@@ -123,7 +131,22 @@ fn offered(info: &str, channel: Option<&str>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{offered, table};
+    use super::{Call, Snap, Tool as _, offered, table};
+    use crate::host::{PackageSpec, Provider, Transaction};
+
+    #[test]
+    fn options_are_for_what_comes_and_one_snap_a_call() {
+        let mut transaction = Transaction::new(Provider::Snap);
+        assert!(!Snap.one_each(&transaction));
+        transaction.options = vec!["--classic".to_owned()];
+        assert!(Snap.one_each(&transaction));
+        let (specs, names) = ([PackageSpec::any("hello")], ["hello".to_owned()]);
+        let line = |call| Snap.command(&call, &transaction).argv.join(" ");
+        assert_eq!(line(Call::Install(&specs)), "snap install --color=never --unicode=never --classic -- hello");
+        assert_eq!(line(Call::Upgrade(&specs)), "snap refresh --color=never --unicode=never --classic -- hello");
+        assert_eq!(line(Call::Remove(&names)), "snap remove --color=never --unicode=never -- hello");
+        assert_eq!(line(Call::Purge(&names)), "snap remove --purge --color=never --unicode=never -- hello");
+    }
 
     #[test]
     fn tables_are_read() {
