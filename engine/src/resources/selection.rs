@@ -209,6 +209,13 @@ impl<'a> Selection<'a> {
         matches!(self.settings.provider, Provider::Gem { .. })
     }
 
+    /// Whether npm, pip or cargo would take it for something else than a version: a tag, a file, a server.
+    fn is_tag(&self, version: &str) -> bool {
+        let by = &self.settings.provider;
+        let strict = matches!(by, Provider::Npm { .. } | Provider::Pip { .. } | Provider::Cargo { .. });
+        strict && !exact(version).starts_with(|c: char| c.is_ascii_digit() || "~<>!".contains(c)) && !version.is_empty()
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| known == name)
     }
@@ -254,6 +261,10 @@ impl<'a> Selection<'a> {
                         "a version is one as `1.2-3`, a pattern as `1.2*`, or bounds as `~> 1.2` and `>= 1.2, < 2`",
                     ),
                 );
+            } else if self.is_tag(version) {
+                let provider = self.settings.provider.name();
+                let fault = Fault::new(format!("`{version}` is no version of a package of {provider}"));
+                faults.push(fault.hint("a version begins with a digit; where none is given, the newest is installed"));
             } else if self.side_by_side() && version.contains('*') {
                 let fault = Fault::new(format!("`{version}` is a pattern, which gem does not know"));
                 faults.push(fault.hint("give bounds: `~> 1.2.0` is any version that begins with `1.2.`"));
