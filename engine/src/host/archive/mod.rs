@@ -110,6 +110,9 @@ pub fn contents(archive: &Blob, bounds: Bounds, strip: usize) -> Result<Contents
 
 const MAKE_IT: &str = "make it with `tar -czf FILE.tar.gz DIRECTORY`";
 
+/// Bytes of a path, with the zero at its end. Source: limits.h of Linux.
+const PATH_MAX: usize = 4096;
+
 /// How its entries are laid out.
 #[derive(Clone, Copy, Debug)]
 enum Form {
@@ -253,6 +256,7 @@ impl Judge {
 
     /// A path of an archive as one below the directory.
     fn inside(&self, named: &Path) -> Result<PathBuf> {
+        short(named)?;
         let mut path = PathBuf::new();
         let mut left_out = 0;
         for component in named.components() {
@@ -305,6 +309,7 @@ impl Judge {
     }
 
     fn add_link(&mut self, path: PathBuf, target: PathBuf) -> Result<()> {
+        short(&target)?;
         stays_inside(&path, &target)?;
         self.add(path, Piece::Link(target))
     }
@@ -327,6 +332,16 @@ fn stays_inside(link: &Path, target: &Path) -> Result<()> {
         }
     }
     if target.as_os_str().is_empty() { Err(refused(link, "is a link to nothing")) } else { Ok(()) }
+}
+
+/// That a path is none that no system takes: it is not even shown.
+fn short(path: &Path) -> Result<()> {
+    match path.as_os_str().len() {
+        length @ PATH_MAX.. => {
+            Err(wrong(format!("a path in it has {length} bytes, and {} are the most", PATH_MAX - 1), MAKE_IT))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checksum of exactly so many bytes.

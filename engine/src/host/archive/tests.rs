@@ -191,3 +191,50 @@ fn a_large_archive_is_not_held_in_memory() {
         assert_eq!(std::io::copy(&mut Arc::clone(part).open().unwrap(), &mut std::io::sink()).unwrap(), 3 << 20);
     }
 }
+
+/// An entry that says of itself that it has so many bytes.
+fn entry(kind: tar::EntryType, name: &str, size: u64, content: &[u8]) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_path(name).unwrap();
+    header.set_entry_type(kind);
+    header.set_mode(0o644);
+    header.set_size(size);
+    header.set_cksum();
+    [header.as_bytes(), content, &vec![0; content.len().next_multiple_of(512) - content.len()]].concat()
+}
+
+#[test]
+fn headers_that_extend_others_are_bounded() {
+    use tar::EntryType as Kind;
+    let whole = |kind, content: &[u8]| entry(kind, "x", content.len() as u64, content);
+    let pax = |key: &str, value: &str| {
+        let rest = format!(" {key}={value}\n");
+        let length = (1..).find(|length: &usize| length.to_string().len() + rest.len() == *length).unwrap();
+        whole(Kind::XHeader, format!("{length}{rest}").as_bytes())
+    };
+    let file = entry(Kind::Regular, "a", 2, b"hi");
+    let read = |extension: Vec<u8>| listed(&[extension, file.clone()].concat());
+    let long = "n/".repeat(60) + "a";
+    let name = |extension| shown(&read(extension).unwrap()).concat();
+    assert_eq!(name(whole(Kind::GNULongName, format!("{long}\0").as_bytes())), format!("{long} 644 \"hi\""));
+    assert_eq!(name(pax("path", &long)), format!("{long} 644 \"hi\""));
+    assert_eq!(name(pax("size", "2")), "a 644 \"hi\"");
+    let gibibyte = |kind| entry(kind, "x", 1 << 30, b"");
+    let path = "n".repeat(4096);
+    for (extension, why) in [
+        (gibibyte(Kind::GNULongName), "has 1073741824 bytes, and 65536 are the most"),
+        (gibibyte(Kind::GNULongLink), "has 1073741824 bytes, and 65536 are the most"),
+        (gibibyte(Kind::XHeader), "has 1073741824 bytes, and 65536 are the most"),
+        (whole(Kind::GNULongName, path.as_bytes()), "a path in it has 4096 bytes, and 4095 are the most"),
+        (whole(Kind::GNULongLink, path.as_bytes()), "a path in it has 4096 bytes, and 4095 are the most"),
+        (pax("path", &path), "a path in it has 4096 bytes, and 4095 are the most"),
+        (pax("size", "1"), "`a` in it has two sizes"),
+        (pax("size", "much"), "it is damaged"),
+        (pax("GNU.sparse.major", "1"), "is a sparse file"),
+    ] {
+        let error = read(extension).unwrap_err();
+        assert!(error.contains(why) && error.len() < 200, "{why}: {error}");
+    }
+    let last = listed(&[file.clone(), whole(Kind::GNULongName, b"b")].concat());
+    assert!(last.unwrap_err().contains("it is damaged"));
+}
