@@ -42,7 +42,14 @@ impl Sort<'_> {
     fn is_told_by(&self, text: &str) -> bool {
         match self {
             Self::Rsa(bits) => text.contains(&format!("({bits} bit)")) && text.contains("Modulus:"),
-            Self::Ec(curve) => text.lines().any(|line| line.trim_start().strip_prefix("ASN1 OID: ") == Some(curve)),
+            Self::Ec(curve) => {
+                // NIST has a name of its own for some of them. Openssl 3 takes each name in any case.
+                let name = |line: &'_ str| match line.trim().split_once(": ") {
+                    Some(("ASN1 OID" | "NIST CURVE", name)) => name.eq_ignore_ascii_case(curve),
+                    Some(_) | None => false,
+                };
+                text.lines().any(name)
+            }
         }
     }
 }

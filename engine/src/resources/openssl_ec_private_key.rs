@@ -143,6 +143,17 @@ mod tests {
     }
 
     #[test]
+    fn a_curve_is_known_by_each_of_its_names() {
+        let p256 = "Public-Key: (256 bit)\nASN1 OID: prime256v1\nNIST CURVE: P-256\n";
+        let there = machine().with_answer(ASKED, 0, p256).with_file("/etc/ssl/web.key", "a key");
+        for (curve, writes) in [("P-256", false), ("PRIME256V1", false), ("secp384r1", true)] {
+            let key = ec().force(true).key_curve(curve);
+            let pending = prepare(&key, Create, false, &there).unwrap().unwrap();
+            assert_eq!(format!("{:?}", pending.operations()).contains("Write"), writes, "{curve}");
+        }
+    }
+
+    #[test]
     fn what_is_no_key_is_replaced_only_when_asked() {
         let there = || machine().with_file("/etc/ssl/web.key", "no key");
         let mut broken = there().with_answer(ASKED, 1, "");
