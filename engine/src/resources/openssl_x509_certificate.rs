@@ -11,7 +11,7 @@ use super::{
     entry::leaf_faults,
     openssl::{PASSWORD, Question, may_be_put, public},
     openssl_x509_request::{
-        KeyType, OpensslX509Request, Says, WITH_CONFIG, content, required, told, with_request_properties,
+        KeyType, OpensslX509Request, Says, WITH_CONFIG, content, escaped, required, told, with_request_properties,
     },
 };
 use crate::{
@@ -127,7 +127,8 @@ impl OpensslX509Certificate {
         };
         let usual = usual.iter().filter(|(name, _)| !asked.contains_key(*name));
         let usual: String = usual.map(|(name, value)| format!("{name}={value}\n")).collect();
-        usual + &asked.iter().map(|(name, value)| format!("{name}={value}\n")).collect::<String>()
+        // Openssl would put environment variables in place of `$ENV::NAME`: the password is in one.
+        usual + &asked.iter().map(|(name, value)| format!("{name}={}\n", escaped(value))).collect::<String>()
     }
 
     fn text(path: &Path, why: &str, probe: &dyn Probe) -> Result<String> {
@@ -227,7 +228,9 @@ impl Resource for OpensslX509Certificate {
             );
         }
         for (name, value) in self.extensions.iter().flat_map(|extensions| &extensions.0) {
-            let known = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
+            // What begins with a dot is a directive, as `.include`.
+            let known = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
             if !known || value.contains(|c: char| c.is_control()) {
                 faults.push(Fault::new(format!("`{}` is no extension", name.escape_debug())));
             }
@@ -325,6 +328,8 @@ mod tests {
         );
         let own = web().extensions([("basicConstraints", "CA:FALSE")]).extension_lines();
         assert_eq!(own, "subjectKeyIdentifier=hash\nbasicConstraints=CA:FALSE\n");
+        let env = web().extensions([("nsComment", "$ENV::BRASA_KEY_PASS ${ENV::A}")]).extension_lines();
+        assert!(env.ends_with("\nnsComment=\\$ENV::BRASA_KEY_PASS \\${ENV::A}\n"), "{env}");
         let chef = serde_json::json!({"keyUsage": {"values": ["a", "b"], "critical": true}});
         assert_eq!(Extensions::from_json(&chef), Ok([("keyUsage", "critical,a,b")].into()));
         assert!(Extensions::from_json(&serde_json::json!({"keyUsage": "a"})).is_err());
@@ -354,6 +359,7 @@ mod tests {
         assert_eq!(faults(&web().expire(30_u32).renew_before_expiry(30_u32)).len(), 1);
         assert_eq!(faults(&web().csr_file("/a.csr")).len(), 1);
         assert_eq!(faults(&web().org("a\nb")).len(), 1);
+        assert_eq!(faults(&web().extensions([(".include", "/etc")])), ["`.include` is no extension"]);
     }
 
     #[test]
