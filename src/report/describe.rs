@@ -60,9 +60,19 @@ fn sign_of(operation: &Op, changed: &Changed) -> Sign {
     }
 }
 
-/// An operation as people say it.
+/// An operation as people say it: on one line, unless a command or a message has more.
 #[must_use]
 pub fn describe(operation: &Op) -> String {
+    let text = said(operation);
+    if matches!(operation, Op::Run(_) | Op::Log { .. }) { text } else { on_one_line(&text) }
+}
+
+/// Text in which a name from a machine or an archive, with a newline in it, forges no line.
+pub(super) fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+fn said(operation: &Op) -> String {
     match operation {
         Op::Write(write) => {
             format!(
@@ -136,5 +146,18 @@ pub fn package_line(change: &PackageChange) -> String {
         (Some(from), Some(to)) => format!("~ {} {from} -> {to}", change.name),
         (Some(from), None) => format!("- {} {from}", change.name),
         (None, None) => format!("  {}", change.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use brasa::host::Op;
+
+    use super::describe;
+
+    #[test]
+    fn a_name_forges_no_line() {
+        let remove = Op::Remove { path: "/a\n  + will file[/b]\u{1b}[2J ä".into(), recursive: false, backup: 0 };
+        assert_eq!(describe(&remove), r"remove /a\n  + will file[/b]\u{1b}[2J ä");
     }
 }

@@ -7,7 +7,11 @@ use brasa::{
     resource::{Changed, Field},
 };
 
-use super::{Report, Sign, Style, Verdict, describe, describe::package_line, printable, sign};
+use super::{
+    Report, Sign, Style, Verdict, describe,
+    describe::{on_one_line, package_line},
+    printable, sign,
+};
 
 /// The report for people: changes and failures; what is unchanged is counted.
 pub struct Human<W> {
@@ -234,7 +238,7 @@ impl<W: Write> Human<W> {
         if sign == Sign::Change && changed.event.is_none() {
             let (hidden, shown): (Vec<_>, Vec<_>) = changed.fields.iter().partition(|field| is_hidden(field));
             for field in shown {
-                writeln!(self.out, "      {}", printable(&field.to_string()))?;
+                writeln!(self.out, "      {}", on_one_line(&field.to_string()))?;
             }
             if !hidden.is_empty() {
                 let names: Vec<_> = hidden.iter().map(|field| field.name.as_str()).collect();

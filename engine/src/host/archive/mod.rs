@@ -362,7 +362,9 @@ fn refused(path: &Path, why: &str) -> Error {
     wrong(format!("`{}` in it {why}", path.display()), "nothing of it was put in place")
 }
 
-/// The archive is wrong input: nothing has been changed.
+/// The archive is wrong input: nothing has been changed. No name in it makes a second line of the message.
 fn wrong(message: String, hint: &str) -> Error {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let message: String = message.chars().map(shown).collect();
     Error::Faults(vec![Fault::new(message).hint(hint)])
 }

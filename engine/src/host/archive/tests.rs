@@ -154,6 +154,7 @@ fn a_zip_that_lies_is_refused() {
     assert_eq!(shown(&listed(&zip("d/a", 0o120_777, 1, b"b")).unwrap()), ["d/a -> b"]);
     for (bytes, why) in [
         (zip("../a", 0o100_644, 2, b"hi"), "holds `..`"),
+        (zip("../a\nb", 0o100_644, 2, b"hi"), r"`../a\nb` in it holds `..`"),
         (zip("/a", 0o100_644, 2, b"hi"), "an absolute path"),
         (zip("a", 0o120_777, 4, b"/etc"), "links to `/etc`"),
         (zip("a", 0o120_777, 0, b""), "a link to nothing"),
