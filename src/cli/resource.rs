@@ -71,7 +71,8 @@ fn look(kind: &Kind, name: &str, properties: &Map<String, Value>, probe: &dyn Pr
         return Err(Failure::usage(format!("{}: {fault}", made.id())));
     }
     made.found(probe)?.ok_or_else(|| {
-        Failure::usage(format!("`{}` does something, and nothing of it stays to be looked at", kind.name))
+        let why = "it does something once, or what is there does not tell how it was asked for";
+        Failure::usage(format!("`{}` cannot be shown: {why}", kind.name))
             .hint("kinds of things that are there can be shown: `file`, `package`, `service`, `user` and others")
     })
 }

@@ -130,7 +130,14 @@ fn what_cannot_be_shown_is_refused() {
         (
             &["execute", "ls"],
             64,
-            "error: `execute` does something, and nothing of it stays to be looked at\n\
+            "error: `execute` cannot be shown: it does something once, or what is there does not tell how it was asked for\n\
+             hint: kinds of things that are there can be shown: `file`, `package`, `service`, `user` and others\n",
+        ),
+        (
+            &["openssl_ec_private_key", "/x"],
+            64,
+            "error: `openssl_ec_private_key` cannot be shown: it does something once, or what is there does not tell how it was \
+             asked for\n\
              hint: kinds of things that are there can be shown: `file`, `package`, `service`, `user` and others\n",
         ),
         (

@@ -70,8 +70,8 @@ pub trait Resource: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// How the thing is, as the declaration that would have it so. `None`: the kind does something once, and nothing of it
-    /// stays to be looked at.
+    /// How the thing is, as the declaration that would have it so. `None`: the kind does something once, or
+    /// what is there does not tell how it was asked for.
     ///
     /// # Errors
     /// As [`Resource::read`]; when there is a thing of another kind.
