@@ -41,7 +41,8 @@ fn of_text(report: &str) -> impl Iterator<Item = &str> {
     report.lines().filter(move |_| ended).filter_map(|line| {
         let id = ["  + ", "  ~ ", "  - "].iter().find_map(|sign| line.strip_prefix(sign))?;
         let kind = id.split_once('[')?.0;
-        (!id.ends_with(" failed") && kind.chars().all(|c| c.is_ascii_lowercase() || c == '_')).then_some(kind)
+        (!id.ends_with(" failed") && kind.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
+            .then_some(kind)
     })
 }
 
@@ -63,8 +64,8 @@ mod tests {
 
     #[test]
     fn what_a_report_says_was_changed_is_noted() {
-        let report = "  + file[/etc/motd] create\n      +kind[of content]\n  ~ service[x] start failed\n  ~ service[y] start\n  - user[ana] remove\nfailed after 1 s: ...\n";
-        assert_eq!(changed(report), ["file", "service", "user"]);
+        let report = "  + file[/etc/motd] create\n      +kind[of content]\n  ~ service[x] start failed\n  ~ service[y] start\n  - user[ana] remove\n  + openssl_x509_request[/x] create\nfailed after 1 s: ...\n";
+        assert_eq!(changed(report), ["file", "service", "user", "openssl_x509_request"]);
         assert_eq!(changed("will\n  + file[/etc/motd] create\nplan: 1 to add\n").len(), 0, "a plan changes nothing");
         let document = |dry| {
             format!(
