@@ -90,7 +90,7 @@ impl<W: Write> Human<W> {
                         "still owed by an earlier run: {} to {} (because of {})",
                         debt.to, debt.action, debt.by
                     );
-                    writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
+                    writeln!(self.out, "{} {}", self.style.yellow("!"), on_one_line(&line))?;
                 }
                 for debt in *kept {
                     let line = format!(
@@ -100,14 +100,14 @@ impl<W: Write> Human<W> {
                         debt.by,
                         debt.run_list.join(", ")
                     );
-                    writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
+                    writeln!(self.out, "{} {}", self.style.yellow("!"), on_one_line(&line))?;
                 }
                 for debt in *dropped {
                     let line = format!(
                         "no longer declared, so not done: {} was to {} because of {}",
                         debt.to, debt.action, debt.by
                     );
-                    writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))?;
+                    writeln!(self.out, "{} {}", self.style.yellow("!"), on_one_line(&line))?;
                 }
                 Ok(())
             }
@@ -121,15 +121,16 @@ impl<W: Write> Human<W> {
                 if shown { writeln!(self.out, "{} {}", self.style.yellow("!"), printable(message)) } else { Ok(()) }
             }
             Event::Retried { resource, action, error, left } => {
-                let line = format!("{resource} {action}: {error}; trying again ({left} left)");
+                let head = on_one_line(&format!("{resource} {action}"));
+                let line = format!("{head}: {error}; trying again ({left} left)");
                 writeln!(self.out, "{} {}", self.style.yellow("!"), printable(&line))
             }
             Event::Ended { resource, action, recipe, place, cause, outcome, seconds } => {
-                let head = format!("{resource} {action}");
+                let head = on_one_line(&format!("{resource} {action}"));
                 if self.slowest > 0 {
                     self.times.push((*seconds, format!("{head} ({recipe})")));
                 }
-                let because = because(*cause);
+                let because = on_one_line(&because(*cause));
                 match outcome {
                     Outcome::Changed { changed, doubts } => {
                         if self.quiet {
@@ -164,7 +165,7 @@ impl<W: Write> Human<W> {
                         if self.verbosity > 0 {
                             self.heading(recipe)?;
                             let line = format!("    {head}{because} (skipped: {reason})");
-                            writeln!(self.out, "{}", self.style.dim(printable(&line)))?;
+                            writeln!(self.out, "{}", self.style.dim(on_one_line(&line)))?;
                         }
                     }
                     Outcome::Failed { error, hints, ignored } => {
@@ -211,7 +212,7 @@ impl<W: Write> Human<W> {
 
     fn reasons(&mut self, doubts: &[String]) -> io::Result<()> {
         for doubt in doubts {
-            writeln!(self.out, "      because {}", printable(doubt))?;
+            writeln!(self.out, "      because {}", on_one_line(doubt))?;
         }
         Ok(())
     }
@@ -264,11 +265,11 @@ impl<W: Write> Human<W> {
         writeln!(self.out, "      {word} {count} package change{}:", if count == 1 { "" } else { "s" })?;
         if self.dry || self.verbosity > 0 {
             for change in &changed.packages {
-                writeln!(self.out, "        {}", printable(&package_line(change)))?;
+                writeln!(self.out, "        {}", on_one_line(&package_line(change)))?;
             }
         } else {
             let names: Vec<_> = changed.packages.iter().map(|change| change.name.as_str()).collect();
-            writeln!(self.out, "        {}", printable(&names.join(" ")))?;
+            writeln!(self.out, "        {}", on_one_line(&names.join(" ")))?;
         }
         Ok(())
     }

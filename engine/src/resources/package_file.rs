@@ -83,7 +83,7 @@ pub fn read(file: &Path, names: &[String], provider: &Provider, probe: &dyn Prob
         return Ok(guess(file, names));
     }
     if answer.stderr.contains("No such file") {
-        let why = Some("a package was to be installed from it".to_owned());
+        let why = Some("it says which package is meant".to_owned());
         return Err(Error::Missing { kind: "file", name: path, why });
     }
     Err(Error::failed(format!("`{path}` holds no package that can be read: {}", answer.stderr.trim()))

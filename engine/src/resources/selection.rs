@@ -290,7 +290,11 @@ impl<'a> Selection<'a> {
     }
 
     pub(crate) fn read(&self, probe: &dyn Probe) -> Result<Presences> {
-        let inside = self.inside(probe)?.map(|inside| vec![inside.name]);
+        let inside = match self.inside(probe) {
+            // A name that is given is known without the file: a package may be removed long after that has gone.
+            Err(Error::Missing { .. }) if !self.names[0].starts_with('/') => None,
+            inside => inside?.map(|inside| vec![inside.name]),
+        };
         let names = inside.as_deref().unwrap_or(self.names);
         let states = probe.packages(&self.settings.provider, names)?;
         let differing = self.answers.as_ref().map_or(Ok(Vec::new()), |answers| answers.differing(names, probe))?;

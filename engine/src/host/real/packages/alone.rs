@@ -4,10 +4,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Context, Manager, apt, dnf, locks};
+use super::{Context, Manager, apt, dnf, locks, refused_downgrade};
 use crate::{
     Error, Result,
-    host::{Answer, Candidate, Command, ConfigFiles, PackageChange, PackageSpec, PackageState, Progress, Transaction},
+    host::{
+        Answer, Candidate, Command, ConfigFiles, PackageChange, PackageSpec, PackageState, Progress, Scheme,
+        Transaction,
+    },
     values::Seconds,
 };
 
@@ -38,7 +41,14 @@ impl Alone {
         let names: Vec<String> = transaction.install.iter().map(|spec| spec.name.clone()).collect();
         let states = self.above.packages(context, &names)?;
         let mut work = Work::default();
+        let scheme = Scheme::of(&transaction.provider);
         for (spec, state) in transaction.install.iter().zip(states) {
+            // dpkg itself only warns.
+            if let (Some(asked), Some(installed), false) = (&spec.version, &state.version, transaction.allow_downgrade)
+                && scheme.compare(asked, installed).is_lt()
+            {
+                return Err(refused_downgrade(&spec.name, installed, asked));
+            }
             if state.broken.is_some() || state.version.is_none() || spec.version != state.version {
                 work.install.push(spec.clone());
             }
@@ -246,10 +256,10 @@ mod tests {
     use super::super::{Packages, Tools};
     use crate::{
         Result,
-        host::{Answer, Command, Provider, Transaction},
+        host::{Answer, Command, PackageSpec, Provider, Transaction},
     };
 
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     struct Heard(RefCell<Vec<String>>);
 
     impl Tools for Heard {
@@ -279,5 +289,24 @@ mod tests {
         packages.perform(&heard, &transaction, &|_| {}).unwrap();
         let said = ["hold", "install"].map(|selection| format!("dpkg --set-selections <<< \"tool {selection}\\n\""));
         assert_eq!(*heard.0.borrow(), said);
+    }
+
+    #[test]
+    fn dpkg_installs_an_older_one_only_where_that_is_allowed() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("var/lib/dpkg")).unwrap();
+        let status = "Package: tool\nStatus: install ok installed\nArchitecture: all\nVersion: 1.10\n\n";
+        fs::write(root.path().join("var/lib/dpkg/status"), status).unwrap();
+        let packages = Packages::new(root.path(), root.path().join("state"));
+        let heard = Heard::default();
+        let mut transaction = Transaction::new(Provider::Dpkg);
+        let (version, file) = (Some("1.9".to_owned()), Some("/srv/tool.deb".into()));
+        transaction.install = vec![PackageSpec { name: "tool".to_owned(), version, file }];
+        let refused = packages.perform(&heard, &transaction, &|_| {}).unwrap_err().to_string();
+        assert!(refused.contains("version `1.10`, which is newer than `1.9`"), "{refused}");
+        assert!(heard.0.borrow().is_empty());
+        transaction.allow_downgrade = true;
+        packages.perform(&heard, &transaction, &|_| {}).unwrap_err();
+        assert!(heard.0.borrow()[0].starts_with("dpkg -i "), "{heard:?}");
     }
 }

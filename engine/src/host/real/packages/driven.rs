@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Context, Lists, Manager, difference, lists, locks};
+use super::{Context, Lists, Manager, difference, lists, locks, refused_downgrade};
 use crate::{
     Error, Result,
     host::{
@@ -225,11 +225,7 @@ impl Driven {
                 (Some(asked), Some(version)) if self.tool.satisfies(asked, version) => true,
                 (Some(asked), Some(version)) => {
                     if !transaction.allow_downgrade && self.tool.scheme().compare(asked, version).is_lt() {
-                        return Err(Error::failed(format!(
-                            "package `{}` is installed in version `{version}`, which is newer than `{asked}`",
-                            spec.name
-                        ))
-                        .hint("set `allow_downgrade` on the package to let an older version replace a newer one"));
+                        return Err(refused_downgrade(&spec.name, version, asked));
                     }
                     false
                 }

@@ -310,6 +310,12 @@ fn ids(root: &Path) -> Vec<String> {
 }
 
 /// Compares the versions of two moments, by name.
+/// An older version that was asked for and not allowed.
+fn refused_downgrade(name: &str, installed: &str, asked: &str) -> Error {
+    Error::failed(format!("package `{name}` is installed in version `{installed}`, which is newer than `{asked}`"))
+        .hint("set `allow_downgrade` on the package to let an older version replace a newer one")
+}
+
 fn difference(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<PackageChange> {
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     names

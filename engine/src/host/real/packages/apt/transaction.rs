@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{
-    super::{Context, Repair, lists, locks},
+    super::{Context, Repair, lists, locks, refused_downgrade},
     INSTALLING, LISTS, UPDATING,
     candidates::{Resolution, resolve, valid_name, valid_version},
     diagnosis::Diagnosis,
@@ -65,10 +65,11 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         refresh(context);
         Ok(true)
     })?;
-    select(context, &work.release, "install", &clock)?;
     if !transaction.allow_removals {
         work.refuse_unasked_removals(context, transaction)?;
     }
+    // Not before: a run that is refused leaves holds as they are.
+    select(context, &work.release, "install", &clock)?;
     let mut outputs = String::new();
     let mut failed = false;
     let mut ended = Ok(());
@@ -276,10 +277,9 @@ impl Work {
 
     fn refuse_downgrade(&self, name: &str, asked: &str, installed: Option<&str>) -> Result<()> {
         match installed {
-            Some(installed) if !self.allow_downgrade && compare(asked, installed).is_lt() => Err(Error::failed(
-                format!("package `{name}` is installed in version `{installed}`, which is newer than `{asked}`"),
-            )
-            .hint("set `allow_downgrade` on the package to let an older version replace a newer one")),
+            Some(installed) if !self.allow_downgrade && compare(asked, installed).is_lt() => {
+                Err(refused_downgrade(name, installed, asked))
+            }
             Some(_) | None => Ok(()),
         }
     }

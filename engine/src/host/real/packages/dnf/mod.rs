@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks};
+use super::{Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks, refused_downgrade};
 use crate::{
     Error, Result,
     host::{
@@ -434,11 +434,7 @@ impl Work {
                 (Some(asked), Some(installed)) => {
                     let met = state.versions.iter().any(|one| meets(asked, one));
                     if !met && !transaction.allow_downgrade && compare(asked, installed).is_lt() {
-                        return Err(Error::failed(format!(
-                            "package `{}` is installed in version `{installed}`, which is newer than `{asked}`",
-                            spec.name
-                        ))
-                        .hint("set `allow_downgrade` on the package to let an older version replace a newer one"));
+                        return Err(refused_downgrade(&spec.name, installed, asked));
                     }
                     met
                 }
