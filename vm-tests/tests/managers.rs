@@ -177,7 +177,7 @@ fn pacman_keeps_packages() -> Result<()> {
 
 /// Makes wheels by hand: a directory of them is an index for pip.
 const WHEELS: &str = r#"
-import os, zipfile
+import io, os, tarfile, zipfile
 os.makedirs("/srv/wheels", exist_ok=True)
 for name, version, *needs in [("lab_lib", "1.0"), ("lab_app", "1.0", "lab-lib"), ("lab_app", "2.0", "lab-lib>=1")]:
     about = f"{name}-{version}.dist-info"
@@ -191,6 +191,13 @@ for name, version, *needs in [("lab_lib", "1.0"), ("lab_app", "1.0", "lab-lib"),
     with zipfile.ZipFile(f"/srv/wheels/{name}-{version}-py3-none-any.whl", "w") as wheel:
         for path, text in files.items():
             wheel.writestr(path, text)
+# One that is there as source alone: what it needs is known by running it.
+code = "import setuptools\nopen('/root/ran', 'w').close()\nsetuptools.setup(name='lab-source', version='1.0')\n"
+with tarfile.open("/srv/wheels/lab-source-1.0.tar.gz", "w:gz") as source:
+    for path, text in [("PKG-INFO", "Metadata-Version: 1.0\nName: lab-source\nVersion: 1.0\n"), ("setup.py", code)]:
+        about = tarfile.TarInfo(f"lab-source-1.0/{path}")
+        about.size = len(text)
+        source.addfile(about, io.BytesIO(text.encode()))
 "#;
 
 #[test]
@@ -242,10 +249,21 @@ fn pip_keeps_the_packages_of_a_virtual_environment() -> Result<()> {
 
     let failed = converge(&machine, &of("lab-nope", "")).exits(1);
     assert!(failed.stderr.contains("No matching distribution found for lab-nope"), "{failed}");
+    // A plan runs no code of a source package.
+    let source = of("lab-source", ", options: [--no-build-isolation]");
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{source}"));
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains("lab-source 1.0") && machine.sh("test -e /root/ran").code == 1, "{plan}");
+    settle(&machine, &source);
+    machine.run(["test", "-e", "/root/ran"]).success();
+    let failed = converge(&machine, &of("lab-source", ", version: '2.0', allow_downgrade: true")).exits(1);
+    assert!(failed.stderr.contains("only in 1.0"), "{failed}");
     // The distribution's Python is not pip's: the way out is told, before anything is done.
     let system = "- {type: package, name: lab-app, provider: pip, source: /srv/wheels}\n";
     let failed = converge(&machine, system).exits(1);
     assert!(failed.stderr.contains("PEP 668") && failed.stderr.contains("python3 -m venv"), "{failed}");
+    machine.write("/etc/pip.conf", "[install]\nbreak-system-packages = true\n");
+    settle(&machine, system);
     Ok(())
 }
 

@@ -209,11 +209,11 @@ impl<'a> Selection<'a> {
         matches!(self.settings.provider, Provider::Gem { .. })
     }
 
-    /// Whether npm, pip or cargo would take it for something else than a version: a tag, a file, a server.
-    fn is_tag(&self, version: &str) -> bool {
+    /// What npm, pip or cargo would take for something else than a version: a tag, a file, a server.
+    fn tag<'v>(&self, pin: &'v Pin) -> Option<&'v str> {
         let by = &self.settings.provider;
         let strict = matches!(by, Provider::Npm { .. } | Provider::Pip { .. } | Provider::Cargo { .. });
-        strict && !exact(version).starts_with(|c: char| c.is_ascii_digit() || "~<>!".contains(c)) && !version.is_empty()
+        pin.named().find(|version| strict && !version.starts_with(|c: char| c.is_ascii_digit() || c == '*'))
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -254,22 +254,7 @@ impl<'a> Selection<'a> {
                     .hint("give one version for all, or one for each name; an empty one means any"),
             );
         }
-        for version in self.versions {
-            if let (false, Err(why)) = (version.is_empty(), version.parse::<Pin>()) {
-                faults.push(
-                    Fault::new(why).hint(
-                        "a version is one as `1.2-3`, a pattern as `1.2*`, or bounds as `~> 1.2` and `>= 1.2, < 2`",
-                    ),
-                );
-            } else if self.is_tag(version) {
-                let provider = self.settings.provider.name();
-                let fault = Fault::new(format!("`{version}` is no version of a package of {provider}"));
-                faults.push(fault.hint("a version begins with a digit; where none is given, the newest is installed"));
-            } else if self.side_by_side() && version.contains('*') {
-                let fault = Fault::new(format!("`{version}` is a pattern, which gem does not know"));
-                faults.push(fault.hint("give bounds: `~> 1.2.0` is any version that begins with `1.2.`"));
-            }
-        }
+        faults.extend(self.versions.iter().filter_map(|version| self.version_fault(version)));
         if self.settings.timeout == Seconds(0) {
             faults.push(Fault::new("`timeout` is 0, so the package manager could never end in time"));
         }
@@ -287,6 +272,24 @@ impl<'a> Selection<'a> {
             }
         }
         faults
+    }
+
+    fn version_fault(&self, version: &str) -> Option<Fault> {
+        const FORMS: &str = "a version is one as `1.2-3`, a pattern as `1.2*`, or bounds as `~> 1.2` and `>= 1.2, < 2`";
+        let pin = match version.parse::<Pin>() {
+            _ if version.is_empty() => return None,
+            Ok(pin) => pin,
+            Err(why) => return Some(Fault::new(why).hint(FORMS)),
+        };
+        if let Some(tag) = self.tag(&pin) {
+            let provider = self.settings.provider.name();
+            let fault = Fault::new(format!("`{tag}` is no version of a package of {provider}"));
+            return Some(fault.hint("a version begins with a digit; where none is given, the newest is installed"));
+        }
+        (self.side_by_side() && version.contains('*')).then(|| {
+            Fault::new(format!("`{version}` is a pattern, which gem does not know"))
+                .hint("give bounds: `~> 1.2.0` is any version that begins with `1.2.`")
+        })
     }
 
     pub(crate) fn read(&self, probe: &dyn Probe) -> Result<Presences> {

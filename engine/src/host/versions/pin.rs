@@ -84,6 +84,17 @@ impl Pin {
         }
     }
 
+    /// The versions that are named in it, each without its sign.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.bounds.iter().map(|bound| match bound {
+            Bound::Exact(version)
+            | Bound::Pattern(version)
+            | Bound::Ordered(_, version)
+            | Bound::Not(version)
+            | Bound::Near(version) => version.as_str(),
+        })
+    }
+
     /// Whether a version is one of those wanted.
     ///
     /// What a bound leaves out, epoch or release, is not compared: `<= 1.2` is met by `1:1.2-4`. One exact version of an

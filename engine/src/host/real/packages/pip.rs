@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{
     Context,
     directory::files_in,
-    driven::{Call, Installed, Tool, ask, failure},
+    driven::{Call, Installed, Tool, failure},
 };
 use crate::{
     Error, Result,
@@ -63,15 +63,25 @@ impl Pip {
         Command::new(argv)
     }
 
-    /// What would be installed, by a pip that cannot rehearse (before 22.2): what comes along is not known.
+    /// What would be installed, where pip cannot rehearse it: what comes along is not known.
     fn without_rehearsal(&self, context: &Context<'_>, specs: &[PackageSpec]) -> Result<Vec<(String, Option<String>)>> {
         let version = |spec: &PackageSpec| {
-            if let Some(version) = &spec.version {
-                return Ok(version.clone());
-            }
             let what = format!("`{}` would refuse", self.program);
-            let answer = ask(self, context, &what, &self.index(&spec.name))?;
-            latest(&answer.stdout).map(str::to_owned).ok_or_else(|| failure(self, &what, &answer))
+            let answer = context.tools.query(&self.index(&spec.name))?;
+            match &spec.version {
+                // A pip that cannot tell the versions may have this one all the same.
+                Some(asked) if answer.stderr.contains(NO_INDEX) => Ok(asked.clone()),
+                Some(asked) => match available(&answer.stdout) {
+                    Some(versions) if versions.iter().any(|one| self.satisfies(asked, one)) => Ok(asked.clone()),
+                    Some(versions) => Err(Error::failed(format!(
+                        "{what}: `{}` is not on offer in version `{asked}`, only in {}",
+                        spec.name,
+                        versions.join(", ")
+                    ))),
+                    None => Err(failure(self, &what, &answer)),
+                },
+                None => latest(&answer.stdout).map(str::to_owned).ok_or_else(|| failure(self, &what, &answer)),
+            }
         };
         specs.iter().map(|spec| Ok((self.key(&spec.name), Some(version(spec)?)))).collect()
     }
@@ -106,7 +116,11 @@ impl Pip {
             return Ok(());
         }
         let pythons = files_in(&context.root.join("usr/lib"))?;
-        if pythons.iter().any(|python| python.join("EXTERNALLY-MANAGED").exists()) {
+        if !pythons.iter().any(|python| python.join("EXTERNALLY-MANAGED").exists()) {
+            return Ok(());
+        }
+        let configured = context.tools.query(&Command::new(self.words(&["config", "list"])))?;
+        if !breaks_system(&configured.stdout) {
             return Err(Error::failed(format!("`{}` would refuse: {EXTERNAL}", self.program)).hint(VENV));
         }
         Ok(())
@@ -115,6 +129,12 @@ impl Pip {
 
 /// What a pip before 22.2 says of `--dry-run`.
 const NO_REHEARSAL: &str = "no such option: ";
+
+/// What a pip before 21.2 says of `pip index`.
+const NO_INDEX: &str = "unknown command \"index\"";
+
+/// What pip says where nothing will do: a name that the index does not have, or has as source alone.
+const NO_MATCH: &str = "No matching distribution found for ";
 
 /// From the first line of `pip index versions`: `NAME (VERSION)`.
 fn latest(output: &str) -> Option<&str> {
@@ -125,6 +145,14 @@ fn latest(output: &str) -> Option<&str> {
 fn available(output: &str) -> Option<Vec<String>> {
     let list = output.lines().find_map(|line| line.strip_prefix("Available versions: "))?;
     Some(list.split(", ").map(str::to_owned).collect())
+}
+
+/// Whether pip's own settings, from its files and its environment, let it change what the distribution manages.
+fn breaks_system(settings: &str) -> bool {
+    settings.lines().filter_map(|line| line.split_once('=')).any(|(name, value)| {
+        let value = value.trim_matches(['\'', '"']).to_ascii_lowercase();
+        name.ends_with(".break-system-packages") && ["1", "true", "yes", "on", "y", "t"].contains(&value.as_str())
+    })
 }
 
 const EXTERNAL: &str = "this Python's packages are managed by the distribution (PEP 668)";
@@ -192,10 +220,12 @@ impl Tool for Pip {
             }
             Call::Install(specs) | Call::Upgrade(specs) => *specs,
         };
-        let command = self.arguments(call, transaction, &["--dry-run", "--quiet", "--report", "-"]);
+        // To know what a source package needs, pip runs its code, which a plan must not.
+        let wheels = ["--dry-run", "--quiet", "--only-binary", ":all:", "--report", "-"];
+        let command = self.arguments(call, transaction, &wheels);
         let what = format!("`{}` would refuse", self.program);
         let answer = context.tools.query(&command)?;
-        if answer.stderr.contains(NO_REHEARSAL) {
+        if answer.stderr.contains(NO_REHEARSAL) || (!answer.success() && answer.stderr.contains(NO_MATCH)) {
             return self.without_rehearsal(context, specs);
         }
         if !answer.success() {
@@ -207,7 +237,7 @@ impl Tool for Pip {
     }
 
     fn unknown(&self, output: &str) -> Vec<String> {
-        let starts = output.split("No matching distribution found for ").skip(1);
+        let starts = output.split(NO_MATCH).skip(1);
         starts.filter_map(|rest| rest.split([' ', ';', '\n', '=']).next()).map(str::to_owned).collect()
     }
 
@@ -228,7 +258,7 @@ impl Tool for Pip {
     fn cure(&self, output: &str) -> Option<String> {
         if output.contains("externally-managed-environment") {
             Some(VENV.to_owned())
-        } else if output.contains("unknown command \"index\"") {
+        } else if output.contains(NO_INDEX) {
             Some(
                 "this pip is too old to tell the newest version: give the exact one, or install a newer pip first"
                     .to_owned(),
@@ -243,7 +273,7 @@ impl Tool for Pip {
 mod tests {
     use std::path::PathBuf;
 
-    use super::{Call, Pip, Tool as _, available, latest};
+    use super::{Call, Pip, Tool as _, available, breaks_system, latest};
     use crate::host::{PackageSpec, Provider, Transaction};
 
     #[test]
@@ -257,6 +287,8 @@ mod tests {
         let versions = "lab-app (2.0)\nAvailable versions: 2.0, 1.0\n  INSTALLED: 1.0\n";
         assert_eq!(latest(versions), Some("2.0"));
         assert_eq!(available(versions).unwrap(), ["2.0", "1.0"]);
+        assert!(breaks_system(":env:.no-input='1'\nglobal.break-system-packages='true'\n"));
+        assert!(!breaks_system("global.break-system-packages='false'\nglobal.index-url='https://x/?break=1'\n"));
     }
 
     #[test]
