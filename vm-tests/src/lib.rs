@@ -55,7 +55,7 @@ pub use error::{Error, Result};
 pub use gems::gem_repo;
 pub use host::{announce, call, find, need, require_root};
 pub use repository::{Repository, expired_repo};
-pub use roots::{Base, DEBIAN, EL9, root};
+pub use roots::{Base, DEBIAN, EL9, SYSTEM, root};
 pub use rpm::rpm_repo;
 pub use rustix::process::Signal;
 pub use site::{converge, plan, settle, site};

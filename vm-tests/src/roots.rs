@@ -27,6 +27,14 @@ pub struct Base {
 /// Debian 12 with systemd.
 pub const DEBIAN: Base = Base { name: "debian", suite: "bookworm", packages: &[], el: false };
 
+/// Debian with what administers a whole system.
+pub const SYSTEM: Base = Base {
+    name: "debian-system",
+    suite: "bookworm",
+    packages: &["cron", "kmod", "sudo", "unattended-upgrades"],
+    el: false,
+};
+
 /// A real dnf 4 and rpm with EL's settings and identity. Its base files come from Debian; there is no SELinux.
 pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", "dnf-plugins-core", "rpm"], el: true };
 

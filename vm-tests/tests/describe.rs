@@ -5,10 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Base, Container, ContainerOptions, EL9, Result};
-
-/// Debian with a service that runs.
-const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["cron", "kmod", "sudo"], el: false };
+use lab::{Container, ContainerOptions, EL9, Result, SYSTEM};
 
 const KINDS: [&str; 7] = ["package", "group", "user", "service", "hostname", "timezone", "mount"];
 

@@ -5,10 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Base, Container, Result};
-
-/// Debian with what reads the files of these kinds.
-const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["cron", "kmod", "sudo"], el: false };
+use lab::{Container, Result, SYSTEM};
 
 const RECIPE: &str = "resources:
   - {type: package, name: lab, package_name: [lab-app, lab-daemon]}

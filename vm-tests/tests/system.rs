@@ -5,10 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Base, Container, Result, converge, settle, site};
-
-/// Debian with what reads the files of these kinds.
-const SYSTEM: Base = Base { name: "debian-system", suite: "bookworm", packages: &["cron", "kmod", "sudo"], el: false };
+use lab::{Container, Result, SYSTEM, converge, settle, site};
 
 fn machine() -> Result<Container> {
     site(Container::of(lab::root(SYSTEM)?))

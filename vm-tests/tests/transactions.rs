@@ -5,7 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Container, DEBIAN, EL9, Result, converge, settle, site};
+use lab::{Container, DEBIAN, EL9, Result, SYSTEM, converge, settle, site};
 
 /// Whether dpkg has `lab-doc`, whole.
 const DOC_OF_DPKG: &str = "dpkg-query -W -f '${db:Status-Abbrev}' lab-doc | grep -q '^ii'";
@@ -21,6 +21,25 @@ fn el9() -> Result<Container> {
     machine.run(["dnf", "-q", "-y", "makecache", "--timer"]).success();
     Ok(machine)
 }
+
+/// The life of packages on a machine where nothing is in the way any more: planned, there, taken away by somebody, there
+/// again, undone. `there` is the question whether they are, `away` takes them away.
+fn comes_and_goes(machine: &Container, resources: &str, there: &str, away: &str) {
+    let is = || machine.sh(there).code == 0;
+    let plan = lab::plan(machine, resources);
+    assert!(plan.stdout.contains("+ will") && !is(), "{plan}");
+    settle(machine, resources);
+    assert!(is());
+    machine.sh(away).success();
+    assert!(!is());
+    settle(machine, resources);
+    assert!(is());
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(!is());
+}
+
+/// Takes `lab-doc` away, by whichever package manager is there.
+const AWAY: &str = "if command -v dnf; then dnf -q -y remove lab-doc; else apt-get -qq -y remove lab-doc; fi";
 
 /// Bounds, holds and their undo; `version` tells that of `lab-app`, `held` whether it is held, `release` does away with it.
 fn bounds_and_holds(machine: &Container, version: &str, held: &str, release: &str) {
@@ -127,6 +146,51 @@ fn until_slow(machine: &Container) {
 }
 
 #[test]
+fn an_unattended_upgrade_is_waited_for_and_named() -> Result<()> {
+    let machine = site(Container::of(lab::root(SYSTEM)?).repository(&lab::deb_repo()?))?;
+    machine.run(["apt-get", "-qq", "update"]).success();
+    let app = |rest: &str| format!("- {{type: package, name: lab-app{rest}}}\n");
+    settle(&machine, &app(", version: '1.0'"));
+    machine.write("/etc/apt/apt.conf.d/99lab", "Unattended-Upgrade::Origins-Pattern { \"origin=*\"; };\nDPkg::Pre-Invoke { \"test ! -e /run/slow || sleep 4\"; };\n");
+    machine.write("/run/slow", "");
+    let other = machine.spawn(["unattended-upgrade"]);
+    for _ in 0..1000 {
+        if machine.sh("pgrep -x -f 'sleep 4'").code == 0 {
+            break;
+        }
+    }
+    // Who does not want to wait for long is told whom it would have been for, and nothing was done.
+    let failed = converge(&machine, &app("").replace("lab-app", "lab-small-01, timeout: 1"));
+    assert!(failed.code == 1 && failed.stderr.contains("unattended-upgr (process "), "{failed}");
+    assert_ne!(machine.run(["dpkg", "-s", "lab-small-01"]).code, 0);
+    let told = settle(&machine, &app("").replace("lab-app", "lab-small-01"));
+    assert!(told.stderr.contains("waiting for ") && told.stderr.contains("held by unattended-upgr"), "{told}");
+    let other = other.wait();
+    assert_eq!(other.code, 0, "it was left in peace: {other}");
+    // What it did meanwhile is what the next run finds.
+    let found = machine.run(["brasa", "resource", "package", "lab-app"]).success().stdout;
+    assert!(found.contains("2.0"), "{found}");
+    Ok(())
+}
+
+/// `flock` of the shell is a lock of another kind than apt's, which apt does not see; neither is it waited for here.
+#[test]
+fn a_lock_that_apt_does_not_see_is_in_nobodys_way() -> Result<()> {
+    let machine = debian()?;
+    let other = machine.spawn(["flock", "/var/lib/dpkg/lock-frontend", "sleep", "300"]);
+    for _ in 0..1000 {
+        if machine.sh("! flock -n /var/lib/dpkg/lock-frontend true").code == 0 {
+            break;
+        }
+    }
+    machine.run(["apt-get", "-qq", "-y", "install", "lab-small-01"]).success();
+    let told = settle(&machine, "- {type: package, name: lab-small-02, timeout: 30}\n");
+    assert!(!told.stderr.contains("waiting"), "{told}");
+    drop(other);
+    Ok(())
+}
+
+#[test]
 fn an_apt_that_is_killed_is_told_and_repaired() -> Result<()> {
     let slow = "- {type: package, name: lab-slow}\n- {type: package, name: lab-small-01}\n";
     // Only the package manager is killed, then the run too.
@@ -152,6 +216,9 @@ fn an_apt_that_is_killed_is_told_and_repaired() -> Result<()> {
         assert_eq!(machine.sh("dpkg --audit").success().stdout, "");
         machine.run(["dpkg", "-s", "lab-slow", "lab-small-01"]).success();
         machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+        // Also of a run that was killed it is known what came by it.
+        let undone = machine.run(["brasa", "undo", if of_run { "last" } else { "1" }]).success();
+        assert_eq!(machine.sh("dpkg-query -W -f '${db:Status-Abbrev}' lab-small-01 | grep ^ii").stdout, "", "{undone}");
     }
     Ok(())
 }
@@ -203,8 +270,7 @@ fn a_full_disk(machine: &Container, there: &str) {
     assert!(told.iter().any(|told| failed.stderr.contains(told)), "{failed}");
     assert_ne!(machine.sh(there).code, 0, "it does not count as installed");
     machine.sh("umount /usr/share/lab").success();
-    settle(machine, doc);
-    machine.sh(there).success();
+    comes_and_goes(machine, doc, there, AWAY);
 }
 
 #[test]
@@ -230,13 +296,14 @@ fn a_repository_that_lies_about_a_checksum_installs_nothing() -> Result<()> {
             )
             .replace("${0##*/}", at.rsplit('/').next().unwrap_or_default()))
             .success();
-        machine.sh("if command -v apt-get; then apt-get -qq update; else dnf -q -y makecache; fi").success();
+        let lists = "if command -v dnf; then dnf -q -y makecache; else apt-get -qq update; fi";
+        machine.sh(lists).success();
         let failed = converge(&machine, doc).exits(1);
         let told = failed.stderr.to_lowercase();
         assert!(told.contains("sum") || told.contains("size"), "it says what does not match: {failed}");
         assert_ne!(machine.sh(there).code, 0, "nothing was installed");
-        machine.sh(&format!("sed -i 's|/srv/liar|{from}|' {uses}")).success();
-        settle(&machine, doc);
+        machine.sh(&format!("sed -i 's|/srv/liar|{from}|' {uses}; {lists}")).success();
+        comes_and_goes(&machine, doc, there, AWAY);
     }
     Ok(())
 }
@@ -304,8 +371,8 @@ fn a_broken_script_of_a_package_is_quoted_and_its_neighbour_is_installed() -> Re
         assert!(failed.stderr.contains("lab-bad") && failed.stderr.contains(words), "{failed}");
         assert!(is("lab-small-04") && !is("lab-bad"));
         machine.write("/etc/lab-bad.ok", "");
-        settle(&machine, both);
-        assert!(is("lab-bad"));
+        let bad = "- {type: package, name: lab-bad}\n";
+        comes_and_goes(&machine, bad, &has.replace("NAME", "lab-bad"), &AWAY.replace("lab-doc", "lab-bad"));
     }
     Ok(())
 }
