@@ -98,6 +98,23 @@ fn zypper_keeps_packages() -> Result<()> {
     );
     let installed = "rpm -q --qf '%{VERSION}' lab-app | grep -v 'not installed'";
     keeps_packages(&machine, installed, "1.0");
+    let app = |action: &str| format!("- {{type: package, name: lab-app, action: {action}}}\n");
+    let is_held = || machine.sh("zypper --quiet locks | grep -q lab-app").code == 0;
+    settle(&machine, &app("lock"));
+    assert!(is_held());
+    let refused = converge(&machine, &app("upgrade")).exits(1);
+    assert!(refused.stderr.contains("release what is held with action `unlock`"), "{refused}");
+    machine.run(["zypper", "--quiet", "removelock", "lab-app"]).success();
+    settle(&machine, &app("lock"));
+    settle(&machine, &app("unlock"));
+    assert!(!is_held());
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(is_held());
+    machine.run(["zypper", "--quiet", "addlock", "lab-l*"]).success();
+    let held = machine.run(["brasa", "resource", "package", "lab-lib"]).success().stdout;
+    assert!(held.contains("lock"), "{held}");
+    machine.run(["zypper", "--quiet", "removelock", "lab-l*"]).success();
+    settle(&machine, &app("unlock"));
     follows_versions(&machine, "zypper_package", installed);
 
     // A file is installed with what it needs.

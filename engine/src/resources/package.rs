@@ -284,10 +284,11 @@ impl Package {
         faults
     }
 
-    /// Only apt, dpkg and dnf hold packages for brasa.
+    /// Not each of them can hold a package at its version.
     fn lacks_holds(&self, action: Action) -> Option<Fault> {
         let by = self.by();
-        let holds = matches!(by, Provider::Platform | Provider::Apt | Provider::Dpkg | Provider::Dnf);
+        let holds =
+            matches!(by, Provider::Platform | Provider::Apt | Provider::Dpkg | Provider::Dnf | Provider::Zypper);
         let fault = || Fault::new(format!("packages of {} cannot be held: brasa knows no holds of it", by.name()));
         (matches!(action, Lock | Unlock) && !holds).then(fault)
     }

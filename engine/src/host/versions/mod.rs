@@ -10,6 +10,7 @@ pub mod semver;
 use std::cmp::Ordering;
 
 pub use pin::Pin;
+pub(super) use pin::fits;
 
 use super::Provider;
 

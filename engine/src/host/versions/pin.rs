@@ -170,7 +170,7 @@ fn near(version: &str, least: &str) -> bool {
 }
 
 /// Whether a pattern, in which `*` stands for anything, fits the whole text.
-fn fits(pattern: &str, text: &str) -> bool {
+pub fn fits(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
     let mut parts = parts.peekable();

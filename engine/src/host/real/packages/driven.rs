@@ -14,7 +14,7 @@ use crate::{
     Error, Result,
     host::{
         Answer, Candidate, Command, LogLevel, PackageChange, PackageSpec, PackageState, Pin, Progress, Provider,
-        Scheme, Transaction,
+        Scheme, Transaction, versions::fits,
     },
     values::Seconds,
 };
@@ -152,6 +152,16 @@ pub trait Tool {
         None
     }
 
+    /// Patterns of the packages that are held at their versions; `None` when it knows no holds.
+    fn holds(&self, _root: &Path) -> Result<Option<Vec<String>>> {
+        Ok(None)
+    }
+
+    /// The command that holds packages, or lets them go.
+    fn hold(&self, _names: &[String], _held: bool) -> Option<Command> {
+        None
+    }
+
     /// The lock that is held, and by whom.
     fn held(&self, _root: &Path) -> Result<Option<(String, String)>> {
         Ok(None)
@@ -173,11 +183,17 @@ pub struct Driven {
     provider: Provider,
     tool: Box<dyn Tool>,
     installed: RefCell<Option<Rc<Installed>>>,
+    holds: RefCell<Option<Rc<[String]>>>,
 }
 
 impl Driven {
     pub fn new(provider: &Provider, tool: impl Tool + 'static) -> Self {
-        Self { provider: provider.clone(), tool: Box::new(tool), installed: RefCell::default() }
+        Self {
+            provider: provider.clone(),
+            tool: Box::new(tool),
+            installed: RefCell::default(),
+            holds: RefCell::default(),
+        }
     }
 
     /// Refuses what the tool would take for something else than a name.
@@ -199,23 +215,47 @@ impl Driven {
 
     fn state(&self, context: &Context<'_>, installed: &Installed, name: &str) -> Result<PackageState> {
         let version = installed.versions.get(&self.tool.key(name)).cloned();
+        let held = version.is_some() && self.holds(context)?.iter().any(|pattern| fits(pattern, name));
         let provided_by = if version.is_none() { self.tool.provider(context, installed, name)? } else { None };
         Ok(PackageState {
             versions: version.iter().cloned().collect(),
             version,
             provided_by,
+            held,
             ..PackageState::default()
         })
     }
 
+    fn holds(&self, context: &Context<'_>) -> Result<Rc<[String]>> {
+        if let Some(holds) = self.holds.borrow().as_ref() {
+            return Ok(Rc::clone(holds));
+        }
+        let holds: Rc<[String]> = self.tool.holds(context.root)?.unwrap_or_default().into();
+        self.holds.replace(Some(Rc::clone(&holds)));
+        Ok(holds)
+    }
+
+    /// Holds packages, or lets them go.
+    fn select(&self, context: &Context<'_>, names: &[String], held: bool) -> Result<()> {
+        let command = if names.is_empty() { None } else { self.tool.hold(names, held) };
+        let Some(command) = command else { return Ok(()) };
+        let answer = context.tools.watch(&command, &mut |_| {})?;
+        if answer.success() {
+            return Ok(());
+        }
+        let verb = if held { "hold" } else { "let go" };
+        Err(self.failure(&format!("`{}` cannot {verb} `{}`", self.tool.name(), names.join("`, `")), &answer))
+    }
+
     /// Leaves out what is in the state asked for: a tool would upgrade an installed package, or put in an older version.
     fn needed(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Work> {
-        if let Some(name) = transaction.hold.iter().chain(&transaction.release).next() {
+        let marks = transaction.hold.iter().chain(&transaction.release);
+        if let Some(name) = marks.clone().next().filter(|name| self.tool.hold(from_ref(name), true).is_none()) {
             let tool = self.tool.name();
             return Err(Error::Unsupported(format!("brasa cannot hold `{name}`: it knows no holds of `{tool}`")));
         }
         let names = transaction.install.iter().map(|spec| &spec.name);
-        self.valid(names.chain(&transaction.remove).chain(&transaction.purge))?;
+        self.valid(names.chain(&transaction.remove).chain(&transaction.purge).chain(marks))?;
         let installed = self.installed(context)?;
         let mut work = Work::default();
         for spec in &transaction.install {
@@ -243,6 +283,13 @@ impl Driven {
             names.cloned().collect::<BTreeSet<_>>().into_iter().collect()
         };
         (work.remove, work.purge) = (there(&transaction.remove), there(&transaction.purge));
+        let marked = |names: &[String], held: bool| -> Result<Vec<String>> {
+            let is = |name: &&String| self.state(context, &installed, name).map(|state| state.held != held);
+            names.iter().filter_map(|name| is(&name).map(|differs| differs.then(|| name.clone())).transpose()).collect()
+        };
+        work.release = marked(&transaction.release, false)?;
+        // What is only to come is not held yet.
+        work.hold = marked(&transaction.hold, true)?;
         Ok(work)
     }
 
@@ -303,6 +350,13 @@ impl Driven {
                 (None | Some(_), Some(_)) => {}
             }
         }
+        for (names, held) in [(&work.hold, true), (&work.release, false)] {
+            for name in names {
+                if self.state(context, &installed, name)?.held != held {
+                    left.push(format!("`{name}` is {} held", if held { "not" } else { "still" }));
+                }
+            }
+        }
         for name in work.remove.iter().chain(&work.purge) {
             if installed.versions.contains_key(&self.tool.key(name)) {
                 left.push(format!("`{name}` is still installed"));
@@ -355,9 +409,16 @@ struct Work {
     upgrade: Vec<PackageSpec>,
     remove: Vec<String>,
     purge: Vec<String>,
+    hold: Vec<String>,
+    release: Vec<String>,
 }
 
 impl Work {
+    fn is_empty(&self) -> bool {
+        let lists = [&self.remove, &self.purge, &self.hold, &self.release];
+        self.install.is_empty() && self.upgrade.is_empty() && lists.iter().all(|names| names.is_empty())
+    }
+
     /// Removals first: what is to come may be in conflict with what is to go. One call installs as many as `at_once`.
     fn calls(&self, at_once: usize) -> impl Iterator<Item = Call<'_>> {
         let remove = (!self.remove.is_empty()).then_some(Call::Remove(&self.remove));
@@ -418,7 +479,7 @@ impl Manager for Driven {
 
     fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         let started = Instant::now();
-        if self.needed(context, transaction)?.calls(1).next().is_none() {
+        if self.needed(context, transaction)?.is_empty() {
             return Ok(());
         }
         self.wait(context, started, transaction.timeout)?;
@@ -433,6 +494,7 @@ impl Manager for Driven {
         let before = self.installed(context)?;
         let mut failed = None;
         let mut ended = Ok(());
+        self.select(context, &work.release, false)?;
         for call in work.calls(self.at_once(transaction)) {
             let text = format!("{}: {} {}", self.tool.name(), call.verb(), call.names().join(", "));
             (context.progress)(&Progress::Step { text, percent: None });
@@ -448,6 +510,7 @@ impl Manager for Driven {
                 break;
             }
         }
+        let ended = ended.and_then(|()| self.select(context, &work.hold, true));
         self.forget();
         // Also of a transaction that was stopped half way, the changes are told.
         let after = self.installed(context)?;
@@ -470,6 +533,7 @@ impl Manager for Driven {
 
     fn forget(&self) {
         self.installed.take();
+        self.holds.take();
     }
 
     fn lists(&self) -> Option<&'static Lists> {

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use super::{
     Context, Lists,
-    directory::files_in,
+    directory::{files_in, text_of},
     dnf::query,
     driven::{Call, Installed, Tool, failure},
     has_program, locks,
@@ -19,6 +19,9 @@ const LOCKS: [(&str, &str); 2] =
 
 /// zypp's own lock: a file that holds the number of the process.
 const PROCESS_FILE: &str = "run/zypp.pid";
+
+/// What is held: stanzas of fields, as zypper's `addlock` writes them.
+const HOLDS: &str = "etc/zypp/locks";
 
 static LISTS: Lists = Lists {
     stamp: "zypper-lists.json",
@@ -94,6 +97,20 @@ impl Tool for Zypper {
         reason(output)
     }
 
+    fn cure(&self, output: &str) -> Option<String> {
+        let held = output.contains("remove lock to allow");
+        held.then(|| "release what is held with action `unlock` before, or leave it out".to_owned())
+    }
+
+    fn holds(&self, root: &Path) -> Result<Option<Vec<String>>> {
+        Ok(Some(locked(&text_of(&root.join(HOLDS))?.unwrap_or_default())))
+    }
+
+    fn hold(&self, names: &[String], held: bool) -> Option<Command> {
+        let words = ["zypper", "--xmlout", "--non-interactive", if held { "addlock" } else { "removelock" }, "--"];
+        Some(Command::new(words.into_iter().chain(names.iter().map(String::as_str))))
+    }
+
     fn held(&self, root: &Path) -> Result<Option<(String, String)>> {
         if let Some(held) = locks::first_held(root, &LOCKS)? {
             return Ok(Some(held));
@@ -146,6 +163,25 @@ fn command(call: &Call<'_>, transaction: &Transaction, more: &[&str]) -> Command
     // zypper gives up at once when another one works, also on a dry run.
     command.environment.insert("ZYPP_LOCK_TIMEOUT".to_owned(), "600".to_owned());
     command
+}
+
+/// The names that are held, or patterns of them. A stanza that is about one version, repository or kind of thing holds no
+/// package for good.
+fn locked(text: &str) -> Vec<String> {
+    let stanzas = text.split("\n\n");
+    let name = |stanza: &str| {
+        let fields: Vec<(&str, &str)> = stanza
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.trim(), value.trim()))
+            .collect();
+        let field = |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| *value);
+        let narrow = ["repo", "version", "solvable_arch"].iter().any(|name| field(name).is_some());
+        let of_packages = field("type").is_none_or(|kind| kind == "package");
+        let globs = field("match_type").is_none_or(|kind| kind == "glob" || kind == "exact");
+        field("solvable_name").filter(|_| of_packages && globs && !narrow).map(str::to_owned)
+    };
+    stanzas.filter_map(name).collect()
 }
 
 /// The packages in a summary, by the section that they stand in.
@@ -202,7 +238,15 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tool as _, Zypper, offered, plan, reason};
+    use super::{Tool as _, Zypper, locked, offered, plan, reason};
+
+    #[test]
+    fn what_is_held_is_read() {
+        let text = "\ntype: package\nmatch_type: glob\ncase_sensitive: on\nsolvable_name: lab-app\n\ntype: pattern\nsolvable_name: \
+                    base\n\ntype: package\nmatch_type: glob\nsolvable_name: kernel*\n\ntype: package\nrepo: lab\nsolvable_name: \
+                    lab-lib\n";
+        assert_eq!(locked(text), ["lab-app", "kernel*"]);
+    }
 
     #[test]
     fn the_versions_on_offer_are_read() {
