@@ -13,7 +13,7 @@ use self::whole::Frame;
 use crate::{
     Error, Kind, Result,
     compile::Run,
-    event::{Cause, Debt, Event, Outcome, Summary},
+    event::{Cause, Debt, Event, Outcome, Rebooting, Summary},
     host::{Act, Host, LogLevel, Op, Reboot},
     recipe::{
         Acts, Timing,
@@ -149,9 +149,10 @@ impl Converge<'_> {
             format!("the machine is not rebooted, as the run failed: {reason}")
         } else {
             if let Err(error) = self.host.reboot(&reboot) {
+                self.summary.reboot = Rebooting::Failed;
                 return self.failures.push(error);
             }
-            self.summary.reboots = true;
+            self.summary.reboot = Rebooting::Scheduled;
             format!("the machine is rebooted {}: {reason}", reboot.when())
         };
         (self.listen)(&Event::Noted { resource: "", level: LogLevel::Warn, message: &message });

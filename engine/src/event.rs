@@ -205,9 +205,21 @@ pub struct Summary {
     pub skipped: usize,
     /// Failed, ignored failures included.
     pub failed: usize,
-    /// Whether a reboot was scheduled.
+    /// What became of the reboot that the run asked for.
     #[serde(skip)]
-    pub reboots: bool,
+    pub reboot: Rebooting,
+}
+
+/// What became of a reboot that a run asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rebooting {
+    /// None was asked for, or it was taken back.
+    #[default]
+    No,
+    /// The machine is about to go down.
+    Scheduled,
+    /// The machine would not schedule it.
+    Failed,
 }
 
 impl Summary {

@@ -14,8 +14,8 @@ pub const RUN_LOCK_TIMEOUT: u64 = 600;
     disable_help_subcommand = false,
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done; 1 failed; 2 changes (with --detailed-exitcode); 64 wrong command line; 65 wrong input, \
-                  nothing changed; 75 another run holds the lock; 128+N ended by signal N.\n\
+    after_help = "Exit codes: 0 done; 1 failed; 2 changes (with --detailed-exitcode); 35 a reboot is scheduled; 41 it could not be; \
+                  64 wrong command line; 65 wrong input, nothing changed; 75 another run holds the lock; 128+N ended by signal N.\n\
                   Called as `chef-solo` (by a link of that name) it takes chef-solo's options."
 )]
 pub struct Cli {

@@ -4,7 +4,7 @@ use std::{cell::RefCell, io::IsTerminal, rc::Rc, time::Instant};
 use brasa::{
     Error,
     converge::{Context, NoLedger},
-    event::{Event, Outcome, ProgressLine, Summary},
+    event::{Event, Outcome, ProgressLine, Rebooting, Summary},
     host::{
         Dry, Host, Journal, LogLevel, Probe, Progress as HostProgress, Real, clean_leftovers,
         environment::{self, Asked},
@@ -270,14 +270,19 @@ impl Stage {
         Ok(())
     }
 
-    fn end(self, outcome: Result<Summary, Failure>, detailed: bool) -> Result<Code, Failure> {
+    fn end(self, mut outcome: Result<Summary, Failure>, detailed: bool) -> Result<Code, Failure> {
         self.progress.end();
-        let code = match &outcome {
-            Ok(summary) if summary.reboots => Code::Reboot,
-            Ok(summary) if detailed && summary.changed + summary.uncertain > 0 => Code::Changes,
-            Ok(_) => Code::Success,
-            Err(failure) => failure.code,
+        // Whoever waits for the machine has to hear of the reboot, whatever else became of the run.
+        let code = match (self.summary.borrow().unwrap_or_default().reboot, &outcome) {
+            (Rebooting::Scheduled, _) => Code::Reboot,
+            (Rebooting::Failed, _) => Code::RebootFailed,
+            (Rebooting::No, Ok(summary)) if detailed && summary.changed + summary.uncertain > 0 => Code::Changes,
+            (Rebooting::No, Ok(_)) => Code::Success,
+            (Rebooting::No, Err(failure)) => failure.code,
         };
+        if let Err(failure) = &mut outcome {
+            failure.code = code;
+        }
         let verdict = Verdict {
             summary: *self.summary.borrow(),
             exit_code: code.number(),

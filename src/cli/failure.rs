@@ -32,8 +32,10 @@ pub enum Code {
     Input,
     /// Another run holds the lock.
     Busy,
-    /// Done, and the machine is about to be rebooted: Chef's number.
+    /// The machine is about to be rebooted: Chef's number, which goes before every other.
     Reboot,
+    /// The machine would not schedule the reboot that was asked for: Chef's number.
+    RebootFailed,
     /// A signal ended it.
     Signal(u8),
     /// That of the run that was started.
@@ -51,6 +53,7 @@ impl Code {
             Self::Usage => 64,
             Self::Input => 65,
             Self::Reboot => 35,
+            Self::RebootFailed => 41,
             Self::Busy => 75,
             Self::Of(code) => code,
             Self::Signal(signal) => 128_u8.saturating_add(signal),

@@ -12,8 +12,9 @@ const REASON: &str = "asked for by a recipe of brasa";
 
 properties! {
     /// A reboot of the machine. It is scheduled at the very end, when everything is written down and delayed notices are
-    /// delivered, and the program ends with the exit code 35, as in Chef. Mostly it has the action `nothing`, and whatever
-    /// needs the reboot notifies it: by itself it would reboot the machine in every run.
+    /// delivered, and the program ends with the exit code 35, as in Chef, or with 41 when the machine would not schedule it.
+    /// Mostly it has the action `nothing`, and whatever needs the reboot notifies it: by itself it would reboot the machine
+    /// in every run.
     pub struct Reboot("name") {
         name: String;
         /// How many minutes after the end of the run; at once when not given.
@@ -107,7 +108,7 @@ mod tests {
     use crate::{
         compile_function,
         converge::{Context, NoLedger},
-        event::Event,
+        event::{Event, Rebooting},
         facts::Facts,
         host::{Fake, Init},
         node::{Attributes, Node},
@@ -153,54 +154,82 @@ mod tests {
         assert_eq!(faults(&Reboot::named("x").reason("a\nb")), ["reason is more than one line"]);
     }
 
-    /// What a run of this recipe did, whether it succeeded, and what it said of a reboot.
-    fn converged(recipe: fn(&mut Recipe) -> crate::Result<()>) -> (Vec<String>, bool, Vec<String>) {
-        let mut machine = machine();
+    /// What a run of this recipe did, what became of the reboot, and what was said of it.
+    fn converged(recipe: fn(&mut Recipe) -> crate::Result<()>) -> (Vec<String>, Rebooting, Vec<String>) {
+        converged_on(machine(), recipe)
+    }
+
+    fn converged_on(
+        mut machine: Fake,
+        recipe: fn(&mut Recipe) -> crate::Result<()>,
+    ) -> (Vec<String>, Rebooting, Vec<String>) {
         let node = Node::new("n", None, Attributes::default(), Facts::new(&machine));
         let run = compile_function(&node, "test::reboot", recipe).unwrap();
-        let mut told = Vec::new();
-        let mut listen = |event: &Event| {
-            if let Event::Noted { message, .. } = event {
-                told.push((*message).to_owned());
-            }
+        let (mut told, mut reboot) = (Vec::new(), Rebooting::No);
+        let mut listen = |event: &Event| match event {
+            Event::Noted { message, .. } => told.push((*message).to_owned()),
+            Event::Finished { summary, .. } => reboot = summary.reboot,
+            _ => {}
         };
         let context = Context { ledger: &mut NoLedger, listen: &mut listen, owed: Vec::new(), stop: &|| None };
-        let summary = run.converge(&mut machine, context);
-        let reboots = summary.is_ok_and(|summary| summary.reboots);
-        (machine.ran().iter().map(ToString::to_string).collect(), reboots, told)
+        let failed = run.converge(&mut machine, context).err();
+        told.extend(failed.iter().map(ToString::to_string));
+        (machine.ran().iter().map(ToString::to_string).collect(), reboot, told)
     }
 
     #[test]
     fn the_end_of_the_run_reboots() {
-        let (ran, reboots, told) = converged(|r| {
+        let (ran, reboot, told) = converged(|r| {
             let reboot = r.add(Reboot::named("x").delay_mins(1_u32).reason("why").nothing());
             r.add(Execute::new("one", ["one"]).notifies(RequestReboot, reboot, Immediately));
             r.add(Execute::new("two", ["two"]));
             Ok(())
         });
         assert_eq!(ran, ["one", "two", "shutdown -r +1 why"]);
-        assert_eq!((reboots, told), (true, vec!["the machine is rebooted in 1 minute: why".to_owned()]));
+        assert_eq!((reboot, told), (Rebooting::Scheduled, vec!["the machine is rebooted in 1 minute: why".to_owned()]));
     }
 
     #[test]
     fn a_run_that_fails_does_not_reboot_and_one_may_take_it_back() {
-        let (ran, reboots, told) = converged(|r| {
+        let (ran, reboot, told) = converged(|r| {
             r.add(Reboot::named("x").action([RequestReboot]));
             r.add(File::at("/no/where").content("x"));
             Ok(())
         });
-        assert!(ran.is_empty() && !reboots, "{ran:?}");
-        assert_eq!(told, ["the machine is not rebooted, as the run failed: asked for by a recipe of brasa"]);
-        let (ran, reboots, told) = converged(|r| {
+        assert!(ran.is_empty() && reboot == Rebooting::No, "{ran:?}");
+        assert_eq!(told[0], "the machine is not rebooted, as the run failed: asked for by a recipe of brasa");
+        let (ran, reboot, told) = converged(|r| {
             r.add(Reboot::named("x").action([RequestReboot, Cancel]));
             Ok(())
         });
-        assert!(ran.is_empty() && !reboots && told.is_empty());
+        assert!(ran.is_empty() && reboot == Rebooting::No && told.is_empty());
+    }
+
+    #[test]
+    fn a_reboot_that_cannot_be_scheduled_is_a_failure_of_its_own() {
+        let machine = machine().with_answer("shutdown -r +0 why", 1, "");
+        let (_, reboot, told) = converged_on(machine, |r| {
+            r.add(Reboot::named("x").reason("why").action([RequestReboot]));
+            Ok(())
+        });
+        assert_eq!((reboot, told), (Rebooting::Failed, vec!["command `shutdown -r +0 why` failed".to_owned()]));
+    }
+
+    /// Delayed notices are delivered all the same, and one may fail: the machine goes down nevertheless.
+    #[test]
+    fn what_fails_after_reboot_now_does_not_hide_the_reboot() {
+        let (_, reboot, told) = converged(|r| {
+            let late = r.add(File::at("/no/where").content("x").nothing());
+            r.add(Execute::new("one", ["one"]).notifies(crate::resources::file::Create, late, Delayed));
+            r.add(Reboot::named("x").action([RebootNow]));
+            Ok(())
+        });
+        assert_eq!((reboot, told.len()), (Rebooting::Scheduled, 2), "{told:?}");
     }
 
     #[test]
     fn to_reboot_now_is_to_end_the_run() {
-        let (ran, reboots, _) = converged(|r| {
+        let (ran, reboot, _) = converged(|r| {
             let late = r.add(Execute::new("late", ["late"]).nothing());
             r.add(Execute::new("one", ["one"]).notifies(crate::resources::execute::Run, late, Delayed));
             r.add(Reboot::named("x").action([RebootNow]));
@@ -208,8 +237,11 @@ mod tests {
             Ok(())
         });
         assert_eq!(
-            (ran, reboots),
-            (["one", "late", "shutdown -r +0 'asked for by a recipe of brasa'"].map(str::to_owned).to_vec(), true)
+            (ran, reboot),
+            (
+                ["one", "late", "shutdown -r +0 'asked for by a recipe of brasa'"].map(str::to_owned).to_vec(),
+                Rebooting::Scheduled
+            )
         );
     }
 }

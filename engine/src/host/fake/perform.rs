@@ -34,8 +34,12 @@ impl Host for Fake {
     }
 
     fn reboot(&mut self, reboot: &Reboot) -> Result<()> {
-        self.log.ran.push(Command::new(["shutdown", "-r", &format!("+{}", reboot.delay_mins), &reboot.reason]));
-        Ok(())
+        let command = Command::new(["shutdown", "-r", &format!("+{}", reboot.delay_mins), &reboot.reason]);
+        self.log.ran.push(command.clone());
+        match self.answer(&command) {
+            Some(answer) if !answer.success() => Err(Error::failed(format!("command `{command}` failed"))),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
