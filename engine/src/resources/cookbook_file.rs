@@ -50,7 +50,9 @@ impl Resource for CookbookFile {
     }
 
     fn check(&self) -> Vec<Fault> {
-        self.file.check()
+        let mut faults = self.file.check();
+        faults.extend(self.file.checksum_fault(self.source.as_ref()));
+        faults
     }
 
     fn check_action(&self, action: Action) -> Vec<Fault> {
@@ -91,7 +93,7 @@ mod tests {
         host::Fake,
         resource::Resource as _,
         resources::trial::{done, faults},
-        values::Secret,
+        values::{Digest, Secret},
     };
 
     #[test]
@@ -107,6 +109,8 @@ mod tests {
         assert_eq!(done(&file(), CreateIfMissing, &mut there.clone()), Vec::<String>::new());
         assert_eq!(done(&file(), Delete, &mut there.clone()), ["remove /etc/motd backup 0"]);
         assert_eq!(faults(&CookbookFile::at("motd").source("x")).len(), 1);
+        assert_eq!(faults(&file().checksum(Digest::of(b"x"))).len(), 1);
+        assert_eq!(faults(&file().checksum(Digest::of(b"hello\n"))).len(), 0);
         let bare = CookbookFile::at("/etc/motd");
         assert_eq!(bare.check_action(Create)[0].message, "it has no source");
         assert_eq!((bare.check_action(CreateIfMissing).len(), bare.check_action(Delete).len()), (1, 0));

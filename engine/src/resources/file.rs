@@ -34,6 +34,8 @@ macro_rules! with_file_properties {
                 owner: String,
                 /// Name or number of the group. A new file belongs to root's; one that is there keeps its group.
                 group: String,
+                /// SHA-256 that the content must have, in hex. With another one nothing is written.
+                checksum: $crate::values::Digest,
                 /// How many earlier versions to keep when it is replaced or removed; 5 when not given, 0 for none.
                 backup: u32,
                 /// Commands that judge a new content before it replaces the old; `%{path}` in them is the file to judge.
@@ -158,13 +160,35 @@ impl File {
         let source = now.source.clone().filter(|_| old.is_some());
         let named = (self.mode, self.owner.as_deref(), self.group.as_deref());
         let meta = Meta::wanted(named, Mode::from(NEW), old.map(|(entry, _)| entry), probe)?;
-        let content = match (content()?, old) {
-            (Some(content), _) => content,
-            (None, Some((_, content))) => content.clone(),
-            (None, None) => Blob::from(""),
+        let (content, there) = match (content()?, old) {
+            (Some(content), _) => (content, false),
+            (None, Some((_, content))) => (content.clone(), true),
+            (None, None) => (Blob::from(""), false),
         };
+        self.require_checksum(&content, there)?;
         let Meta { mode, owner, group } = meta;
         Ok(State { entry: Some(Entry { kind: EntryKind::File { content }, mode, owner, group }), source })
+    }
+
+    /// Holds a content that is known before the run to the `checksum`.
+    pub(crate) fn checksum_fault(&self, content: Option<&Content>) -> Option<Fault> {
+        let (checksum, content) = (self.checksum?, content?);
+        // What its SHA-256 is instead is not said: of a short secret it would tell it.
+        let fault = || Fault::new(format!("the SHA-256 of the content is not the `checksum` `{checksum}`"));
+        (content.blob.digest() != checksum).then(|| fault().hint("correct `checksum`, or the content"))
+    }
+
+    /// Holds the content that the file is going to have, also one that it has already, to the `checksum`.
+    fn require_checksum(&self, content: &Blob, there: bool) -> Result<()> {
+        let Some(checksum) = self.checksum.filter(|checksum| content.digest() != *checksum) else { return Ok(()) };
+        let path = self.path.display();
+        Err(if there {
+            Error::failed(format!("the SHA-256 of `{path}`, whose content is not managed, is not `{checksum}`"))
+                .hint("see who changed the file; the content that it is to have is said with `content`")
+        } else {
+            Error::failed(format!("the SHA-256 of the content for `{path}` is not `{checksum}`; nothing was written"))
+                .hint("correct `checksum`, or the content")
+        })
     }
 
     fn refused(&self, found: &EntryKind) -> Error {
@@ -196,6 +220,7 @@ impl Resource for File {
     fn check(&self) -> Vec<Fault> {
         let mut faults = leaf_faults(&self.path);
         faults.extend(meta_faults(self.mode, self.owner.as_deref(), self.group.as_deref()));
+        faults.extend(self.checksum_fault(self.known_content()));
         faults
     }
 
@@ -297,7 +322,7 @@ mod tests {
         host::{Entry, EntryKind, Fake},
         resource::{Resource as _, lazy, prepare},
         resources::trial::{done, faults, refused},
-        values::{Mode, Secret},
+        values::{Digest, Mode, Secret},
     };
 
     const MOTD: &str = "/etc/motd";
@@ -383,6 +408,42 @@ mod tests {
         );
         let never = File::at(MOTD).content(lazy(|_| -> crate::Result<String> { panic!("not needed") }));
         assert_eq!(done(&never, CreateIfMissing, &mut machine().with_file(MOTD, "old")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_content_has_to_have_the_checksum() {
+        let right = || motd().checksum(Digest::of(b"hello\n"));
+        assert_eq!(faults(&right()), Vec::<String>::new());
+        assert_eq!(done(&right(), Create, &mut machine()), ["write /etc/motd \"hello\\n\" 0644 root:root backup 5"]);
+        let wanted = Digest::of(b"x");
+        assert_eq!(
+            faults(&motd().checksum(wanted)),
+            [format!(
+                "the SHA-256 of the content is not the `checksum` `{wanted}`\nhint: correct `checksum`, or the content"
+            )]
+        );
+        let worked_out = File::at(MOTD).content(lazy(|_| Ok("hello\n".to_owned()))).checksum(wanted);
+        assert_eq!(
+            refused(&worked_out, Create, &mut machine()),
+            format!(
+                "the SHA-256 of the content for `/etc/motd` is not `{wanted}`; nothing was written\n\
+                 hint: correct `checksum`, or the content"
+            )
+        );
+        // Without a content, that of the file that is there; what a missing one would be is judged too.
+        let there = File::at(MOTD).mode(0o600).checksum(wanted);
+        assert_eq!(done(&there, Create, &mut machine().with_file(MOTD, "x")), ["set /etc/motd 0600 root:root"]);
+        assert_eq!(
+            refused(&there, Create, &mut machine().with_file(MOTD, "y")),
+            format!(
+                "the SHA-256 of `/etc/motd`, whose content is not managed, is not `{wanted}`\n\
+                 hint: see who changed the file; the content that it is to have is said with `content`"
+            )
+        );
+        assert!(refused(&there, Create, &mut machine()).contains("nothing was written"));
+        // What is left as it is, is not judged: as in Chef.
+        assert_eq!(done(&there, CreateIfMissing, &mut machine().with_file(MOTD, "y")), Vec::<String>::new());
+        assert_eq!(done(&there, Delete, &mut machine().with_file(MOTD, "y")), ["remove /etc/motd backup 5"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     Error, Fault, Result,
     host::{EntryKind, Op, Probe, Request},
     resource::{Change, Environment, Found, Goal, Resource},
-    values::{Blob, Digest, Seconds, Words},
+    values::{Blob, Seconds, Words},
 };
 
 /// Deadline of a download whose recipe names none.
@@ -23,8 +23,6 @@ with_file_properties! {
     pub struct RemoteFile("path") extends file: File {
         /// Where it comes from; of several addresses, the first that answers.
         source: Words,
-        /// SHA-256 that the content must have, in hex.
-        checksum: Digest,
         /// Extra headers of the request.
         headers: Environment,
         /// Whether the server may answer that an earlier download still holds (ETag, Last-Modified); it may when not given.
@@ -48,7 +46,7 @@ impl RemoteFile {
 
     fn fetch(&self, now: &State, probe: &dyn Probe) -> Result<Blob> {
         if let (Some(checksum), Some(EntryKind::File { content })) =
-            (self.checksum, now.entry.as_ref().map(|entry| &entry.kind))
+            (self.file.checksum, now.entry.as_ref().map(|entry| &entry.kind))
             && content.digest() == checksum
         {
             return Ok(content.clone());
@@ -57,13 +55,13 @@ impl RemoteFile {
         for url in self.urls() {
             let request = Request {
                 url: url.clone(),
-                checksum: self.checksum,
+                checksum: self.file.checksum,
                 headers: self.headers.clone().unwrap_or_default().0.into_iter().collect(),
                 conditional: self.use_conditional_get.unwrap_or(true),
                 timeout: self.timeout.unwrap_or(TIMEOUT),
             };
             match probe.fetch(&request) {
-                Ok(fetched) => match self.checksum {
+                Ok(fetched) => match self.file.checksum {
                     Some(checksum) if fetched.content.digest() != checksum => refused.push(format!(
                         "{} has the checksum {}, not {}",
                         shown(url),

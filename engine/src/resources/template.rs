@@ -495,8 +495,13 @@ impl Resource for Template {
 
     fn check(&self) -> Vec<Fault> {
         let mut faults = self.file.check();
-        if let Err(more) = self.content() {
-            faults.extend(more);
+        match self.content() {
+            Err(more) => faults.extend(more),
+            // Of a content that is there already, the file has told.
+            Ok(content) if self.file.known_content().is_none() => {
+                faults.extend(self.file.checksum_fault(Some(&content)));
+            }
+            Ok(_) => {}
         }
         faults
     }
@@ -731,6 +736,7 @@ mod tests {
                 "mode",
                 "owner",
                 "group",
+                "checksum",
                 "backup",
                 "verify",
                 "manage_symlink_source",
