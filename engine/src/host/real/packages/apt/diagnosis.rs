@@ -1,4 +1,4 @@
-use super::transaction::unasked_removals;
+use super::call::unasked_removals;
 use crate::Error;
 
 /// Why apt or dpkg failed, found in what they printed.

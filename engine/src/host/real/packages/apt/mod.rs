@@ -1,10 +1,12 @@
 //! apt and dpkg: state is read natively from dpkg's files, changes are made by one `apt-get` for a whole transaction.
+mod call;
 mod candidates;
 mod diagnosis;
 mod progress;
 mod simulation;
 mod status;
 mod transaction;
+mod work;
 
 use std::{cell::RefCell, path::Path, rc::Rc};
 
@@ -16,6 +18,10 @@ use crate::{
     Result,
     host::{Candidate, PackageChange, PackageState, Transaction},
 };
+
+fn quoted<S: AsRef<str>>(words: &[S]) -> String {
+    words.iter().map(|word| format!("`{}`", word.as_ref())).collect::<Vec<_>>().join(", ")
+}
 
 /// dpkg's database, below the root.
 pub const STATE: &str = "var/lib/dpkg";

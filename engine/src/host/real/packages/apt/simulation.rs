@@ -1,9 +1,4 @@
-use super::{
-    super::Context,
-    diagnosis::Diagnosis,
-    status::Database,
-    transaction::{Call, Work},
-};
+use super::{super::Context, call::Call, diagnosis::Diagnosis, status::Database, work::Work};
 use crate::{
     Result,
     host::{PackageChange, Transaction},
