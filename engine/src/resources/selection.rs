@@ -1,16 +1,13 @@
 //! Packages by name, as they are and as they should be: shared by `package`, `apt_package` and `gem_package`.
 use std::{
-    borrow::Cow,
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
-use indexmap::IndexMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::{
     answers::{self, Answers},
     package, package_file,
+    presence::{Package, Presence, Presences, bounds},
 };
 use crate::{
     Error, Fault, Result,
@@ -18,138 +15,6 @@ use crate::{
     resource::{Change, Content, Found, Goal},
     values::{Seconds, Words},
 };
-
-/// State of packages, by the name that the recipe uses.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Presences(pub IndexMap<String, Package>);
-
-/// Whether a package is there, and whether it is held.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Package {
-    /// Whether it is there.
-    pub presence: Presence,
-    /// Whether it is held at its version.
-    pub held: bool,
-    /// Whether debconf knows other answers than those that the resource gives.
-    pub answers_differ: bool,
-}
-
-const HELD: &str = ", held";
-const ANSWERS: &str = ", with other answers";
-
-impl Serialize for Package {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let held = if self.held { HELD } else { "" };
-        let answers = if self.answers_differ { ANSWERS } else { "" };
-        serializer.collect_str(&format_args!("{}{held}{answers}", self.presence.words()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Package {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let without =
-            |text: &'_ str, suffix| text.strip_suffix(suffix).map_or((text.len(), false), |rest| (rest.len(), true));
-        let (end, answers_differ) = without(&text, ANSWERS);
-        let (end, held) = without(&text[..end], HELD);
-        Ok(Self { presence: Presence::of_words(&text[..end]), held, answers_differ })
-    }
-}
-
-/// Whether a package is there.
-///
-/// [`Installed`](Self::Installed), [`Matching`](Self::Matching) and [`Removed`](Self::Removed) are wishes that several
-/// states fulfil, and equal each of them: which version comes, and whether configuration files stay behind, is up to the
-/// package.
-#[derive(Clone, Debug, Eq)]
-pub enum Presence {
-    /// Nothing of it is there.
-    Absent,
-    /// It is removed; configuration files are left.
-    ConfigFiles,
-    /// It is there only in part; what is wrong with it.
-    Broken(String),
-    /// This version is installed; of gems several, joined by `, `.
-    Version(String),
-    /// An installed package of another name provides it.
-    Provided(String),
-    /// Wish: installed in any version, or provided.
-    Installed,
-    /// Wish: installed in a version that meets bounds.
-    Matching(Pin, Scheme),
-    /// Wish: not installed, with or without configuration files.
-    Removed,
-}
-
-impl PartialEq for Presence {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Installed, Self::Installed | Self::Version(_) | Self::Provided(_))
-            | (Self::Version(_) | Self::Provided(_), Self::Installed)
-            | (Self::Removed, Self::Removed | Self::Absent | Self::ConfigFiles)
-            | (Self::Absent | Self::ConfigFiles, Self::Removed)
-            | (Self::Absent, Self::Absent)
-            | (Self::ConfigFiles, Self::ConfigFiles) => true,
-            (Self::Broken(a), Self::Broken(b))
-            | (Self::Version(a), Self::Version(b))
-            | (Self::Provided(a), Self::Provided(b)) => a == b,
-            (Self::Matching(pin, scheme), Self::Version(version))
-            | (Self::Version(version), Self::Matching(pin, scheme)) => pin.meets(version, *scheme),
-            (Self::Matching(a, _), Self::Matching(b, _)) => a == b,
-            (
-                Self::Absent
-                | Self::ConfigFiles
-                | Self::Broken(_)
-                | Self::Version(_)
-                | Self::Provided(_)
-                | Self::Installed
-                | Self::Matching(..)
-                | Self::Removed,
-                _,
-            ) => false,
-        }
-    }
-}
-
-const CONFIG_FILES: &str = "config files";
-const BROKEN: &str = "broken: ";
-const PROVIDED: &str = "provided by ";
-
-impl Presence {
-    fn words(&self) -> Cow<'_, str> {
-        match self {
-            Self::Absent => "absent".into(),
-            Self::ConfigFiles => CONFIG_FILES.into(),
-            Self::Broken(why) => format!("{BROKEN}{why}").into(),
-            Self::Version(version) => version.into(),
-            Self::Provided(by) => format!("{PROVIDED}{by}").into(),
-            Self::Installed => "installed".into(),
-            Self::Matching(pin, _) => pin.text().into(),
-            Self::Removed => "removed".into(),
-        }
-    }
-
-    fn of_words(text: &str) -> Self {
-        match text {
-            "absent" => Self::Absent,
-            CONFIG_FILES => Self::ConfigFiles,
-            "installed" => Self::Installed,
-            "removed" => Self::Removed,
-            other => match (other.strip_prefix(BROKEN), other.strip_prefix(PROVIDED), bounds(other)) {
-                (Some(why), _, _) => Self::Broken(why.to_owned()),
-                (None, Some(by), _) => Self::Provided(by.to_owned()),
-                (None, None, Some(pin)) => Self::Matching(pin, Scheme::Platform),
-                (None, None, None) => Self::Version(text.to_owned()),
-            },
-        }
-    }
-}
-
-/// What is said of a version, when it leaves a choice.
-fn bounds(version: &str) -> Option<Pin> {
-    version.parse().ok().filter(|pin: &Pin| pin.exact().is_none())
-}
 
 /// What to do with packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -453,21 +318,21 @@ impl<'a> Selection<'a> {
             Aim::Upgrade => self.upgrade(&mut to, probe)?,
             Aim::Remove => {
                 for Package { presence, .. } in to.0.values_mut() {
-                    if !lacks(presence) {
+                    if !presence.is_lacking() {
                         *presence = Presence::Removed;
                     }
                 }
             }
             Aim::Purge => {
                 for Package { presence, .. } in to.0.values_mut() {
-                    if !lacks(presence) || *presence == Presence::ConfigFiles {
+                    if !presence.is_lacking() || *presence == Presence::ConfigFiles {
                         *presence = Presence::Absent;
                     }
                 }
             }
             Aim::Reconfigure => {
                 for (name, package) in &mut to.0 {
-                    if lacks(&package.presence) {
+                    if package.presence.is_lacking() {
                         return Err(Error::failed(format!(
                             "package `{name}` is not installed, so it cannot be reconfigured"
                         ))
@@ -641,14 +506,6 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// Whether there is nothing to remove. A name that another package provides stands for no package that could be removed.
-const fn lacks(presence: &Presence) -> bool {
-    match presence {
-        Presence::Absent | Presence::ConfigFiles | Presence::Provided(_) | Presence::Removed => true,
-        Presence::Version(_) | Presence::Broken(_) | Presence::Installed | Presence::Matching(..) => false,
-    }
-}
-
 /// What is wrong with an address that command lines and reports would show.
 pub(crate) fn told_source(source: Option<&str>) -> Option<Fault> {
     let (_, rest) = source?.split_once("://")?;
@@ -749,7 +606,7 @@ macro_rules! packages {
             const KIND: &'static str = $kind;
             const BATCH: Option<&'static str> = Some($batch);
             type Action = Action;
-            type State = $crate::resources::selection::Presences;
+            type State = $crate::resources::presence::Presences;
 
             $($more)*
 
@@ -795,41 +652,12 @@ pub(crate) use packages;
 
 #[cfg(test)]
 mod tests {
-    use super::{Package, Presence, Presences, Selection, bounds};
+    use super::{Package, Presence, Presences, Selection};
     use crate::{
-        host::{Op, Provider, Scheme, Transaction},
+        host::{Op, Provider, Transaction},
         resource::Change,
         values::Words,
     };
-
-    #[test]
-    fn a_wish_is_fulfilled_by_several_states() {
-        let version = || Presence::Version("1".to_owned());
-        let provided = || Presence::Provided("mawk".to_owned());
-        assert!(Presence::Installed == version() && provided() == Presence::Installed && version() != provided());
-        assert!(Presence::Removed == Presence::Absent && Presence::ConfigFiles == Presence::Removed);
-        assert!(Presence::Installed != Presence::Absent && Presence::Broken("x".to_owned()) != Presence::Installed);
-        assert!(Presence::Absent != Presence::ConfigFiles && Presence::Removed != version());
-    }
-
-    #[test]
-    fn presences_come_back_from_json() {
-        let all = [
-            Presence::Absent,
-            Presence::ConfigFiles,
-            Presence::Broken("unpacked".to_owned()),
-            Presence::Version("1:2.3-4".to_owned()),
-            Presence::Provided("mawk".to_owned()),
-        ];
-        let matching = Presence::Matching(bounds("~> 1.2").unwrap(), Scheme::Platform);
-        for presence in all.into_iter().chain([matching]) {
-            for (held, answers_differ) in [(false, false), (true, false), (true, true)] {
-                let package = Package { presence: presence.clone(), held, answers_differ };
-                let json = serde_json::to_value(&package).unwrap();
-                assert_eq!(serde_json::from_value::<Package>(json).unwrap(), package);
-            }
-        }
-    }
 
     #[test]
     fn only_what_differs_is_in_the_transaction() {
