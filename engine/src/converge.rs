@@ -279,16 +279,30 @@ impl Converge<'_> {
 
     /// Performs and reads back; on failure says whether anything may have been changed.
     fn carry_out(&mut self, pending: &dyn Pending) -> std::result::Result<(), (Error, bool)> {
-        let mut touched = false;
+        let mut done = 0;
         let mut known = true;
         for group in groups(pending.operations()) {
             match self.host.perform_all(group) {
                 Ok(performed) => known &= performed == crate::host::Performed::Done,
-                Err(error) => return Err((error, touched || group.len() > 1 || !group.iter().all(all_or_nothing))),
+                Err(error) => {
+                    let untouched = group.len() == 1 && group.iter().all(all_or_nothing);
+                    return Err((error, !(untouched && self.take_back(&pending.operations()[..done]))));
+                }
             }
-            touched = true;
+            done += group.len();
         }
         if known { pending.verify(self.host.as_probe()).map_err(|error| (error, true)) } else { Ok(()) }
+    }
+
+    /// Removes the directories that a step made for something that was then refused; whether nothing is left of the step.
+    fn take_back(&mut self, done: &[Op]) -> bool {
+        let made: Option<Vec<_>> = done
+            .iter()
+            .rev()
+            .map(|op| if let Op::Mkdir { path, .. } = op { Some(path.clone()) } else { None })
+            .collect();
+        let mut remove = |path| self.host.perform(&Op::Remove { path, recursive: false, backup: 0 }).is_ok();
+        made.is_some_and(|made| made.into_iter().all(&mut remove))
     }
 
     fn doubts(&mut self, why: Why) -> Vec<String> {

@@ -12,7 +12,7 @@ use crate::{
         Timing::{Before, Delayed, Immediately},
         exists,
     },
-    resources::prelude::{Execute, File, execute},
+    resources::prelude::{Execute, File, SystemdUnit, execute, systemd_unit},
 };
 
 /// Counts how often each notice is owed.
@@ -383,4 +383,20 @@ fn what_another_run_list_owes_is_kept_for_it() {
     ];
     assert_eq!(lines, expected);
     assert_eq!(owed.into_iter().collect::<Vec<_>>(), [("file[elsewhere] to run execute[elsewhere]".to_owned(), 1)]);
+}
+
+#[test]
+fn a_directory_that_was_made_for_something_refused_goes_again() {
+    let drop_in = |r: &mut Recipe| {
+        let unit = SystemdUnit::named("x.service").drop_in("x.conf").content("[Unit]\n").action(systemd_unit::Create);
+        let late = r.add(Execute::new("late", ["late"]).nothing());
+        r.add(unit.notifies(execute::Run, late, Delayed));
+        Ok(())
+    };
+    let directory = "/etc/systemd/system/x.service.d";
+    let mut fake = Fake::new().with_directory("/etc/systemd/system").with_read_only(format!("{directory}/x.conf"));
+    let before = fake.clone();
+    let (lines, owed, outcome) = converged(&compiled(drop_in).unwrap(), &mut fake);
+    assert_eq!(lines, ["systemd_unit[x.service.d/x.conf] create failed"]);
+    assert!(outcome.is_err() && owed.is_empty() && fake.differences(&before).is_empty());
 }
