@@ -745,7 +745,7 @@ impl Dry<'_> {
             let error = Error::failed(format!("cannot {} `{unit}`: it is masked", verb.name()));
             return Err(error.hint("unmask it first (action `unmask`)"));
         }
-        let name = whole_name(unit);
+        let name = self.unit(unit)?;
         let next = match verb {
             ServiceVerb::Enable if now.enabled == Enabled::Static => now,
             ServiceVerb::Enable => ServiceState { enabled: Enabled::Yes, ..now },
@@ -1038,7 +1038,8 @@ impl Probe for Dry<'_> {
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {
-        if let Some(state) = self.services.get(&whole_name(unit)) {
+        let name = self.unit(unit).unwrap_or_else(|_| whole_name(unit));
+        if let Some(state) = self.services.get(&name) {
             return Ok(state.clone());
         }
         let mut state = self.unless_refused(self.below.service(unit))?;
@@ -1061,6 +1062,14 @@ impl Probe for Dry<'_> {
             self.may_come(&format!("unit `{unit}`"), |name| akin(name, stem));
         }
         Ok(state)
+    }
+
+    fn unit(&self, unit: &str) -> Result<String> {
+        // A file of this name that is to come makes it a unit of its own.
+        match self.unit_file(unit)? {
+            Some(_) => Ok(whole_name(unit)),
+            None => self.below.unit(unit),
+        }
     }
 
     fn reloads(&self, unit: &str) -> Result<Option<bool>> {

@@ -197,6 +197,10 @@ impl Probe for Journal<'_> {
         self.below.source_is_fetched(provider, source)
     }
 
+    fn unit(&self, unit: &str) -> Result<String> {
+        self.below.unit(unit)
+    }
+
     fn reloads(&self, unit: &str) -> Result<Option<bool>> {
         self.below.reloads(unit)
     }

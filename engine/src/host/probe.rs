@@ -75,6 +75,12 @@ pub trait Probe {
     /// State of a service or another unit of the init system, or, as `USER/UNIT`, of a user's own systemd.
     fn service(&self, unit: &str) -> Result<ServiceState>;
 
+    /// The whole name of a unit, and of an alias that of the unit it means.
+    ///
+    /// # Errors
+    /// As [`Probe::service`].
+    fn unit(&self, unit: &str) -> Result<String>;
+
     /// Whether a unit can read its configuration again without a restart. `None`: only trying tells.
     ///
     /// # Errors

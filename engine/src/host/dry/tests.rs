@@ -161,6 +161,22 @@ fn links_lead_to_the_same_place_as_on_the_machine() -> Result<()> {
 }
 
 #[test]
+fn what_is_done_to_a_unit_is_seen_by_its_other_name() {
+    let fake = machine().with_service("web", Enabled::No, Active::No).with_service_alias("www", "web");
+    for (first, second) in [("web", "www.service"), ("www", "web")] {
+        let mut dry = Dry::new(&fake);
+        dry.perform(&verb(first, ServiceVerb::Enable)).unwrap();
+        dry.perform(&verb(second, ServiceVerb::Start)).unwrap();
+        for name in [first, second] {
+            assert_eq!(
+                dry.service(name).unwrap(),
+                ServiceState { exists: true, enabled: Enabled::Yes, active: Active::Yes }
+            );
+        }
+    }
+}
+
+#[test]
 fn what_would_certainly_fail_is_refused() {
     let fake = machine();
     let refusal = |fake: &Fake, operation: &Op| Dry::new(fake).perform(operation).unwrap_err().to_string();

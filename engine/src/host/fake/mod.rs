@@ -837,6 +837,10 @@ impl Probe for Fake {
         }))
     }
 
+    fn unit(&self, unit: &str) -> Result<String> {
+        unit_name::whole(&self.service_key(unit)).map_err(Error::failed)
+    }
+
     fn reloads(&self, unit: &str) -> Result<Option<bool>> {
         let name = self.service_key(unit);
         if let Some(told) = self.state.services.get(&name).and_then(|service| service.reloads) {

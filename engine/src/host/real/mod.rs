@@ -179,6 +179,12 @@ impl Probe for Real {
         services.service(unit)
     }
 
+    fn unit(&self, unit: &str) -> Result<String> {
+        let (services, of_user) = self.services_of(unit)?;
+        let name = services.real_name(of_user)?;
+        Ok(unit_name::of_user(unit).0.map_or_else(|| name.clone(), |user| format!("{user}/{name}")))
+    }
+
     fn reloads(&self, unit: &str) -> Result<Option<bool>> {
         let (services, unit) = self.services_of(unit)?;
         services.reloads(unit)

@@ -112,7 +112,7 @@ impl Services {
     }
 
     /// The whole name of a unit, of an alias that of the unit it means.
-    fn real_name(&self, unit: &str) -> Result<String> {
+    pub fn real_name(&self, unit: &str) -> Result<String> {
         let whole = unit_name::whole(unit).map_err(Error::failed)?;
         match self.init() {
             Init::Systemd | Init::SystemdOffline => unit_files::real_name(&self.places(), &whole),
