@@ -69,8 +69,11 @@ pub fn undo(options: &arguments::Undo, output: &Output) -> Result<Code, Failure>
         stop: &environment::stop_signal,
     };
     let undone = state.undo(&plan, &mut real, &lock, undoing);
+    // The init system reads the unit files that were put back, as at the end of a run.
+    let finished = real.finish();
     progress.end();
     let undone = undone?;
+    finished?;
     match output.format {
         Format::Human => {
             let mut said = format!("took back {} of {} operations", undone.taken_back.len(), plan.items.len());
