@@ -400,10 +400,10 @@ fn a_reboot_is_scheduled_when_the_run_has_succeeded() -> Result<()> {
     converge(&machine, &told).success();
     assert_eq!(scheduled(), "");
     // The reboot is told of also when a delayed notice failed after it was asked for; and where the machine refuses it.
-    let late = "- {type: file, name: /no/where/x, content: x, action: nothing}\n\
-                - {type: file, name: /root/late, content: x, notifies: {action: create, resource: 'file[/no/where/x]'}}\n";
+    let late = "- {type: execute, name: late, command: 'false', action: nothing}\n\
+                - {type: file, name: /root/late, content: x, notifies: {action: run, resource: 'execute[late]'}}\n";
     let failed = converge(&machine, &(late.to_owned() + &reboot("action: reboot_now"))).exits(35);
-    assert!(failed.stderr.contains("/no/where") && scheduled().contains("MODE=reboot"), "{failed}");
+    assert!(failed.stderr.contains("execute[late]") && scheduled().contains("MODE=reboot"), "{failed}");
     machine.sh("mkdir /root/bin && printf '#!/bin/sh\\necho no right >&2; exit 1\\n' > /root/bin/shutdown").success();
     machine.sh("chmod +x /root/bin/shutdown && mount --bind /root/bin/shutdown \"$(command -v shutdown)\"").success();
     let refused = converge(&machine, &reboot("action: request_reboot")).exits(41);
