@@ -125,8 +125,47 @@ fn a_drop_in_adds_to_the_unit_of_a_package() -> Result<()> {
     // What systemd does not understand is not put in place.
     let wrong = converge(&machine, &LIMITS.replace("LimitNOFILE: 4321", "LimitNOFILES: many")).exits(1);
     assert!(wrong.stderr.contains("LimitNOFILES' in section [Service], ignoring"), "{wrong}");
-    assert_ne!(machine.run(["test", "-e", "/etc/systemd/system/cron.service.d/limits.conf"]).code, 0);
+    assert_ne!(machine.run(["test", "-e", "/etc/systemd/system/cron.service.d"]).code, 0);
     assert_eq!(machine.read("/lib/systemd/system/cron.service"), vendor);
+    Ok(())
+}
+
+#[test]
+fn a_unit_is_as_the_presets_say_and_as_its_package_brought_it() -> Result<()> {
+    let machine = machine()?;
+    let at_boot = || machine.run(["systemctl", "is-enabled", "cron.service"]).stdout.trim().to_owned();
+    let preset = "- {type: systemd_unit, name: cron.service, action: preset}\n";
+    machine.sh("mkdir -p /etc/systemd/system-preset").success();
+    let say = |lines: &str| machine.write("/etc/systemd/system-preset/10-own.preset", lines);
+    say("disable c[a-z]on.service\n");
+    settle(&machine, preset);
+    assert_eq!(at_boot(), "disabled");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(at_boot(), "enabled");
+    // Drift is repaired, and the other way round.
+    settle(&machine, preset);
+    say("# nothing\n");
+    settle(&machine, preset);
+    machine.sh("systemctl disable cron.service").success();
+    settle(&machine, preset);
+    assert_eq!(at_boot(), "enabled");
+
+    let revert = "- {type: systemd_unit, name: cron.service, action: revert}\n";
+    let files = || machine.run(["systemctl", "cat", "cron.service"]).success().stdout;
+    let vendor = files();
+    let change = "cp /lib/systemd/system/cron.service /etc/systemd/system/ && mkdir -p /etc/systemd/system/cron.service.d && \
+                  printf '[Service]\\nNice=3\\n' > /etc/systemd/system/cron.service.d/nice.conf && systemctl daemon-reload";
+    machine.sh(change).success();
+    let changed = files();
+    settle(&machine, revert);
+    assert_eq!(files(), vendor);
+    assert_eq!(shown(&machine, "cron", "Nice"), "0\n", "systemd knows that it is gone");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(files(), changed);
+    settle(&machine, revert);
+    machine.sh("systemctl stop cron && systemctl mask cron").success();
+    settle(&machine, revert);
+    assert_eq!(at_boot(), "enabled");
     Ok(())
 }
 

@@ -41,6 +41,7 @@ pub mod openssl_x509_request;
 pub mod package;
 mod package_file;
 pub mod presence;
+mod preset;
 pub mod reboot;
 pub mod remote_directory;
 pub mod remote_file;

@@ -7,11 +7,12 @@ use serde_json::Value as Json;
 use super::{
     entry::{require_parent, text_of},
     file::{self, File},
+    preset::{self, Preset},
     unit::{self, UnitState},
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Entry, EntryKind, Op, Probe, ServiceVerb, unit_name},
+    host::{Entry, EntryKind, Init, Op, Probe, ServiceVerb, unit_name},
     properties,
     resource::{Change, Content, Found, Goal, Property, Resource},
     values::Mode,
@@ -103,8 +104,10 @@ actions! {
         Nothing = "nothing": "Does nothing by itself: acts only when it is told to.",
         Create = "create": "Has the file exist and say this.",
         Delete = "delete": "Removes the file. Stop and disable a unit first; of a drop-in its directory goes too, when nothing else is in it.",
+        Revert = "revert": "Has it be as its package brought it: removes the file when there is one below it, the mask, and all drop-ins of the administrator.",
         Enable = "enable": "Has it start at boot.",
         Disable = "disable": "Has it not start at boot.",
+        ByPreset = "preset": "Has it start at boot or not, as the presets of systemd say.",
         Reenable = "reenable": "Enables it anew, each time it is asked: what its file says of that may have changed.",
         Start = "start": "Starts it, unless it runs.",
         Stop = "stop": "Stops it, if it runs.",
@@ -224,10 +227,45 @@ impl SystemdUnit {
         Ok(State { file: self.file().read(probe)?, directory, shared, unit, about })
     }
 
+    /// Where `preset` leads; `None`: they say nothing of it.
+    fn by_preset(&self, probe: &dyn Probe) -> Result<Option<ServiceVerb>> {
+        match probe.init()? {
+            Init::Systemd | Init::SystemdOffline => {}
+            Init::OpenRc | Init::SysV | Init::None => {
+                return Err(Error::failed(format!("unit `{}` has no preset: this is no systemd", self.unit()))
+                    .hint("say `enable` or `disable`"));
+            }
+        }
+        Ok(match preset::of(&self.unit(), probe)? {
+            Preset::Enable => Some(ServiceVerb::Enable),
+            Preset::Disable => Some(ServiceVerb::Disable),
+            Preset::Ignore => None,
+        })
+    }
+
+    /// What is left when the administrator's part is gone.
+    fn reverted(&self, now: &State, probe: &dyn Probe) -> Result<State> {
+        let mut to = State { about: About::File, directory: None, ..now.clone() };
+        let masked = is_mask(now.file.entry.as_ref());
+        if masked || self.is_of_a_package(probe)? {
+            to.file = self.file().becoming(None, &now.file, probe)?;
+        }
+        Ok(to)
+    }
+
+    /// Whether a package brought a file of the unit, which that of the administrator only hides.
+    fn is_of_a_package(&self, probe: &dyn Probe) -> Result<bool> {
+        for path in unit_name::files(&self.unit(), None) {
+            let brought = !path.starts_with("/etc") && !path.starts_with("/run");
+            if brought && probe.entry(&path)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn file_goal(&self, action: file::Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
-        if let Some(Entry { kind: EntryKind::Link { target }, .. }) = &now.file.entry
-            && target == Path::new("/dev/null")
-        {
+        if is_mask(now.file.entry.as_ref()) {
             let error = Error::failed(format!("unit `{}` is masked, so there is no file to be changed", self.unit()));
             return Err(error.hint("put the action `unmask` in front"));
         }
@@ -293,6 +331,10 @@ impl SystemdUnit {
     }
 }
 
+fn is_mask(entry: Option<&Entry>) -> bool {
+    matches!(entry, Some(Entry { kind: EntryKind::Link { target }, .. }) if target == Path::new("/dev/null"))
+}
+
 fn no_content() -> Fault {
     Fault::new("it has no content").hint("say with `content` what the file is to say")
 }
@@ -339,7 +381,13 @@ impl Resource for SystemdUnit {
             Start | Restart | TryRestart | Reload | ReloadOrRestart | ReloadOrTryRestart => {
                 unit::no_instance(&self.unit()).into_iter().collect()
             }
-            Create | Nothing | Delete | Enable | Disable | Reenable | Stop | Mask | Unmask => Vec::new(),
+            Revert if self.addition().is_some() => vec![
+                Fault::new("`revert` is of a whole unit, with all its drop-ins")
+                    .hint("leave `drop_in` out, or remove this one alone with `delete`"),
+            ],
+            Create | Nothing | Delete | Revert | Enable | Disable | ByPreset | Reenable | Stop | Mask | Unmask => {
+                Vec::new()
+            }
         }
     }
 
@@ -351,8 +399,12 @@ impl Resource for SystemdUnit {
         match action {
             // The file alone: asking systemd would have it read all unit files again after each one that was written.
             Create | Delete => self.read_file(UnitState::UNKNOWN, About::File, probe),
-            Nothing | Enable | Disable | Reenable | Start | Stop | Restart | TryRestart | Reload | ReloadOrRestart
-            | ReloadOrTryRestart | Mask | Unmask => self.read(probe),
+            Revert => {
+                let directory = probe.entry(&self.directory())?;
+                Ok(State { directory, ..self.read_file(UnitState::UNKNOWN, About::File, probe)? })
+            }
+            Nothing | Enable | Disable | ByPreset | Reenable | Start | Stop | Restart | TryRestart | Reload
+            | ReloadOrRestart | ReloadOrTryRestart | Mask | Unmask => self.read(probe),
         }
     }
 
@@ -419,6 +471,11 @@ impl Resource for SystemdUnit {
                 return Ok(to.map_or_else(|| Goal::State(now.clone()), |to| Goal::Event("reenable", to)));
             }
             Disable => ServiceVerb::Disable,
+            Revert => return self.reverted(now, probe).map(Goal::State),
+            ByPreset => match self.by_preset(probe)? {
+                Some(verb) => verb,
+                None => return Ok(Goal::State(now.clone())),
+            },
             Start => ServiceVerb::Start,
             Stop => ServiceVerb::Stop,
             Reload | ReloadOrTryRestart => ServiceVerb::Reload,
@@ -437,8 +494,10 @@ impl Resource for SystemdUnit {
             operations.push(Op::Mkdir { path, mode, owner, group });
         }
         operations.extend(self.file().steps(&from.file, &to.file)?);
-        if from.directory.is_some() && to.directory.is_none() {
-            operations.push(Op::Remove { path: self.directory(), recursive: false, backup: 0 });
+        if let (Some(there), None) = (&from.directory, &to.directory) {
+            // A drop-in takes only an empty directory along.
+            let recursive = there.kind == EntryKind::Directory && self.addition().is_none();
+            operations.push(Op::Remove { path: self.directory(), recursive, backup: 0 });
         }
         operations.extend(unit::ops(&self.unit(), &unit));
         Ok(operations)
@@ -450,11 +509,11 @@ mod tests {
     use serde_json::json;
 
     use super::{
-        Create, Delete, Disable, Enable, Mask, Nothing, Reenable, Restart, Start, Stop, SystemdUnit, TryRestart,
-        UnitText, Unmask,
+        ByPreset, Create, Delete, Disable, Enable, Mask, Nothing, Reenable, Restart, Revert, Start, Stop, SystemdUnit,
+        TryRestart, UnitText, Unmask,
     };
     use crate::{
-        host::{Active, Enabled, Fake},
+        host::{Active, Enabled, Fake, Init},
         resource::{Described as _, Property as _, Resource as _},
         resources::trial::{done, faults, faults_of, refused},
     };
@@ -593,6 +652,41 @@ mod tests {
             faults(&nginx().triggers_reload(false)),
             ["systemd reads changed unit files again in any case, once for all of them\n\
               hint: leave `triggers_reload` out"]
+        );
+    }
+
+    #[test]
+    fn a_preset_enables_or_disables() {
+        let mut machine = machine()
+            .with_service("ddns.service", Enabled::No, Active::No)
+            .with_service("other.service", Enabled::Yes, Active::Yes)
+            .with_file("/usr/lib/systemd/system-preset/90.preset", "enable ddns.*\nignore third.*\ndisable *\n");
+        assert_eq!(done(&ddns(), ByPreset, &mut machine), ["enable ddns.service"]);
+        assert_eq!(done(&SystemdUnit::named("other.service"), ByPreset, &mut machine), ["disable other.service"]);
+        assert_eq!(done(&SystemdUnit::named("third.service"), ByPreset, &mut machine), [""; 0]);
+        assert_eq!(
+            refused(&ddns(), ByPreset, &mut machine.with_init(Init::OpenRc)),
+            "unit `ddns.service` has no preset: this is no systemd\nhint: say `enable` or `disable`"
+        );
+    }
+
+    #[test]
+    fn a_unit_is_as_its_package_brought_it() {
+        let of_package = || machine().with_file("/usr/lib/systemd/system/ddns.service", "[Service]\n");
+        let drop_in = "/etc/systemd/system/ddns.service.d/limits.conf";
+        let mut changed = of_package().with_file(PATH, "[Unit]\n").with_file(drop_in, "[Unit]\n");
+        let directory = "remove /etc/systemd/system/ddns.service.d recursive backup 0".to_owned();
+        assert_eq!(done(&ddns(), Revert, &mut changed), [format!("remove {PATH} backup 5"), directory.clone()]);
+        assert_eq!(done(&ddns(), Revert, &mut of_package()), [""; 0]);
+        let mut masked = of_package().with_link(PATH, "/dev/null");
+        assert_eq!(done(&ddns(), Revert, &mut masked), [format!("remove {PATH} backup 0")]);
+        // What only the administrator has is no change of anything.
+        let mut own = machine().with_file(PATH, "[Unit]\n").with_file(drop_in, "[Unit]\n");
+        assert_eq!(done(&ddns(), Revert, &mut own), [directory]);
+        assert_eq!(
+            faults_of(&ddns().drop_in("a.conf"), Revert),
+            ["`revert` is of a whole unit, with all its drop-ins\n\
+              hint: leave `drop_in` out, or remove this one alone with `delete`"]
         );
     }
 
