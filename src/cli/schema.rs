@@ -112,6 +112,7 @@ fn of_words(words: &str) -> &'static str {
         "day as `2027-03-31`, or `never`" => r##"{"type": "string"}"##,
         "number of days, or `never`" => r##"{"type": ["string", "integer"]}"##,
         "name or number of a group" | "number or crontab field" => r##"{"type": ["string", "integer"]}"##,
+        "seconds, a time as `10m`, or an object" => r##"{"type": ["string", "integer", "object"]}"##,
         "whole number or `unlimited`" => r##"{"type": ["string", "integer"]}"##,
         "text, a number, or a list of them" => r##"{"type": ["string", "integer", "array"]}"##,
         "list of objects of `name` and `command_list`" => r##"{"type": "array", "items": {"type": "object"}}"##,

@@ -187,5 +187,21 @@ fn cron_runs_the_job_of_a_crontab_and_the_lines_of_others_stay() -> Result<()> {
     settle(&machine, weekly);
     settle(&machine, "- {type: cron, name: root's own, action: delete}\n");
     assert_ne!(machine.run(["crontab", "-l"]).code, 0);
+    // A job that takes too long is ended, with what it started. What follows `%` is still its input.
+    let limited = "- {type: cron, name: slow, time: yearly, command: 'cat > /root/read; sleep 77 && true%so it is', time_out: {duration: 1, kill-after: 5s, signal: INT}}\n\
+                   - {type: cron_d, name: quick, time: yearly, command: '/bin/sleep 78', time_out: 0.5}\n";
+    settle(&machine, limited);
+    let slow = machine.run(["crontab", "-l"]).success().stdout;
+    let slow = slow.lines().find_map(|line| line.strip_prefix("@yearly ")).unwrap_or_default().to_owned();
+    let (command, input) = slow.split_once('%').unwrap_or_default();
+    machine.write("/root/slow", command);
+    assert_eq!(machine.sh(&format!("echo '{input}' | sh /root/slow")).code, 124, "{slow}");
+    assert_eq!(machine.read("/root/read"), "so it is\n");
+    let quick = machine.read("/etc/cron.d/quick").replace("@yearly root ", "");
+    machine.write("/root/quick", &quick);
+    assert_eq!(machine.run(["sh", "/root/quick"]).code, 124, "{quick}");
+    assert_ne!(machine.sh("pgrep -f 'sleep 7[78]'").code, 0);
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(machine.run(["crontab", "-l"]).code != 0 && !machine.exists("/etc/cron.d/quick"));
     Ok(())
 }

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::time_out::TimeOut;
 use super::{
     crontab::job_properties,
     edit::{self, Lines, line_fault},
@@ -73,7 +74,7 @@ impl Cron {
         let job = self.job();
         let mut lines = vec![self.marker()];
         lines.extend(job.variables(true));
-        lines.push(format!("{} {}", job.when(), job.command.unwrap_or_default()));
+        lines.push(format!("{} {}", job.when(), job.line()));
         lines
     }
 

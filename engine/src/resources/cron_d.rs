@@ -1,4 +1,5 @@
 //! `cron_d[name]`
+pub use super::time_out::TimeOut;
 use super::{
     crontab::job_properties,
     file::{self, File, MANAGED, State},
@@ -61,7 +62,7 @@ impl CronD {
             text.push('\n');
         }
         let job = self.job();
-        text += &format!("{} {} {}\n", job.when(), job.user, job.command.unwrap_or_default());
+        text += &format!("{} {} {}\n", job.when(), job.user, job.line());
         text
     }
 }

@@ -1,4 +1,5 @@
 //! What the kinds that write jobs for cron share: the time, the command and its environment. Source: crontab(5).
+use super::time_out::TimeOut;
 use crate::{
     Fault,
     resource::{Environment, Property},
@@ -80,6 +81,9 @@ macro_rules! job_properties {
                 shell: String,
                 /// The directory it runs in (`HOME`); the user's own when not given.
                 home: String,
+                /// How long it may take, in seconds or as `10m`; or an object with `duration` and, as timeout(1) has them,
+                /// `preserve-status`, `foreground`, `kill-after`, `signal`.
+                time_out: $crate::resources::time_out::TimeOut,
                 /// Further variables of its environment.
                 environment: $crate::resource::Environment,
             }
@@ -94,6 +98,7 @@ macro_rules! job_properties {
                     user: self.user.as_deref().unwrap_or("root"),
                     settings: [&self.mailto, &self.path, &self.shell, &self.home].map(Option::as_deref),
                     environment: self.environment.as_ref(),
+                    time_out: self.time_out.as_ref(),
                 }
             }
         }
@@ -121,6 +126,7 @@ pub(crate) struct Job<'a> {
     pub user: &'a str,
     pub settings: [Option<&'a str>; 4],
     pub environment: Option<&'a Environment>,
+    pub time_out: Option<&'a TimeOut>,
 }
 
 impl Job<'_> {
@@ -128,6 +134,13 @@ impl Job<'_> {
     pub fn lacks_command(&self) -> Option<Fault> {
         let lacks = self.command.is_none_or(|command| command.trim().is_empty());
         lacks.then(|| Fault::new("it has no command").hint("say with `command` what cron is to run"))
+    }
+
+    /// The command line, as a crontab has it.
+    pub fn line(&self) -> String {
+        let [.., shell, _] = self.settings;
+        let command = self.command.unwrap_or_default();
+        self.time_out.map_or_else(|| command.to_owned(), |limit| limit.limit(command, shell.unwrap_or("/bin/sh")))
     }
 
     fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -168,6 +181,7 @@ impl Job<'_> {
                 faults.push(Fault::new(format!("{what} is more than one line")).hint("put it into a script"));
             }
         }
+        faults.extend(self.time_out.into_iter().flat_map(TimeOut::faults));
         if self.user.is_empty()
             || self.user.contains(|c: char| c.is_whitespace() || c == '/')
             || self.user.starts_with('.')

@@ -58,6 +58,7 @@ pub mod swap_file;
 pub mod sysctl;
 pub mod systemd_unit;
 pub mod template;
+mod time_out;
 pub mod timezone;
 #[cfg(test)]
 mod trial;
