@@ -42,6 +42,7 @@ pub mod package;
 mod package_file;
 pub mod presence;
 mod preset;
+mod private_key;
 pub mod reboot;
 pub mod remote_directory;
 pub mod remote_file;

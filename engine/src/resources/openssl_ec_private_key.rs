@@ -1,102 +1,21 @@
 //! `openssl_ec_private_key[path]`
-use std::path::PathBuf;
-
+pub use super::private_key::{Action, Action::*};
 use super::{
-    file::State,
-    openssl::{CIPHER, CURVE, Key, Sort, file},
-};
-use crate::{
-    Fault, Result, actions,
-    host::{Op, Probe},
-    properties,
-    resource::{Change, Goal, Resource},
-    values::{Mode, Secret},
+    openssl::{CURVE, Sort},
+    private_key::{name_fault, private_key},
 };
 
-properties! {
+private_key! {
     /// A private key on an elliptic curve, made by `openssl` where there is none. One that is there is kept, if openssl can
     /// read it. What is in it is in no report, and nobody but its owner can read it at any moment. A plan makes one too, and
     /// throws it away.
-    pub struct OpensslEcPrivateKey("path") {
-        path: PathBuf;
+    pub struct OpensslEcPrivateKey("openssl_ec_private_key") {
         /// The curve of a new one by openssl's name: `prime256v1` (when not given), `secp384r1`, `secp521r1` or another.
         key_curve: String,
-        /// The password that it is encrypted with.
-        key_pass: Secret,
-        /// What a new one with a password is encrypted with; `aes-256-cbc` when not given.
-        key_cipher: String,
-        /// Name or number of the owner. A new one belongs to root; one that is there keeps its owner.
-        owner: String,
-        /// Name or number of the group. A new one belongs to root's; one that is there keeps its group.
-        group: String,
-        /// Permission bits; 0600 when not given.
-        mode: Mode,
-        /// Whether what is there is replaced when it is no key that openssl can read, or on another curve.
-        force: bool,
     }
     example r#"r.add(OpensslEcPrivateKey::at("/etc/ssl/private/web.key").key_curve("secp384r1"));"#
-}
-
-actions! {
-    /// What can be asked of it.
-    pub enum Action {
-        Create = "create": "Has a key be there.",
-    }
-}
-pub use Action::*;
-
-/// What is wrong with a name that openssl is given.
-pub(crate) fn name_fault(what: &str, name: Option<&str>) -> Option<Fault> {
-    let known = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let wrong = name.filter(|name| !known(name))?;
-    Some(Fault::new(format!("{what} `{}` is no name that openssl has", wrong.escape_debug())))
-}
-
-impl OpensslEcPrivateKey {
-    /// The key at this absolute path.
-    #[must_use]
-    pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self::bare(path.into())
-    }
-
-    fn key(&self) -> Key<'_> {
-        Key {
-            file: file(&self.path, self.mode.unwrap_or(Mode::from(0o600)), self.owner.as_ref(), self.group.as_ref()),
-            sort: Sort::Ec(self.key_curve.as_deref().unwrap_or(CURVE)),
-            password: self.key_pass.as_ref(),
-            cipher: self.key_cipher.as_deref().unwrap_or(CIPHER),
-            force: self.force.unwrap_or(false),
-        }
-    }
-}
-
-impl Resource for OpensslEcPrivateKey {
-    const KIND: &'static str = "openssl_ec_private_key";
-    type Action = Action;
-    type State = State;
-
-    fn name(&self) -> String {
-        self.path.display().to_string()
-    }
-
-    fn check(&self) -> Vec<Fault> {
-        let mut faults = self.key().file.check();
-        faults.extend(name_fault("key_curve", self.key_curve.as_deref()));
-        faults.extend(name_fault("key_cipher", self.key_cipher.as_deref()));
-        faults
-    }
-
-    fn read(&self, probe: &dyn Probe) -> Result<State> {
-        self.key().file.read(probe)
-    }
-
-    fn want(&self, _: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
-        self.key().wanted(now, probe).map(Goal::State)
-    }
-
-    fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
-        self.key().steps(&change.from, &change.to)
-    }
+    sort |key| Sort::Ec(key.key_curve.as_deref().unwrap_or(CURVE));
+    faults |key| name_fault("key_curve", key.key_curve.as_deref());
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-pub use super::openssl_ec_private_key::{Action, Action::*};
+pub use super::private_key::{Action, Action::*};
 use super::{
     edit::line_fault,
     file::{self, File},
@@ -298,7 +298,7 @@ impl OpensslX509Request {
                 faults.push(fault.hint("write it as `DNS:www.example.com`, `IP:192.0.2.1`, `email:` or `URI:`"));
             }
         }
-        faults.extend(super::openssl_ec_private_key::name_fault("key_curve", self.key_curve.as_deref()));
+        faults.extend(super::private_key::name_fault("key_curve", self.key_curve.as_deref()));
         faults
     }
 
