@@ -44,6 +44,20 @@ fn keys_are_made_once_and_are_nobodys_business() -> Result<()> {
     assert_eq!(machine.read("/srv/d/rsa.key"), before);
     let wrong = converge(&machine, &ec.replace("hunter2canary", "wrong")).exits(1);
     assert!(wrong.stderr.contains("is no private key that openssl can read"), "{wrong}");
+    // A key that is not encrypted yet is, and stays the same key.
+    let public = |pass: &str| {
+        machine.sh(&format!("PW={pass} openssl pkey -in /srv/d/rsa.key -passin env:PW -pubout")).success().stdout
+    };
+    let (half, encrypted) = (public(""), rsa.replace('}', ", key_pass: hunter2canary}"));
+    let planned = plan(&machine, &encrypted).exits(2);
+    assert!(!format!("{planned}").contains("PRIVATE") && machine.read("/srv/d/rsa.key") == before, "{planned}");
+    let told = settle(&machine, &encrypted);
+    assert!(!format!("{told}").contains("PRIVATE"), "{told}");
+    assert!(machine.read("/srv/d/rsa.key").starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+    assert_eq!(public("hunter2canary"), half);
+    converge(&machine, rsa).exits(1);
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(machine.read("/srv/d/rsa.key"), before);
     machine.sh(": > /srv/d/rsa.key").success();
     converge(&machine, rsa).exits(1);
     settle(&machine, &rsa.replace('}', ", force: true}"));

@@ -140,8 +140,23 @@ impl Key<'_> {
         };
         // What is in the way is told before a key is made.
         may_be_put(&self.file, now, probe)?;
-        let content = kept.cloned().map_or_else(|| self.made(probe), Ok)?;
+        let content = match kept {
+            Some(key) if self.password.is_some() && !is_encrypted(key) => self.encrypted(key, probe)?,
+            Some(key) => key.clone(),
+            None => self.made(probe)?,
+        };
         self.file.becoming(Some(content), now, probe)
+    }
+
+    /// The same key, which openssl could read without the password.
+    fn encrypted(&self, key: &Blob, probe: &dyn Probe) -> Result<Blob> {
+        let (cipher, password) = (format!("-{}", self.cipher), format!("env:{PASSWORD}"));
+        let words = ["openssl", "pkey", "-in", "/dev/stdin", &cipher, "-passout", &password];
+        let question = Question { words: &words, input: key.bytes(), password: self.password, environment: &[] };
+        match question.ask(probe)? {
+            Ok(key) => Ok(Blob::from(key.as_str())),
+            Err(why) => Err(Error::failed(format!("openssl could not encrypt `{}`: {why}", self.file.path.display()))),
+        }
     }
 
     fn made(&self, probe: &dyn Probe) -> Result<Blob> {
@@ -169,6 +184,12 @@ impl Key<'_> {
         }
         Ok(operations)
     }
+}
+
+/// Whether a key cannot be read without a password. Source: RFC 5958, RFC 1421.
+fn is_encrypted(key: &Blob) -> bool {
+    let text = key.bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+    text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED")
 }
 
 /// That a file can be there.

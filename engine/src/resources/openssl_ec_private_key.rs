@@ -28,6 +28,7 @@ mod tests {
     };
 
     const NEW: &str = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n";
+    const ENCRYPTED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----\ncanary\n-----END ENCRYPTED PRIVATE KEY-----\n";
     const ASKED: &str = "openssl pkey -in /dev/stdin -passin env:BRASA_KEY_PASS -pubout -text_pub";
 
     fn ec() -> OpensslEcPrivateKey {
@@ -42,7 +43,7 @@ mod tests {
             .with_answer(
                 "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -aes-256-cbc -pass env:BRASA_KEY_PASS",
                 0,
-                NEW,
+                ENCRYPTED,
             )
             .with_answer(ASKED, 0, "Public-Key: (256 bit)\nASN1 OID: prime256v1\n")
     }
@@ -52,13 +53,30 @@ mod tests {
         let written = format!("write /etc/ssl/web.key {NEW:?} 0600 root:root backup 5");
         assert_eq!(done(&ec(), Create, &mut machine()), [written.as_str()]);
         let rsa = OpensslRsaPrivateKey::at("/etc/ssl/web.key").key_pass("pw-canary");
-        assert_eq!(done(&rsa, Create, &mut machine()), [written.as_str()]);
+        assert_eq!(
+            done(&rsa, Create, &mut machine()),
+            [written.replace(&format!("{NEW:?}"), &format!("{ENCRYPTED:?}"))]
+        );
         let changed = prepare(&ec(), Create, false, &machine()).unwrap().unwrap().into_changed();
         let told = serde_json::to_string(&changed).unwrap();
         assert!(!told.contains("canary") && changed.diffs.is_empty(), "{told}");
         // One that is there stays, and nobody but its owner reads it.
         let mut open = machine().with_file("/etc/ssl/web.key", "another key");
         assert_eq!(done(&ec().key_curve("secp384r1"), Create, &mut open), ["set /etc/ssl/web.key 0600 root:root"]);
+    }
+
+    #[test]
+    fn a_key_that_is_not_encrypted_yet_is_and_stays_the_same() {
+        let with = |key: &str| {
+            let machine = machine().with_file("/etc/ssl/web.key", key);
+            machine.with_answer("openssl pkey -in /dev/stdin -aes-256-cbc -passout env:BRASA_KEY_PASS", 0, ENCRYPTED)
+        };
+        let ec = ec().key_pass("pw-canary").mode(0o644);
+        let write = format!("write /etc/ssl/web.key {ENCRYPTED:?} 0644 root:root backup 5");
+        assert_eq!(done(&ec, Create, &mut with(NEW)), [write]);
+        for key in [ENCRYPTED, "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"] {
+            assert_eq!(done(&ec, Create, &mut with(key)), [""; 0]);
+        }
     }
 
     #[test]

@@ -26,9 +26,10 @@ macro_rules! private_key {
             }
             example $example
             shared {
-                /// The password that it is encrypted with.
+                /// The password that it is encrypted with. One that is there and not encrypted is encrypted then, and stays the
+                /// same key.
                 key_pass: $crate::values::Secret,
-                /// What a new one with a password is encrypted with; `aes-256-cbc` when not given.
+                /// What one that gets a password here is encrypted with; `aes-256-cbc` when not given.
                 key_cipher: String,
                 /// Name or number of the owner. A new one belongs to root; one that is there keeps its owner.
                 owner: String,
