@@ -166,10 +166,9 @@ fn text(kind: &Kind) -> String {
     for action in kind.actions() {
         text += &format!("  {:<width$}  {}\n", action.name, action.about);
     }
-    if !kind.properties.is_empty() {
+    if let Some(width) = kind.properties().map(|property| property.name.len()).max() {
         text += "\nProperties:\n";
-        let width = kind.properties.iter().map(|property| property.name.len()).max().unwrap_or_default();
-        for property in kind.properties {
+        for property in kind.properties() {
             text += &format!("  {:<width$}  {} ({})\n", property.name, paragraph(property.about), property.kind);
         }
     }
@@ -189,8 +188,7 @@ fn document(kind: &Kind) -> serde_json::Value {
     let actions: Vec<_> =
         kind.actions().iter().map(|action| json!({"name": action.name, "about": action.about})).collect();
     let properties: Vec<_> = kind
-        .properties
-        .iter()
+        .properties()
         .map(|property| json!({"name": property.name, "type": property.kind, "about": paragraph(property.about)}))
         .collect();
     json!({

@@ -159,7 +159,7 @@ fn rust(found: &Found) -> String {
     let Ok(kind) = brasa::recipe::kind(found.kind) else { return String::new() };
     let mut line = format!("r.add({}({:?})", constructor(kind), found.name);
     for (name, value) in &found.properties {
-        let of = kind.properties.iter().find(|property| property.name == name).map_or("", |property| property.kind);
+        let of = kind.properties().find(|property| property.name == name).map_or("", |property| property.kind);
         line += &format!(".{name}({})", rust_value(of, value));
     }
     let asked: Vec<_> = found.actions.iter().map(|word| format!("{}::{}", kind.name, camel(word))).collect();

@@ -72,7 +72,7 @@ fn resource(kind: &Kind) -> Value {
         "What it does; several are carried out in order.",
         json!({"anyOf": [action, {"type": "array", "items": action}]}),
     );
-    for property in kind.properties {
+    for property in kind.properties() {
         // Of a template or file that comes along, the recipe names the file and not its text.
         if brings && property.name == "source" {
             let about = "The name of the file or directory, as it is searched for in the cookbook.";
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_type_of_every_property_is_known() {
-        let types = kinds().iter().flat_map(|kind| kind.properties).map(|property| property.kind);
+        let types = kinds().iter().flat_map(|kind| kind.properties()).map(|property| property.kind);
         let unknown: Vec<_> = types.filter(|words| of_words(words) == "{}").collect();
         assert_eq!(unknown, [""; 0]);
     }

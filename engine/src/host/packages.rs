@@ -137,6 +137,60 @@ impl Provider {
         }
     }
 
+    /// What of `package` it has nothing for: properties, and actions.
+    pub(crate) const fn lacks(&self) -> &'static [&'static str] {
+        match self {
+            // Which one it is, shows on the machine.
+            Self::Platform => &[],
+            Self::Apt => &["flush_cache"],
+            Self::Dnf => &["response_file", "reconfig"],
+            Self::Dpkg => &["allow_removals", "flush_cache", "install_recommends"],
+            Self::Rpm => {
+                &["response_file", "allow_removals", "flush_cache", "install_recommends", "reconfig", "lock", "unlock"]
+            }
+            Self::Zypper => &["response_file", "allow_removals", "flush_cache", "reconfig"],
+            Self::Pacman | Self::Apk => &[
+                "response_file",
+                "source",
+                "allow_removals",
+                "flush_cache",
+                "install_recommends",
+                "reconfig",
+                "lock",
+                "unlock",
+            ],
+            Self::Snap => &[
+                "version",
+                "response_file",
+                "source",
+                "allow_downgrade",
+                "allow_removals",
+                "flush_cache",
+                "install_recommends",
+                "reconfig",
+                "lock",
+                "unlock",
+            ],
+            Self::Gem { .. } | Self::Pip { .. } | Self::Npm { .. } | Self::Cargo { .. } => {
+                &["response_file", "allow_removals", "flush_cache", "install_recommends", "reconfig", "lock", "unlock"]
+            }
+        }
+    }
+
+    /// For whose packages a property or an action of `package` is, when it is not for those of this one.
+    pub(crate) fn elsewhere(&self, word: &str) -> Option<String> {
+        if !self.lacks().contains(&word) {
+            return None;
+        }
+        if let (Self::Snap, "version") = (self, word) {
+            let channel = "a snap has channels in place of versions: name one as an option, as `--channel=1.0/stable`";
+            return Some(channel.to_owned());
+        }
+        let has = |other: &&str| Self::named(other, None, None).is_some_and(|other| !other.lacks().contains(&word));
+        let others: Vec<_> = Self::WORDS.into_iter().filter(has).collect();
+        Some(format!("it is for packages of {}", others.join(", ")))
+    }
+
     /// What is wrong with a name for it, beyond what no package manager takes.
     pub(crate) fn name_fault(&self, name: &str) -> Option<String> {
         let word = |text: &str, also: &str| {

@@ -17,7 +17,7 @@ use crate::{
         User, UserUlimit, YumRepository,
     },
     resources::{
-        package::{FIXED, FIXED_PROPERTIES},
+        package::{FIXED, Fixed},
         remote_directory::Files,
         template::Text,
     },
@@ -35,12 +35,14 @@ pub struct Kind {
     pub example: &'static str,
     /// What the name in brackets means.
     pub named: &'static str,
-    /// Every property, in the order of the table.
-    pub properties: &'static [PropertyInfo],
+    /// The property table of its type.
+    table: &'static [PropertyInfo],
     actions: fn() -> Vec<ActionInfo>,
     action_named: fn(&str) -> Option<AnyAction>,
     bare: fn(&str) -> Box<dyn Making>,
     all: All,
+    /// Of a kind that is `package` with the package manager fixed.
+    fixed: Option<&'static Fixed>,
 }
 
 /// Lists the names of all there are.
@@ -173,11 +175,12 @@ impl Kind {
             about: R::ABOUT,
             example: R::EXAMPLE,
             named: R::NAME,
-            properties: R::PROPERTIES,
+            table: R::PROPERTIES,
             actions: actions::<R>,
             action_named: |word| R::Action::named(word).map(AnyAction::of),
             all: R::all,
             bare: |name| Box::new(Declared::from(R::with_name(name))),
+            fixed: None,
         }
     }
 
@@ -188,17 +191,31 @@ impl Kind {
             name: fixed.kind,
             about: fixed.about,
             example: fixed.example,
-            properties: Package::PROPERTIES.split_at(FIXED_PROPERTIES).0,
             all: |probe| FIXED[NTH].all(probe),
             bare: |name| Box::new(Declared::from(FIXED[NTH].make(name.into()))),
+            fixed: Some(fixed),
             ..Self::of::<Package>()
         }
+    }
+
+    /// Every property, in the order of the table.
+    pub fn properties(&self) -> impl Iterator<Item = &'static PropertyInfo> + Clone {
+        self.table.iter().filter(|property| self.has(property.name))
     }
 
     /// Its actions; the first one is what happens when a recipe names none.
     #[must_use]
     pub fn actions(&self) -> Vec<ActionInfo> {
-        (self.actions)()
+        (self.actions)().into_iter().filter(|action| self.has(action.name)).collect()
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.fixed.is_none_or(|fixed| !fixed.lacks(word))
+    }
+
+    /// For which packages a property or an action is that this kind does not have.
+    pub(crate) fn elsewhere(&self, word: &str) -> Option<String> {
+        self.fixed.and_then(|fixed| fixed.elsewhere(word))
     }
 
     /// The names of all there are on a machine; `None` when there is no list of them.
@@ -230,7 +247,7 @@ impl Kind {
         let mut made = (self.bare)(name);
         let mut faults = Vec::new();
         for (property, value) in properties {
-            let set = match position(self.properties, property) {
+            let set = match self.position(property) {
                 Ok(nth) => made.set(nth, value).map_err(|sentence| format!("`{property}`: {sentence}")),
                 Err(sentence) => Err(sentence),
             };
@@ -243,14 +260,15 @@ impl Kind {
         {
             faults.push(Wrong { part: Part::Source, sentence });
         }
-        let known = self.actions();
+        let all = (self.actions)();
         let mut wanted = Vec::new();
         for (index, word) in actions.iter().enumerate().filter(|(_, word)| *word != NOTHING) {
-            match known.iter().position(|action| action.name == word) {
+            match all.iter().position(|action| action.name == word && self.has(word)) {
                 Some(nth) => wanted.push(nth),
                 None => {
-                    let known = known.iter().map(|action| action.name).filter(|name| *name != NOTHING);
-                    let hint = suggest::hint(word, known.chain([NOTHING]).collect::<Vec<_>>());
+                    let known = all.iter().map(|action| action.name).filter(|name| *name != NOTHING && self.has(name));
+                    let known = || suggest::hint(word, known.chain([NOTHING]).collect::<Vec<_>>());
+                    let hint = self.elsewhere(word).unwrap_or_else(known);
                     let sentence = format!("`{}` has no action `{word}`; {hint}", self.name);
                     faults.push(Wrong { part: Part::Action(index), sentence });
                 }
@@ -271,10 +289,19 @@ impl Kind {
 
     /// The action of this word, for a notice.
     pub(crate) fn action_named(&self, word: &str) -> Result<AnyAction, Fault> {
-        (self.action_named)(word).ok_or_else(|| {
+        (self.action_named)(word).filter(|_| self.has(word)).ok_or_else(|| {
             let known = self.actions();
-            let known: Vec<_> = known.iter().map(|action| action.name).filter(|name| *name != NOTHING).collect();
-            Fault::new(format!("`{}` has no action `{word}`", self.name)).hint(suggest::hint(word, known))
+            let known = known.iter().map(|action| action.name).filter(|name| *name != NOTHING);
+            let hint = self.elsewhere(word).unwrap_or_else(|| suggest::hint(word, known.collect::<Vec<_>>()));
+            Fault::new(format!("`{}` has no action `{word}`", self.name)).hint(hint)
+        })
+    }
+
+    /// Which of the table a property is, or a sentence with the nearest one.
+    fn position(&self, name: &str) -> Result<usize, String> {
+        position(self.table, name).ok().filter(|_| self.has(name)).ok_or_else(|| {
+            let known = || suggest::hint(name, self.properties().map(|property| property.name));
+            format!("no property `{name}`; {}", self.elsewhere(name).unwrap_or_else(known))
         })
     }
 
@@ -389,7 +416,7 @@ mod tests {
                 kind.example
             );
             assert!(!kind.named.is_empty() && !kind.actions().is_empty(), "{}", kind.name);
-            for property in kind.properties {
+            for property in kind.properties() {
                 assert!(property.about.trim().ends_with('.'), "{}.{}: {}", kind.name, property.name, property.about);
             }
             for action in kind.actions() {
@@ -401,11 +428,28 @@ mod tests {
     #[test]
     fn a_package_manager_that_is_fixed_is_no_property() {
         let names = |kind_name: &str| -> Vec<&str> {
-            kind(kind_name).unwrap().properties.iter().map(|property| property.name).collect()
+            kind(kind_name).unwrap().properties().map(|property| property.name).collect()
         };
-        let own: Vec<_> = names("package").into_iter().filter(|name| !names("dnf_package").contains(name)).collect();
-        assert_eq!(own, ["provider", "binary"]);
-        assert_eq!(made("dnf_package", json!({}), &[]), Ok(("dnf_package[x]".into(), vec!["install"])));
+        let lacks = |kind: &str| -> Vec<&str> {
+            names("package").into_iter().filter(|name| !names(kind).contains(name)).collect()
+        };
+        assert_eq!(lacks("dnf_package"), ["response_file", "provider", "binary"]);
+        assert_eq!(names("snap_package"), ["package_name", "options", "timeout"]);
+        let actions = |kind_name: &str| -> Vec<&str> {
+            kind(kind_name).unwrap().actions().iter().map(|action| action.name).collect()
+        };
+        assert_eq!(actions("apk_package"), ["install", "upgrade", "remove", "purge"]);
+        assert_eq!(actions("dpkg_package").len(), actions("package").len());
+        assert_eq!(made("dnf_package", json!({}), &["lock"]), Ok(("dnf_package[x]".into(), vec!["lock"])));
+        assert_eq!(
+            made("apk_package", json!({"flush_cache": "before", "binary": "/x"}), &["lock"]),
+            Err(vec![
+                "no property `flush_cache`; it is for packages of dnf, yum".into(),
+                "no property `binary`; known are `package_name`, `version`, `options`, `allow_downgrade`, `timeout`"
+                    .into(),
+                "`apk_package` has no action `lock`; it is for packages of apt, dnf, dpkg, yum".into(),
+            ])
+        );
     }
 
     #[test]

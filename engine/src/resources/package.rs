@@ -92,9 +92,6 @@ pub struct Fixed {
     pub(crate) example: &'static str,
 }
 
-/// How many of the properties, the first ones, such a kind has: it names neither provider nor program.
-pub(crate) const FIXED_PROPERTIES: usize = 10;
-
 /// Makes these kinds: a row of the table, and in Rust a name that makes a [`Package`].
 macro_rules! fixed {
     ($($name:ident $nth:literal $kind:literal by $provider:literal: $about:literal, as $example:literal;)*) => {
@@ -154,6 +151,16 @@ impl Fixed {
     pub(crate) fn all(&self, probe: &dyn Probe) -> crate::Result<Option<Vec<String>>> {
         let provider = Provider::named(self.provider, None, None);
         provider.map_or(Ok(None), |provider| selection::all(&provider, probe))
+    }
+
+    /// Whether a property or an action of `package` is none of this kind: it names neither provider nor program.
+    pub(crate) fn lacks(&self, word: &str) -> bool {
+        ["provider", "binary"].contains(&word) || self.elsewhere(word).is_some()
+    }
+
+    /// For whose packages it is then.
+    pub(crate) fn elsewhere(&self, word: &str) -> Option<String> {
+        Provider::named(self.provider, None, None)?.elsewhere(word)
     }
 
     /// One with these names.
@@ -257,40 +264,29 @@ impl Package {
             faults.push(fault.hint(elsewhere.1));
         }
         if let Some(Words(words)) = &self.flush_cache {
-            if !matches!(by, Provider::Platform | Provider::Dnf) {
-                faults.push(Fault::new(format!("`flush_cache` is for dnf and yum, not for {}", by.name())));
-            }
             let known = |word: &&String| word == &"before" || word == &"after";
             if let Some(word) = words.iter().find(|word| !known(word)) {
                 faults.push(Fault::new(format!("`flush_cache` is `before`, `after` or both, not `{word}`")));
             }
         }
-        let asks = matches!(by, Provider::Platform | Provider::Apt | Provider::Dpkg);
-        if self.response_file.is_some() && !asks {
-            faults.push(Fault::new(format!(
-                "`response_file` answers packages of apt and dpkg, not those of {}",
-                by.name()
-            )));
-        }
-        if by == Provider::Snap {
-            if self.source.is_some() {
-                faults.push(Fault::new("a snap is not installed from a `source`"));
-            }
-            if self.version.as_ref().is_some_and(|versions| versions.0.iter().any(|version| !version.is_empty())) {
-                let fault = Fault::new("a snap has channels in place of versions");
-                faults.push(fault.hint("name one as an option: `options: [\"--channel=1.0/stable\"]`"));
-            }
-        }
+        let said = [
+            ("version", self.version.is_some()),
+            ("response_file", self.response_file.is_some()),
+            ("source", self.source.is_some()),
+            ("allow_downgrade", self.allow_downgrade.is_some()),
+            ("allow_removals", self.allow_removals.is_some()),
+            ("flush_cache", self.flush_cache.is_some()),
+            ("install_recommends", self.install_recommends.is_some()),
+        ];
+        faults.extend(said.into_iter().filter(|(_, said)| *said).filter_map(|(word, _)| self.lacks(word)));
         faults
     }
 
-    /// Not each of them can hold a package at its version.
-    fn lacks_holds(&self, action: Action) -> Option<Fault> {
+    /// A property or an action that its package manager has nothing for.
+    fn lacks(&self, word: &str) -> Option<Fault> {
         let by = self.by();
-        let holds =
-            matches!(by, Provider::Platform | Provider::Apt | Provider::Dpkg | Provider::Dnf | Provider::Zypper);
-        let fault = || Fault::new(format!("packages of {} cannot be held: brasa knows no holds of it", by.name()));
-        (matches!(action, Lock | Unlock) && !holds).then(fault)
+        let elsewhere = by.elsewhere(word)?;
+        Some(Fault::new(format!("`{word}` is not for packages of {}", by.name())).hint(elsewhere))
     }
 
     /// dpkg and rpm take what they install from files alone.
@@ -322,7 +318,7 @@ packages!(
     },
     fn check_action(&self, action: Action) -> Vec<Fault> {
         let mut faults = self.lacks_file(action);
-        faults.extend(self.lacks_holds(action));
+        faults.extend(self.lacks(crate::resource::Action::name(action)));
         faults.extend(selection::lacks_answers(action, self.response_file.as_ref()));
         faults
     }

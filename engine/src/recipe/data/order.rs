@@ -104,13 +104,17 @@ pub(super) fn check(entry: Located<'_>, faults: &mut Vec<Fault>) -> Option<&'sta
     let named = entry.get("name").is_some();
     let brought = found.source_folder().map_or(&[][..], |_| &["source", "cookbook"]);
     for (key, value) in entry.entries() {
-        let known = || found.properties.iter().map(|property| property.name).chain(brought.iter().copied());
+        let known = || found.properties().map(|property| property.name).chain(brought.iter().copied());
         if !COMMON.contains(&key) && !known().any(|name| name == key) {
             let fault = Fault::new(format!("`{word}` has no property `{key}`"));
             let fault = fault.at(value.key_place().unwrap_or_else(|| value.place()));
             let all: Vec<&str> = known().collect();
             if NAMING.contains(&(word, key)) {
                 faults.push(fault.hint(format!("its name is the {}: write it as `name`", found.named)));
+                continue;
+            }
+            if let Some(elsewhere) = found.elsewhere(key) {
+                faults.push(fault.hint(elsewhere));
                 continue;
             }
             faults.push(match suggest::nearest(key, all.iter().copied().chain(COMMON)) {
@@ -148,7 +152,7 @@ pub(super) fn make(
     let mut properties = Map::new();
     let known = |key: &str| {
         let brought = of.source_folder().is_some() && matches!(key, "source" | "cookbook");
-        brought || of.properties.iter().any(|property| property.name == key)
+        brought || of.properties().any(|property| property.name == key)
     };
     workshop.scope.took_secret();
     workshop.scope.take_secrets();
