@@ -233,7 +233,7 @@ impl Converge<'_> {
             attempt = entry.item.attempt(action, self.host.as_probe())?;
         }
         if !matches!(attempt, Attempt::Skipped(_)) {
-            for (level, message) in entry.item.notes(self.host.as_probe())? {
+            for (level, message) in entry.item.notes(action, self.host.as_probe())? {
                 (self.listen)(&Event::Noted { resource: &entry.id, level, message: &message });
             }
         }
@@ -385,6 +385,6 @@ const fn all_or_nothing(operation: &Op) -> bool {
         Op::Write(_) | Op::SetMeta { .. } | Op::Mkdir { .. } | Op::Link { .. } | Op::Log { .. } => true,
         Op::Remove { recursive, .. } => !*recursive,
         Op::UpdatePackageLists { .. } => true,
-        Op::Packages(_) | Op::Service { .. } | Op::Account(_) | Op::Run(_) | Op::Act(_) => false,
+        Op::Packages(_) | Op::Service { .. } | Op::Account(_) | Op::Kept(_) | Op::Run(_) | Op::Act(_) => false,
     }
 }

@@ -56,7 +56,11 @@ fn sign_of(operation: &Op, changed: &Changed) -> Sign {
         Op::Account(AccountChange::CreateUser { .. } | AccountChange::CreateGroup { .. }) => Sign::Add,
         Op::Account(AccountChange::RemoveUser { .. } | AccountChange::RemoveGroup { .. }) => Sign::Remove,
         Op::Account(AccountChange::ModifyUser { .. } | AccountChange::ModifyGroup { .. }) => Sign::Change,
-        Op::UpdatePackageLists { .. } | Op::Service { .. } | Op::Run(_) | Op::Act(_) | Op::Log { .. } => Sign::Change,
+        Op::Kept(kept) if kept.from.is_none() => Sign::Add,
+        Op::Kept(kept) if kept.to.is_none() => Sign::Remove,
+        Op::Kept(_) | Op::UpdatePackageLists { .. } | Op::Service { .. } | Op::Run(_) | Op::Act(_) | Op::Log { .. } => {
+            Sign::Change
+        }
     }
 }
 
@@ -129,6 +133,10 @@ fn said(operation: &Op) -> String {
             AccountChange::RemoveGroup { group } => format!("remove group {}", group.name),
         },
         Op::Run(command) => format!("run {command}"),
+        Op::Kept(kept) => {
+            let commands: Vec<_> = kept.by.iter().map(ToString::to_string).collect();
+            format!("run {}", commands.join(", then "))
+        }
         Op::Act(act) => act.to_string(),
         Op::Log { message, .. } => format!("log: {message}"),
     }

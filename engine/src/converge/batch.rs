@@ -213,6 +213,7 @@ fn join(joined: &mut Vec<Op>, operations: &[Op]) -> bool {
             | Op::UpdatePackageLists { .. }
             | Op::Service { .. }
             | Op::Account(_)
+            | Op::Kept(_)
             | Op::Run(_)
             | Op::Act(_)
             | Op::Log { .. } => return false,

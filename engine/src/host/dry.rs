@@ -358,6 +358,14 @@ impl<'a> Dry<'a> {
             }
             Op::Service { unit, verb } => self.serve(unit, *verb),
             Op::Account(change) => self.account(change),
+            Op::Kept(kept) => {
+                self.root("changing what a program keeps")?;
+                match kept.applied(self.peek(&kept.path)?.as_ref()) {
+                    Some(entry) => self.put(&kept.path, entry)?,
+                    None => self.files.remove(&self.files.place(self.below, &kept.path)?),
+                }
+                Ok(Performed::Done)
+            }
             Op::Run(command) => {
                 let mut performed = Performed::Assumed;
                 if let Some(user) = &command.user {

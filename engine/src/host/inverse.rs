@@ -96,6 +96,11 @@ impl Undo {
             Op::UpdatePackageLists { .. } => Self::none(Grade::Needless, "refreshed package lists stay as they are"),
             Op::Service { unit, verb } => of_service(unit, *verb, &probe.service(unit)?),
             Op::Account(change) => of_account(change, probe)?,
+            Op::Kept(kept) => {
+                let note = kept.left.as_ref().map(|line| format!("in `{}` stays `{line}`", kept.path.display()));
+                let grade = if note.is_some() { Grade::BestEffort } else { Grade::Exact };
+                Self { grade, note, ..Self::exact([Op::Kept(kept.inverse())]) }
+            }
             Op::Run(command) => {
                 Self::none(Grade::Impossible, format!("`{command}` was run: nobody knows how to take it back"))
             }
@@ -121,6 +126,7 @@ pub(super) fn touched(op: &Op) -> Vec<PathBuf> {
         | Op::UpdatePackageLists { .. }
         | Op::Service { .. }
         | Op::Account(_)
+        | Op::Kept(_)
         | Op::Run(_)
         | Op::Act(_)
         | Op::Log { .. } => Vec::new(),
@@ -166,6 +172,7 @@ fn of_path(op: &Op, path: &Path, probe: &dyn Probe) -> Result<Undo> {
         | Op::UpdatePackageLists { .. }
         | Op::Service { .. }
         | Op::Account(_)
+        | Op::Kept(_)
         | Op::Run(_)
         | Op::Act(_)
         | Op::Log { .. } => Vec::new(),

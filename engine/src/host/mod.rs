@@ -15,6 +15,7 @@ pub mod environment;
 mod fake;
 mod inverse;
 mod journal;
+mod kept;
 mod op;
 mod overlay;
 pub mod own;
@@ -35,6 +36,7 @@ pub use dry::Dry;
 pub use fake::{Brings, Fake, Start};
 pub use inverse::{Grade, Seen, Undo};
 pub use journal::{Ended, Journal, Sink};
+pub use kept::{Kept, line_of, same as same_line};
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     act::Act,
     command::Command,
+    kept::Kept,
     packages::{Provider, Transaction},
     probe::{Group, User},
 };
@@ -81,6 +82,8 @@ pub enum Op {
     },
     /// Changes the account databases.
     Account(AccountChange),
+    /// Has a program change a line of a file that it alone writes.
+    Kept(Kept),
     /// Runs a command whose effect the engine cannot see.
     Run(Command),
     /// Does something once that leaves nothing to be read back.
@@ -117,6 +120,7 @@ impl Op {
             | Self::Packages(_)
             | Self::UpdatePackageLists { .. }
             | Self::Service { .. }
+            | Self::Kept(_)
             | Self::Run(_)
             | Self::Act(_)
             | Self::Log { .. } => None,
@@ -144,6 +148,7 @@ impl Op {
             | Self::Packages(_)
             | Self::UpdatePackageLists { .. }
             | Self::Service { .. }
+            | Self::Kept(_)
             | Self::Run(_)
             | Self::Act(_)
             | Self::Log { .. } => None,

@@ -246,7 +246,7 @@ pub(crate) trait Item: Send + Sync + Any {
     /// How the thing is, as a declaration.
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>>;
     /// What it has to say when it acts.
-    fn notes(&self, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>>;
+    fn notes(&self, action: &AnyAction, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>>;
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -305,8 +305,9 @@ impl<R: Resource> Item for Declared<R> {
         self.resource.found(probe)
     }
 
-    fn notes(&self, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
-        let mut notes = self.resource.notes(probe)?;
+    fn notes(&self, action: &AnyAction, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
+        let action = action.value.downcast_ref::<R::Action>().expect("a notice is typed by its target's kind");
+        let mut notes = self.resource.notes_for(*action, probe)?;
         if self.common.sensitive || self.resource.is_sensitive() {
             for (_, message) in &mut notes {
                 "(sensitive)".clone_into(message);

@@ -70,6 +70,14 @@ pub trait Resource: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// The same, where it depends on the action.
+    ///
+    /// # Errors
+    /// As [`Resource::notes`].
+    fn notes_for(&self, _: Self::Action, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
+        self.notes(probe)
+    }
+
     /// How the thing is, as the declaration that would have it so. `None`: the kind does something once, or
     /// what is there does not tell how it was asked for.
     ///

@@ -129,6 +129,9 @@ fn report(
             match operation {
                 Op::Run(command) => command.sensitive = true,
                 Op::Write(write) => write.sensitive = true,
+                Op::Kept(kept) => {
+                    kept.by.iter_mut().chain(&mut kept.back).for_each(|command| command.sensitive = true);
+                }
                 Op::SetMeta { .. }
                 | Op::Mkdir { .. }
                 | Op::Link { .. }

@@ -12,8 +12,8 @@ use crate::{
     Error, Result,
     event::Summary,
     host::{
-        AccountChange, Active, Enabled, Entry, EntryKind, Grade, Host, Journal, Op, Probe, Seen, ServiceVerb,
-        Transaction, Write,
+        AccountChange, Active, Enabled, Entry, EntryKind, Grade, Host, Journal, Kept, Op, Probe, Seen, ServiceVerb,
+        Transaction, Write, same_line,
     },
 };
 
@@ -130,6 +130,7 @@ impl State {
         let mut removed = BTreeSet::new();
         // Trees that the run itself removed later on: what is missing in them is no work of others.
         let mut trees: Vec<&Path> = Vec::new();
+        let mut lines = BTreeSet::new();
         for operation in left.into_iter().rev() {
             if !Self::happened(operation, probe)? {
                 continue;
@@ -142,6 +143,11 @@ impl State {
             }
             if let Op::Remove { path, recursive: true, .. } = &operation.does {
                 trees.push(path);
+            }
+            if let Op::Kept(kept) = &operation.does
+                && lines.insert((&kept.path, &kept.key))
+            {
+                plan.conflicts.extend(other_line(kept, probe)?);
             }
             let way_back = operation.way_back();
             let lost = lost_with_home(operation, &removed, probe)?;
@@ -414,6 +420,7 @@ fn expected(operation: &Operation) -> Vec<Seen> {
         | Op::UpdatePackageLists { .. }
         | Op::Service { .. }
         | Op::Account(_)
+        | Op::Kept(_)
         | Op::Run(_)
         | Op::Act(_)
         | Op::Log { .. } => Vec::new(),
@@ -454,6 +461,20 @@ fn conflict(expected: &Seen, operation: &Operation, probe: &dyn Probe) -> Result
         (Some(left), Some(now)) => format!("was a {} and is a {} now", left.kind.noun(), now.kind.noun()),
     };
     Ok(Some(Conflict { path: expected.path.clone(), why }))
+}
+
+/// Whether a line is neither as the run left it nor as it was before.
+fn other_line(kept: &Kept, probe: &dyn Probe) -> Result<Option<Conflict>> {
+    let now = kept.now(probe)?;
+    let is = |line: Option<&str>| same_line(now.as_deref(), line);
+    if is(kept.to.as_deref()) || is(kept.from.as_deref()) {
+        return Ok(None);
+    }
+    let why = match now {
+        Some(line) => format!("was changed since: it says `{}` now", line.trim_end()),
+        None => "was changed since: what the run had put there is gone".to_owned(),
+    };
+    Ok(Some(Conflict { path: kept.path.clone(), why }))
 }
 
 /// Whether a directory that is to be removed holds what this undo does not remove first.
@@ -566,6 +587,7 @@ fn still_needed(operation: &Op, probe: &dyn Probe) -> Result<Option<Op>> {
             })
         }
         Op::Account(change) => account_needed(change, probe),
+        Op::Kept(kept) => needed(!kept.is_done(probe)?),
         Op::Link { hard: true, .. } | Op::UpdatePackageLists { .. } | Op::Run(_) | Op::Act(_) | Op::Log { .. } => {
             needed(true)
         }

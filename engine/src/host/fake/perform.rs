@@ -83,6 +83,13 @@ impl Fake {
             }
             Op::Service { unit, verb } => self.service_change(unit, *verb),
             Op::Account(change) => self.account_change(change),
+            Op::Kept(kept) => {
+                kept.by.iter().try_for_each(|command| self.run(command))?;
+                match kept.applied(self.entry(&kept.path)?.as_ref()) {
+                    Some(entry) => self.state.entries.write(&kept.path, entry),
+                    None => self.state.entries.remove(&kept.path, false),
+                }
+            }
             Op::Run(command) => self.run(command),
             Op::Act(Act::Call(code)) => code.run(self),
             Op::Act(Act::Reboot(reboot)) => {

@@ -126,6 +126,12 @@ impl Real {
         self.services.units_changed();
     }
 
+    fn run(&self, command: &Command) -> Result<()> {
+        let answer = command::run_endable(&with(&self.settings.proxies, command));
+        self.forget();
+        command::check(command, answer?).map(drop)
+    }
+
     fn write_all(&self, writes: &[&Write]) -> Result<()> {
         let accounts = self.accounts()?;
         let now = || time_stamp(SystemTime::now());
@@ -282,10 +288,9 @@ impl Host for Real {
                 // In an image it may start what it configures.
                 let configures = command.argv.first().is_some_and(|program| program == "dpkg-reconfigure");
                 let _quiet = configures.then(|| Policy::hold(Path::new("/"), self.offline())).transpose()?;
-                let answer = command::run_endable(&with(&self.settings.proxies, command));
-                self.forget();
-                command::check(command, answer?)?;
+                self.run(command)?;
             }
+            Op::Kept(kept) => kept.by.iter().try_for_each(|command| self.run(command))?,
             Op::Act(Act::Send(message)) => fetch::send(message, &self.settings.proxies)?,
             Op::Act(Act::Reboot(reboot)) => self.reboot = Some(reboot.clone()),
             Op::Act(Act::CancelReboot) => self.reboot = None,
