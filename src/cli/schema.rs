@@ -119,6 +119,8 @@ fn of_words(words: &str) -> &'static str {
         "true, false or `auto`" => r##"{"enum": [true, false, "auto"]}"##,
         "rsa or ec" => r##"{"enum": ["rsa", "ec"]}"##,
         "object of objects of `values` and `critical`" => r##"{"type": "object"}"##,
+        "true or false, or `on` or `off`" => r##"{"enum": [true, false, "on", "off"]}"##,
+        "a, f, d, c, b, s, l or p" => r##"{"enum": ["a", "f", "d", "c", "b", "s", "l", "p"]}"##,
         "symbolic or hard" => r##"{"enum": ["symbolic", "hard"]}"##,
         "device, label or uuid" => r##"{"enum": ["device", "label", "uuid"]}"##,
         "debug, info, warn or error" => r##"{"enum": ["debug", "info", "warn", "error"]}"##,

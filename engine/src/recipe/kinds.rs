@@ -12,9 +12,9 @@ use crate::{
         Alternatives, AptPackage, AptPreference, AptRepository, AptUpdate, ArchiveFile, Bash, Block, ChefSleep,
         CookbookFile, Cron, CronAccess, CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest,
         KernelModule, Line, Link, Locale, Log, Mount, NotifyGroup, OpensslEcPrivateKey, OpensslRsaPrivateKey,
-        OpensslX509Certificate, OpensslX509Request, Package, Reboot, RemoteDirectory, RemoteFile, Script, Service,
-        Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone,
-        User, UserUlimit, YumRepository,
+        OpensslX509Certificate, OpensslX509Request, Package, Reboot, RemoteDirectory, RemoteFile, Script,
+        SelinuxBoolean, SelinuxFcontext, SelinuxState, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry,
+        Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit, YumRepository,
     },
     resources::{
         package::{FIXED, Fixed},
@@ -147,6 +147,9 @@ static KINDS: &[Kind] = &[
     Kind::of::<RemoteFile>(),
     Kind::fixed::<4>(),
     Kind::of::<Script>(),
+    Kind::of::<SelinuxBoolean>(),
+    Kind::of::<SelinuxFcontext>(),
+    Kind::of::<SelinuxState>(),
     Kind::of::<Service>(),
     Kind::of::<Setting>(),
     Kind::of::<Sh>(),
@@ -406,7 +409,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 59, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 62, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -49,6 +49,10 @@ pub mod remote_file;
 pub mod rust_block;
 pub mod script;
 pub mod selection;
+mod selinux;
+pub mod selinux_boolean;
+pub mod selinux_fcontext;
+pub mod selinux_state;
 pub mod service;
 pub mod setting;
 pub mod ssh_authorized_key;
@@ -111,6 +115,9 @@ pub mod prelude {
         remote_file::{self, RemoteFile},
         rust_block::{self, RustBlock},
         script::{self, Bash, Script, Sh},
+        selinux_boolean::{self, SelinuxBoolean},
+        selinux_fcontext::{self, SelinuxFcontext},
+        selinux_state::{self, SelinuxState},
         service::{self, Service},
         setting::{self, Setting},
         ssh_authorized_key::{self, SshAuthorizedKey},

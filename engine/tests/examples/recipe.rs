@@ -59,6 +59,9 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(RemoteFile::at("/usr/local/bin/tool").source("https://example.com/tool").mode(0o755));
     r.add(RpmPackage::named("tool").source("/srv/tool-1.0-1.noarch.rpm"));
     r.add(Script::new("greet").interpreter("python3").code("print('hello')").creates("/var/lib/greeted"));
+    r.add(SelinuxBoolean::named("httpd_can_network_connect").value(true));
+    r.add(SelinuxFcontext::matching("/srv/www(/.*)?").secontext("httpd_sys_content_t"));
+    r.add(SelinuxState::named("mode").action(selinux_state::Enforcing));
     r.add(Service::named("named").action([service::Enable, service::Start]));
     r.add(Setting::in_file("/etc/systemd/journald.conf", "SystemMaxUse", "200M").section("Journal").separator("="));
     r.add(Sh::new("swap").code("mkswap /swap\nswapon /swap").nothing());
