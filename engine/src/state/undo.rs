@@ -261,6 +261,11 @@ impl State {
                 }
             }
         }
+        // What the host puts off to be done once, as labels of files that came back.
+        if let Err(error) = journal.finish() {
+            undone.failed += 1;
+            undone.stays.push(error.to_string());
+        }
         let ended: SystemTime = journal.now();
         let sentence = failure.as_ref().map(ToString::to_string);
         undone.run = counter.finish(sentence.as_deref().map_or(Ok(&summary), Err), ended)?;

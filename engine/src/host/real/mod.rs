@@ -3,6 +3,7 @@ mod accounts;
 mod command;
 mod fetch;
 pub(super) mod files;
+mod labels;
 mod network;
 pub(super) mod packages;
 mod services;
@@ -18,6 +19,7 @@ use std::{
 
 use self::{
     accounts::Accounts,
+    labels::Labels,
     packages::{Packages, Tools},
     services::Services,
 };
@@ -72,6 +74,7 @@ pub struct Real {
     accounts: RefCell<Option<Rc<Accounts>>>,
     packages: Packages,
     services: Rc<Services>,
+    labels: Labels,
     /// What was asked for, and is still to be done.
     reboot: Option<Reboot>,
 }
@@ -85,6 +88,7 @@ impl Real {
             tell: Box::new(tell),
             accounts: RefCell::default(),
             services: Rc::default(),
+            labels: Labels::default(),
             reboot: None,
         }
     }
@@ -111,6 +115,7 @@ impl Real {
     /// # Errors
     /// When it refuses to.
     pub fn finish(&mut self) -> Result<()> {
+        self.labels.settle(&*self.tell)?;
         self.services.finish()
     }
 
@@ -139,6 +144,7 @@ impl Real {
         for write in writes {
             self.services.path_changed(&write.path);
         }
+        self.labels.coming(writes.iter().map(|write| write.path.as_path()));
         files::write_all(writes, &accounts, &self.settings.backups, &now, &*self.tell)
     }
 }
@@ -248,16 +254,34 @@ impl Probe for Real {
 impl Host for Real {
     fn perform(&mut self, op: &Op) -> Result<Performed> {
         match op {
+            Op::Write(_)
+            | Op::SetMeta { .. }
+            | Op::Mkdir { .. }
+            | Op::Link { .. }
+            | Op::Remove { .. }
+            | Op::Log { .. } => {}
+            // What was written before may be what these read.
+            Op::Packages(_)
+            | Op::UpdatePackageLists { .. }
+            | Op::Service { .. }
+            | Op::Account(_)
+            | Op::Kept(_)
+            | Op::Run(_)
+            | Op::Act(_) => self.labels.settle(&*self.tell)?,
+        }
+        match op {
             Op::Write(write) => self.write_all(&[write])?,
             Op::SetMeta { path, mode, owner, group } => {
                 files::set_meta(path, *mode, owner, group, &*self.accounts()?)?;
             }
             Op::Mkdir { path, mode, owner, group } => {
                 self.services.path_changed(path);
+                self.labels.coming([path.as_path()]);
                 files::make_directory(path, *mode, owner, group, &*self.accounts()?)?;
             }
             Op::Link { path, target, hard } => {
                 self.services.path_changed(path);
+                self.labels.coming([path.as_path()]);
                 files::link(path, target, *hard)?;
             }
             Op::Remove { path, recursive, backup } => {
@@ -323,6 +347,7 @@ impl Host for Real {
     }
 
     fn finish(&mut self) -> Result<()> {
+        self.labels.settle(&*self.tell)?;
         self.services.finish()
     }
 
