@@ -47,6 +47,16 @@ pub enum Error {
         /// What its console said.
         console: String,
     },
+    /// A virtual machine did not come up.
+    #[error("virtual machine of `{root}` did not start: {reason}\n{console}")]
+    Vm {
+        /// The root's name.
+        root: String,
+        /// What was waited for.
+        reason: String,
+        /// What its console said.
+        console: String,
+    },
 }
 
 impl Error {

@@ -7,6 +7,7 @@
 //! article    a signed local repository of the real Debian packages that the article's run-list needs
 //! gems       a local gem source
 //! container  a throwaway overlay of a root, booted with systemd or not; gone when dropped, also after a panic or a kill
+//! vm         a virtual machine of a root that has a kernel, emulated; gone when dropped, or when the test is
 //! command    commands in a container: run, run in the background, kill -9
 //! snapshot   every path that a run must not touch, to compare before and after
 //! site       a machine with a cookbook that a scenario writes as it goes
@@ -44,6 +45,7 @@ mod signing;
 mod site;
 mod snapshot;
 pub mod tested;
+mod vm;
 
 pub use article::{ARTICLE_PACKAGES, article_repo};
 pub use binary::{binary, kitchen, target_directory, workspace};
@@ -58,5 +60,6 @@ pub use repository::{Repository, expired_repo};
 pub use roots::{Base, DEBIAN, EL9, SYSTEM, root};
 pub use rpm::rpm_repo;
 pub use rustix::process::Signal;
-pub use site::{converge, plan, settle, site};
+pub use site::{Machine, converge, plan, prepare_site, settle, site};
 pub use snapshot::{Snapshot, UNWATCHED, WATCHED};
+pub use vm::{Vm, VmOptions};

@@ -44,6 +44,14 @@ const COMMON: &[&str] = &["systemd-sysv", "dbus", "apt-utils", "passwd", "procps
 /// Packages that are, or bring, another init than systemd.
 const OTHER_INITS: &[&str] = &["sysvinit-core", "openrc"];
 
+/// Debian's policy of SELinux.
+const POLICY: &str = "selinux-policy-default";
+
+/// Gives every file of a root its label by this policy; no kernel with SELinux is needed for it. What is mounted over the
+/// root while it is made belongs to the host.
+const LABEL: &str = "chroot \"$1\" setfiles -F -e /proc -e /sys -e /dev \
+                     /etc/selinux/default/contexts/files/file_contexts /";
+
 /// Makes a Debian with dnf look like EL 9, with EL's defaults in place of Debian's own.
 const EL_SETUP: &str = r#"set -e
 mkdir -p /etc/yum.repos.d /etc/rpm /etc/dnf/plugins
@@ -96,6 +104,9 @@ fn bootstrap(base: Base, directory: &Path) -> Result<()> {
         "force-unsafe-io",
     ] {
         command.arg(format!("--dpkgopt={option}"));
+    }
+    if base.packages.contains(&POLICY) {
+        command.arg(format!("--customize-hook={LABEL}"));
     }
     // mmdebstrap wants to make the directory itself, or to find it empty.
     command.arg(base.suite).arg(directory).arg(mirror);

@@ -4,9 +4,43 @@ use crate::binary::binary;
 use crate::command::Output;
 use crate::container::{Container, ContainerOptions};
 use crate::error::Result;
+use crate::vm::Vm;
 
 /// Where the recipe is.
 pub const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
+
+/// Where a cookbook can be converged.
+pub trait Machine {
+    /// Writes a file, making the directories above it.
+    fn put(&self, path: &str, content: &str);
+
+    /// Runs the program to its end.
+    fn brasa(&self, words: &[&str]) -> Output;
+}
+
+impl Machine for Container {
+    #[track_caller]
+    fn put(&self, path: &str, content: &str) {
+        self.write(path, content);
+    }
+
+    #[track_caller]
+    fn brasa(&self, words: &[&str]) -> Output {
+        self.run(["brasa"].iter().chain(words))
+    }
+}
+
+impl Machine for Vm {
+    #[track_caller]
+    fn put(&self, path: &str, content: &str) {
+        self.write(path, content);
+    }
+
+    #[track_caller]
+    fn brasa(&self, words: &[&str]) -> Output {
+        self.run(["brasa"].iter().chain(words))
+    }
+}
 
 /// Starts a container with the program, and a cookbook that is still to be written.
 ///
@@ -14,10 +48,19 @@ pub const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
 /// As [`ContainerOptions::start`].
 pub fn site(options: ContainerOptions) -> Result<Container> {
     let machine = options.brasa(binary()?).start()?;
-    machine.write("/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
-    machine.write("/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
-    machine.write("/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
+    prepare_site(&machine);
     Ok(machine)
+}
+
+/// Writes the settings of the cookbook that is still to be written.
+///
+/// # Panics
+/// As [`Container::run`].
+#[track_caller]
+pub fn prepare_site(machine: &impl Machine) {
+    machine.put("/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
+    machine.put("/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
+    machine.put("/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
 }
 
 /// Converges these resources, given as YAML.
@@ -25,9 +68,9 @@ pub fn site(options: ContainerOptions) -> Result<Container> {
 /// # Panics
 /// As [`Container::run`].
 #[track_caller]
-pub fn converge(machine: &Container, resources: &str) -> Output {
-    machine.write(RECIPE, format!("resources:\n{resources}"));
-    machine.run(["brasa", "converge", "--detailed-exitcode"])
+pub fn converge(machine: &impl Machine, resources: &str) -> Output {
+    machine.put(RECIPE, &format!("resources:\n{resources}"));
+    machine.brasa(&["converge", "--detailed-exitcode"])
 }
 
 /// Says what converging these resources, given as YAML, would change.
@@ -35,9 +78,9 @@ pub fn converge(machine: &Container, resources: &str) -> Output {
 /// # Panics
 /// As [`Container::run`], and if it fails.
 #[track_caller]
-pub fn plan(machine: &Container, resources: &str) -> Output {
-    machine.write(RECIPE, format!("resources:\n{resources}"));
-    machine.run(["brasa", "plan"]).success()
+pub fn plan(machine: &impl Machine, resources: &str) -> Output {
+    machine.put(RECIPE, &format!("resources:\n{resources}"));
+    machine.brasa(&["plan"]).success()
 }
 
 /// Converges twice: the first run changes something, the second nothing.
@@ -45,7 +88,7 @@ pub fn plan(machine: &Container, resources: &str) -> Output {
 /// # Panics
 /// If it is otherwise.
 #[track_caller]
-pub fn settle(machine: &Container, resources: &str) -> Output {
+pub fn settle(machine: &impl Machine, resources: &str) -> Output {
     let first = converge(machine, resources).exits(2);
     converge(machine, resources).success();
     first
