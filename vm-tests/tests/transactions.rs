@@ -116,6 +116,24 @@ fn answers_reach_debconf_before_the_package_asks() -> Result<()> {
     Ok(())
 }
 
+/// What one resource brings along may be what the next one is about.
+#[test]
+fn a_neighbour_is_judged_by_what_came_before_it() -> Result<()> {
+    for (machine, there) in [(debian()?, "dpkg -s NAME 2>/dev/null | grep -q ' installed$'"), (el9()?, "rpm -q NAME")] {
+        let is = |name: &str| machine.sh(&there.replace("NAME", name)).code == 0;
+        let both = "- {type: package, name: lab-app, install_recommends: true}\n- {type: package, name: lab-doc, action: remove}\n";
+        let plan = lab::plan(&machine, both);
+        assert!(plan.stdout.contains("- will") && plan.stdout.contains("package[lab-doc] remove"), "{plan}");
+        settle(&machine, both);
+        assert!(is("lab-app") && !is("lab-doc"));
+        let twice = "- {type: package, name: old, package_name: lab-app, version: '1.0', allow_downgrade: true}\n\
+                     - {type: package, name: new, package_name: lab-app, action: upgrade}\n";
+        converge(&machine, twice).exits(2);
+        assert!(machine.run(["brasa", "resource", "package", "lab-app"]).success().stdout.contains("2.0"));
+    }
+    Ok(())
+}
+
 #[test]
 fn a_group_of_dnf_is_there_or_not() -> Result<()> {
     let machine = el9()?;

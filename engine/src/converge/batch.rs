@@ -43,6 +43,7 @@ impl Converge<'_> {
         let started = Instant::now();
         let mut members: Vec<(usize, AnyAction, Attempt)> = Vec::new();
         let mut joined: Vec<Op> = Vec::new();
+        let mut named: HashSet<String> = HashSet::new();
         for index in start..end {
             if self.interrupted() {
                 return run.entries.len();
@@ -52,10 +53,13 @@ impl Converge<'_> {
                 Ok(attempt) => attempt,
                 Err(_) => break, // met again when it is tried alone, and reported there
             };
-            if let Attempt::Pending(pending) = &attempt
-                && !join(&mut joined, pending.operations())
-            {
-                break;
+            if let Attempt::Pending(pending) = &attempt {
+                let names: Vec<String> = packages(pending.operations()).flat_map(Transaction::names).cloned().collect();
+                // What is asked of one package twice, is asked one after the other.
+                if names.iter().any(|name| named.contains(name)) || !join(&mut joined, pending.operations()) {
+                    break;
+                }
+                named.extend(names);
             }
             members.push((index, action, attempt));
         }
@@ -81,8 +85,15 @@ impl Converge<'_> {
     /// Neighbours of which at most one has anything to do: that one is carried out as it would be alone.
     pub(super) fn batch_alone(&mut self, members: Vec<(usize, AnyAction, Attempt)>, started: Instant) -> usize {
         let next = members.last().map_or(self.run.entries.len(), |(index, _, _)| index + 1);
+        let mut moved = false;
         for (index, action, attempt) in members {
             match attempt {
+                // What came or went for one package may be another.
+                Attempt::UpToDate | Attempt::Skipped(_) if moved => {
+                    if self.act(index, &action, Why::DECLARED).is_err() && !self.dry {
+                        return self.run.entries.len();
+                    }
+                }
                 Attempt::Skipped(reason) => {
                     let outcome = Outcome::Skipped { reason: &reason, doubts: &[] };
                     self.ended(index, &action, Why::DECLARED, started, outcome);
@@ -91,6 +102,7 @@ impl Converge<'_> {
                     self.ended(index, &action, Why::DECLARED, started, Outcome::UpToDate { doubts: &[] });
                 }
                 Attempt::Pending(pending) => {
+                    moved = packages(pending.operations()).next().is_some();
                     drop(pending);
                     if self.act(index, &action, Why::DECLARED).is_err() && !self.dry {
                         return self.run.entries.len();
@@ -133,8 +145,10 @@ impl Converge<'_> {
         self.ledger.joined(&belongs);
         let done = self.host.perform_all(joined);
         let doubts = self.host.take_doubts();
+        let mut moved = false;
         for (index, action, attempt) in members {
             let outcome = match (attempt, &done) {
+                (Attempt::UpToDate | Attempt::Skipped(_), _) if moved => self.act(index, &action, Why::DECLARED),
                 (Attempt::Skipped(reason), _) => {
                     self.ended(
                         index,
@@ -151,6 +165,7 @@ impl Converge<'_> {
                 }
                 // Together it failed: what is done all the same has changed, and the others one by one tell whose fault it is.
                 (Attempt::Pending(pending), Err(_)) => {
+                    moved |= packages(joined).next().is_some();
                     if !self.dry && pending.verify(self.host.as_probe()).is_ok() {
                         let done = crate::host::Performed::Done;
                         self.batch_member(index, &action, pending, done, &doubts, started)
@@ -160,6 +175,7 @@ impl Converge<'_> {
                     }
                 }
                 (Attempt::Pending(pending), Ok(performed)) => {
+                    moved |= packages(joined).next().is_some();
                     self.batch_member(index, &action, pending, *performed, &doubts, started)
                 }
             };
@@ -196,6 +212,13 @@ impl Converge<'_> {
         self.ended(index, action, Why::DECLARED, started, Outcome::Changed { changed: &changed, doubts });
         self.tell(index, 1, !doubts.is_empty(), 0)
     }
+}
+
+/// The transactions among some operations.
+fn packages(operations: &[Op]) -> impl Iterator<Item = &Transaction> {
+    operations
+        .iter()
+        .filter_map(|operation| if let Op::Packages(transaction) = operation { Some(transaction) } else { None })
 }
 
 /// Adds operations to those carried out together, when they can be: package transactions become one; writes stay a list.

@@ -12,7 +12,7 @@ use crate::{
         Timing::{Before, Delayed, Immediately},
         exists,
     },
-    resources::prelude::{Execute, File, SystemdUnit, execute, systemd_unit},
+    resources::prelude::{Execute, File, Package, SystemdUnit, execute, package, systemd_unit},
 };
 
 /// Counts how often each notice is owed.
@@ -399,4 +399,22 @@ fn a_directory_that_was_made_for_something_refused_goes_again() {
     let (lines, owed, outcome) = converged(&compiled(drop_in).unwrap(), &mut fake);
     assert_eq!(lines, ["systemd_unit[x.service.d/x.conf] create failed"]);
     assert!(outcome.is_err() && owed.is_empty() && fake.differences(&before).is_empty());
+}
+
+#[test]
+fn what_is_asked_of_one_package_twice_is_asked_one_after_the_other() {
+    let run = compiled(|r| {
+        r.add(Package::named("old").package_name(["tool"]).version(["1.0"]));
+        r.add(Package::named("other"));
+        r.add(Package::named("new").package_name(["tool"]).action(package::Upgrade));
+        Ok(())
+    })
+    .unwrap();
+    let mut fake = Fake::new().with_candidate("tool", "1.0").with_candidate("tool", "2.0").with_candidate("other", "1");
+    let (lines, _, ended) = converged(&run, &mut fake);
+    ended.unwrap();
+    assert_eq!(
+        lines,
+        ["package[old] install changed", "package[other] install changed", "package[new] upgrade changed"]
+    );
 }

@@ -8,6 +8,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
+    slice::from_ref,
     time::SystemTime,
 };
 
@@ -555,6 +556,13 @@ impl Dry<'_> {
                     None => candidate(self.below, provider, &spec.name)?.map_or(NEWEST.to_owned(), |c| c.version),
                 };
                 extra.push(PackageChange { name: spec.name.clone(), from: None, to: Some(version) });
+            } else if Registry::of(provider) == Registry::Platform
+                && pending.changed.contains_key(&spec.name)
+                && !changes.iter().any(|change| change.name == spec.name)
+            {
+                // The machine has now what this asks for, and another version by then: it comes back to this one.
+                let now = self.below.packages(provider, from_ref(&spec.name))?.remove(0).version;
+                extra.extend(now.map(|now| PackageChange { name: spec.name.clone(), from: None, to: Some(now) }));
             }
         }
         for name in transaction.remove.iter().chain(&transaction.purge) {

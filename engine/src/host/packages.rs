@@ -366,6 +366,12 @@ impl Transaction {
         self.install.is_empty() && self.remove.is_empty() && self.purge.is_empty()
     }
 
+    /// The names of all packages that it is about.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        let installed = self.install.iter().map(|spec| &spec.name);
+        installed.chain(&self.remove).chain(&self.purge).chain(&self.hold).chain(&self.release)
+    }
+
     /// Whether `other` may be carried out in the same call: same provider and options. A hold stands between what comes
     /// before it and after it, so it is joined with its like only.
     #[must_use]
