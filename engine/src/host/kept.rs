@@ -15,6 +15,9 @@ use crate::Result;
 pub struct Kept {
     /// The file.
     pub path: PathBuf,
+    /// Whether it is a directory that comes and goes: a line, an empty one, then means that it is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub directory: bool,
     /// The words that the line begins with; one more follows, behind a blank or `=`. Empty: it is the file's first line.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key: String,
@@ -67,13 +70,17 @@ impl Kept {
     /// What takes it back.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        let Self { path, key, from, to, by, back, left } = self.clone();
-        Self { path, key, from: to, to: left.or(from), by: back, back: by, left: None }
+        let Self { path, directory, key, from, to, by, back, left } = self.clone();
+        Self { path, directory, key, from: to, to: left.or(from), by: back, back: by, left: None }
     }
 
     /// The line as it is now.
     pub(crate) fn now(&self, probe: &dyn Probe) -> Result<Option<String>> {
-        Ok(line_of(&text(probe.entry(&self.path)?.as_ref()), &self.key).map(str::to_owned))
+        let now = probe.entry(&self.path)?;
+        if self.directory {
+            return Ok(now.map(|_| String::new()));
+        }
+        Ok(line_of(&text(now.as_ref()), &self.key).map(str::to_owned))
     }
 
     /// Whether it is as it should be.
@@ -84,6 +91,11 @@ impl Kept {
     /// The file as it will be; `None`: there is nothing left to be in one.
     pub(super) fn applied(&self, now: Option<&Entry>) -> Option<Entry> {
         let mut to = self.to.as_deref();
+        let new =
+            |kind, mode: u32| Entry { kind, mode: mode.into(), owner: "root".to_owned(), group: "root".to_owned() };
+        if self.directory {
+            return to.map(|_| new(EntryKind::Directory, 0o700));
+        }
         let mut after = String::new();
         let before = text(now);
         for line in before.lines() {
@@ -110,7 +122,7 @@ impl Kept {
         let kind = EntryKind::File { content: after.as_str().into() };
         Some(match now {
             Some(now) => Entry { kind, ..now.clone() },
-            None => Entry { kind, mode: 0o600.into(), owner: "root".to_owned(), group: "root".to_owned() },
+            None => new(kind, 0o600),
         })
     }
 }
@@ -134,6 +146,7 @@ mod tests {
     fn a_line_comes_changes_and_goes() {
         let kept = |from: Option<&str>, to: Option<&str>| Kept {
             path: "/x".into(),
+            directory: false,
             key: "a".to_owned(),
             from: from.map(str::to_owned),
             to: to.map(str::to_owned),

@@ -115,3 +115,34 @@ pub(crate) fn word_fault(what: &str, word: &str) -> Option<Fault> {
     let sound = word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(plain);
     (!sound).then(|| Fault::new(format!("`{}` is no {what}", word.escape_debug())))
 }
+
+/// In place of a context: none is given. Source: file_contexts(5).
+pub(crate) const NO_LABEL: &str = "<<none>>";
+
+/// The type in a context, `user:role:type:range`, or the word in its place.
+pub(crate) fn type_in(context: &str) -> &str {
+    context.split(':').nth(2).unwrap_or(context)
+}
+
+/// The context at the end of a line.
+pub(crate) fn context_in(line: &str) -> &str {
+    line.split_whitespace().next_back().unwrap_or_default()
+}
+
+/// A context of this type, otherwise as the one that there was, or as semanage makes one.
+pub(crate) fn context_of(was: Option<&str>, kind: &str, ranges: bool) -> String {
+    let new = if ranges { "system_u:object_r:t:s0" } else { "system_u:object_r:t" };
+    let mut parts: Vec<&str> = was.filter(|was| was.contains(':')).unwrap_or(new).splitn(4, ':').collect();
+    match parts.get_mut(2).filter(|_| kind != NO_LABEL) {
+        Some(part) => {
+            *part = kind;
+            parts.join(":")
+        }
+        None => kind.to_owned(),
+    }
+}
+
+/// Whether contexts have a range, as `s0`, by the rules for files that the policy brings.
+pub(crate) fn has_ranges(rules: &str) -> bool {
+    rules.lines().next().is_none_or(|line| context_in(line).matches(':').count() > 2)
+}

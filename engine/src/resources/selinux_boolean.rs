@@ -232,6 +232,7 @@ impl Resource for SelinuxBoolean {
             let command = |value: Switch| vec![Command::new(["setsebool", name, value.word()])];
             operations.push(Op::Kept(Kept {
                 path: self.in_kernel(),
+                directory: false,
                 key: String::new(),
                 from: Some(format!("{0} {0}", was.digit())),
                 to: Some(format!("{0} {0}", value.digit())),
@@ -248,6 +249,7 @@ impl Resource for SelinuxBoolean {
             let was = from.boot.or(from.running);
             operations.push(Op::Kept(Kept {
                 path: path.clone(),
+                directory: false,
                 key: name.to_owned(),
                 from: from.boot.map(line),
                 to: Some(line(value)),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     edit::line_fault,
     entry::{resolve, text},
-    selinux::{Policy, SEMANAGE, require, word_fault},
+    selinux::{NO_LABEL, Policy, SEMANAGE, context_in, context_of, has_ranges, require, type_in, word_fault},
 };
 use crate::{
     Error, Fault, Result, actions,
@@ -15,24 +15,47 @@ use crate::{
     resource::{Change, Found, Goal, Property, Resource},
 };
 
-/// In place of a context: files are given none. Source: file_contexts(5).
-const NO_LABEL: &str = "<<none>>";
-
-/// What kind of files a rule is for: semanage's letter, and the word in its file.
+/// What kind of files a rule is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FileType(usize);
-
-/// Source: semanage-fcontext(8), file_contexts(5).
-const TYPES: [(&str, &str); 8] =
-    [("a", ""), ("f", "--"), ("d", "-d"), ("c", "-c"), ("b", "-b"), ("s", "-s"), ("l", "-l"), ("p", "-p")];
+pub enum FileType {
+    /// All.
+    #[default]
+    All,
+    /// Regular files.
+    Regular,
+    /// Directories.
+    Directory,
+    /// Character devices.
+    CharacterDevice,
+    /// Block devices.
+    BlockDevice,
+    /// Sockets.
+    Socket,
+    /// Symbolic links.
+    Link,
+    /// Named pipes.
+    Pipe,
+}
 
 impl FileType {
-    const fn letter(self) -> &'static str {
-        TYPES[self.0].0
+    /// Each with semanage's letter, and the word in its file. Source: semanage-fcontext(8), file_contexts(5).
+    const WORDS: [(Self, &str, &str); 8] = [
+        (Self::All, "a", ""),
+        (Self::Regular, "f", "--"),
+        (Self::Directory, "d", "-d"),
+        (Self::CharacterDevice, "c", "-c"),
+        (Self::BlockDevice, "b", "-b"),
+        (Self::Socket, "s", "-s"),
+        (Self::Link, "l", "-l"),
+        (Self::Pipe, "p", "-p"),
+    ];
+
+    fn letter(self) -> &'static str {
+        Self::WORDS.iter().find(|(kind, ..)| *kind == self).map_or("a", |(_, letter, _)| letter)
     }
 
-    const fn flag(self) -> &'static str {
-        TYPES[self.0].1
+    fn flag(self) -> &'static str {
+        Self::WORDS.iter().find(|(kind, ..)| *kind == self).map_or("", |(.., flag)| flag)
     }
 }
 
@@ -40,15 +63,8 @@ impl Property for FileType {
     const TYPE: &'static str = "a, f, d, c, b, s, l or p";
 
     fn from_json(value: &serde_json::Value) -> Result<Self, String> {
-        let known = |word: &str| TYPES.iter().position(|(letter, _)| *letter == word);
-        value.as_str().and_then(known).map(Self).ok_or_else(|| format!("expected {}, found {value}", Self::TYPE))
-    }
-}
-
-impl From<&str> for FileType {
-    /// A letter that is none means all files.
-    fn from(letter: &str) -> Self {
-        Self(TYPES.iter().position(|(known, _)| *known == letter).unwrap_or_default())
+        let known = |word: &str| Self::WORDS.iter().find(|(_, letter, _)| *letter == word).map(|(kind, ..)| *kind);
+        value.as_str().and_then(known).ok_or_else(|| format!("expected {}, found {value}", Self::TYPE))
     }
 }
 
@@ -109,15 +125,6 @@ impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
         self.secontext == other.secontext
     }
-}
-
-/// The type in a context, `user:role:type:range`, or the word in its place.
-fn type_in(context: &str) -> &str {
-    context.split(':').nth(2).unwrap_or(context)
-}
-
-fn context_in(line: &str) -> &str {
-    line.split_whitespace().next_back().unwrap_or_default()
 }
 
 /// Where the files are that an expression matches.
@@ -268,7 +275,7 @@ impl Resource for SelinuxFcontext {
         let line = line_of(&text(&file, probe)?.unwrap_or_default(), &self.key()).map(str::to_owned);
         let whole = text(&policy.file("contexts/files/file_contexts"), probe)?.unwrap_or_default();
         let of_policy = line_of(&whole, &self.key()).map(|line| context_in(line).to_owned());
-        let ranges = whole.lines().next().is_none_or(|line| context_in(line).matches(':').count() > 2);
+        let ranges = has_ranges(&whole);
         let relabel = if policy.runs { self.relabel(probe)? } else { None };
         let secontext = line.as_deref().map(|line| type_in(context_in(line)).to_owned());
         Ok(State { secontext, there: There { file, line, of_policy, ranges, runs: policy.runs, relabel } })
@@ -316,19 +323,9 @@ impl Resource for SelinuxFcontext {
         let Change { from, to, .. } = change;
         let there = &from.there;
         let before = there.line.as_deref().map(context_in);
-        let after = to.secontext.as_deref().map(|wanted| {
-            let whole = |context: &&str| context.contains(':');
-            let base = before.filter(whole).or(there.of_policy.as_deref().filter(whole));
-            let base = base.unwrap_or(if there.ranges { "system_u:object_r:t:s0" } else { "system_u:object_r:t" });
-            let mut parts: Vec<&str> = base.splitn(4, ':').collect();
-            match parts.get_mut(2).filter(|_| wanted != NO_LABEL) {
-                Some(part) => {
-                    *part = wanted;
-                    parts.join(":")
-                }
-                None => wanted.to_owned(),
-            }
-        });
+        let whole = |context: &&str| context.contains(':');
+        let base = before.filter(whole).or(there.of_policy.as_deref());
+        let after = to.secontext.as_deref().map(|wanted| context_of(base, wanted, there.ranges));
         let command = |context: Option<&str>, exists: bool| match context {
             Some(context) => self.giving(there, context, exists),
             None => self.semanage(there, &["-d"]),
@@ -337,6 +334,7 @@ impl Resource for SelinuxFcontext {
         let line = |context: String| format!("{} {context}", self.key());
         Ok(vec![Op::Kept(Kept {
             path: there.file.clone(),
+            directory: false,
             key: self.key(),
             from: there.line.clone(),
             to: after.clone().map(line),
@@ -349,7 +347,7 @@ impl Resource for SelinuxFcontext {
 
 #[cfg(test)]
 mod tests {
-    use super::{Add, Delete, Manage, Modify, Reach, SelinuxFcontext, reach};
+    use super::{Add, Delete, FileType, Manage, Modify, Reach, SelinuxFcontext, reach};
     use crate::{
         host::Fake,
         resource::Resource as _,
@@ -399,10 +397,10 @@ mod tests {
     #[test]
     fn a_rule_of_the_policy_is_changed_and_not_made_again() {
         let mut machine = machine();
-        let ftp = SelinuxFcontext::matching("/srv/ftp").file_type("d").secontext("ftp_t");
+        let ftp = SelinuxFcontext::matching("/srv/ftp").file_type(FileType::Directory).secontext("ftp_t");
         assert_eq!(done(&ftp, Manage, &mut machine), [""; 0]);
         assert_eq!(done(&ftp, Delete, &mut machine), [""; 0]);
-        let other = || SelinuxFcontext::matching("/srv/ftp").file_type("d").secontext("http_t");
+        let other = || SelinuxFcontext::matching("/srv/ftp").file_type(FileType::Directory).secontext("http_t");
         assert_eq!(done(&other(), Add, &mut machine), [""; 0]);
         laws(other(), Manage, &machine);
         assert_eq!(done(&other(), Manage, &mut machine), ["run semanage fcontext -m -t http_t -f d /srv/ftp"]);

@@ -202,6 +202,7 @@ impl Resource for SelinuxState {
             let command = |mode| vec![Command::new(["setenforce", number(mode)])];
             operations.push(Op::Kept(Kept {
                 path: Path::new(KERNEL).join("enforce"),
+                directory: false,
                 key: String::new(),
                 from: Some(number(was).to_owned()),
                 to: Some(number(mode).to_owned()),

@@ -86,6 +86,7 @@ impl Fake {
             Op::Kept(kept) => {
                 kept.by.iter().try_for_each(|command| self.run(command))?;
                 match kept.applied(self.entry(&kept.path)?.as_ref()) {
+                    Some(entry) if kept.directory => self.state.entries.mkdir(&kept.path, entry),
                     Some(entry) => self.state.entries.write(&kept.path, entry),
                     None => self.state.entries.remove(&kept.path, false),
                 }
