@@ -6,7 +6,7 @@ use lab::{Base, Container, Result, Vm, converge, plan, prepare_site, settle, sit
 const SELINUX: Base = Base {
     name: "debian-selinux",
     suite: "bookworm",
-    packages: &["linux-image-cloud-amd64", "policycoreutils-python-utils", "selinux-policy-default", "udev"],
+    packages: &["linux-image-cloud-amd64", "netbase", "policycoreutils-python-utils", "selinux-policy-default", "udev"],
     el: false,
 };
 
@@ -131,5 +131,44 @@ fn without_a_kernel_that_has_it_the_policy_is_changed_for_the_next_boot() -> Res
     assert!(wrong.stderr.contains("Type no_such_t is invalid"), "{wrong}");
     let wrong = converge(&machine, "- {type: selinux_boolean, name: no_such, value: true}\n").exits(1);
     assert!(wrong.stderr.contains("no_such is not defined"), "{wrong}");
+    Ok(())
+}
+
+#[test]
+fn ports_get_types_and_types_are_let_go() -> Result<()> {
+    let machine = site(Container::of(lab::root(SELINUX)?))?;
+    let port = |port: &str, rest: &str| format!("- {{type: selinux_port, name: {port}, protocol: tcp, {rest}}}\n");
+    let ports = || machine.sh("grep -v -e '^#' -e '^$' /var/lib/selinux/default/active/ports.local").stdout;
+    // One that nobody has, a range, and one that the policy has of another type.
+    let three = ["5678", "5680-5690", "443"].map(|number| port(number, "secontext: dns_port_t")).concat();
+    settle(&machine, &three);
+    let line = |number: &str, kind: &str| format!("portcon tcp {number} system_u:object_r:{kind}:s0\n");
+    let lines = |kind: &str| ["443", "5678", "5680 - 5690"].map(|number| line(number, kind));
+    let shown = ports();
+    assert!(lines("dns_port_t").iter().all(|line| shown.contains(line)), "{shown}");
+    machine.sh("semanage port -N -m -t http_port_t -p tcp 5678").success();
+    settle(&machine, &three);
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(ports().contains(&line("5678", "http_port_t")), "{}", ports());
+    // What the policy itself says is enough, and comes back by an undo.
+    converge(&machine, &port("80", "secontext: http_port_t")).success();
+    settle(&machine, &port("443", "action: delete"));
+    assert!(!ports().contains("tcp 443"), "{}", ports());
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(ports().contains(&line("443", "dns_port_t")), "{}", ports());
+
+    settle(&machine, &port("5678", "action: delete"));
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(ports().contains(&line("5678", "http_port_t")), "{}", ports());
+
+    let module = "/var/lib/selinux/default/active/modules/400/permissive_sshd_t";
+    let listed = || machine.run(["semanage", "permissive", "-l", "-n"]).success().stdout.contains("sshd_t");
+    settle(&machine, "- {type: selinux_permissive, name: sshd_t}\n");
+    assert!(machine.exists(module) && listed());
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(!machine.exists(module) && !listed());
+    machine.sh("semanage permissive -N -a sshd_t").success();
+    settle(&machine, "- {type: selinux_permissive, name: sshd_t, action: delete}\n");
+    assert!(!machine.exists(module));
     Ok(())
 }

@@ -13,8 +13,9 @@ use crate::{
         CookbookFile, Cron, CronAccess, CronD, Directory, Execute, File, GemPackage, Git, Group, Hostname, HttpRequest,
         KernelModule, Line, Link, Locale, Log, Mount, NotifyGroup, OpensslEcPrivateKey, OpensslRsaPrivateKey,
         OpensslX509Certificate, OpensslX509Request, Package, Reboot, RemoteDirectory, RemoteFile, Script,
-        SelinuxBoolean, SelinuxFcontext, SelinuxState, Service, Setting, Sh, SshAuthorizedKey, SshKnownHostsEntry,
-        Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User, UserUlimit, YumRepository,
+        SelinuxBoolean, SelinuxFcontext, SelinuxPermissive, SelinuxPort, SelinuxState, Service, Setting, Sh,
+        SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User,
+        UserUlimit, YumRepository,
     },
     resources::{
         package::{FIXED, Fixed},
@@ -149,6 +150,8 @@ static KINDS: &[Kind] = &[
     Kind::of::<Script>(),
     Kind::of::<SelinuxBoolean>(),
     Kind::of::<SelinuxFcontext>(),
+    Kind::of::<SelinuxPermissive>(),
+    Kind::of::<SelinuxPort>(),
     Kind::of::<SelinuxState>(),
     Kind::of::<Service>(),
     Kind::of::<Setting>(),
@@ -409,7 +412,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 62, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 64, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

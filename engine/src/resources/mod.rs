@@ -52,6 +52,8 @@ pub mod selection;
 mod selinux;
 pub mod selinux_boolean;
 pub mod selinux_fcontext;
+pub mod selinux_permissive;
+pub mod selinux_port;
 pub mod selinux_state;
 pub mod service;
 pub mod setting;
@@ -117,6 +119,8 @@ pub mod prelude {
         script::{self, Bash, Script, Sh},
         selinux_boolean::{self, SelinuxBoolean},
         selinux_fcontext::{self, SelinuxFcontext},
+        selinux_permissive::{self, SelinuxPermissive},
+        selinux_port::{self, SelinuxPort},
         selinux_state::{self, SelinuxState},
         service::{self, Service},
         setting::{self, Setting},

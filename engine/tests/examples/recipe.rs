@@ -61,6 +61,8 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(Script::new("greet").interpreter("python3").code("print('hello')").creates("/var/lib/greeted"));
     r.add(SelinuxBoolean::named("httpd_can_network_connect").value(true));
     r.add(SelinuxFcontext::matching("/srv/www(/.*)?").secontext("httpd_sys_content_t"));
+    r.add(SelinuxPermissive::of("httpd_t"));
+    r.add(SelinuxPort::numbered(8443).protocol("tcp").secontext("http_port_t"));
     r.add(SelinuxState::named("mode").action(selinux_state::Enforcing));
     r.add(Service::named("named").action([service::Enable, service::Start]));
     r.add(Setting::in_file("/etc/systemd/journald.conf", "SystemMaxUse", "200M").section("Journal").separator("="));
