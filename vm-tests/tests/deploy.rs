@@ -434,3 +434,42 @@ fn a_reboot_at_once_lets_the_run_end_and_be_written_down() -> Result<()> {
     assert!(history.contains("1 changed") && !history.contains("interrupted"), "{history}");
     Ok(())
 }
+
+#[test]
+fn what_is_there_is_shown_as_a_recipe_that_has_nothing_to_do() -> Result<()> {
+    let machine = machine()?;
+    serve(&machine);
+    let before = "set -e; git clone -q git://127.0.0.1/app.git /opt/app; chown -R deploy: /opt/app
+        su deploy -c 'git -C /opt/app checkout -q plain 2>&1'
+        install -d -m 700 -o deploy -g deploy /home/deploy/.ssh
+        one='ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDtw0CXOv3+cZAGVZSKZCstLkew2rsNy7vKLgh2tNVz'
+        printf '%s\\n' \"restrict $one me\" 'restrict ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f' > /home/deploy/.ssh/authorized_keys
+        chown deploy: /home/deploy/.ssh/authorized_keys; chmod 600 /home/deploy/.ssh/authorized_keys
+        mkdir -p /etc/ssh; echo \"git.example.com $one\" > /etc/ssh/ssh_known_hosts
+        printf 'Port 22\\n# BEGIN brasa: x\\na: b\\n# END brasa: x\\n' > /etc/conf";
+    machine.sh(before).success();
+    let mut recipe = String::new();
+    for question in [
+        "git /opt/app",
+        "ssh_authorized_key",
+        "ssh_known_hosts_entry",
+        "line port path=/etc/conf matching=^Port",
+        "block x path=/etc/conf",
+    ] {
+        let words = ["brasa", "resource"].into_iter().chain(question.split(' '));
+        let told = machine.run(words.collect::<Vec<_>>()).success().stdout;
+        assert!(!told.contains("not said") && !told.contains("action: nothing"), "{told}");
+        recipe += told.strip_prefix("resources:\n").expect("it is a recipe");
+    }
+    for part in ["user: deploy", "options: restrict", "name: git.example.com", "line: \"Port 22\""] {
+        assert!(recipe.contains(part), "{part}: {recipe}");
+    }
+    converge(&machine, &recipe).success();
+    // It brings back what is taken away.
+    let taken =
+        "rm -r /opt/app /home/deploy/.ssh && sed -i 's/22/23/; /a: b/d' /etc/conf && : > /etc/ssh/ssh_known_hosts";
+    machine.sh(taken).success();
+    settle(&machine, &recipe);
+    assert_eq!(machine.read("/opt/app/file"), "1\n");
+    Ok(())
+}

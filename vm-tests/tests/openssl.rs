@@ -44,6 +44,14 @@ fn keys_are_made_once_and_are_nobodys_business() -> Result<()> {
     assert_eq!(machine.read("/srv/d/rsa.key"), before);
     let wrong = converge(&machine, &ec.replace("hunter2canary", "wrong")).exits(1);
     assert!(wrong.stderr.contains("is no private key that openssl can read"), "{wrong}");
+    // A key is shown by its sort, and by nothing that is in it.
+    let shown =
+        machine.run(["brasa", "resource", "openssl_ec_private_key", "/srv/d/rsa.key", "--private"]).success().stdout;
+    let told = "type: openssl_rsa_private_key\n    name: /srv/d/rsa.key\n    action: create\n    key_length: 3072\n";
+    assert!(shown.contains(told) && !shown.contains("PRIVATE"), "{shown}");
+    converge(&machine, shown.trim_start_matches("resources:\n")).success();
+    let locked = machine.run(["brasa", "resource", "openssl_ec_private_key", "/srv/d/ec.key"]).success().stdout;
+    assert!(locked.contains("action: nothing") && locked.contains("it is encrypted"), "{locked}");
     // A key that is not encrypted yet is, and stays the same key.
     let public = |pass: &str| {
         machine.sh(&format!("PW={pass} openssl pkey -in /srv/d/rsa.key -passin env:PW -pubout")).success().stdout

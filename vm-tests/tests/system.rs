@@ -187,6 +187,11 @@ fn cron_runs_the_job_of_a_crontab_and_the_lines_of_others_stay() -> Result<()> {
     settle(&machine, weekly);
     settle(&machine, "- {type: cron, name: root's own, action: delete}\n");
     assert_ne!(machine.run(["crontab", "-l"]).code, 0);
+    // What is in a crontab is shown, so that it is found as it is.
+    settle(&machine, job);
+    let shown = machine.run(["brasa", "resource", "cron", "clock", "user=deploy", "--private"]).success().stdout;
+    assert!(shown.contains("command: \"date >> ran\"") && !shown.contains("not said"), "{shown}");
+    converge(&machine, shown.trim_start_matches("resources:\n")).success();
     // A job that takes too long is ended, with what it started. What follows `%` is still its input.
     let limited = "- {type: cron, name: slow, time: yearly, command: 'cat > /root/read; sleep 77 && true%so it is', time_out: {duration: 1, kill-after: 5s, signal: INT}}\n\
                    - {type: cron_d, name: quick, time: yearly, command: '/bin/sleep 78', time_out: 0.5}\n";

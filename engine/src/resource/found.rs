@@ -1,5 +1,8 @@
 use serde_json::{Map, Value as Json};
 
+use super::{Action, Described, prepare};
+use crate::{Error, Result, host::Probe};
+
 /// How a thing is, as the declaration that would have it so.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
@@ -39,6 +42,20 @@ impl Found {
             self.properties.insert(property.to_owned(), value);
         }
         self
+    }
+
+    /// With this asked of it, where that finds nothing to do; else that is a sentence about what it cannot say.
+    pub(crate) fn settled<R: Described>(self, action: R::Action, probe: &dyn Probe) -> Result<Self> {
+        let mut resource = R::with_name(&self.name);
+        for (property, value) in self.properties.iter().chain(&self.private) {
+            resource.set(property, value).map_err(Error::failed)?;
+        }
+        let sound = resource.check().is_empty() && resource.check_action(action).is_empty();
+        let word = Action::name(action);
+        if sound && matches!(prepare(&resource, action, false, probe), Ok(None)) {
+            return Ok(self.action(word));
+        }
+        Ok(self.unsaid(format!("how it is written or kept: `{word}` would change that")))
     }
 
     /// With a sentence about what it cannot say.

@@ -9,7 +9,7 @@ use crate::{
     Error, Fault, Result, actions,
     host::{Op, Probe},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     values::Words,
 };
 
@@ -68,7 +68,7 @@ impl Block {
     }
 
     /// From its first mark to behind its last one.
-    fn found(&self, lines: &edit::Lines) -> Result<Option<(usize, usize)>> {
+    fn span(&self, lines: &edit::Lines) -> Result<Option<(usize, usize)>> {
         let (begin, end) = self.marks();
         let Some(start) = lines.bare().position(|line| line == begin) else { return Ok(None) };
         let stop = lines.bare().skip(start + 1).position(|line| line == end || line == begin).map(|at| start + 1 + at);
@@ -87,7 +87,7 @@ impl Block {
             text.as_ref().map(|text| edit::pattern(what, text)).transpose().map_err(Error::from)
         };
         let (after, before) = (pattern("`after`", &self.after)?, pattern("`before`", &self.before)?);
-        let found = self.found(lines)?;
+        let found = self.span(lines)?;
         match action {
             Present => {
                 let place = lines.place(after.as_ref(), before.as_ref());
@@ -152,6 +152,17 @@ impl Resource for Block {
         self.file().read(probe)
     }
 
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let (file, found) = (self.file(), Found::new(Self::KIND, &self.name));
+        let state = file.read(probe)?;
+        let lines = edit::Lines::of(edit::text(&file, &state)?);
+        let found = edit::told(found, &file).with("comment", self.comment.clone());
+        let Some((start, stop)) = self.span(&lines)? else { return Ok(Some(found.action("absent"))) };
+        let text: String =
+            lines.bare().skip(start + 1).take(stop - start - 2).map(|line| format!("{line}\n")).collect();
+        edit::with_text(found, "text", &text, &state).settled::<Self>(Present, probe).map(Some)
+    }
+
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         let create = self.create_file.unwrap_or(false);
         edit::goal(&self.file(), now, probe, create, |lines| self.edit(action, lines))
@@ -167,10 +178,21 @@ mod tests {
     use super::{Absent, Block, Present};
     use crate::{
         host::Fake,
+        resource::Resource as _,
         resources::trial::{done, faults, refused, text},
     };
 
     const PATH: &str = "/etc/hosts";
+
+    #[test]
+    fn a_block_is_shown() {
+        let text = "a\n# BEGIN brasa: x\nb\nc\n# END brasa: x\n";
+        let machine = Fake::new().with_file(PATH, text);
+        let found = Block::in_file(PATH, "x").found(&machine).unwrap().unwrap();
+        let expected = serde_json::json!({"path": PATH, "text": "b\nc\n"});
+        assert_eq!((serde_json::to_value(found.properties).unwrap(), found.actions), (expected, vec!["present"]));
+        assert_eq!(Block::in_file(PATH, "y").found(&machine).unwrap().unwrap().actions, ["absent"]);
+    }
 
     fn edited(block: &Block, action: super::Action, before: &str) -> String {
         let mut machine = Fake::new().with_file(PATH, before);

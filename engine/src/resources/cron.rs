@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::time_out::TimeOut;
 use super::{
-    crontab::job_properties,
+    crontab::{self, job_properties},
     edit::{self, Lines, line_fault},
     entry::in_the_way,
     file::{self, File},
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Error, Fault, Result, actions,
     host::{EntryKind, Op, Probe},
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     values::Mode,
 };
 
@@ -27,6 +27,9 @@ const HEADER: [&str; 3] = [
     "# user and mode stay right; lines that brasa does not manage are left alone.",
     "# crontab(1) does not show these three lines, and writes its own for them.",
 ];
+
+/// In front of the name of a job.
+const MARK: &str = "# Chef Name: ";
 
 job_properties! {
     /// A command that cron runs, as lines of a user's crontab(1). They are Chef's, below a line `# Chef Name: NAME`, so that
@@ -66,7 +69,12 @@ impl Cron {
     }
 
     fn marker(&self) -> String {
-        format!("# Chef Name: {}", self.name)
+        format!("{MARK}{}", self.name)
+    }
+
+    /// The lines of the crontab.
+    fn lines_of(state: &State) -> Result<Lines> {
+        edit::text(&File::at(&state.crontab), &state.file).map(Lines::of)
     }
 
     /// What stands in the crontab.
@@ -212,6 +220,31 @@ impl Resource for Cron {
         Ok(State { file: File::at(&crontab).read(probe)?, crontab })
     }
 
+    /// Those of root, whose crontab is meant where no user is named.
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let lines = Self::lines_of(&Self::named("").read(probe)?)?;
+        let mut names: Vec<String> = Vec::new();
+        for name in lines.bare().filter_map(|line| line.strip_prefix(MARK)) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        Ok(Some(names))
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let state = self.read(probe)?;
+        let lines = Self::lines_of(&state)?;
+        let found = Found::new(Self::KIND, &self.name).with("user", self.user.clone());
+        let marker = self.marker();
+        let Some(start) = lines.bare().position(|line| line == marker) else {
+            return Ok(Some(found.action("delete")));
+        };
+        let length = self.end(&lines, start) - start - 1;
+        let job: Vec<&str> = lines.bare().skip(start + 1).take(length).collect();
+        crontab::told(found, &job).settled::<Self>(Create, probe).map(Some)
+    }
+
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         Ok(Goal::State(State { file: self.goal(action, now, probe)?, crontab: now.crontab.clone() }))
     }
@@ -225,6 +258,8 @@ impl Resource for Cron {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{Create, Cron, Delete};
     use crate::{
         host::{Entry, EntryKind, Fake},
@@ -234,6 +269,30 @@ mod tests {
     };
 
     const CRONTAB: &str = "/var/spool/cron/crontabs/deploy";
+
+    #[test]
+    fn a_job_is_shown_as_it_stands() {
+        let text =
+            "# Chef Name: a\nMAILTO=\"\"\nNOTE=a b\n0 4 * * mon run --all\n# Chef Name: b\n@daily  x\n# Chef Name: c\n";
+        let machine = machine().with_file(CRONTAB, text);
+        let told = |name: &str| {
+            let found = Cron::named(name).user("deploy").found(&machine).unwrap().unwrap();
+            let json = |map| serde_json::to_value(map).unwrap();
+            (json(found.properties), json(found.private), found.actions, found.unsaid)
+        };
+        let a = told("a");
+        assert_eq!(a.0, json!({"user": "deploy", "mailto": "", "minute": "0", "hour": "4", "weekday": "mon"}));
+        assert_eq!(a.1, json!({"command": "run --all", "environment": {"NOTE": "a b"}}));
+        let (_, _, actions, unsaid) = told("b");
+        let otherwise = "how it is written or kept: `create` would change that".to_owned();
+        assert_eq!(
+            (a.3.as_slice(), actions, unsaid),
+            (&[otherwise.clone()][..], vec![], vec![otherwise]),
+            "its mode is 0644"
+        );
+        assert_eq!(told("d").2, ["delete"]);
+        assert_eq!(told("c").3.len(), 2);
+    }
 
     fn header() -> String {
         super::HEADER.map(|line| format!("{line}\n")).concat()

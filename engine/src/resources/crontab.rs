@@ -1,8 +1,10 @@
 //! What the kinds that write jobs for cron share: the time, the command and its environment. Source: crontab(5).
+use serde_json::Map;
+
 use super::time_out::TimeOut;
 use crate::{
     Fault,
-    resource::{Environment, Property},
+    resource::{Environment, Found, Property},
 };
 
 /// Times that have a name. Source: crontab(5).
@@ -222,6 +224,41 @@ impl Job<'_> {
         }
         faults
     }
+}
+
+/// A job by its lines: its variables, and the command. What it runs is not for everybody, as no crontab is.
+pub(crate) fn told(mut found: Found, job: &[&str]) -> Found {
+    let Some((entry, variables)) = job.split_last() else { return found.unsaid("what it runs: nothing") };
+    let mut environment = Map::new();
+    for (name, value) in variables.iter().filter_map(|line| line.split_once('=')) {
+        let (name, value) = (name.trim(), value.trim());
+        let bare = |quote| value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote));
+        let value = bare('"').or_else(|| bare('\'')).unwrap_or(value);
+        if SETTINGS.contains(&name) {
+            found = found.with(&name.to_lowercase(), value);
+        } else {
+            environment.insert(name.to_owned(), value.into());
+        }
+    }
+    let mut rest = entry.trim_start();
+    let mut word = || {
+        let (word, after) = rest.split_once([' ', '\t']).unwrap_or((rest, ""));
+        rest = after.trim_start();
+        word
+    };
+    if entry.trim_start().starts_with('@') {
+        found = found.with("time", word().trim_start_matches('@'));
+    } else {
+        for (name, ..) in FIELDS {
+            let field = word();
+            found = if field == "*" { found } else { found.with(name, field) };
+        }
+    }
+    found.private.insert("command".to_owned(), rest.into());
+    if !environment.is_empty() {
+        found.private.insert("environment".to_owned(), environment.into());
+    }
+    found
 }
 
 /// The quotes that a value needs in a crontab; `None` when none will do. Source: crontab(5).

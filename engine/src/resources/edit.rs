@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Error, Fault, Result,
     host::{EntryKind, Probe},
-    resource::{Content, Goal},
+    resource::{Content, Found, Goal},
 };
 
 /// Longest pattern, in characters: no line of a configuration needs more.
@@ -130,6 +130,20 @@ pub(crate) fn file(
         file = file.manage_symlink_source(true);
     }
     file
+}
+
+/// With the file that it is in.
+pub(crate) fn told(found: Found, file: &File) -> Found {
+    found.with("path", file.path.display().to_string()).with("manage_symlink_source", file.manage_symlink_source)
+}
+
+/// With a part of the file's text, which is shown to everybody only where everybody may read it.
+pub(crate) fn with_text(mut found: Found, property: &str, text: &str, now: &State) -> Found {
+    if now.entry.as_ref().is_some_and(|entry| entry.mode.bits() & 0o004 == 0) {
+        found.private.insert(property.to_owned(), text.into());
+        return found;
+    }
+    found.with(property, text)
 }
 
 /// The file's text as it is; empty when there is no file.

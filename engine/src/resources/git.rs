@@ -14,7 +14,7 @@ use crate::{
     Error, Fault, Result, actions,
     host::{Answer, Command, EntryKind, Op, Probe, shown_address},
     properties,
-    resource::{Change, Environment, Goal, Resource},
+    resource::{Change, Environment, Found, Goal, Resource},
     values::{Mode, Seconds},
 };
 
@@ -491,12 +491,11 @@ impl Resource for Git {
     fn check(&self) -> Vec<Fault> {
         let mut faults = leaf_faults(&self.path);
         match self.repository.as_deref() {
-            None | Some("") => faults.push(no_repository()),
             Some(url) if url.starts_with('-') || line_fault("", url).is_some() => {
                 faults
                     .push(Fault::new(format!("`{}` is no address of a repository", shown_address(url).escape_debug())));
             }
-            Some(_) => {}
+            Some(_) | None => {}
         }
         let remotes = self.additional_remotes.iter().flat_map(|remotes| remotes.0.keys()).map(|name| ("remote", name));
         let names =
@@ -516,6 +515,34 @@ impl Resource for Git {
             faults.push(Fault::new("a depth of 0 has no commit").hint("leave it out to have the whole history"));
         }
         faults
+    }
+
+    fn check_action(&self, _: Action) -> Vec<Fault> {
+        if self.repository.as_deref().is_none_or(str::is_empty) { vec![no_repository()] } else { Vec::new() }
+    }
+
+    /// With the commit, so that it stays as it is when the repository goes on.
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, self.name());
+        match self.presence(probe)? {
+            Presence::Absent | Presence::Empty => return Ok(Some(found.unsaid("that there is no clone"))),
+            Presence::Files => return Ok(Some(found.unsaid("files that are no clone"))),
+            Presence::Clone => {}
+        }
+        let mut clone = Self::bare(self.path.clone());
+        (clone.user, clone.remote) = (self.user.clone(), self.remote.clone());
+        let own = probe.user(&probe.effective_user().to_string())?.map(|user| user.name);
+        let owner = resolve(&self.path, probe)?.1.map(|entry| entry.owner);
+        if clone.user.is_none() && owner != own {
+            clone.user = owner;
+        }
+        let now = clone.read(probe)?;
+        let Some(url) = now.remotes.get(clone.remote_name()) else {
+            return Ok(Some(found.unsaid(format!("a clone that has no remote `{}`", clone.remote_name()))));
+        };
+        let found = found.with("repository", url.as_str()).with("revision", now.revision.clone());
+        let found = found.with("checkout_branch", now.branch.clone());
+        found.with("user", clone.user).with("remote", clone.remote).settled::<Self>(Sync, probe).map(Some)
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
@@ -621,7 +648,7 @@ mod tests {
     use crate::{
         host::{Fake, Op},
         resource::{Step, prepare, step},
-        resources::trial::{done, faults, refused},
+        resources::trial::{done, faults, faults_of, refused},
     };
 
     const OLD: &str = "1111111111111111111111111111111111111111";
@@ -835,11 +862,14 @@ mod tests {
         assert_eq!(
             faults(&Git::at("/srv/app").revision("origin/main").remote("-x").depth(0_u32)),
             [
-                "it has no repository\nhint: say with `repository` which one to clone",
                 "remote `-x` is no name that git takes",
                 "revision `origin/main` is how a clone calls it\nhint: write `main`, as the repository calls it",
                 "a depth of 0 has no commit\nhint: leave it out to have the whole history",
             ]
+        );
+        assert_eq!(
+            faults_of(&Git::at("/srv/app"), Sync),
+            ["it has no repository\nhint: say with `repository` which one to clone"]
         );
         for bad in ["--upload-pack=x", "a b", "a..b", "a~1"] {
             assert_eq!(faults(&app().revision(bad)).len(), 1, "{bad}");

@@ -9,7 +9,7 @@ use crate::{
     Error, Fault, Result, actions,
     host::{Op, Probe},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     values::Words,
 };
 
@@ -144,6 +144,23 @@ impl Resource for Line {
         self.file().read(probe)
     }
 
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let (file, found) = (self.file(), Found::new(Self::KIND, &self.name));
+        let state = file.read(probe)?;
+        let lines = edit::Lines::of(edit::text(&file, &state)?);
+        let matching = self.pattern("`matching`", self.matching.as_ref())?;
+        let found = edit::told(found, &file).with("matching", self.matching.clone());
+        let there = lines.bare().find(|line| self.line.as_deref() == Some(line));
+        let matches = |line: &&str| matching.as_ref().is_some_and(|matching| matching.is_match(line));
+        match there.or_else(|| lines.bare().find(matches)) {
+            Some(line) => edit::with_text(found, "line", line, &state).settled::<Self>(Present, probe).map(Some),
+            None if self.line.is_none() && self.matching.is_none() => {
+                Ok(Some(found.unsaid("which line: ask for one with `line` or `matching`")))
+            }
+            None => Ok(Some(found.with("line", self.line.clone()).action("absent"))),
+        }
+    }
+
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         let create = self.create_file.unwrap_or(false);
         edit::goal(&self.file(), now, probe, create, |lines| match action {
@@ -161,13 +178,38 @@ impl Resource for Line {
 mod tests {
     use super::{Absent, Line, Present};
     use crate::{
-        host::{Entry, EntryKind, Fake},
+        host::{Entry, EntryKind, Fake, Probe as _},
         resource::Resource as _,
         resources::trial::{done, faults, refused, text},
         values::Mode,
     };
 
     const PATH: &str = "/etc/conf";
+
+    #[test]
+    fn a_line_is_shown() {
+        let mut machine = Fake::new().with_file(PATH, "Port 22\n#Root no\nRoot yes\n");
+        let told = |line: Line, machine: &Fake| {
+            let found = line.path(PATH).found(machine).unwrap().unwrap();
+            (serde_json::to_value(found.properties).unwrap(), found.actions, found.private.len() + found.unsaid.len())
+        };
+        let line = || Line::in_file(PATH, "x");
+        let matching = |pattern: &str| Line { line: None, ..line().matching(pattern) };
+        let of = |more: serde_json::Value| {
+            let mut all = serde_json::json!({"path": PATH});
+            all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            all
+        };
+        let port = of(serde_json::json!({"matching": "^Port", "line": "Port 22"}));
+        assert_eq!(told(matching("^Port"), &machine), (port, vec!["present"], 0));
+        // The second line that matches would go.
+        assert_eq!(told(matching("Root"), &machine).1.len(), 0);
+        assert_eq!(told(line(), &machine), (of(serde_json::json!({"line": "x"})), vec!["absent"], 0));
+        let secret =
+            Entry { kind: EntryKind::File { content: "x\n".into() }, ..machine.entry(PATH.as_ref()).unwrap().unwrap() };
+        machine = machine.with_entry(PATH, Entry { mode: Mode::from(0o600), ..secret });
+        assert_eq!(told(line(), &machine), (of(serde_json::json!({})), vec!["present"], 1));
+    }
 
     fn edited(line: &Line, action: super::Action, before: &str) -> String {
         let mut machine = Fake::new().with_file(PATH, before);

@@ -1,12 +1,13 @@
 //! Private keys and certificates by the program `openssl` (1.1.1 or later). Keys are handed to it on standard input and
 //! passwords in its environment; nothing of them is on a command line or in a file but their own.
 use super::{
-    entry::in_the_way,
+    entry::{another_kind, in_the_way},
     file::{self, File},
 };
 use crate::{
     Error, Result,
     host::{Command, Entry, EntryKind, Op, Probe},
+    resource::{Found, Resource as _},
     values::{Blob, Mode, Secret},
 };
 
@@ -18,6 +19,8 @@ pub(crate) const CIPHER: &str = "aes-256-cbc";
 
 /// Bits of an RSA key, and the curve of another one, when the recipe names none; Chef's.
 pub(crate) const LENGTH: u32 = 2048;
+/// Lengths that Chef knows, and the one that is asked for today.
+pub(crate) const LENGTHS: [u32; 5] = [1024, 2048, 3072, 4096, 8192];
 pub(crate) const CURVE: &str = "prime256v1";
 
 /// A sort of private key.
@@ -157,6 +160,35 @@ impl Key<'_> {
             Ok(key) => Ok(Blob::from(key.as_str())),
             Err(why) => Err(Error::failed(format!("openssl could not encrypt `{}`: {why}", self.file.path.display()))),
         }
+    }
+
+    /// How the key is; of what is in it, no more than its sort.
+    pub fn found(&self, kind: &'static str, name: String, probe: &dyn Probe) -> Result<Found> {
+        let Some(Entry { kind: there, mode, owner, group }) = self.file.read(probe)?.entry else {
+            return Ok(Found::new(kind, name).unsaid("that there is no key"));
+        };
+        let EntryKind::File { content } = there else { return Err(another_kind(&self.file.path, &there, "file")) };
+        let owned = |found: Found| found.with("mode", mode.to_string()).with("owner", owner).with("group", group);
+        let told = match public(&content, self.password, &format!("`{}`", self.file.path.display()), probe) {
+            Ok((_, told)) => told,
+            Err(Error::Failed { .. }) if self.password.is_none() && is_encrypted(&content) => {
+                return Ok(owned(Found::new(kind, name)).unsaid("what sort of key it is: it is encrypted"));
+            }
+            Err(error) => return Err(error),
+        };
+        let bits = told.split_once("Public-Key: (").and_then(|(_, rest)| rest.split_once(" bit"));
+        let bits = bits.and_then(|(bits, _)| bits.parse::<u32>().ok()).filter(|bits| LENGTHS.contains(bits));
+        let curve = told.lines().find_map(|line| line.trim().strip_prefix("ASN1 OID: "));
+        let found = match curve {
+            Some(curve) => Found::new("openssl_ec_private_key", name).with("key_curve", curve),
+            None if told.contains("Modulus:") => Found::new("openssl_rsa_private_key", name).with("key_length", bits),
+            None => {
+                let found = owned(Found::new(kind, name));
+                return Ok(found.unsaid("what sort of key it is: neither one of RSA nor one on a curve with a name"));
+            }
+        };
+        let found = owned(found);
+        Ok(if is_encrypted(&content) { found.unsaid("its password") } else { found.action("create") })
     }
 
     fn made(&self, probe: &dyn Probe) -> Result<Blob> {

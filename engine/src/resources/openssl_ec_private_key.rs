@@ -23,7 +23,7 @@ mod tests {
     use super::{super::openssl_rsa_private_key::OpensslRsaPrivateKey, Create, OpensslEcPrivateKey};
     use crate::{
         host::Fake,
-        resource::{prepare, step},
+        resource::{Resource as _, prepare, step},
         resources::trial::{done, faults, refused},
     };
 
@@ -77,6 +77,28 @@ mod tests {
         for key in [ENCRYPTED, "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n"] {
             assert_eq!(done(&ec, Create, &mut with(key)), [""; 0]);
         }
+    }
+
+    #[test]
+    fn a_key_is_shown_by_its_sort_and_not_by_what_is_in_it() {
+        let told = |text: &str, answer: &str, code| {
+            let machine = machine().with_answer(ASKED, code, answer).with_file("/etc/ssl/web.key", text);
+            let found = ec().found(&machine).unwrap().unwrap();
+            assert!(found.private.is_empty());
+            let shown = serde_json::to_value(found.properties).unwrap();
+            (format!("{} {shown}", found.kind), found.actions, found.unsaid)
+        };
+        let owned = r#""mode":"0644","owner":"root","group":"root"}"#;
+        assert_eq!(
+            told(NEW, "Public-Key: (256 bit)\nASN1 OID: prime256v1\n", 0),
+            (format!("openssl_ec_private_key {{\"key_curve\":\"prime256v1\",{owned}"), vec!["create"], vec![])
+        );
+        assert_eq!(
+            told(NEW, "Public-Key: (4096 bit)\nModulus:\n", 0).0,
+            format!("openssl_rsa_private_key {{\"key_length\":4096,{owned}")
+        );
+        let encrypted = vec!["what sort of key it is: it is encrypted".to_owned()];
+        assert_eq!(told(ENCRYPTED, "", 1), (format!("openssl_ec_private_key {{{owned}"), vec![], encrypted));
     }
 
     #[test]

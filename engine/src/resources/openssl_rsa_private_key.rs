@@ -1,13 +1,10 @@
 //! `openssl_rsa_private_key[path]`
 pub use super::private_key::{Action, Action::*};
 use super::{
-    openssl::{LENGTH, Sort},
+    openssl::{LENGTH, LENGTHS, Sort},
     private_key::private_key,
 };
 use crate::Fault;
-
-/// Lengths that Chef knows, and the one that is asked for today.
-const LENGTHS: [u32; 5] = [1024, 2048, 3072, 4096, 8192];
 
 private_key! {
     /// A private key of RSA, made by `openssl` where there is none. One that is there is kept, if openssl can read it. What

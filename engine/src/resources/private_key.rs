@@ -83,6 +83,10 @@ macro_rules! private_key {
                 self.key().file.read(probe)
             }
 
+            fn found(&self, probe: &dyn $crate::host::Probe) -> $crate::Result<Option<$crate::resource::Found>> {
+                self.key().found(Self::KIND, self.name(), probe).map(Some)
+            }
+
             fn want(
                 &self,
                 _: Self::Action,

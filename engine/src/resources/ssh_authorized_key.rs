@@ -8,12 +8,13 @@ use super::{
     entry::{in_the_way, resolve},
     file::{self, File},
     ssh_key::{self, PublicKey},
+    user::User as UserAccount,
 };
 use crate::{
     Error, Fault, Result, actions,
     host::{Entry, EntryKind, Op, Probe, User},
     properties,
-    resource::{Change, Content, Goal, Resource},
+    resource::{Change, Content, Found, Goal, Resource},
     values::{Mode, Words},
 };
 
@@ -197,9 +198,6 @@ impl Resource for SshAuthorizedKey {
 
     fn check(&self) -> Vec<Fault> {
         let mut faults: Vec<_> = self.keys().flat_map(ssh_key::faults).collect();
-        if self.keys().next().is_none() {
-            faults.push(Fault::new("it has no key").hint("give it with `key`, as `ssh-ed25519 AAAA..`"));
-        }
         for option in self.options.iter().flat_map(|options| &options.0) {
             let line = format!("{option} ssh-rsa A");
             let is_one = parted(&line).0 == option;
@@ -209,6 +207,44 @@ impl Resource for SshAuthorizedKey {
             }
         }
         faults
+    }
+
+    fn check_action(&self, _: Action) -> Vec<Fault> {
+        if self.keys().next().is_some() {
+            return Vec::new();
+        }
+        vec![Fault::new("it has no key").hint("give it with `key`, as `ssh-ed25519 AAAA..`")]
+    }
+
+    /// The users who have such a file.
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let mut users = Vec::new();
+        for name in UserAccount::all(probe)?.unwrap_or_default() {
+            if Self::of(&name).read(probe)?.file.entry.is_some() {
+                users.push(name);
+            }
+        }
+        Ok(Some(users))
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let state = self.read(probe)?;
+        let text = edit::text(&file_in(&state.path), &state.file)?;
+        let keys: Vec<_> = text.lines().map(parted).filter_map(|(options, key)| Some((options, key?))).collect();
+        let found = Found::new(Self::KIND, &self.name).with("user", self.user.clone());
+        let Some((options, _)) = keys.first().copied() else { return Ok(Some(found.unsaid("that no key lets in"))) };
+        let (same, other): (Vec<_>, Vec<_>) = keys.iter().partition(|(others, _)| *others == options);
+        let line = |(_, PublicKey { kind, body, comment }): &(&str, PublicKey<'_>)| {
+            format!("{kind} {body} {comment}").trim_end().to_owned()
+        };
+        let mut found = found
+            .with("key", same.iter().map(line).collect::<Vec<_>>())
+            .with("options", Some(options).filter(|options| !options.is_empty()))
+            .with("exclusive", (same.len() == text.lines().count()).then_some(true));
+        for key in &other {
+            found = found.unsaid(format!("`{}`, which lets in by other options", line(key)));
+        }
+        found.settled::<Self>(Create, probe).map(Some)
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
@@ -268,12 +304,15 @@ impl Resource for SshAuthorizedKey {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{Create, Delete, SshAuthorizedKey};
     use crate::{
         host::{Entry, EntryKind, Fake},
+        resource::Resource as _,
         resources::{
             ssh_key::tests::{ED25519, OTHER},
-            trial::{done, faults, refused, text},
+            trial::{done, faults, faults_of, refused, text},
         },
         spec::laws,
     };
@@ -380,6 +419,25 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_let_in_are_shown_with_their_options() {
+        let told = |text: &str| {
+            let found = SshAuthorizedKey::of("ann").found(&with_file(text)).unwrap().unwrap();
+            (serde_json::to_value(found.properties).unwrap(), found.actions, found.unsaid)
+        };
+        let key = format!("{ED25519} me");
+        assert_eq!(
+            told(&format!("restrict,pty {key}\nrestrict,pty {OTHER}\n")),
+            (json!({"key": [key, OTHER], "options": "restrict,pty", "exclusive": true}), vec!["create"], vec![])
+        );
+        assert_eq!(
+            told(&format!("# by hand\n{key}\nrestrict {OTHER} you\n")),
+            (json!({"key": [key]}), vec!["create"], vec![format!("`{OTHER} you`, which lets in by other options")])
+        );
+        assert_eq!(told("# none\n"), (json!({}), vec![], vec!["that no key lets in".to_owned()]));
+        assert_eq!(SshAuthorizedKey::all(&with_file("")).unwrap().unwrap().len(), 0, "no account is listed");
+    }
+
+    #[test]
     fn a_user_has_to_have_a_home() {
         assert_eq!(
             refused(&ann(), Create, &mut Fake::new()),
@@ -395,7 +453,7 @@ mod tests {
     #[test]
     fn keys_and_options_are_checked() {
         assert_eq!(
-            faults(&SshAuthorizedKey::of("ann")),
+            faults_of(&SshAuthorizedKey::of("ann"), Create),
             ["it has no key\nhint: give it with `key`, as `ssh-ed25519 AAAA..`"]
         );
         assert_eq!(faults(&ann().key(["ssh-rsa AAAA", "x"])).len(), 2);

@@ -1,5 +1,5 @@
 //! `ssh_known_hosts_entry[host]`
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     Fault, Result, actions,
-    host::{EntryKind, Op, Probe},
+    host::{Entry, EntryKind, Op, Probe},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     values::Mode,
 };
 
@@ -123,6 +123,11 @@ impl SshKnownHostsEntry {
     }
 }
 
+/// Whether a file has the mode and owner that it gets when the recipe gives none.
+fn is_usual(entry: &Entry) -> bool {
+    entry.mode == Mode::from(0o644) && entry.owner == "root" && entry.group == "root"
+}
+
 /// The hosts of a line and what follows them. A line with a mark, as of an authority, is about more than one key.
 fn parted(line: &str) -> Option<(&str, &str)> {
     let (hosts, rest) = line.trim().split_once([' ', '\t'])?;
@@ -188,6 +193,39 @@ impl Resource for SshKnownHostsEntry {
         self.file().read(probe)
     }
 
+    /// Those in the file of all users that stand there by name; a port is no part of it.
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let file = Self::of("").file();
+        let state = file.read(probe)?;
+        let text = edit::text(&file, &state)?;
+        let hosts = text.lines().filter_map(parted).flat_map(|(hosts, _)| hosts.split(','));
+        let named = |host: &&str| Self::of(*host).check().is_empty();
+        let hosts: BTreeSet<_> = hosts.filter(named).map(str::to_owned).collect();
+        Ok(Some(hosts.into_iter().collect()))
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let file = self.file();
+        let state = file.read(probe)?;
+        let text = edit::text(&file, &state)?;
+        let place = self.file_location.as_ref().map(|path| path.display().to_string());
+        let found = Found::new(Self::KIND, &self.name).with("host", self.host.clone()).with("port", self.port);
+        let mut found = found.with("file_location", place);
+        let is_it = |line: &&str| self.without(line, self.key_type.as_deref()).is_some();
+        let mut keys = text.lines().filter(is_it).filter_map(parted).filter_map(|(_, key)| PublicKey::parse(key));
+        let Some(PublicKey { kind, body, .. }) = keys.next() else {
+            return Ok(Some(found.with("key_type", self.key_type.clone()).action("delete")));
+        };
+        found = found.with("key", format!("{kind} {body}"));
+        for more in keys {
+            found = found.unsaid(format!("a key of the type `{0}`: ask for it with `key_type={0}`", more.kind));
+        }
+        if let Some(Entry { mode, owner, group, .. }) = state.entry.filter(|entry| !is_usual(entry)) {
+            found = found.with("mode", mode.to_string()).with("owner", owner).with("group", group);
+        }
+        found.settled::<Self>(Create, probe).map(Some)
+    }
+
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         if let Some(kind @ EntryKind::Link { .. }) = now.entry.as_ref().map(|entry| &entry.kind) {
             let error = in_the_way(&self.file().path, kind, "file");
@@ -215,9 +253,12 @@ impl Resource for SshKnownHostsEntry {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{Create, Delete, SshKnownHostsEntry};
     use crate::{
         host::Fake,
+        resource::Resource as _,
         resources::{
             ssh_key::tests::{ED25519, OTHER},
             trial::{done, faults, faults_of, text},
@@ -226,6 +267,23 @@ mod tests {
     };
 
     const FILE: &str = "/etc/ssh/ssh_known_hosts";
+
+    #[test]
+    fn a_host_is_shown_with_its_key() {
+        let lines = format!("a.example,[b.example]:2222 {ED25519} x\n|1|AA|BB {OTHER}\n@revoked * {OTHER}\n");
+        let machine = Fake::new().with_file(FILE, lines.as_str());
+        assert_eq!(SshKnownHostsEntry::all(&machine).unwrap().unwrap(), ["a.example"]);
+        let told = |entry: SshKnownHostsEntry| {
+            let found = entry.found(&machine).unwrap().unwrap();
+            (serde_json::to_value(found.properties).unwrap(), found.actions, found.unsaid)
+        };
+        assert_eq!(told(SshKnownHostsEntry::of("a.example")), (json!({"key": ED25519}), vec!["create"], vec![]));
+        assert_eq!(
+            told(SshKnownHostsEntry::of("b.example").port(2222_u32)),
+            (json!({"key": ED25519, "port": 2222}), vec!["create"], vec![])
+        );
+        assert_eq!(told(SshKnownHostsEntry::of("c.example")), (json!({}), vec!["delete"], vec![]));
+    }
 
     fn entry() -> SshKnownHostsEntry {
         SshKnownHostsEntry::of("git.example.com").key(format!("{ED25519} root@git"))
