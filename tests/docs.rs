@@ -4,9 +4,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use brasa::node::config::known::{Fate, KNOWN, Shape};
+use brasa::{
+    node::config::known::{Fate, KNOWN, Shape},
+    recipe::kinds,
+};
 
 fn page(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -63,6 +67,58 @@ fn the_cookbook_in_data_that_is_explained_is_tested() {
         let tested: Vec<String> = files.iter().map(|file| page(file)).collect();
         assert_eq!(blocks(&shown, language), tested);
     }
+}
+
+#[test]
+fn every_kind_is_explained_with_each_property_and_two_examples() {
+    for kind in kinds() {
+        let shown = page(&format!("docs/reference/kinds/{}.md", kind.name));
+        assert_eq!(blocks(&shown, "rust"), [format!("{}\n", kind.example)], "{}", kind.name);
+        assert_eq!(blocks(&shown, "yaml").len(), 1, "{}", kind.name);
+        let rows: Vec<Vec<&str>> =
+            shown.lines().filter(|line| line.starts_with("| `")).map(|line| line.split(" | ").collect()).collect();
+        let explains = |word: &str, cells: usize| {
+            let word = format!("| `{word}`");
+            rows.iter().any(|row| {
+                let about = row.last().map_or(0, |about| about.trim_end_matches(" |").len());
+                row.len() == cells && row[0].split(" (default)").next() == Some(&word) && about > 5
+            })
+        };
+        for action in kind.actions() {
+            assert!(explains(action.name, 2), "{}: action {}", kind.name, action.name);
+        }
+        for property in kind.properties() {
+            assert!(explains(property.name, 3), "{}: property {}", kind.name, property.name);
+        }
+    }
+}
+
+/// Each in a recipe of its own, for they may name the same thing.
+#[test]
+fn the_examples_of_kinds_as_data_are_recipes() {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let cookbook = place.path().join("cookbooks/site");
+    let put = |path: &str, text: &str| {
+        let path = cookbook.join(path);
+        fs::create_dir_all(path.parent().expect("it is in a directory")).expect("directories");
+        fs::write(path, text).expect("a file");
+    };
+    put("metadata.yml", "name: site\nversion: 1.0.0\n");
+    for (file, text) in
+        [("templates/motd.tera", "{{ name }}\n"), ("files/motd", "x\n"), ("files/www/index.html", "x\n")]
+    {
+        put(file, text);
+    }
+    for kind in kinds() {
+        let data = blocks(&page(&format!("docs/reference/kinds/{}.md", kind.name)), "yaml").concat();
+        put(&format!("recipes/{}.yml", kind.name), &format!("resources:\n{data}"));
+    }
+    fs::write(place.path().join("solo.rb"), "cookbook_path 'cookbooks'\n").expect("a file");
+    let run_list: Vec<_> = kinds().iter().map(|kind| format!("site::{}", kind.name)).collect();
+    let mut brasa = Command::new(env!("CARGO_BIN_EXE_brasa"));
+    brasa.args(["inspect", "-c", "solo.rb", "-o", &run_list.join(",")]).current_dir(place.path());
+    let output = brasa.output().expect("brasa runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::process::{Command, ExitCode};
 
 use serde_json::Value;
 
-use crate::Failure;
 use crate::steps::{cargo, show, step};
+use crate::{Failure, example};
 
 /// The pages that are made, by their path below `docs/reference`.
 type Pages = BTreeMap<PathBuf, String>;
@@ -62,7 +62,7 @@ fn pages(program: &Path) -> Result<Pages, Failure> {
         let about = text(kind, "about");
         let first = about.split_once(". ").map_or(about, |(first, _)| first).trim_end_matches('.');
         index += &format!("- [`{name}`]({name}.md): {first}.\n");
-        pages.insert(PathBuf::from(format!("kinds/{name}.md")), kind_page(kind));
+        pages.insert(PathBuf::from(format!("kinds/{name}.md")), kind_page(kind, &example::of(&name)?));
     }
     index += OF_EVERY_RESOURCE;
     pages.insert("kinds/README.md".into(), index);
@@ -85,11 +85,11 @@ const OF_EVERY_RESOURCE: &str = "
 | `sensitive` | its content is shown in no diff, report or log |
 ";
 
-fn kind_page(kind: &Value) -> String {
+fn kind_page(kind: &Value, data: &str) -> String {
     let (name, named) = (text(kind, "kind"), text(kind, "named"));
     let mut page = format!("{MADE}# {name}\n\n`{name}[{named}]`\n\n{}\n\n", text(kind, "about"));
     page += &format!(
-        "```rust\n{}\n```\n\n## Actions\n\n| action | what it does |\n|---|---|\n",
+        "```rust\n{}\n```\n\nAs data:\n\n```yaml\n{data}```\n\n## Actions\n\n| action | what it does |\n|---|---|\n",
         text(kind, "example").trim()
     );
     for (number, action) in list(kind, "actions").iter().enumerate() {
@@ -205,8 +205,9 @@ mod tests {
             "actions": [{"name": "cook", "about": "Cooks it."}, {"name": "eat", "about": "Eats it."}],
             "properties": [{"name": "salt", "type": "a | b", "about": "How much."}],
         });
-        let page = kind_page(&kind);
+        let page = kind_page(&kind, "- type: dish\n  name: soup\n");
         assert!(page.contains("| `cook` (default) | Cooks it. |\n| `eat` | Eats it. |\n"), "{page}");
+        assert!(page.contains("```yaml\n- type: dish\n  name: soup\n```\n"), "{page}");
         assert!(page.contains("| `salt` | a \\| b | How much. |\n"), "{page}");
     }
 

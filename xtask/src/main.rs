@@ -8,6 +8,7 @@
 mod bench;
 mod container;
 mod docs;
+mod example;
 mod steps;
 mod test;
 
