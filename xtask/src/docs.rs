@@ -62,7 +62,7 @@ fn pages(program: &Path) -> Result<Pages, Failure> {
         let about = text(kind, "about");
         let first = about.split_once(". ").map_or(about, |(first, _)| first).trim_end_matches('.');
         index += &format!("- [`{name}`]({name}.md): {first}.\n");
-        pages.insert(PathBuf::from(format!("kinds/{name}.md")), kind_page(kind, &example::of(&name)?));
+        pages.insert(PathBuf::from(format!("kinds/{name}.md")), kind_page(kind, &example::of(name)?));
     }
     index += OF_EVERY_RESOURCE;
     pages.insert("kinds/README.md".into(), index);
