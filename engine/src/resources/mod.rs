@@ -70,6 +70,8 @@ pub mod timezone;
 #[cfg(test)]
 mod trial;
 pub mod unit;
+mod unit_text;
+mod unit_verify;
 pub mod user;
 pub mod user_ulimit;
 pub mod yum_repository;

@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::entry::{resolve, text_of};
 use crate::{
-    Result,
-    host::{Probe, unit_name},
+    Error, Result,
+    host::{Init, Probe, ServiceVerb, unit_name},
 };
 
 /// What the presets say of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Preset {
+enum Preset {
     /// It starts at boot, as does a unit that none of them names.
     Enable,
     /// It does not.
@@ -20,8 +20,24 @@ pub(crate) enum Preset {
     Ignore,
 }
 
+/// What to do with a unit that is to be as they say; `None`: nothing.
+pub(crate) fn verb(unit: &str, probe: &dyn Probe) -> Result<Option<ServiceVerb>> {
+    match probe.init()? {
+        Init::Systemd | Init::SystemdOffline => {}
+        Init::OpenRc | Init::SysV | Init::None => {
+            return Err(Error::failed(format!("unit `{}` has no preset: this is no systemd", unit))
+                .hint("say `enable` or `disable`"));
+        }
+    }
+    Ok(match of(unit, probe)? {
+        Preset::Enable => Some(ServiceVerb::Enable),
+        Preset::Disable => Some(ServiceVerb::Disable),
+        Preset::Ignore => None,
+    })
+}
+
 /// What they say of this unit, which as `USER/UNIT` is one of a user's own systemd.
-pub(crate) fn of(unit: &str, probe: &dyn Probe) -> Result<Preset> {
+fn of(unit: &str, probe: &dyn Probe) -> Result<Preset> {
     let (user, unit) = unit_name::of_user(unit);
     let folder = if user.is_some() { "user-preset" } else { "system-preset" };
     // A file hides those of the same name in weaker places; together they are read in the order of their names.

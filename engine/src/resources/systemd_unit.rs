@@ -2,71 +2,22 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
+pub use super::unit_text::UnitText;
 use super::{
     entry::{require_parent, text_of},
     file::{self, File},
-    preset::{self, Preset},
+    preset,
     unit::{self, UnitState},
+    unit_verify,
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Entry, EntryKind, Init, Op, Probe, ServiceVerb, unit_name},
+    host::{Entry, EntryKind, Op, Probe, ServiceVerb, unit_name},
     properties,
-    resource::{Change, Content, Found, Goal, Property, Resource},
+    resource::{Change, Content, Found, Goal, Resource},
     values::Mode,
 };
-
-/// The text of a unit file. From data, also an object of sections: `{"Unit": {"After": ["a", "b"]}}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnitText(String);
-
-impl From<&str> for UnitText {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl From<String> for UnitText {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl Property for UnitText {
-    const TYPE: &'static str = "text, or an object of sections";
-
-    fn from_json(value: &Json) -> Result<Self, String> {
-        if let Some(text) = value.as_str() {
-            return Ok(Self(text.to_owned()));
-        }
-        let wrong = |found: &Json| format!("expected text, or an object of sections, found {found}");
-        let mut text = String::new();
-        for (section, settings) in value.as_object().ok_or_else(|| wrong(value))? {
-            if !text.is_empty() {
-                text.push('\n');
-            }
-            text += &format!("[{section}]\n");
-            for (name, value) in settings.as_object().ok_or_else(|| wrong(settings))? {
-                let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-                for value in values {
-                    text += &format!("{name}={}\n", setting(value).ok_or_else(|| wrong(value))?);
-                }
-            }
-        }
-        Ok(Self(text))
-    }
-}
-
-fn setting(value: &Json) -> Option<String> {
-    match value {
-        Json::String(text) if !text.contains('\n') => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        Json::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
-        Json::String(_) | Json::Null | Json::Array(_) | Json::Object(_) => None,
-    }
-}
 
 properties! {
     /// A unit file of the administrator's, `/etc/systemd/system/NAME` (0644, root's), and the unit itself. By default it
@@ -215,7 +166,7 @@ impl SystemdUnit {
         let (_, unit, drop_in) = self.parts();
         let path = drop_in.map_or_else(|| self.place().join(unit), |drop_in| self.directory().join(drop_in));
         let file = File::at(path).mode(Mode::from(0o644)).owner("root").group("root");
-        if self.verify.unwrap_or(false) { file.verify(self.judge()) } else { file }
+        if self.verify.unwrap_or(false) { file.verify(unit_verify::command(self.parts())) } else { file }
     }
 
     fn read_file(&self, unit: UnitState, about: About, probe: &dyn Probe) -> Result<State> {
@@ -225,22 +176,6 @@ impl SystemdUnit {
             shared = probe.list(&self.directory())?.iter().any(|name| name != drop_in);
         }
         Ok(State { file: self.file().read(probe)?, directory, shared, unit, about })
-    }
-
-    /// Where `preset` leads; `None`: they say nothing of it.
-    fn by_preset(&self, probe: &dyn Probe) -> Result<Option<ServiceVerb>> {
-        match probe.init()? {
-            Init::Systemd | Init::SystemdOffline => {}
-            Init::OpenRc | Init::SysV | Init::None => {
-                return Err(Error::failed(format!("unit `{}` has no preset: this is no systemd", self.unit()))
-                    .hint("say `enable` or `disable`"));
-            }
-        }
-        Ok(match preset::of(&self.unit(), probe)? {
-            Preset::Enable => Some(ServiceVerb::Enable),
-            Preset::Disable => Some(ServiceVerb::Disable),
-            Preset::Ignore => None,
-        })
     }
 
     /// What is left when the administrator's part is gone.
@@ -288,38 +223,6 @@ impl SystemdUnit {
         let (Goal::State(file) | Goal::Event(_, file)) = self.file().goal(action, &now.file, probe, &content)?;
         to.file = file;
         Ok(Goal::State(to))
-    }
-
-    /// A command that has systemd judge a unit with the new file. It goes by the names of files, which one that is not in place
-    /// yet does not have, so both lie in a directory that comes before the others. What is only ignored is no failure to it, so
-    /// what it says of these files counts.
-    fn judge(&self) -> String {
-        let (user, unit, drop_in) = self.parts();
-        let manager = if user.is_some() { "XDG_RUNTIME_DIR=$d " } else { "" };
-        let scope = if user.is_some() { "--user " } else { "" };
-        let name = unit.replace('\\', "\\\\");
-        let put = match drop_in {
-            None => format!("cp %{{path}} \"$d/{name}\""),
-            Some(drop_in) => {
-                let places = unit_name::PLACES.map(|place| match user {
-                    Some(_) => place.replace("/systemd/system", "/systemd/user"),
-                    None => place.to_owned(),
-                });
-                let template = unit_name::template(unit).unwrap_or_default().replace('\\', "\\\\");
-                format!(
-                    "for place in {places}; do for unit in \"{name}\" \"{template}\"; do \
-                     [ -f \"$d/{name}\" ] || [ ! -f \"$place/$unit\" ] || cp \"$place/$unit\" \"$d/{name}\"; done; done; \
-                     [ -f \"$d/{name}\" ] || {{ rm -rf \"$d\"; exit 0; }}; \
-                     mkdir \"$d/{name}.d\" && cp %{{path}} \"$d/{name}.d/{drop_in}\"",
-                    places = places.join(" ")
-                )
-            }
-        };
-        format!(
-            "command -v systemd-analyze >/dev/null || exit 0; umask 022; d=$(mktemp -d) || exit 1; \
-             {put} && said=$({manager}systemd-analyze {scope}verify --man=no \"$d/{name}\" 2>&1); code=$?; rm -rf \"$d\"; \
-             echo \"$said\" >&2; case $said in *\"$d/\"*) exit 1;; esac; exit $code"
-        )
     }
 
     fn unit_goal(&self, verb: ServiceVerb, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
@@ -472,7 +375,7 @@ impl Resource for SystemdUnit {
             }
             Disable => ServiceVerb::Disable,
             Revert => return self.reverted(now, probe).map(Goal::State),
-            ByPreset => match self.by_preset(probe)? {
+            ByPreset => match preset::verb(&self.unit(), probe)? {
                 Some(verb) => verb,
                 None => return Ok(Goal::State(now.clone())),
             },
@@ -505,222 +408,4 @@ impl Resource for SystemdUnit {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::{
-        ByPreset, Create, Delete, Disable, Enable, Mask, Nothing, Reenable, Restart, Revert, Start, Stop, SystemdUnit,
-        TryRestart, UnitText, Unmask,
-    };
-    use crate::{
-        host::{Active, Enabled, Fake, Init},
-        resource::{Described as _, Property as _, Resource as _},
-        resources::trial::{done, faults, faults_of, refused},
-    };
-
-    const PATH: &str = "/etc/systemd/system/ddns.service";
-
-    fn ddns() -> SystemdUnit {
-        SystemdUnit::named("ddns.service").content("[Install]\nWantedBy=multi-user.target\n")
-    }
-
-    fn machine() -> Fake {
-        Fake::new().with_directory("/etc/systemd/system")
-    }
-
-    #[test]
-    fn the_file_is_written_and_the_unit_can_then_be_enabled_and_started() {
-        let mut machine = machine();
-        let write = "write /etc/systemd/system/ddns.service \"[Install]\\nWantedBy=multi-user.target\\n\" \
-                     0644 root:root backup 5";
-        assert_eq!(done(&ddns(), Nothing, &mut machine), Vec::<String>::new());
-        assert_eq!(done(&ddns(), Create, &mut machine), [write]);
-        assert_eq!(done(&ddns(), Enable, &mut machine), ["enable ddns.service"]);
-        assert_eq!(done(&ddns(), TryRestart, &mut machine), Vec::<String>::new());
-        assert_eq!(done(&ddns(), Start, &mut machine), ["start ddns.service"]);
-        assert_eq!(done(&ddns(), Restart, &mut machine), ["restart ddns.service"]);
-        assert_eq!(done(&ddns(), TryRestart, &mut machine), ["restart ddns.service"]);
-        assert_eq!(done(&ddns(), Stop, &mut machine), ["stop ddns.service"]);
-        assert_eq!(done(&ddns(), Disable, &mut machine), ["disable ddns.service"]);
-        let remove = format!("remove {PATH} backup 5");
-        assert_eq!(done(&ddns(), Delete, &mut machine), [remove]);
-        assert_eq!(
-            refused(&ddns(), Start, &mut machine),
-            "unit `ddns.service` does not exist: the init system knows no such unit, so there is nothing to start"
-        );
-    }
-
-    #[test]
-    fn a_unit_without_an_installation_section_is_created_all_the_same() {
-        let plain = SystemdUnit::named("ddns.service").content("[Service]\nExecStart=/bin/true\n");
-        assert_eq!(done(&plain, Create, &mut machine()).len(), 1);
-    }
-
-    #[test]
-    fn it_is_enabled_anew_as_often_as_that_is_asked() {
-        let mut machine = machine();
-        done(&ddns(), Create, &mut machine);
-        assert_eq!(done(&ddns(), Reenable, &mut machine), ["enable ddns.service"]);
-        assert_eq!(done(&ddns(), Reenable, &mut machine), ["disable ddns.service", "enable ddns.service"]);
-        let plain = SystemdUnit::named("plain.service").content("[Service]\nExecStart=/bin/true\n");
-        done(&plain, Create, &mut machine);
-        assert_eq!(done(&plain, Reenable, &mut machine), [""; 0]);
-    }
-
-    #[test]
-    fn a_list_is_of_the_files_of_the_administrator() {
-        let machine = machine()
-            .with_file("/etc/systemd/system/a.timer", "[Timer]\n")
-            .with_file("/etc/systemd/system/b.service.d/x.conf", "[Service]\n")
-            .with_file("/etc/systemd/system/b.service.d/notes", "")
-            .with_link("/etc/systemd/system/c.service", "/lib/systemd/system/d.service")
-            .with_directory("/etc/systemd/system/multi-user.target.wants");
-        assert_eq!(SystemdUnit::all(&machine).unwrap().unwrap(), ["a.timer", "b.service.d/x.conf"]);
-    }
-
-    #[test]
-    fn a_mask_hides_the_file_and_is_taken_away() {
-        let mut machine = machine().with_service("ddns.service", Enabled::No, Active::No);
-        assert_eq!(done(&ddns(), Mask, &mut machine), ["mask ddns.service"]);
-        assert_eq!(done(&ddns(), Unmask, &mut machine), ["unmask ddns.service"]);
-        let mut linked = self::machine().with_link(PATH, "/dev/null");
-        assert_eq!(
-            refused(&ddns(), Create, &mut linked),
-            "unit `ddns.service` is masked, so there is no file to be changed\n\
-             hint: put the action `unmask` in front"
-        );
-    }
-
-    #[test]
-    fn the_file_can_be_judged_under_its_own_name() {
-        let shown = done(&ddns().verify(true), Create, &mut machine()).remove(0);
-        assert!(
-            shown.ends_with(
-                " verify command -v systemd-analyze >/dev/null || exit 0; umask 022; d=$(mktemp -d) || exit 1; \
-             cp %{path} \"$d/ddns.service\" && said=$(systemd-analyze verify --man=no \"$d/ddns.service\" 2>&1); \
-             code=$?; rm -rf \"$d\"; echo \"$said\" >&2; case $said in *\"$d/\"*) exit 1;; esac; exit $code"
-            ),
-            "{shown}"
-        );
-    }
-
-    #[test]
-    fn a_drop_in_is_put_beside_the_unit_and_judged_with_it() {
-        let mut machine = machine();
-        let limits = || SystemdUnit::named("getty@tty1.service").drop_in("limits.conf").content("[Service]\n");
-        assert_eq!(
-            done(&limits(), Create, &mut machine),
-            [
-                "mkdir /etc/systemd/system/getty@tty1.service.d 0755 root:root",
-                "write /etc/systemd/system/getty@tty1.service.d/limits.conf \"[Service]\\n\" 0644 root:root backup 5",
-            ]
-        );
-        let other = SystemdUnit::named("getty@tty1.service.d/other.conf").content("[Unit]\n").verify(true);
-        let judged = done(&other, Create, &mut machine).remove(0);
-        let expected = " verify command -v systemd-analyze >/dev/null || exit 0; umask 022; d=$(mktemp -d) || exit 1; \
-             for place in /etc/systemd/system /run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system \
-             /lib/systemd/system; do for unit in \"getty@tty1.service\" \"getty@.service\"; do \
-             [ -f \"$d/getty@tty1.service\" ] || [ ! -f \"$place/$unit\" ] || cp \"$place/$unit\" \"$d/getty@tty1.service\"; \
-             done; done; [ -f \"$d/getty@tty1.service\" ] || { rm -rf \"$d\"; exit 0; }; \
-             mkdir \"$d/getty@tty1.service.d\" && cp %{path} \"$d/getty@tty1.service.d/other.conf\" && \
-             said=$(systemd-analyze verify --man=no \"$d/getty@tty1.service\" 2>&1); code=$?; rm -rf \"$d\"; \
-             echo \"$said\" >&2; case $said in *\"$d/\"*) exit 1;; esac; exit $code";
-        assert!(judged.ends_with(expected), "{judged}");
-        let remove = |name: &str| format!("remove /etc/systemd/system/getty@tty1.service.d{name}");
-        assert_eq!(done(&limits(), Delete, &mut machine), [remove("/limits.conf backup 5")]);
-        assert_eq!(done(&other, Delete, &mut machine), [remove("/other.conf backup 5"), remove(" backup 0")]);
-        assert_eq!(done(&other, Delete, &mut machine), [""; 0]);
-        let nowhere = refused(&limits(), Create, &mut Fake::new());
-        assert!(nowhere.starts_with("directory `/etc/systemd/system` does not exist"), "{nowhere}");
-    }
-
-    #[test]
-    fn a_drop_in_has_a_name_of_its_own() {
-        let nginx = || SystemdUnit::named("nginx.service");
-        assert_eq!(nginx().drop_in("a.conf").name(), "nginx.service.d/a.conf");
-        assert_eq!(SystemdUnit::named("limits").unit_name("nginx.service").drop_in("a.conf").name(), "limits");
-        for good in [nginx().drop_in("a.conf"), SystemdUnit::named("nginx.service.d/a.conf").triggers_reload(true)] {
-            assert_eq!(faults(&good), [""; 0]);
-        }
-        assert_eq!(
-            faults(&nginx().drop_in("limits")),
-            ["`limits` is no drop-in: systemd reads only what ends in `.conf`\n\
-              hint: name it as `limits.conf`: letters, digits and `:-_.@`"]
-        );
-        assert_eq!(faults(&nginx().drop_in("../a.conf")).len(), 1);
-        assert_eq!(
-            faults(&nginx().triggers_reload(false)),
-            ["systemd reads changed unit files again in any case, once for all of them\n\
-              hint: leave `triggers_reload` out"]
-        );
-    }
-
-    #[test]
-    fn a_preset_enables_or_disables() {
-        let mut machine = machine()
-            .with_service("ddns.service", Enabled::No, Active::No)
-            .with_service("other.service", Enabled::Yes, Active::Yes)
-            .with_file("/usr/lib/systemd/system-preset/90.preset", "enable ddns.*\nignore third.*\ndisable *\n");
-        assert_eq!(done(&ddns(), ByPreset, &mut machine), ["enable ddns.service"]);
-        assert_eq!(done(&SystemdUnit::named("other.service"), ByPreset, &mut machine), ["disable other.service"]);
-        assert_eq!(done(&SystemdUnit::named("third.service"), ByPreset, &mut machine), [""; 0]);
-        assert_eq!(
-            refused(&ddns(), ByPreset, &mut machine.with_init(Init::OpenRc)),
-            "unit `ddns.service` has no preset: this is no systemd\nhint: say `enable` or `disable`"
-        );
-    }
-
-    #[test]
-    fn a_unit_is_as_its_package_brought_it() {
-        let of_package = || machine().with_file("/usr/lib/systemd/system/ddns.service", "[Service]\n");
-        let drop_in = "/etc/systemd/system/ddns.service.d/limits.conf";
-        let mut changed = of_package().with_file(PATH, "[Unit]\n").with_file(drop_in, "[Unit]\n");
-        let directory = "remove /etc/systemd/system/ddns.service.d recursive backup 0".to_owned();
-        assert_eq!(done(&ddns(), Revert, &mut changed), [format!("remove {PATH} backup 5"), directory.clone()]);
-        assert_eq!(done(&ddns(), Revert, &mut of_package()), [""; 0]);
-        let mut masked = of_package().with_link(PATH, "/dev/null");
-        assert_eq!(done(&ddns(), Revert, &mut masked), [format!("remove {PATH} backup 0")]);
-        // What only the administrator has is no change of anything.
-        let mut own = machine().with_file(PATH, "[Unit]\n").with_file(drop_in, "[Unit]\n");
-        assert_eq!(done(&ddns(), Revert, &mut own), [directory]);
-        assert_eq!(
-            faults_of(&ddns().drop_in("a.conf"), Revert),
-            ["`revert` is of a whole unit, with all its drop-ins\n\
-              hint: leave `drop_in` out, or remove this one alone with `delete`"]
-        );
-    }
-
-    #[test]
-    fn the_content_may_be_sections() {
-        let sections = json!({
-            "Unit": {"Description": "d", "After": ["a.service", "b.service"]},
-            "Service": {"RemainAfterExit": true, "RestartSec": 5},
-        });
-        let text = "[Unit]\nDescription=d\nAfter=a.service\nAfter=b.service\n\n\
-                    [Service]\nRemainAfterExit=yes\nRestartSec=5\n";
-        assert_eq!(UnitText::from_json(&sections), Ok(UnitText(text.to_owned())));
-        assert_eq!(UnitText::from_json(&json!("[Unit]\n")), Ok(UnitText("[Unit]\n".to_owned())));
-        for bad in [json!(1), json!({"Unit": 1}), json!({"Unit": {"After": null}}), json!({"Unit": {"A": "b\nc"}})] {
-            assert!(UnitText::from_json(&bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn bad_declarations() {
-        assert_eq!(
-            faults(&SystemdUnit::named("ddns")),
-            ["unit `ddns` does not say its type\nhint: end the name with it, as in `ddns.service`"]
-        );
-        assert_eq!(faults(&SystemdUnit::named("a/b/c.service")).len(), 1);
-        assert_eq!(
-            faults_of(&SystemdUnit::with_name("ddns.timer"), Create),
-            ["it has no content\nhint: say with `content` what the file is to say"]
-        );
-        assert_eq!(faults_of(&SystemdUnit::with_name("ddns.timer"), Start), [""; 0]);
-        assert_eq!(faults_of(&SystemdUnit::with_name("ddns@.service"), Enable), [""; 0]);
-        assert_eq!(
-            faults_of(&SystemdUnit::with_name("ddns@.service"), Start),
-            ["`ddns@.service` is a template, of which only instances run\nhint: name one, as in `ddns@NAME.service`"]
-        );
-    }
-}
+mod tests;
