@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cache      $BRASA_LAB or target/lab: what is made once and kept, each with the hash of its recipe in its name
-//! roots      base systems: Debian 12, and the same made to look like EL 9 with a real dnf
+//! roots      base systems: Debian 12, the same made to look like EL 9 with a real dnf 4, and a newer one as Fedora with dnf 5
 //! deb rpm    signed local repositories of synthetic packages (lab-app, lab-bad, lab-slow, ..)
 //! article    a signed local repository of the real Debian packages that the article's run-list needs
 //! gems       a local gem source
@@ -57,8 +57,8 @@ pub use error::{Error, Result};
 pub use gems::gem_repo;
 pub use host::{announce, call, find, need, require_root};
 pub use repository::{Repository, expired_repo};
-pub use roots::{Base, DEBIAN, EL9, SYSTEM, root};
-pub use rpm::rpm_repo;
+pub use roots::{Base, DEBIAN, EL9, FEDORA, SYSTEM, root};
+pub use rpm::{LONG_NAME, rpm_repo};
 pub use rustix::process::Signal;
 pub use site::{Machine, converge, plan, prepare_site, settle, site};
 pub use snapshot::{Snapshot, UNWATCHED, WATCHED};

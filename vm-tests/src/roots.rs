@@ -20,7 +20,7 @@ pub struct Base {
     pub suite: &'static str,
     /// Packages beside the minimal base and systemd.
     pub packages: &'static [&'static str],
-    /// Whether it is made to look like EL 9 and trusts the lab's key.
+    /// Whether it is made to look like EL 9, or with dnf 5 like Fedora, and trusts the lab's key.
     pub el: bool,
 }
 
@@ -37,6 +37,9 @@ pub const SYSTEM: Base = Base {
 
 /// A real dnf 4 and rpm with EL's settings and identity. Its base files come from Debian; there is no SELinux.
 pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", "dnf-plugins-core", "rpm"], el: true };
+
+/// A real dnf 5 and rpm 6 with Fedora's settings and identity. Its base files come from Debian's testing.
+pub const FEDORA: Base = Base { name: "fedora", suite: "forky", packages: &["dnf5", "rpm"], el: true };
 
 /// In every base system: an init, what packages' scripts expect, and enough to look around.
 const COMMON: &[&str] = &["systemd-sysv", "dbus", "apt-utils", "passwd", "procps", "iproute2", "ca-certificates"];
@@ -66,6 +69,15 @@ rpm --import "$1/key.asc"
 rpm --quiet -U "$1/lab-base-9-1.noarch.rpm"
 "#;
 
+/// The same for dnf 5, which Fedora has under the names of the older ones.
+const FEDORA_SETUP: &str = r#"
+mkdir -p /etc/dnf/libdnf5-plugins
+printf '[main]\nenabled=0\n' >/etc/dnf/libdnf5-plugins/local.conf
+printf 'NAME="Lab Linux"\nID=fedora\nVERSION_ID=43\nPLATFORM_ID="platform:f43"\nPRETTY_NAME="Lab Linux 43"\n' >/etc/os-release
+ln -sf dnf5 /usr/bin/dnf
+ln -sf dnf5 /usr/bin/yum
+"#;
+
 /// Returns a base system, making it if it is not in the cache (half a minute to two).
 ///
 /// # Errors
@@ -75,13 +87,13 @@ pub fn root(base: Base) -> Result<Artefact> {
     let mut recipe = format!("{base:?} {COMMON:?} 2\n");
     if base.el {
         recipe.push_str(&signing::key()?.identity());
-        recipe.push_str(EL_SETUP);
+        recipe.push_str(&setup(base));
     }
     cache::artefact(base.name, &recipe, |directory| {
         need(&[("mmdebstrap", "mmdebstrap"), ("systemd-nspawn", "systemd-container")])?;
         bootstrap(base, directory)?;
         finish(directory).map_err(Error::io(format!("finish the base system `{}`", base.name)))?;
-        if base.el { look_like_el(directory) } else { Ok(()) }
+        if base.el { look_like_el(base, directory) } else { Ok(()) }
     })
 }
 
@@ -148,7 +160,13 @@ fn finish(directory: &Path) -> std::io::Result<()> {
     fs::write(directory.join("etc/machine-id"), "")
 }
 
-fn look_like_el(directory: &Path) -> Result<()> {
+/// What makes it look like EL, or like Fedora.
+fn setup(base: Base) -> String {
+    let five = base.packages.contains(&"dnf5");
+    EL_SETUP.to_owned() + if five { FEDORA_SETUP } else { "" }
+}
+
+fn look_like_el(base: Base, directory: &Path) -> Result<()> {
     let repository = rpm_repo()?;
     let at = mount_point(repository.artefact().name());
     let mut command = Command::new("systemd-nspawn");
@@ -162,6 +180,6 @@ fn look_like_el(directory: &Path) -> Result<()> {
         "--private-network",
     ]);
     command.arg(format!("--bind-ro={}:{at}", repository.artefact().path().display()));
-    command.arg("-D").arg(directory).args(["sh", "-c", EL_SETUP, "setup", &at]);
-    call("make the base system look like EL 9", &mut command).map(drop)
+    command.arg("-D").arg(directory).args(["sh", "-c", &setup(base), "setup", &at]);
+    call(&format!("make the base system `{}` look like EL", base.name), &mut command).map(drop)
 }

@@ -2,7 +2,8 @@
 //!
 //! `lab-base` stands for the distribution: it provides /bin/sh and system-release, so that scriptlets and `$releasever`
 //! resolve in a root whose own files did not come from RPMs. `lab-bad` is refused by its `%pre`; there is no `lab-ask`. The
-//! group `lab-tools` has two of the small packages.
+//! group `lab-tools` has two of the small packages, and the environment `lab-system` has that group. The module `lab-web`
+//! has the streams 1 and 2, each with its own version of the package of that name.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -21,9 +22,34 @@ const APP_INSTALLED: &str = "if [ -d /run/systemd/system ]; then systemctl daemo
 const APP_LEAVING: &str =
     "if [ $1 = 0 ] && [ -d /run/systemd/system ]; then systemctl disable --now lab-app.service; fi";
 
+/// The name of a package that no column of a table has room for.
+pub const LONG_NAME: &str = "lab-with-a-name-that-is-longer-than-any-column-for-names-in-a-table-of-dnf";
+
 const GROUPS: &str = "<comps><group><id>lab-tools</id><name>Lab Tools (small)</name><default>true</default>\
     <uservisible>true</uservisible><packagelist><packagereq type='mandatory'>lab-small-01</packagereq>\
-    <packagereq type='mandatory'>lab-small-02</packagereq></packagelist></group></comps>\n";
+    <packagereq type='mandatory'>lab-small-02</packagereq></packagelist></group>\
+    <environment><id>lab-system</id><name>Lab System</name><grouplist><groupid>lab-tools</groupid></grouplist></environment>\
+    </comps>\n";
+
+/// A stream of the module `lab-web`; its number stands for `{}`. A stream for `noarch` would be for no machine.
+const STREAM: &str = r#"---
+document: modulemd
+version: 2
+data:
+  name: lab-web
+  stream: "{}"
+  version: 1
+  context: "00000001"
+  arch: ARCH
+  summary: A synthetic module
+  description: A synthetic module.
+  license: {module: [MIT]}
+  profiles:
+    server: {rpms: [lab-web]}
+    minimal: {rpms: [lab-web-minimal]}
+  artifacts: {rpms: ["lab-web-0:{}.0-1.noarch", "lab-web-minimal-0:{}.0-1.noarch"]}
+...
+"#;
 
 /// The signed dnf repository of synthetic packages.
 ///
@@ -61,14 +87,22 @@ fn packages() -> Vec<Package> {
                 .script("preun", APP_LEAVING),
         );
     }
+    for name in ["lab-web", "lab-web-minimal"] {
+        all.extend(["1.0", "2.0"].map(|version| Package::new(name, version)));
+    }
     all.push(Package::new("lab-doc", "1.0"));
     all.push(Package::new("lab-other", "1.0").tag("Provides: lab-virtual"));
     all.push(Package::new("lab-conflict", "1.0").tag("Conflicts: lab-app"));
     all.push(Package::new("lab-epoch", "0.9").tag("Epoch: 1"));
     all.push(Package::new("lab-bad", "1.0").script("pre", "[ -e /etc/lab-bad.ok ]"));
     all.push(Package::new("lab-slow", "1.0").script("post", "sleep 3"));
+    all.push(Package::new(LONG_NAME, "1.0"));
     all.extend((1..=10).map(|number| Package::new(format!("lab-small-{number:02}"), "1.0")));
     all
+}
+
+fn stream(number: &str) -> String {
+    STREAM.replace("{}", number).replace("ARCH", std::env::consts::ARCH)
 }
 
 /// Signs the packages, indexes them and signs the index.
@@ -89,9 +123,15 @@ fn sign(directory: &Path) -> Result<()> {
     }
     sign.args(["--define", "_gpg_digest_algo sha256", "--addsign"]).args(packages);
     call("sign the RPMs", &mut sign)?;
-    let groups = directory.join("comps.xml");
-    fs::write(&groups, GROUPS).map_err(Error::io(format!("write `{}`", groups.display())))?;
+    let write = |name: &str, text: &str| {
+        fs::write(directory.join(name), text).map_err(Error::io(format!("write `{}`", directory.join(name).display())))
+    };
+    write("comps.xml", GROUPS)?;
     call("index the RPMs", Command::new("createrepo_c").args(["--quiet", "-g", "comps.xml"]).arg(directory))?;
+    write("modules.yaml", &["1", "2"].map(stream).concat())?;
+    let mut modules = Command::new("modifyrepo_c");
+    modules.arg("--mdtype=modules").arg(directory.join("modules.yaml")).arg(directory.join("repodata"));
+    call("add the modules to the index", &mut modules)?;
     let index = directory.join("repodata/repomd.xml");
     call("sign the index of the RPMs", keyring.gpg().args(["--armor", "--detach-sign"]).arg(index))?;
     Ok(())

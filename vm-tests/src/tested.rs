@@ -14,11 +14,12 @@ pub fn directory() -> Result<PathBuf> {
 }
 
 /// Columns of the table.
-pub const PLATFORMS: [&str; 2] = ["Debian 12", "EL 9"];
+pub const PLATFORMS: [&str; 3] = ["Debian 12", "EL 9", "Fedora"];
 
 /// The platform that a root of this name is.
 fn platform(root: &str) -> &'static str {
-    PLATFORMS[usize::from(root.starts_with("el9"))]
+    let nth = ["el9", "fedora"].iter().position(|name| root.starts_with(name));
+    PLATFORMS[nth.map_or(0, |nth| nth + 1)]
 }
 
 /// Kinds that a report says were changed.

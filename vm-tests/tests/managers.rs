@@ -477,13 +477,15 @@ fn debian_packages_come_from_files() -> Result<()> {
 fn rpm_packages_come_from_files() -> Result<()> {
     let repository = lab::rpm_repo()?;
     let at = repository.mount_point();
-    let machine = site(Container::of(lab::root(lab::EL9)?).repository(&repository))?;
-    let file = |app: &str| format!("{at}/{}-1.noarch.rpm", app.replace(' ', "-"));
-    // Its key is told to dnf with the first package.
-    settle(&machine, "- {type: package, name: lab-doc}\n");
-    let installed = "rpm -q --qf '%{VERSION}' lab-app | grep -v 'not installed'";
-    installs_files(&machine, "dnf_package", "rpm_package", &file, installed);
-    settle(&machine, "- {type: yum_package, name: lab-app, action: remove}\n");
+    for base in [lab::EL9, lab::FEDORA] {
+        let machine = site(Container::of(lab::root(base)?).repository(&repository))?;
+        let file = |app: &str| format!("{at}/{}-1.noarch.rpm", app.replace(' ', "-"));
+        // Its key is told to dnf with the first package.
+        settle(&machine, "- {type: package, name: lab-doc}\n");
+        let installed = "rpm -q --qf '%{VERSION}' lab-app | grep -v 'not installed'";
+        installs_files(&machine, "dnf_package", "rpm_package", &file, installed);
+        settle(&machine, "- {type: yum_package, name: lab-app, action: remove}\n");
+    }
     Ok(())
 }
 

@@ -86,8 +86,18 @@ fn apt_uses_a_repository_that_a_recipe_adds() -> Result<()> {
 
 #[test]
 fn dnf_uses_a_repository_that_a_recipe_adds() -> Result<()> {
+    uses_a_repository(lab::EL9, "Failed to download metadata for repo 'lab'")
+}
+
+#[test]
+fn dnf5_uses_a_repository_that_a_recipe_adds() -> Result<()> {
+    uses_a_repository(lab::FEDORA, "Failed to download metadata")
+}
+
+/// `fails` is what dnf says of a repository that is not there.
+fn uses_a_repository(base: lab::Base, fails: &str) -> Result<()> {
     let repository = lab::rpm_repo()?;
-    let root = Container::of(lab::root(lab::EL9)?).bind(repository.artefact().path(), &repository.mount_point());
+    let root = Container::of(lab::root(base)?).bind(repository.artefact().path(), &repository.mount_point());
     let machine = site(root)?;
     let at = repository.mount_point();
     let source = |rest: &str| format!("- {{type: yum_repository, name: lab, baseurl: 'file://{at}', {rest}}}\n");
@@ -104,10 +114,7 @@ fn dnf_uses_a_repository_that_a_recipe_adds() -> Result<()> {
     let nowhere = good.replace(&format!("baseurl: 'file://{at}'"), "baseurl: 'file:///srv/nowhere'");
     for _ in 0..2 {
         let failed = converge(&machine, &nowhere).exits(1);
-        assert!(
-            failed.stderr.contains("`dnf makecache` failed: Failed to download metadata for repo 'lab'"),
-            "{failed}"
-        );
+        assert!(failed.stderr.contains(&format!("`dnf makecache` failed: {fails}")), "{failed}");
     }
     settle(&machine, &good);
 

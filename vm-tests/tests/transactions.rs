@@ -5,7 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Container, DEBIAN, EL9, Result, SYSTEM, converge, settle, site};
+use lab::{Base, Container, DEBIAN, EL9, FEDORA, Result, SYSTEM, converge, settle, site};
 
 /// Whether dpkg has `lab-doc`, whole.
 const DOC_OF_DPKG: &str = "dpkg-query -W -f '${db:Status-Abbrev}' lab-doc | grep -q '^ii'";
@@ -16,9 +16,9 @@ fn debian() -> Result<Container> {
     Ok(machine)
 }
 
-fn el9() -> Result<Container> {
-    let machine = site(Container::of(lab::root(EL9)?).repository(&lab::rpm_repo()?))?;
-    machine.run(["dnf", "-q", "-y", "makecache", "--timer"]).success();
+fn of_rpm(base: Base) -> Result<Container> {
+    let machine = site(Container::of(lab::root(base)?).repository(&lab::rpm_repo()?))?;
+    machine.run(["dnf", "-q", "-y", "makecache"]).success();
     Ok(machine)
 }
 
@@ -84,11 +84,20 @@ fn apt_keeps_to_bounds_and_holds() -> Result<()> {
     Ok(())
 }
 
+/// The version of `lab-app` that rpm has.
+const APP_OF_RPM: &str = "rpm -q --qf '%{VERSION}-%{RELEASE}' lab-app";
+
 #[test]
 fn dnf_keeps_to_bounds_and_holds() -> Result<()> {
-    let version = "rpm -q --qf '%{VERSION}-%{RELEASE}' lab-app";
     let held = "dnf -q versionlock list | grep -q '^lab-app-'";
-    bounds_and_holds(&el9()?, version, held, "dnf -q versionlock delete lab-app");
+    bounds_and_holds(&of_rpm(EL9)?, APP_OF_RPM, held, "dnf -q versionlock delete lab-app");
+    Ok(())
+}
+
+#[test]
+fn dnf5_keeps_to_bounds_and_holds() -> Result<()> {
+    let held = "dnf -q versionlock list | grep -qx 'Package name: lab-app'";
+    bounds_and_holds(&of_rpm(FEDORA)?, APP_OF_RPM, held, "dnf -q versionlock delete lab-app");
     Ok(())
 }
 
@@ -136,20 +145,29 @@ fn a_neighbour_is_judged_by_what_came_before_it() -> Result<()> {
 
 #[test]
 fn a_group_of_dnf_is_there_or_not() -> Result<()> {
-    let machine = el9()?;
-    let group = |rest: &str| format!("- {{type: package, name: '@lab-tools', {rest}}}\n");
-    let members = || machine.sh("rpm -q lab-small-01 lab-small-02 >/dev/null").code == 0;
-    let plan = lab::plan(&machine, &group("action: install"));
-    assert!(plan.stdout.contains("lab-small-01 1.0-1") && plan.stdout.contains("lab-small-02 1.0-1"), "{plan}");
-    settle(&machine, &group("action: install"));
-    assert!(members());
-    machine.run(["brasa", "undo", "last"]).success();
-    assert!(!members());
-    settle(&machine, &group("action: install"));
-    settle(&machine, &group("action: remove"));
-    assert!(!members());
-    let refused = converge(&machine, &group("action: install").replace("lab-tools", "lab-nothing")).exits(1);
-    assert!(refused.stderr.contains("lab-nothing"), "{refused}");
+    for base in [EL9, FEDORA] {
+        let machine = of_rpm(base)?;
+        let members = || machine.sh("rpm -q lab-small-01 lab-small-02 >/dev/null").code == 0;
+        // An environment is a group of groups.
+        for name in ["@lab-tools", "@^lab-system"] {
+            let group = |rest: &str| format!("- {{type: package, name: '{name}', {rest}}}\n");
+            let plan = lab::plan(&machine, &group("action: install"));
+            assert!(plan.stdout.contains("lab-small-01 1.0-1") && plan.stdout.contains("lab-small-02 1.0-1"), "{plan}");
+            assert!(
+                !plan.stdout.contains("(small)") && !plan.stdout.contains("Lab "),
+                "groups are no packages: {plan}"
+            );
+            settle(&machine, &group("action: install"));
+            assert!(members());
+            machine.run(["brasa", "undo", "last"]).success();
+            assert!(!members(), "{name} of {}", base.name);
+            settle(&machine, &group("action: install"));
+            settle(&machine, &group("action: remove"));
+            assert!(!members());
+            let refused = converge(&machine, &group("action: install").replace("lab-", "lab-no-")).exits(1);
+            assert!(refused.stderr.contains("lab-no-"), "{refused}");
+        }
+    }
     Ok(())
 }
 
@@ -296,16 +314,20 @@ fn a_disk_that_fills_while_a_package_is_unpacked() -> Result<()> {
     let machine = debian()?;
     a_full_disk(&machine, DOC_OF_DPKG);
     assert_eq!(machine.sh("dpkg --audit").success().stdout, "");
-    a_full_disk(&el9()?, "rpm -q lab-doc");
+    a_full_disk(&of_rpm(EL9)?, "rpm -q lab-doc");
+    a_full_disk(&of_rpm(FEDORA)?, "rpm -q lab-doc");
     Ok(())
 }
+
+const DOC_IN_RPM: &str = "/lab/rpm/lab-doc-1.0-1.noarch.rpm";
 
 #[test]
 fn a_repository_that_lies_about_a_checksum_installs_nothing() -> Result<()> {
     let doc = "- {type: package, name: lab-doc}\n";
     for (machine, at, uses, there) in [
         (debian()?, "/lab/deb/lab-doc_1.0_all.deb", "/etc/apt/sources.list.d/lab-deb.sources", DOC_OF_DPKG),
-        (el9()?, "/lab/rpm/lab-doc-1.0-1.noarch.rpm", "/etc/yum.repos.d/lab-rpm.repo", "rpm -q lab-doc"),
+        (of_rpm(EL9)?, DOC_IN_RPM, "/etc/yum.repos.d/lab-rpm.repo", "rpm -q lab-doc"),
+        (of_rpm(FEDORA)?, DOC_IN_RPM, "/etc/yum.repos.d/lab-rpm.repo", "rpm -q lab-doc"),
     ] {
         let from = at.rsplit_once('/').map(|(directory, _)| directory).unwrap_or_default();
         machine
@@ -349,7 +371,8 @@ fn a_key_that_has_expired_is_named() -> Result<()> {
 fn an_installation_removes_nothing_that_nobody_asked_to_remove() -> Result<()> {
     for (machine, there, words) in [
         (debian()?, "dpkg-query -W -f '${db:Status-Abbrev}' NAME | grep -q '^ii'", "would remove `lab-app`"),
-        (el9()?, "rpm -q NAME >/dev/null", "conflicts with lab-app"),
+        (of_rpm(EL9)?, "rpm -q NAME >/dev/null", "conflicts with lab-app"),
+        (of_rpm(FEDORA)?, "rpm -q NAME >/dev/null", "conflicts with lab-app"),
     ] {
         let has = |name: &str| machine.sh(&there.replace("NAME", name)).code == 0;
         let conflict = |rest: &str| format!("- {{type: package, name: lab-conflict, {rest}}}\n");
@@ -381,7 +404,8 @@ fn an_installation_removes_nothing_that_nobody_asked_to_remove() -> Result<()> {
 fn a_broken_script_of_a_package_is_quoted_and_its_neighbour_is_installed() -> Result<()> {
     for (machine, has, words) in [
         (debian()?, "dpkg-query -W -f '${db:Status-Abbrev}' NAME | grep -q '^ii'", "exit status 7"),
-        (el9()?, "rpm -q NAME >/dev/null", "%prein"),
+        (of_rpm(EL9)?, "rpm -q NAME >/dev/null", "%prein"),
+        (of_rpm(FEDORA)?, "rpm -q NAME >/dev/null", "%prein"),
     ] {
         let is = |name: &str| machine.sh(&has.replace("NAME", name)).code == 0;
         let both = "- {type: package, name: lab-small-04}\n- {type: package, name: lab-bad}\n";
@@ -397,9 +421,11 @@ fn a_broken_script_of_a_package_is_quoted_and_its_neighbour_is_installed() -> Re
 
 #[test]
 fn lists_are_fetched_anew_where_that_is_asked_for() -> Result<()> {
-    let machine = el9()?;
-    let told = settle(&machine, "- {type: dnf_package, name: lab-small-03, flush_cache: [before, after]}\n");
-    assert_eq!(told.stdout.matches("refresh the package lists of dnf").count(), 2, "{told}");
-    machine.run(["rpm", "-q", "lab-small-03"]).success();
+    for base in [EL9, FEDORA] {
+        let machine = of_rpm(base)?;
+        let told = settle(&machine, "- {type: dnf_package, name: lab-small-03, flush_cache: [before, after]}\n");
+        assert_eq!(told.stdout.matches("refresh the package lists of dnf").count(), 2, "{told}");
+        machine.run(["rpm", "-q", "lab-small-03"]).success();
+    }
     Ok(())
 }

@@ -20,7 +20,7 @@ static LISTS: Lists = Lists {
     sources: &["etc/apk/repositories", "etc/apk/repositories.d", "etc/apk/keys"],
     dated: &["etc/apk/repositories", "etc/apk/repositories.d"],
     // A new index takes the place of the old one, which changes the directory.
-    hook: "var/cache/apk",
+    hook: |root| super::lists::modified(&root.join("var/cache/apk")),
     in_parts: false,
     any: |root| {
         for directory in ["var/cache/apk", "etc/apk/cache"] {

@@ -25,8 +25,8 @@ pub struct Lists {
     pub sources: &'static [&'static str],
     /// Those of them whose time tells when somebody changed them; keyrings come from packages with times of their own.
     pub dated: &'static [&'static str],
-    /// A file that the system itself touches after a refresh.
-    pub hook: &'static str,
+    /// When the system itself has refreshed them, as far as it tells.
+    pub hook: fn(&Path) -> Result<Option<SystemTime>>,
     /// Whether each source has lists of its own that may be missing: that there are some says nothing of the others until
     /// all were fetched once.
     pub in_parts: bool,
@@ -55,7 +55,7 @@ pub fn age(lists: &Lists, root: &Path, state: &Path, now: SystemTime) -> Result<
     {
         newest = Some(UNIX_EPOCH + Duration::from_secs(stamp.refreshed));
     }
-    let hook = modified(&root.join(lists.hook))?;
+    let hook = (lists.hook)(root)?;
     if let Some(hook) = hook
         && changed(lists, root)?.is_none_or(|changed| changed <= hook)
     {
@@ -174,7 +174,8 @@ fn content(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-fn modified(path: &Path) -> Result<Option<SystemTime>> {
+/// When a file was changed; `None` when there is none.
+pub fn modified(path: &Path) -> Result<Option<SystemTime>> {
     match fs::metadata(path).and_then(|data| data.modified()) {
         Ok(time) => Ok(Some(time)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

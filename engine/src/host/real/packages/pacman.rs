@@ -27,7 +27,7 @@ static LISTS: Lists = Lists {
     sources: &["etc/pacman.conf", "etc/pacman.d"],
     dated: &["etc/pacman.conf", "etc/pacman.d"],
     // A new list takes the place of the old one, which changes the directory.
-    hook: "var/lib/pacman/sync",
+    hook: |root| super::lists::modified(&root.join("var/lib/pacman/sync")),
     in_parts: true,
     any: |root| {
         let lists = files_in(&root.join("var/lib/pacman/sync"))?;

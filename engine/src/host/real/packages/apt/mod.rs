@@ -105,7 +105,7 @@ pub static LISTS: Lists = Lists {
         "usr/share/keyrings",
     ],
     dated: &["etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/preferences", "etc/apt/preferences.d"],
-    hook: "var/lib/apt/periodic/update-success-stamp",
+    hook: |root| super::lists::modified(&root.join("var/lib/apt/periodic/update-success-stamp")),
     in_parts: false,
     any: any_list,
 };

@@ -1,30 +1,51 @@
-//! Groups of packages, `@NAME`: dnf and yum remember which were installed.
-use super::{super::Context, failure, joined, program};
-use crate::{Result, host::Command};
+//! Groups of packages, `@NAME`, and environments, which are groups of groups, `@^NAME`: dnf and yum remember which were
+//! installed.
+use std::path::Path;
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    super::{Context, directory::text_of},
+    Program, failure, joined,
+};
+use crate::{Error, Result, host::Command};
 
 /// What stands for the version of a group that is there.
 pub const INSTALLED: &str = "installed";
 
-/// The command that holds packages.
-pub const VERSIONLOCK: &str = "versionlock";
+/// Where dnf 5 remembers them, in a file of each kind.
+const STATE: &str = "usr/lib/sysimage/libdnf5";
+const KEPT: [(&str, &str); 2] = [("groups", "@"), ("environments", "@^")];
 
 /// Whether a name is that of a group.
 pub fn is(name: &str) -> bool {
     name.starts_with('@')
 }
 
-/// Groups that are installed, `@NAME` for each; environments, which are groups of groups, as `@^NAME`.
+/// The word for a group: dnf 4 tells environments by no sign, and takes the sign for a part of the name.
+pub fn word(program: Program, name: &str) -> String {
+    match name.strip_prefix("@^") {
+        Some(environment) if !program.is_five() && !program.is_yum() => format!("@{environment}"),
+        Some(_) | None => name.to_owned(),
+    }
+}
+
+/// Groups that are installed.
 pub fn installed(context: &Context<'_>) -> Result<Vec<String>> {
-    let (program, _) = program(context.root)?;
-    let five = program == "dnf5";
+    let program = Program::of(context.root)?;
+    if program.is_five() {
+        return kept(context.root);
+    }
     // dnf 4 takes the words of yum; of its own options it refuses these together.
-    let words: &[&str] = if five { &["--installed", "--hidden"] } else { &["hidden", "installed", "ids"] };
-    let words = [program, "-q", "group", "list"].into_iter().chain(words.iter().copied());
+    let words = [program.name, "-q", "group", "list", "hidden", "installed", "ids"];
     let answer = context.tools.query(&Command::new(words))?;
     if !answer.success() {
         return Err(failure(&format!("cannot ask `{program}` which groups are installed"), &joined(&answer)));
     }
-    Ok(if five { of_table(&answer.stdout) } else { of_list(&answer.stdout) })
+    Ok(of_list(&answer.stdout))
 }
 
 /// From lines as `   Lab Tools (lab-tools)` below `Installed Groups:` or `Installed Environment Groups:`.
@@ -43,23 +64,54 @@ fn of_list(output: &str) -> Vec<String> {
     names
 }
 
-/// From rows as `lab-tools   Lab Tools   yes` of dnf 5.
-fn of_table(output: &str) -> Vec<String> {
-    let rows = output.lines().filter(|line| line.trim_end().ends_with(" yes"));
-    rows.filter_map(|line| line.split_whitespace().next()).map(|id| format!("@{id}")).collect()
+/// From the files of dnf 5: no program is asked.
+fn kept(root: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for (kind, sign) in KEPT {
+        let path = format!("{STATE}/{kind}.toml");
+        let Some(text) = text_of(&root.join(&path))? else { continue };
+        if let Some(DeValue::Table(of_kind)) = table(&path, &text)?.get(kind).map(Spanned::get_ref) {
+            names.extend(of_kind.keys().map(|name| format!("{sign}{}", name.get_ref())));
+        }
+    }
+    Ok(names)
+}
+
+/// Reads a file of dnf 5.
+pub fn table<'a>(path: &str, text: &'a str) -> Result<DeTable<'a>> {
+    DeTable::parse(text)
+        .map(Spanned::into_inner)
+        .map_err(|error| Error::failed(format!("`/{path}` is not as dnf writes it: {}", error.message())))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{of_list, of_table};
+    use std::fs;
+
+    use super::{STATE, kept, of_list};
 
     #[test]
     fn installed_groups_are_read() {
         let output = "Installed Environment Groups:\n   Lab System (lab-system)\nInstalled Groups:\n   Lab Tools (all of \
                       them) (lab-tools)\nAvailable Groups:\n   Other (lab-other)\n";
         assert_eq!(of_list(output), ["@^lab-system", "@lab-tools"]);
-        let table = "ID                   Name                     Installed\nlab-tools            Lab Tools                yes\n\
-                     lab-other            Other                    no\n";
-        assert_eq!(of_table(table), ["@lab-tools"]);
+    }
+
+    #[test]
+    fn what_dnf5_keeps_is_read() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(kept(root.path()).unwrap(), Vec::<String>::new());
+        let write = |name: &str, text: &str| fs::write(root.path().join(STATE).join(name), text).unwrap();
+        fs::create_dir_all(root.path().join(STATE)).unwrap();
+        write(
+            "groups.toml",
+            "version = \"1.0\"\n\n[groups]\n[groups.lab-tools]\npackage_types = [\"mandatory\"]\npackages = \
+             [\"lab-small-01\", \"lab-small-02\"]\nuserinstalled = true\n",
+        );
+        write("environments.toml", "version = \"1.0\"\n\n[environments]\nlab-system = {groups = [\"lab-tools\"]}\n");
+        assert_eq!(kept(root.path()).unwrap(), ["@lab-tools", "@^lab-system"]);
+        write("groups.toml", "version = \n");
+        let told = kept(root.path()).unwrap_err().to_string();
+        assert!(told.starts_with("`/usr/lib/sysimage/libdnf5/groups.toml` is not as dnf writes it: "), "{told}");
     }
 }

@@ -2,7 +2,9 @@
 mod groups;
 mod held;
 mod output;
+mod program;
 pub(super) mod query;
+mod work;
 
 use std::{
     cell::RefCell,
@@ -11,18 +13,16 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks, refused_downgrade};
+pub use program::PROGRAMS;
+use program::Program;
+use work::Work;
+
+use super::{Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks};
 use crate::{
     Error, Result,
-    host::{
-        Answer, Candidate, Command, ConfigFiles, LogLevel, PackageChange, PackageSpec, PackageState, Pin, Progress,
-        Scheme, Transaction, versions::rpm::compare,
-    },
+    host::{Answer, Candidate, Command, ConfigFiles, LogLevel, PackageChange, PackageState, Progress, Transaction},
     values::Seconds,
 };
-
-/// Programs that can change packages, the preferred ones first.
-pub const PROGRAMS: [&str; 4] = ["dnf", "dnf5", "yum", "microdnf"];
 
 /// Locks taken with `fcntl`: rpm's own at its two places, and that of dnf 5.
 pub const LOCKS: [(&str, &str); 3] = [
@@ -39,19 +39,35 @@ const PROCESS_FILES: [&str; 4] = [
     "var/run/yum.pid",
 ];
 
+/// The command that holds packages.
+const VERSIONLOCK: &str = "versionlock";
+
 /// How long a refresh of the lists may take.
 const UPDATE: Duration = Duration::from_secs(1800);
 
-/// The repositories' lists. The hook is touched by the timer `dnf-makecache`.
+/// The repositories' lists.
 static LISTS: Lists = Lists {
     stamp: "dnf-lists.json",
     sources: &["etc/yum.repos.d", "etc/dnf/dnf.conf", "etc/yum.conf"],
     dated: &["etc/yum.repos.d", "etc/dnf/dnf.conf", "etc/yum.conf"],
-    hook: "var/cache/dnf/last_makecache",
+    hook,
     // dnf reads none of a repository whose key it was not told yet.
     in_parts: true,
     any: any_list,
 };
+
+/// The timer `dnf-makecache` touches a file. Whenever dnf asks a repository, it touches its index.
+fn hook(root: &Path) -> Result<Option<SystemTime>> {
+    let touched = lists::modified(&root.join("var/cache/dnf/last_makecache"))?;
+    let mut oldest = None;
+    let caches = [files_in(&root.join("var/cache/dnf"))?, files_in(&root.join("var/cache/libdnf5"))?];
+    for repository in caches.iter().flatten().filter(|path| path.is_dir()) {
+        if let Some(asked) = lists::modified(&repository.join("repodata/repomd.xml"))? {
+            oldest = Some(oldest.map_or(asked, |oldest: SystemTime| oldest.min(asked)));
+        }
+    }
+    Ok(touched.max(oldest))
+}
 
 fn any_list(root: &Path) -> Result<bool> {
     for directory in ["var/cache/dnf", "var/cache/libdnf5", "var/cache/yum"] {
@@ -130,35 +146,23 @@ fn states(context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> 
     Ok(names.iter().map(state).collect())
 }
 
-/// The program to call; yum 3 (Enterprise Linux 7) knows less than what is called `yum` later, a link to dnf.
-fn program(root: &Path) -> Result<(&'static str, bool)> {
-    let program = PROGRAMS.into_iter().find(|program| has_program(root, program)).ok_or_else(|| {
-        Error::Unsupported(format!(
-            "this machine has none of {}: its packages cannot be changed",
-            PROGRAMS.map(|program| format!("`{program}`")).join(", ")
-        ))
-    })?;
-    let link = std::fs::read_link(root.join("usr/bin/yum")).is_ok();
-    Ok((program, program == "yum" && !link))
-}
-
 /// What would be installed for each name.
 fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Candidate>>> {
-    let (program, old) = program(context.root)?;
+    let program = Program::of(context.root)?;
     for name in names.iter().filter(|name| !groups::is(name)) {
         query::valid(name)?;
     }
-    if old {
+    if program.is_yum() {
         let words = ["list", "available", "-q"].into_iter().map(ToOwned::to_owned);
         let answer = context
             .tools
-            .query(&Command::new([program.to_owned()].into_iter().chain(words).chain(names.iter().cloned())))?;
+            .query(&Command::new([program.name.to_owned()].into_iter().chain(words).chain(names.iter().cloned())))?;
         return Ok(names.iter().map(|name| query::available(&answer.stdout, name)).collect());
     }
     let ask = |what: &[&str], names: &[String]| -> Result<Vec<query::Installed>> {
         let format = ["-q", "repoquery", "--qf", "=\t%{name}\t%{epoch}\t%{version}\t%{release}\t%{arch}\n"];
         let words = format.iter().chain(what).map(|word| (*word).to_owned());
-        let command = Command::new([program.to_owned()].into_iter().chain(words).chain(names.iter().cloned()));
+        let command = Command::new([program.name.to_owned()].into_iter().chain(words).chain(names.iter().cloned()));
         let answer = context.tools.query(&command)?;
         if !answer.success() {
             return Err(failure(&format!("cannot ask `{program}` for {}", quoted(names)), &joined(&answer)));
@@ -189,15 +193,16 @@ fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Cand
 
 /// All versions of a package on offer, and the one installed.
 fn versions(context: &Context<'_>, name: &str) -> Result<Vec<String>> {
-    let (program, old) = program(context.root)?;
-    let words: &[&str] = if old {
+    let program = Program::of(context.root)?;
+    let words: &[&str] = if program.is_yum() {
         &["list", "-q", "--showduplicates"]
     } else {
         &["-q", "repoquery", "--qf", "=\t%{name}\t%{epoch}\t%{version}\t%{release}\t%{arch}\n"]
     };
-    let command = Command::new([program].iter().chain(words).map(|word| (*word).to_owned()).chain([name.to_owned()]));
+    let command =
+        Command::new([program.name].iter().chain(words).map(|word| (*word).to_owned()).chain([name.to_owned()]));
     let answer = context.tools.query(&command)?;
-    if old {
+    if program.is_yum() {
         let candidates = answer.stdout.lines().filter_map(|line| query::available(line, name));
         return Ok(candidates.map(|candidate| candidate.version).collect());
     }
@@ -210,10 +215,10 @@ fn versions(context: &Context<'_>, name: &str) -> Result<Vec<String>> {
 
 /// Everything that would be changed, by the table that `--assumeno` shows.
 fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
-    let (program, _) = program(context.root)?;
+    let program = Program::of(context.root)?;
     let work = Work::needed(context, transaction)?;
     let mut changes: Vec<PackageChange> = Vec::new();
-    for (verb, names) in work.calls() {
+    for (verb, names) in work.calls(program) {
         // What is removed by a call before is still in the way of this one.
         let pending: Vec<String> =
             changes.iter().filter(|change| change.to.is_none()).map(|c| c.name.clone()).collect();
@@ -221,8 +226,13 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
             Transaction { allow_removals: transaction.allow_removals || !pending.is_empty(), ..transaction.clone() };
         let mut command = command(program, "--assumeno", verb, &names, &settings);
         // A simulation cannot release anything first.
-        if !transaction.release.is_empty() && program != "dnf5" {
-            command.argv.insert(1, format!("--disableplugin={}", groups::VERSIONLOCK));
+        if !transaction.release.is_empty() {
+            let without = if program.is_five() { "--setopt=disable_excludes=*" } else { "--disableplugin=versionlock" };
+            command.argv.insert(1, without.to_owned());
+        }
+        // dnf 5 would wait even to look, as long as it takes and without a word.
+        if program.is_five() && locks::first_held(context.root, &LOCKS)?.is_some() {
+            command.argv.insert(1, "--skip-file-locks".to_owned());
         }
         let answer = context.tools.query(&command)?;
         let output = joined(&answer);
@@ -251,7 +261,7 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
 
 /// Carries out a transaction: removals first (dnf has no one command for both), then all installations in one call.
 fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
-    let (program, _) = program(context.root)?;
+    let program = Program::of(context.root)?;
     let started = Instant::now();
     let deadline = started + Duration::from(transaction.timeout);
     if Work::needed(context, transaction)?.is_empty() {
@@ -268,9 +278,9 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     let mut ended = Ok(());
     let holding = Transaction { options: Vec::new(), recommends: None, ..transaction.clone() };
     let calls =
-        work.locks("delete", &work.release).into_iter().chain(work.calls()).chain(work.locks("add", &work.hold));
+        work.locks("delete", &work.release).into_iter().chain(work.calls(program)).chain(work.locks("add", &work.hold));
     for (verb, names) in calls {
-        let settings = if verb == groups::VERSIONLOCK { &holding } else { transaction };
+        let settings = if verb == VERSIONLOCK { &holding } else { transaction };
         let mut command = command(program, "-y", verb, &names, settings);
         let left = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
         command.timeout = Seconds(left);
@@ -303,7 +313,7 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     Ok(())
 }
 
-fn refusal(program: &str, left: &[String], output: &str) -> Error {
+fn refusal(program: Program, left: &[String], output: &str) -> Error {
     let unknown = output::unknown(output);
     match unknown.as_slice() {
         [] => failure(&format!("`{program}` failed, {}", left.join(", ")), output),
@@ -323,17 +333,17 @@ fn refusal(program: &str, left: &[String], output: &str) -> Error {
 
 /// Refreshes the lists, all or those of the one repository that a file is called after.
 fn update_lists(context: &Context<'_>, source: Option<&Path>) -> Result<()> {
-    let (program, old) = program(context.root)?;
+    let (program, old) = Program::of(context.root).map(|program| (program, program.is_yum()))?;
     let started = Instant::now();
     wait(context, started, started + UPDATE)?;
     // yum 3 takes no word for refreshing what it has: an expired cache makes it do so.
     if old {
-        context.tools.watch(&Command::new([program, "-q", "clean", "expire-cache"]), &mut |_| {})?;
+        context.tools.watch(&Command::new([program.name, "-q", "clean", "expire-cache"]), &mut |_| {})?;
     }
     let refresh: &[&str] = if old { &[] } else { &["--refresh"] };
     let id = source.and_then(Path::file_stem).and_then(|stem| stem.to_str());
     let only = id.map(|id| ["--disablerepo=*".to_owned(), format!("--enablerepo={id}")]);
-    let words = [program, "-y"].into_iter().chain(refresh.iter().copied());
+    let words = [program.name, "-y"].into_iter().chain(refresh.iter().copied());
     let words = words.chain(only.iter().flatten().map(String::as_str)).chain(["makecache"]);
     let mut command = Command::new(words);
     command.timeout = Seconds(UPDATE.as_secs());
@@ -380,174 +390,20 @@ fn watched(context: &Context<'_>, mut command: Command) -> Result<(Answer, Strin
     Ok((answer, output))
 }
 
-fn command(program: &str, answer: &str, verb: &str, names: &[String], transaction: &Transaction) -> Command {
-    let mut arguments = vec![program.to_owned(), answer.to_owned()];
+/// Options stand behind the verb: dnf 5 does not know all of them before it.
+fn command(program: Program, answer: &str, verb: &str, names: &[String], transaction: &Transaction) -> Command {
+    let mut arguments = vec![program.name.to_owned(), answer.to_owned(), verb.to_owned()];
     if let Some(recommends) = transaction.recommends {
         arguments.push(format!("--setopt=install_weak_deps={}", if recommends { "True" } else { "False" }));
     }
-    if transaction.allow_removals && verb == "install" && program != "yum" {
+    if transaction.allow_removals && verb == "install" && !program.is_yum() {
         arguments.push("--allowerasing".to_owned());
     }
     arguments.extend(transaction.options.iter().cloned());
-    arguments.push(verb.to_owned());
     arguments.extend(names.iter().cloned());
     let mut command = Command::new(arguments);
     command.timeout = transaction.timeout;
     command
-}
-
-#[derive(Debug)]
-struct Work {
-    install: Vec<PackageSpec>,
-    before: Vec<PackageState>,
-    remove: Vec<String>,
-    hold: Vec<String>,
-    release: Vec<String>,
-}
-
-impl Work {
-    /// Leaves out what is in the state asked for: dnf would upgrade an installed package, add a second provider of a
-    /// capability, and put in an older version without being asked.
-    fn needed(context: &Context<'_>, transaction: &Transaction) -> Result<Self> {
-        let mut remove: Vec<String> = Vec::new();
-        for name in transaction.remove.iter().chain(&transaction.purge) {
-            if !remove.contains(name) {
-                remove.push(name.clone());
-            }
-        }
-        let names: Vec<String> =
-            transaction.install.iter().map(|spec| spec.name.clone()).chain(remove.clone()).collect();
-        let mut states = states(context, &names)?.into_iter();
-        let held = held::held(context.root)?;
-        let locks = |names: &[String], done| names.iter().filter(|name| held.contains(name) != done).cloned().collect();
-        let mut work = Self {
-            install: Vec::new(),
-            before: Vec::new(),
-            remove: Vec::new(),
-            hold: locks(&transaction.hold, true),
-            release: locks(&transaction.release, false),
-        };
-        for (spec, state) in transaction.install.iter().zip(states.by_ref()) {
-            let mut spec = spec.clone();
-            spec.version = wanted(context, &spec, &state)?;
-            let satisfied = match (&spec.version, &state.version) {
-                (Some(asked), Some(installed)) => {
-                    let met = state.versions.iter().any(|one| meets(asked, one));
-                    if !met && !transaction.allow_downgrade && compare(asked, installed).is_lt() {
-                        return Err(refused_downgrade(&spec.name, installed, asked));
-                    }
-                    met
-                }
-                (None, None) => state.provided_by.is_some(),
-                (None, Some(_)) | (Some(_), None) => false,
-            };
-            if !satisfied {
-                work.install.push(spec);
-                work.before.push(state);
-            }
-        }
-        work.remove =
-            remove.into_iter().zip(states).filter(|(_, state)| state.version.is_some()).map(|(name, _)| name).collect();
-        Ok(work)
-    }
-
-    fn calls(&self) -> Vec<(&'static str, Vec<String>)> {
-        let argument = |spec: &PackageSpec| spec.joined("-");
-        let mut calls = Vec::new();
-        if !self.remove.is_empty() {
-            calls.push(("remove", self.remove.clone()));
-        }
-        // `install` leaves an installed name alone on dnf 5 where it would upgrade it on dnf 4.
-        let (upgrade, install): (Vec<_>, Vec<_>) = self
-            .install
-            .iter()
-            .zip(&self.before)
-            .partition(|(spec, before)| spec.version.is_none() && before.version.is_some());
-        for (verb, specs) in [("install", install), ("upgrade", upgrade)] {
-            if !specs.is_empty() {
-                calls.push((verb, specs.into_iter().map(|(spec, _)| argument(spec)).collect()));
-            }
-        }
-        calls
-    }
-
-    fn is_empty(&self) -> bool {
-        self.install.is_empty() && self.remove.is_empty() && self.hold.is_empty() && self.release.is_empty()
-    }
-
-    /// Groups that come and go: no package's version tells of them.
-    fn groups(&self) -> Vec<PackageChange> {
-        let there = || Some(groups::INSTALLED.to_owned());
-        let change = |name: &String, from, to| PackageChange { name: name.clone(), from, to };
-        let come = self.install.iter().map(|spec| &spec.name).filter(|name| groups::is(name));
-        let go = self.remove.iter().filter(|name| groups::is(name));
-        come.map(|name| change(name, None, there())).chain(go.map(|name| change(name, there(), None))).collect()
-    }
-
-    fn locks(&self, verb: &str, names: &[String]) -> Option<(&'static str, Vec<String>)> {
-        let words = [verb.to_owned()].into_iter().chain(names.iter().cloned());
-        (!names.is_empty()).then(|| (groups::VERSIONLOCK, words.collect()))
-    }
-
-    /// What was not done of it, and the groups of which something was.
-    fn left(&self, context: &Context<'_>) -> Result<(Vec<String>, Vec<PackageChange>)> {
-        let names: Vec<String> = self.install.iter().map(|spec| spec.name.clone()).chain(self.remove.clone()).collect();
-        let mut states = states(context, &names)?.into_iter();
-        let mut left = Vec::new();
-        for (spec, state) in self.install.iter().zip(states.by_ref()) {
-            match (&spec.version, &state.version) {
-                (_, None) if !(spec.version.is_none() && state.provided_by.is_some()) => {
-                    left.push(format!("`{}` is not installed", spec.name));
-                }
-                (Some(asked), Some(installed)) if !state.versions.iter().any(|one| meets(asked, one)) => {
-                    left.push(format!("`{}` has version `{installed}`, not `{asked}`", spec.name));
-                }
-                (None | Some(_), None | Some(_)) => {}
-            }
-        }
-        for (name, state) in self.remove.iter().zip(states) {
-            if state.version.is_some() {
-                left.push(format!("`{name}` is still installed"));
-            }
-        }
-        let held = held::held(context.root)?;
-        for (names, wanted) in [(&self.hold, true), (&self.release, false)] {
-            let differ = names.iter().filter(|name| held.contains(name) != wanted);
-            left.extend(differ.map(|name| format!("`{name}` is {} held", if wanted { "not" } else { "still" })));
-        }
-        let mut groups = self.groups();
-        groups.retain(|group| !left.iter().any(|text| text.starts_with(&format!("`{}` ", group.name))));
-        Ok((left, groups))
-    }
-}
-
-/// The version to ask for: of bounds the newest on offer that meets them.
-fn wanted(context: &Context<'_>, spec: &PackageSpec, now: &PackageState) -> Result<Option<String>> {
-    let Some(text) = spec.version.as_ref().filter(|_| !groups::is(&spec.name)) else { return Ok(None) };
-    let pin: Pin = text.parse().map_err(|why| Error::failed(format!("package `{}`: {why}", spec.name)))?;
-    if let Some(exact) = pin.exact() {
-        return Ok(Some(exact.to_owned()));
-    }
-    let mut versions = versions(context, &spec.name)?;
-    versions.extend(now.versions.iter().cloned());
-    let newest = pin.newest(&versions, Scheme::Rpm).cloned();
-    if newest.is_none() && !versions.is_empty() {
-        versions.sort_by(|left, right| compare(left, right));
-        versions.dedup();
-        return Err(Error::failed(format!(
-            "package `{}` is not on offer in version `{text}`, only in {}",
-            spec.name,
-            quoted(&versions)
-        ))
-        .hint("correct the version, or add the repository that has it before the package"));
-    }
-    // What no repository has is said when it is installed.
-    Ok(Some(newest.unwrap_or_else(|| text.clone())))
-}
-
-/// Whether an installed version is the one asked for.
-fn meets(asked: &str, installed: &str) -> bool {
-    asked.parse::<Pin>().is_ok_and(|pin| pin.meets(installed, Scheme::Rpm))
 }
 
 fn failure(what: &str, output: &str) -> Error {
@@ -560,7 +416,7 @@ fn failure(what: &str, output: &str) -> Error {
         ));
     }
     let error = Error::failed(format!("{what}: {reason}"));
-    if reason.contains(groups::VERSIONLOCK) && reason.contains("command") {
+    if reason.contains(VERSIONLOCK) && reason.contains("command") {
         error.hint("install the plugin: `python3-dnf-plugin-versionlock`, or `yum-plugin-versionlock` for yum")
     } else if output.contains("scriptlet failed") {
         error.hint("correct what the package's script complains about, and run again")

@@ -51,8 +51,12 @@ impl Section {
             return Self::Other;
         }
         let starts = |words: &[&str]| words.iter().any(|word| line.starts_with(word));
-        if line.contains("Groups") {
-            // Names of groups, not of packages.
+        let lower = line.to_ascii_lowercase();
+        if lower.contains("groups") || lower.contains("module profiles") {
+            // Names of groups and profiles, not of packages.
+            Self::Other
+        } else if line.starts_with("Updating and loading") {
+            // Repositories, of dnf 5.
             Self::Other
         } else if starts(&["Installing", "Upgrading", "Updating", "Downgrading", "Reinstalling"]) {
             Self::Installs
@@ -85,23 +89,41 @@ pub fn unknown(output: &str) -> Vec<String> {
 pub fn reason(output: &str) -> String {
     let mut said: Vec<String> = Vec::new();
     let mut block = false;
+    // dnf 5 does not indent what follows.
+    let mut flat = false;
     for line in output.lines() {
         let text = line.trim();
-        if block && (line.starts_with(' ') || text.starts_with("Problem")) && !text.is_empty() {
-            said.push(text.to_owned());
+        flat &= !text.is_empty() && !text.starts_with("You can try");
+        if flat || (block && (line.starts_with(' ') || text.starts_with("Problem")) && !text.is_empty()) {
+            said.push(text.trim_start_matches("Error: ").to_owned());
             continue;
         }
-        block = text == "Error:"
-            || text.ends_with("Transaction test error:")
-            || text.starts_with("Failed to resolve the transaction")
-            || text == "Problems:";
-        let wanted = ["Error: ", "error: ", "Failed to", "Error in ", "[Errno", "Cannot ", "Transaction failed"];
+        flat = text.starts_with("Failed to resolve the transaction");
+        block = text == "Error:" || text.ends_with("Transaction test error:") || text == "Problems:";
+        let wanted = [
+            "Error: ",
+            "error: ",
+            "Failed to",
+            "Error in ",
+            "[Errno",
+            "Cannot ",
+            "Transaction failed",
+            "[RPM] ",
+            "Downloading successful, but",
+            "Curl error",
+            "Status code: ",
+        ];
         if !block
+            && !flat
             && let Some(start) = wanted.iter().find(|start| text.contains(*start))
             && !text.starts_with("Error: Unable to find a match")
         {
             let at = text.find(start).unwrap_or(0);
-            said.push(text[at..].trim_start_matches("Error: ").trim_start_matches("error: ").to_owned());
+            let text =
+                ["Error: ", "error: ", "[RPM] "].iter().fold(&text[at..], |text, word| text.trim_start_matches(word));
+            said.push(text.to_owned());
+            // dnf 5 says below it what rpm found wrong.
+            block = text.starts_with("Transaction failed");
         }
     }
     said.dedup();
@@ -177,6 +199,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_package_is_not_in_the_plan() {
+        let output = "Updating and loading repositories:\n lab-rpm                                100% | 194.3 KiB/s |   4.7 \
+                      KiB |  00m00s\nRepositories loaded.\nPackage            Arch   Version Repository      Size\n\
+                      Installing group/module packages:\n lab-small-01      noarch 0:1.0-1 lab-rpm      4.0   B\nInstalling \
+                      groups dependencies:\n Lab Tools (small)                                    \nInstalling environmental \
+                      groups:\n Lab System and more                                          \n\nTransaction Summary:\n \
+                      Installing:         1 package\n";
+        assert_eq!(plan(output), [change("lab-small-01", None, Some("1.0-1"))]);
+    }
+
+    #[test]
     fn reasons_are_found() {
         let output = "Last metadata expiration check: 0:00:02 ago.\nError: \n Problem: problem with installed package \
                       lab-app-1.0-1.noarch\n  - package lab-conflict-1.0-1.noarch conflicts with lab-app\n  - conflicting \
@@ -185,6 +218,28 @@ mod tests {
             reason(output),
             "Problem: problem with installed package lab-app-1.0-1.noarch; - package lab-conflict-1.0-1.noarch conflicts \
              with lab-app; - conflicting requests"
+        );
+        let output = "Updating and loading repositories:\nRepositories loaded.\nFailed to resolve the transaction:\nProblem: \
+                      problem with installed package\n  - conflicting requests\nYou can try to add to command line:\n  \
+                      --allowerasing to allow removing of installed packages to resolve problems\n";
+        assert_eq!(reason(output), "Problem: problem with installed package; - conflicting requests");
+        let output = "Running transaction\nTransaction failed: Rpm transaction failed.\n  - installing package \
+                      lab-doc-1.0-1.noarch needs 4KB more space on the /usr/share/lab filesystem\n";
+        assert_eq!(
+            reason(output),
+            "Transaction failed: Rpm transaction failed.; - installing package lab-doc-1.0-1.noarch needs 4KB more space on the \
+             /usr/share/lab filesystem"
+        );
+        let output = "Failed to resolve the transaction:\nArgument 'lab-app-2.0' matches only packages excluded by \
+                      versionlock.\n";
+        assert_eq!(reason(output), "Argument 'lab-app-2.0' matches only packages excluded by versionlock.");
+        let output = ">>> Running %pre scriptlet: lab-bad-0:1.0-1.noarch\n>>> Error in %pre scriptlet: lab-bad-0:1.0-1.noarch\n\
+                      >>> [RPM] %prein(lab-bad-1.0-1.noarch) scriptlet failed, exit status 1\nTransaction failed: Rpm \
+                      transaction failed.\n";
+        assert_eq!(
+            reason(output),
+            "Error in %pre scriptlet: lab-bad-0:1.0-1.noarch; %prein(lab-bad-1.0-1.noarch) scriptlet failed, exit status 1; \
+             Transaction failed: Rpm transaction failed."
         );
         assert_eq!(unknown("No match for argument: lab-nope\nError: Unable to find a match: lab-nope\n"), ["lab-nope"]);
         assert_eq!(unknown("No package lab-nope available.\n"), ["lab-nope"]);

@@ -1,0 +1,167 @@
+//! What a transaction still has to change, and what it has left undone.
+use super::{
+    super::{Context, refused_downgrade},
+    VERSIONLOCK, groups, held,
+    program::Program,
+    quoted, states, versions,
+};
+use crate::{
+    Error, Result,
+    host::{PackageChange, PackageSpec, PackageState, Pin, Scheme, Transaction, versions::rpm::compare},
+};
+
+/// What is left to do.
+#[derive(Debug)]
+pub struct Work {
+    install: Vec<PackageSpec>,
+    before: Vec<PackageState>,
+    remove: Vec<String>,
+    pub hold: Vec<String>,
+    pub release: Vec<String>,
+}
+
+impl Work {
+    /// Leaves out what is in the state asked for: dnf would upgrade an installed package, add a second provider of a
+    /// capability, and put in an older version without being asked.
+    pub fn needed(context: &Context<'_>, transaction: &Transaction) -> Result<Self> {
+        let mut remove: Vec<String> = Vec::new();
+        for name in transaction.remove.iter().chain(&transaction.purge) {
+            if !remove.contains(name) {
+                remove.push(name.clone());
+            }
+        }
+        let names: Vec<String> =
+            transaction.install.iter().map(|spec| spec.name.clone()).chain(remove.clone()).collect();
+        let mut states = states(context, &names)?.into_iter();
+        let held = held::held(context.root)?;
+        let locks = |names: &[String], done| names.iter().filter(|name| held.contains(name) != done).cloned().collect();
+        let mut work = Self {
+            install: Vec::new(),
+            before: Vec::new(),
+            remove: Vec::new(),
+            hold: locks(&transaction.hold, true),
+            release: locks(&transaction.release, false),
+        };
+        for (spec, state) in transaction.install.iter().zip(states.by_ref()) {
+            let mut spec = spec.clone();
+            spec.version = wanted(context, &spec, &state)?;
+            let satisfied = match (&spec.version, &state.version) {
+                (Some(asked), Some(installed)) => {
+                    let met = state.versions.iter().any(|one| meets(asked, one));
+                    if !met && !transaction.allow_downgrade && compare(asked, installed).is_lt() {
+                        return Err(refused_downgrade(&spec.name, installed, asked));
+                    }
+                    met
+                }
+                (None, None) => state.provided_by.is_some(),
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if !satisfied {
+                work.install.push(spec);
+                work.before.push(state);
+            }
+        }
+        work.remove =
+            remove.into_iter().zip(states).filter(|(_, state)| state.version.is_some()).map(|(name, _)| name).collect();
+        Ok(work)
+    }
+
+    pub fn calls(&self, program: Program) -> Vec<(&'static str, Vec<String>)> {
+        let word = |name: &String| groups::word(program, name);
+        let argument = |spec: &PackageSpec| if groups::is(&spec.name) { word(&spec.name) } else { spec.joined("-") };
+        let mut calls = Vec::new();
+        if !self.remove.is_empty() {
+            calls.push(("remove", self.remove.iter().map(word).collect()));
+        }
+        // `install` leaves an installed name alone on dnf 5 where it would upgrade it on dnf 4.
+        let (upgrade, install): (Vec<_>, Vec<_>) = self
+            .install
+            .iter()
+            .zip(&self.before)
+            .partition(|(spec, before)| spec.version.is_none() && before.version.is_some());
+        for (verb, specs) in [("install", install), ("upgrade", upgrade)] {
+            if !specs.is_empty() {
+                calls.push((verb, specs.into_iter().map(|(spec, _)| argument(spec)).collect()));
+            }
+        }
+        calls
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.install.is_empty() && self.remove.is_empty() && self.hold.is_empty() && self.release.is_empty()
+    }
+
+    /// Groups that come and go: no package's version tells of them.
+    pub fn groups(&self) -> Vec<PackageChange> {
+        let there = || Some(groups::INSTALLED.to_owned());
+        let change = |name: &String, from, to| PackageChange { name: name.clone(), from, to };
+        let come = self.install.iter().map(|spec| &spec.name).filter(|name| groups::is(name));
+        let go = self.remove.iter().filter(|name| groups::is(name));
+        come.map(|name| change(name, None, there())).chain(go.map(|name| change(name, there(), None))).collect()
+    }
+
+    pub fn locks(&self, verb: &str, names: &[String]) -> Option<(&'static str, Vec<String>)> {
+        let words = [verb.to_owned()].into_iter().chain(names.iter().cloned());
+        (!names.is_empty()).then(|| (VERSIONLOCK, words.collect()))
+    }
+
+    /// What was not done of it, and the groups of which something was.
+    pub fn left(&self, context: &Context<'_>) -> Result<(Vec<String>, Vec<PackageChange>)> {
+        let names: Vec<String> = self.install.iter().map(|spec| spec.name.clone()).chain(self.remove.clone()).collect();
+        let mut states = states(context, &names)?.into_iter();
+        let mut left = Vec::new();
+        for (spec, state) in self.install.iter().zip(states.by_ref()) {
+            match (&spec.version, &state.version) {
+                (_, None) if !(spec.version.is_none() && state.provided_by.is_some()) => {
+                    left.push(format!("`{}` is not installed", spec.name));
+                }
+                (Some(asked), Some(installed)) if !state.versions.iter().any(|one| meets(asked, one)) => {
+                    left.push(format!("`{}` has version `{installed}`, not `{asked}`", spec.name));
+                }
+                (None | Some(_), None | Some(_)) => {}
+            }
+        }
+        for (name, state) in self.remove.iter().zip(states) {
+            if state.version.is_some() {
+                left.push(format!("`{name}` is still installed"));
+            }
+        }
+        let held = held::held(context.root)?;
+        for (names, wanted) in [(&self.hold, true), (&self.release, false)] {
+            let differ = names.iter().filter(|name| held.contains(name) != wanted);
+            left.extend(differ.map(|name| format!("`{name}` is {} held", if wanted { "not" } else { "still" })));
+        }
+        let mut groups = self.groups();
+        groups.retain(|group| !left.iter().any(|text| text.starts_with(&format!("`{}` ", group.name))));
+        Ok((left, groups))
+    }
+}
+
+/// The version to ask for: of bounds the newest on offer that meets them.
+fn wanted(context: &Context<'_>, spec: &PackageSpec, now: &PackageState) -> Result<Option<String>> {
+    let Some(text) = spec.version.as_ref().filter(|_| !groups::is(&spec.name)) else { return Ok(None) };
+    let pin: Pin = text.parse().map_err(|why| Error::failed(format!("package `{}`: {why}", spec.name)))?;
+    if let Some(exact) = pin.exact() {
+        return Ok(Some(exact.to_owned()));
+    }
+    let mut versions = versions(context, &spec.name)?;
+    versions.extend(now.versions.iter().cloned());
+    let newest = pin.newest(&versions, Scheme::Rpm).cloned();
+    if newest.is_none() && !versions.is_empty() {
+        versions.sort_by(|left, right| compare(left, right));
+        versions.dedup();
+        return Err(Error::failed(format!(
+            "package `{}` is not on offer in version `{text}`, only in {}",
+            spec.name,
+            quoted(&versions)
+        ))
+        .hint("correct the version, or add the repository that has it before the package"));
+    }
+    // What no repository has is said when it is installed.
+    Ok(Some(newest.unwrap_or_else(|| text.clone())))
+}
+
+/// Whether an installed version is the one asked for.
+fn meets(asked: &str, installed: &str) -> bool {
+    asked.parse::<Pin>().is_ok_and(|pin| pin.meets(installed, Scheme::Rpm))
+}
