@@ -128,7 +128,9 @@ fn answers_reach_debconf_before_the_package_asks() -> Result<()> {
 /// What one resource brings along may be what the next one is about.
 #[test]
 fn a_neighbour_is_judged_by_what_came_before_it() -> Result<()> {
-    for (machine, there) in [(debian()?, "dpkg -s NAME 2>/dev/null | grep -q ' installed$'"), (el9()?, "rpm -q NAME")] {
+    for (machine, there) in
+        [(debian()?, "dpkg -s NAME 2>/dev/null | grep -q ' installed$'"), (of_rpm(EL9)?, "rpm -q NAME")]
+    {
         let is = |name: &str| machine.sh(&there.replace("NAME", name)).code == 0;
         let both = "- {type: package, name: lab-app, install_recommends: true}\n- {type: package, name: lab-doc, action: remove}\n";
         let plan = lab::plan(&machine, both);

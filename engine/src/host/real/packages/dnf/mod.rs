@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use held::Held;
 pub use program::PROGRAMS;
 use program::Program;
 use work::Work;
@@ -131,9 +132,9 @@ fn states(context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> 
     let mut of_plain = query::states(context.tools, &plain)?.into_iter();
     let there = if groups.is_empty() { Vec::new() } else { groups::installed(context)? };
     let held = if of_plain.as_slice().iter().any(|state| state.version.is_some()) {
-        held::held(context.root)?
+        Held::of(context.root)?
     } else {
-        Vec::new()
+        Held::default()
     };
     let state = |name: &String| {
         if groups::is(name) {
@@ -141,7 +142,7 @@ fn states(context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> 
             return PackageState { versions: version.iter().cloned().collect(), version, ..PackageState::default() };
         }
         let state = of_plain.next().unwrap_or_default();
-        PackageState { held: state.version.is_some() && held.contains(name), ..state }
+        PackageState { held: state.version.is_some() && held.holds(name), ..state }
     };
     Ok(names.iter().map(state).collect())
 }

@@ -1,7 +1,8 @@
 //! What a transaction still has to change, and what it has left undone.
 use super::{
     super::{Context, refused_downgrade},
-    VERSIONLOCK, groups, held,
+    VERSIONLOCK, groups,
+    held::Held,
     program::Program,
     quoted, states, versions,
 };
@@ -33,8 +34,8 @@ impl Work {
         let names: Vec<String> =
             transaction.install.iter().map(|spec| spec.name.clone()).chain(remove.clone()).collect();
         let mut states = states(context, &names)?.into_iter();
-        let held = held::held(context.root)?;
-        let locks = |names: &[String], done| names.iter().filter(|name| held.contains(name) != done).cloned().collect();
+        let held = Held::of(context.root)?;
+        let locks = |names: &[String], done| names.iter().filter(|name| held.holds(name) != done).cloned().collect();
         let mut work = Self {
             install: Vec::new(),
             before: Vec::new(),
@@ -126,10 +127,13 @@ impl Work {
                 left.push(format!("`{name}` is still installed"));
             }
         }
-        let held = held::held(context.root)?;
-        for (names, wanted) in [(&self.hold, true), (&self.release, false)] {
-            let differ = names.iter().filter(|name| held.contains(name) != wanted);
-            left.extend(differ.map(|name| format!("`{name}` is {} held", if wanted { "not" } else { "still" })));
+        let held = Held::of(context.root)?;
+        left.extend(self.hold.iter().filter(|name| !held.holds(name)).map(|name| format!("`{name}` is not held")));
+        for name in &self.release {
+            // A pattern is left: it may be there for others.
+            left.extend(
+                held.by(name).map(|entry| format!("`{name}` is still held, by `{entry}` in the list of versionlock")),
+            );
         }
         let mut groups = self.groups();
         groups.retain(|group| !left.iter().any(|text| text.starts_with(&format!("`{}` ", group.name))));
