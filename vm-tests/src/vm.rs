@@ -19,11 +19,11 @@ use crate::error::{Error, Result};
 use crate::host::{call, need, require_root};
 use crate::tested;
 
-/// How long a machine may take to come up. It is emulated: half a minute on an idle host.
-const BOOT_LIMIT: Duration = Duration::from_secs(240);
+/// How long a machine may take to come up. It is emulated: less than a minute on an idle host.
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
 
 /// How long one command may run.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// The script that runs commands inside.
 const AGENT: &str = include_str!("agent.sh");
@@ -54,7 +54,7 @@ impl VmOptions {
         self
     }
 
-    /// Ends it after this long whatever it does; ten minutes when not said.
+    /// Ends it after this long whatever it does; a quarter of an hour when not said.
     pub fn life(mut self, life: Duration) -> Self {
         self.life = life;
         self
@@ -146,7 +146,7 @@ impl Vm {
             root,
             kernel_options: "root=/dev/vda rw console=ttyS0 quiet fsck.mode=skip mitigations=off panic=-1".to_owned(),
             memory: 512,
-            life: Duration::from_secs(600),
+            life: Duration::from_secs(900),
             program: None,
         }
     }
@@ -212,7 +212,7 @@ impl Vm {
     /// Runs a command to its end, with root's usual environment.
     ///
     /// # Panics
-    /// If the machine is gone, or the command outlasts five minutes; a failing command is for the caller to judge.
+    /// If the machine is gone, or the command outlasts ten minutes; a failing command is for the caller to judge.
     #[track_caller]
     pub fn run<Word: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = Word>) -> Output {
         self.ask(words, &[])
