@@ -453,7 +453,7 @@ mod tests {
                 "no property `flush_cache`; it is for packages of dnf, yum".into(),
                 "no property `binary`; known are `package_name`, `version`, `options`, `allow_downgrade`, `timeout`"
                     .into(),
-                "`apk_package` has no action `lock`; it is for packages of apt, dnf, dpkg, yum".into(),
+                "`apk_package` has no action `lock`; it is for packages of apt, dnf, dpkg, yum, zypper".into(),
             ])
         );
     }
