@@ -13,7 +13,7 @@ use crate::{
     error::ENOUGH,
     facts::Facts,
     node::{Node, View, json::Located},
-    resources::template::{self, Wrong},
+    resources::rendering::{self, Wrong},
     suggest,
     values::is_printed,
 };
@@ -45,7 +45,7 @@ struct Known {
 impl<'n> Scope<'n> {
     /// The node with these merged attributes.
     pub fn new(node: &'n Node<'n>, attributes: View) -> Self {
-        let mut tera = template::engine();
+        let mut tera = rendering::engine();
         // By way of JSON a number stays a number, and a list a list.
         tera.register_filter("typed", |value: &tera::Value, _: Kwargs, _: &tera::State| {
             if value.is_undefined() {
@@ -223,7 +223,7 @@ impl<'n> Scope<'n> {
     fn rendered(&self, text: &str) -> Result<String, Unrendered> {
         let render = || {
             let context = self.context.borrow();
-            template::bounded(&self.tera, text, |tera, output| tera.render_str_to(text, &context, false, output))
+            rendering::bounded(&self.tera, text, |tera, output| tera.render_str_to(text, &context, false, output))
         };
         self.desk.render(text, self.node, &self.attributes, render)
     }
@@ -246,13 +246,13 @@ impl<'n> Scope<'n> {
             Err(Unrendered::Asked(faults)) => return Err(faults),
             Err(Unrendered::Tera(error)) => error,
         };
-        Err(template::wrong(&error, text).into_iter().map(|wrong| self.fault(&wrong, text)).collect())
+        Err(rendering::wrong(&error, text).into_iter().map(|wrong| self.fault(&wrong, text)).collect())
     }
 
     /// What tera found wrong, with what to do about it.
     fn fault(&self, Wrong { sentence, offset }: &Wrong, text: &str) -> Fault {
-        let excerpt = offset.and_then(|offset| template::excerpt(text, offset)).map(|(_, _, shown)| shown);
-        if let Some(known) = template::known_words(sentence, &WORDS) {
+        let excerpt = offset.and_then(|offset| rendering::excerpt(text, offset)).map(|(_, _, shown)| shown);
+        if let Some(known) = rendering::known_words(sentence, &WORDS) {
             return Fault { excerpt, ..Fault::new(format!("in an expression: {sentence}")) }.hint(known);
         }
         if self.desk.has_secret() {
