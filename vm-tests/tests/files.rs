@@ -266,5 +266,14 @@ fn contents_are_judged_and_known_by_their_checksum() -> Result<()> {
     assert!(refused.stderr.contains("was not accepted by `sh -n %{path}`"), "{refused}");
     assert!(!machine.exists("/srv/j.sh"));
     settle(&machine, &judged.replace("if true; then", "echo yes"));
+    // A refusal leaves the file as it is, and what was changed before it is taken back.
+    machine.sh("echo drift >> /srv/j.sh; chmod 600 /srv/j.sh; echo old > /srv/first").success();
+    let first = "- {type: file, name: /srv/first, content: new}\n- {type: directory, name: /srv/made}\n";
+    converge(&machine, &format!("{first}{judged}")).exits(1);
+    assert!(machine.read("/srv/j.sh").ends_with("drift\n") && machine.read("/srv/first") == "new");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(machine.read("/srv/first") == "old\n" && !machine.exists("/srv/made"));
+    settle(&machine, &format!("{first}{}", judged.replace("if true; then", "echo yes")));
+    assert_eq!(machine.read("/srv/j.sh"), "echo yes");
     Ok(())
 }

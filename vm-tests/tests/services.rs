@@ -82,6 +82,41 @@ fn a_unit_that_does_not_start_shows_its_last_words() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_change_that_breaks_a_service_is_taken_back() -> Result<()> {
+    let machine = machine()?;
+    let web = |runs: &str| {
+        format!(
+            "- {{type: systemd_unit, name: web.service, action: create, content: {{Service: {{ExecStart: \"{runs}\"}}, Install: {{WantedBy: multi-user.target}}}}, notifies: [restart, \"service[web]\"]}}\n\
+             - {{type: service, name: web, action: [enable, start]}}\n"
+        )
+    };
+    let (good, bad) = (web("/bin/sleep infinity"), web("/bin/sh -c 'echo port 80 is in use; exit 3'"));
+    let file = "/etc/systemd/system/web.service";
+    let is_active = || machine.run(["systemctl", "is-active", "web"]).stdout;
+    settle(&machine, &good);
+    let before = machine.read(file);
+    let failed = converge(&machine, &bad).exits(1);
+    assert!(failed.stderr.contains("port 80 is in use") && machine.read(file) != before, "{failed}");
+    // It is owed by whoever comes next, and fails as long as the file is wrong.
+    let again = converge(&machine, &bad).exits(1);
+    assert!(again.stderr.contains("port 80 is in use"), "{again}");
+    machine.run(["brasa", "undo", "last"]).success();
+    converge(&machine, &good).exits(2);
+    converge(&machine, &good).success();
+    assert_eq!((machine.read(file), is_active().as_str()), (before.clone(), "active\n"));
+    // A failure is taken back whole, with what had been changed before it.
+    let other = "- {type: file, name: /root/before, content: x}\n";
+    converge(&machine, &format!("{other}{bad}")).exits(1);
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(machine.read(file) == before && !machine.exists("/root/before"));
+    // Drift of the file and of what runs.
+    machine.sh(&format!("systemctl disable --now web; echo '# mine' >> {file}")).success();
+    settle(&machine, &good);
+    assert_eq!((machine.read(file), is_active().as_str()), (before, "active\n"));
+    Ok(())
+}
+
 const LIMITS: &str = "- {type: systemd_unit, name: cron.service, drop_in: limits.conf, action: create, content: {Service: {LimitNOFILE: 4321}}, verify: true, notifies: [restart, \"service[cron]\"]}\n- {type: service, name: cron}\n";
 
 #[test]
