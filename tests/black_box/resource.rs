@@ -134,9 +134,9 @@ fn what_cannot_be_shown_is_refused() {
              hint: kinds of things that are there can be shown: `file`, `package`, `service`, `user` and others\n",
         ),
         (
-            &["openssl_ec_private_key", "/x"],
+            &["remote_directory", "/x"],
             64,
-            "error: `openssl_ec_private_key` cannot be shown: it does something once, or what is there does not tell how it was \
+            "error: `remote_directory` cannot be shown: it does something once, or what is there does not tell how it was \
              asked for\n\
              hint: kinds of things that are there can be shown: `file`, `package`, `service`, `user` and others\n",
         ),
