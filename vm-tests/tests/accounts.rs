@@ -14,12 +14,64 @@ fn converge(machine: &Container, resources: &str) -> Output {
     machine.run(["brasa", "converge", "--detailed-exitcode"])
 }
 
-#[test]
-fn an_account_has_its_groups_and_its_end() -> Result<()> {
+fn machine() -> Result<Container> {
     let machine = Container::of(lab::root(DEBIAN)?).brasa(lab::binary()?).start()?;
     machine.write("/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
     machine.write("/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
     machine.write("/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
+    Ok(machine)
+}
+
+/// What is refused before the first change, in a plan too.
+fn refused(machine: &Container, resources: &str, why: &str) {
+    let marker = "- {type: file, name: /tmp/first, content: x}\n";
+    let refused = converge(machine, &format!("{marker}{resources}")).exits(1);
+    assert!(refused.stderr.contains(why), "{refused}");
+    assert!(refused.stderr.contains("nothing was changed: this was found before the first change"), "{refused}");
+    let plan = machine.run(["brasa", "plan"]).exits(1);
+    assert!(plan.stdout.contains(why), "{plan}");
+}
+
+#[test]
+fn a_home_that_is_in_the_way_or_belongs_to_another_stays() -> Result<()> {
+    let machine = machine()?;
+    machine
+        .sh("useradd -d /srv/shared shar; mkdir /srv/shared; touch /srv/shared/keep; useradd -m mv1; mkdir /srv/ex")
+        .success();
+    let accounts = || machine.sh("cat /etc/passwd; ls /srv/shared /home/mv1").success().stdout;
+    let before = accounts();
+    let remove = "- {type: user, name: shar, manage_home: true, action: remove}\n";
+    refused(&machine, remove, "the home `/srv/shared` of `shar` belongs to `root`");
+    let moves = "- {type: user, name: mv1, home: /srv/ex, manage_home: true}\n";
+    refused(&machine, moves, "the home of `mv1` cannot be moved to `/srv/ex`: a directory is there");
+    assert_eq!(accounts(), before);
+    machine.sh("rmdir /srv/ex").success();
+    converge(&machine, moves).exits(2);
+    converge(&machine, moves).success();
+    assert_eq!(machine.sh("stat -c %U /srv/ex; test -e /home/mv1 || echo moved").success().stdout, "mv1\nmoved\n");
+    Ok(())
+}
+
+#[test]
+fn a_tool_that_fails_when_the_account_is_changed_has_changed_it() -> Result<()> {
+    let machine = machine()?;
+    // A mailbox of somebody else is left alone, and userdel fails for it when the account is gone.
+    machine.sh("useradd -m mel; touch /var/mail/mel; chown root: /var/mail/mel").success();
+    let remove = "- {type: execute, name: told, command: echo told >>/tmp/told, action: nothing}\n\
+                  - {type: user, name: mel, manage_home: true, action: remove, notifies: [run, 'execute[told]', immediately]}\n";
+    let removed = converge(&machine, remove).exits(2);
+    assert!(removed.stdout.contains("- user[mel] remove"), "{removed}");
+    let all = format!("{}{}", removed.stdout, removed.stderr);
+    assert!(all.contains("/var/mail/mel not owned by mel, not removing"), "{removed}");
+    assert!(all.contains("the account is as asked for all the same"), "{removed}");
+    assert_eq!(machine.sh("cat /tmp/told; getent passwd mel; ls /home").exits(0).stdout, "told\n");
+    converge(&machine, remove).success();
+    Ok(())
+}
+
+#[test]
+fn an_account_has_its_groups_and_its_end() -> Result<()> {
+    let machine = machine()?;
     let files = || machine.sh("cat /etc/passwd /etc/group /etc/shadow | sort").success().stdout;
     let groups = || machine.run(["id", "-nG", "ana"]).success().stdout;
     let ends = || machine.sh("getent shadow ana | cut -d: -f7,8").success().stdout;

@@ -24,6 +24,7 @@ pub mod gem_package;
 pub mod git;
 mod git_address;
 pub mod group;
+mod home;
 pub mod hostname;
 pub mod http_request;
 pub mod kernel_module;

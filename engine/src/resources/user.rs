@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::entry::text_of;
+use super::{entry::text_of, home};
 use crate::{
     Error, Fault, Result, actions,
     host::{self, AccountChange, Op, Probe},
@@ -25,7 +25,8 @@ properties! {
         comment: String,
         /// Home directory, an absolute path.
         home: PathBuf,
-        /// Whether the home directory itself is made, moved and removed with the account. False when not given.
+        /// Whether the home directory itself is made, moved and removed with the account. False when not given. It is moved only
+        /// to where nothing is, and removed only when it belongs to the account.
         manage_home: bool,
         /// Login shell, an absolute path.
         shell: PathBuf,
@@ -274,6 +275,9 @@ impl User {
         if (self.expire_date.is_some() || self.inactive.is_some()) && now.exists {
             passwords_are_readable(now, probe)?;
         }
+        if let (Some(true), Some(account), Some(to)) = (self.manage_home, &now.account, &self.home) {
+            home::may_be_moved(account, to, probe)?;
+        }
         Ok(State {
             groups: self.groups_wanted(),
             expire_date: self.expire_date.map(|ExpireDate(day)| or_never(day)),
@@ -493,7 +497,12 @@ impl Resource for User {
             }
             Manage if now.exists => self.wanted(now, probe)?,
             Manage => now.clone(),
-            Remove => State::ABSENT,
+            Remove => {
+                if let Some(account) = now.account.as_ref().filter(|_| self.manage_home == Some(true)) {
+                    home::may_be_removed(account, probe)?;
+                }
+                State::ABSENT
+            }
             Lock => {
                 self.must_exist(now, "lock")?;
                 passwords_are_readable(now, probe)?;

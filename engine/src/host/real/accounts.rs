@@ -11,7 +11,7 @@ use std::{
 use super::command::{check, run};
 use crate::{
     Error, Result,
-    host::{AccountChange, Command, Group, User},
+    host::{AccountChange, Command, Group, LogLevel, Progress, User},
     values::{Blob, Day, Seconds},
 };
 
@@ -82,7 +82,7 @@ impl Accounts {
     /// # Errors
     /// When `getent` has to be asked and cannot be.
     pub fn user(&self, name: &str) -> Result<Option<User>> {
-        let named = self.user_places.get(name).map(|at| &self.users[*at]);
+        let named = self.own_user(name);
         // Names of digits alone are names first, as for chown(1).
         let number = || name.parse().ok().and_then(|uid| self.users.iter().find(|user| user.uid == Some(uid)));
         if let Some(user) = named.or_else(number) {
@@ -102,12 +102,42 @@ impl Accounts {
     /// # Errors
     /// When `getent` has to be asked and cannot be.
     pub fn group(&self, name: &str) -> Result<Option<Group>> {
-        let named = self.group_places.get(name).map(|at| &self.groups[*at]);
+        let named = self.own_group(name);
         let number = || name.parse().ok().and_then(|gid| self.groups.iter().find(|group| group.gid == Some(gid)));
         if let Some(group) = named.or_else(number) {
             return Ok(Some(group.clone()));
         }
         Ok(self.getent("group", name)?.as_deref().and_then(parse_group))
+    }
+
+    /// An account of the files, not of a name service.
+    fn own_user(&self, name: &str) -> Option<&User> {
+        self.user_places.get(name).map(|at| &self.users[*at])
+    }
+
+    /// A group of the files, not of a name service.
+    fn own_group(&self, name: &str) -> Option<&Group> {
+        self.group_places.get(name).map(|at| &self.groups[*at])
+    }
+
+    /// Whether there is a group of this name, and of this number where one is asked for.
+    fn has_gid(&self, group: &Group) -> bool {
+        self.own_group(&group.name).is_some_and(|now| group.gid.is_none() || now.gid == group.gid)
+    }
+
+    /// Whether there is this account, but for its password.
+    fn has(&self, user: &User) -> Result<bool> {
+        let Some(now) = self.own_user(&user.name) else { return Ok(false) };
+        let same_group = match (&user.group, &now.group) {
+            (Some(wanted), Some(group)) => self.gid(wanted)? == self.gid(group)?,
+            (Some(_) | None, Some(_) | None) => user.group.is_none(),
+        };
+        let open = |user: &User| (user.comment.clone(), user.expires, user.inactive);
+        Ok(same_group
+            && open(now) == open(user)
+            && (user.uid.is_none() || now.uid == user.uid)
+            && (user.home.is_none() || now.home == user.home)
+            && (user.shell.is_none() || now.shell == user.shell))
     }
 
     /// The names of the groups with this member, sorted.
@@ -204,7 +234,7 @@ fn text(path: &Path) -> Result<String> {
     }
 }
 
-fn parse_user(line: &str, groups: &HashMap<u32, String>, passwords: &HashMap<&str, Shadow<'_>>) -> Option<User> {
+fn parse_user(line: &str, groups: &HashMap<u32, String>, passwords: &HashMap<&str, Secrets<'_>>) -> Option<User> {
     let mut fields = line.split(':');
     let name = fields.next().filter(|name| !name.is_empty() && !name.starts_with(['+', '-', '#']))?;
     let _password = fields.next()?;
@@ -230,17 +260,17 @@ fn parse_user(line: &str, groups: &HashMap<u32, String>, passwords: &HashMap<&st
 }
 
 /// What `/etc/shadow` knows of an account.
-struct Shadow<'t> {
+struct Secrets<'t> {
     hash: &'t str,
     inactive: Option<u32>,
     expires: Option<Day>,
 }
 
 /// Source: shadow(5).
-fn parse_shadow(line: &str) -> Option<(&str, Shadow<'_>)> {
+fn parse_shadow(line: &str) -> Option<(&str, Secrets<'_>)> {
     let fields: Vec<&str> = line.split(':').collect();
     let number = |nth: usize| fields.get(nth).and_then(|field| field.parse().ok());
-    Some((fields.first()?, Shadow { hash: fields.get(1)?, inactive: number(6), expires: number(7).map(Day) }))
+    Some((fields.first()?, Secrets { hash: fields.get(1)?, inactive: number(6), expires: number(7).map(Day) }))
 }
 
 fn parse_group(line: &str) -> Option<Group> {
@@ -264,11 +294,11 @@ fn network(switch: &str) -> bool {
         .any(|source| !source.starts_with('[') && !matches!(source, "files" | "compat" | "systemd"))
 }
 
-/// Changes the account databases by shadow's tools.
+/// Changes the account databases by shadow's tools. `tell` hears what a tool left undone.
 ///
 /// # Errors
-/// What the tools said; a lock of somebody else that is not let go.
-pub fn perform(change: &AccountChange) -> Result<()> {
+/// What the tools said, where the accounts are not as asked for then; a lock of somebody else that is not let go.
+pub fn perform(change: &AccountChange, tell: &dyn Fn(&Progress)) -> Result<()> {
     match change {
         AccountChange::CreateUser { user, .. } => judge_password(user)?,
         AccountChange::ModifyUser { from, to, .. } if password_differs(from, to) => judge_password(to)?,
@@ -278,63 +308,151 @@ pub fn perform(change: &AccountChange) -> Result<()> {
         | AccountChange::ModifyGroup { .. }
         | AccountChange::RemoveGroup { .. } => {}
     }
+    let shadow = Shadow { tell };
     match change {
-        AccountChange::CreateUser { user, system, manage_home } => create_user(user, *system, *manage_home),
-        AccountChange::ModifyUser { from, to, manage_home } => modify_user(from, to, *manage_home),
+        AccountChange::CreateUser { user, system, manage_home } => shadow.create_user(user, *system, *manage_home),
+        AccountChange::ModifyUser { from, to, manage_home } => shadow.modify_user(from, to, *manage_home),
         AccountChange::RemoveUser { user, manage_home } => {
             let mut argv = vec!["userdel".to_owned()];
             argv.extend(manage_home.then(|| "--remove".to_owned()));
             argv.extend(["--".to_owned(), user.name.clone()]);
-            tool(argv, None)
+            shadow.run(argv, None, &|accounts| Ok(accounts.own_user(&user.name).is_none()))
         }
         AccountChange::CreateGroup { group, system } => {
             let mut argv = vec!["groupadd".to_owned()];
             argv.extend(system.then(|| "--system".to_owned()));
             argv.extend(group.gid.iter().flat_map(|gid| ["--gid".to_owned(), gid.to_string()]));
             argv.extend(["--".to_owned(), group.name.clone()]);
-            tool(argv, None)?;
-            if group.members.is_empty() { Ok(()) } else { members(group) }
+            shadow.run(argv, None, &|accounts| Ok(accounts.has_gid(group)))?;
+            if group.members.is_empty() { Ok(()) } else { shadow.members(group) }
         }
         AccountChange::ModifyGroup { from, to } => {
             if let Some(gid) = to.gid
                 && to.gid != from.gid
             {
-                tool(["groupmod", "--gid", &gid.to_string(), "--", &to.name].map(str::to_owned).to_vec(), None)?;
+                let argv = ["groupmod", "--gid", &gid.to_string(), "--", &to.name].map(str::to_owned);
+                shadow.run(argv.to_vec(), None, &|accounts| Ok(accounts.has_gid(to)))?;
             }
-            if from.members == to.members { Ok(()) } else { members(to) }
+            if from.members == to.members { Ok(()) } else { shadow.members(to) }
         }
-        AccountChange::RemoveGroup { group } => tool(["groupdel", "--", &group.name].map(str::to_owned).to_vec(), None),
+        AccountChange::RemoveGroup { group } => {
+            let argv = ["groupdel", "--", &group.name].map(str::to_owned).to_vec();
+            shadow.run(argv, None, &|accounts| Ok(accounts.own_group(&group.name).is_none()))
+        }
     }
 }
 
-fn members(group: &Group) -> Result<()> {
-    tool(["gpasswd", "-M", &group.members.join(","), "--", &group.name].map(str::to_owned).to_vec(), None)
+/// Shadow's tools.
+struct Shadow<'t> {
+    tell: &'t dyn Fn(&Progress),
 }
 
-fn create_user(user: &User, system: bool, manage_home: bool) -> Result<()> {
-    let mut argv = vec!["useradd".to_owned()];
-    argv.extend(system.then(|| "--system".to_owned()));
-    argv.push(if manage_home { "--create-home" } else { "--no-create-home" }.to_owned());
-    if let Some(uid) = user.uid {
-        argv.extend(["--uid".to_owned(), uid.to_string()]);
+impl Shadow<'_> {
+    /// Runs one of them, and judges it by the accounts as they are then: usermod and userdel say that they failed, because of
+    /// a home or a mailbox, when the account is changed already.
+    fn run(&self, argv: Vec<String>, stdin: Option<Vec<u8>>, as_asked: &Judge<'_>) -> Result<()> {
+        self.settle(tool(argv, stdin), &|| as_asked(&Accounts::read(Path::new("/"))?))
     }
-    if let Some(group) = &user.group {
-        argv.extend(["--gid".to_owned(), group.clone()]);
+
+    fn settle(&self, ended: Result<()>, as_asked: &dyn Fn() -> Result<bool>) -> Result<()> {
+        match ended {
+            Err(error @ Error::Command { .. }) if as_asked()? => {
+                let message = format!("{error}\nthe account is as asked for all the same");
+                (self.tell)(&Progress::Note { level: LogLevel::Warn, message });
+                Ok(())
+            }
+            ended => ended,
+        }
     }
-    if !user.comment.is_empty() {
-        argv.extend(["--comment".to_owned(), user.comment.clone()]);
+
+    fn members(&self, group: &Group) -> Result<()> {
+        let argv = ["gpasswd", "-M", &group.members.join(","), "--", &group.name].map(str::to_owned).to_vec();
+        let mut members = group.members.clone();
+        members.sort_unstable();
+        self.run(argv, None, &|accounts| Ok(accounts.own_group(&group.name).is_some_and(|now| now.members == members)))
     }
-    if let Some(home) = &user.home {
-        argv.extend(["--home-dir".to_owned(), home.display().to_string()]);
+
+    fn create_user(&self, user: &User, system: bool, manage_home: bool) -> Result<()> {
+        let mut argv = vec!["useradd".to_owned()];
+        argv.extend(system.then(|| "--system".to_owned()));
+        argv.push(if manage_home { "--create-home" } else { "--no-create-home" }.to_owned());
+        if let Some(uid) = user.uid {
+            argv.extend(["--uid".to_owned(), uid.to_string()]);
+        }
+        if let Some(group) = &user.group {
+            argv.extend(["--gid".to_owned(), group.clone()]);
+        }
+        if !user.comment.is_empty() {
+            argv.extend(["--comment".to_owned(), user.comment.clone()]);
+        }
+        if let Some(home) = &user.home {
+            argv.extend(["--home-dir".to_owned(), home.display().to_string()]);
+        }
+        if let Some(shell) = &user.shell {
+            argv.extend(["--shell".to_owned(), shell.display().to_string()]);
+        }
+        argv.extend(ageing(None, user));
+        argv.extend(["--".to_owned(), user.name.clone()]);
+        self.run(argv, None, &|accounts| accounts.has(user))?;
+        self.password(user)
     }
-    if let Some(shell) = &user.shell {
-        argv.extend(["--shell".to_owned(), shell.display().to_string()]);
+
+    fn modify_user(&self, from: &User, to: &User, manage_home: bool) -> Result<()> {
+        let mut argv = vec!["usermod".to_owned()];
+        if let Some(uid) = to.uid
+            && to.uid != from.uid
+        {
+            argv.extend(["--uid".to_owned(), uid.to_string()]);
+        }
+        if let Some(group) = &to.group
+            && to.group != from.group
+        {
+            argv.extend(["--gid".to_owned(), group.clone()]);
+        }
+        if to.comment != from.comment {
+            argv.extend(["--comment".to_owned(), to.comment.clone()]);
+        }
+        if let Some(home) = &to.home
+            && to.home != from.home
+        {
+            argv.extend(["--home".to_owned(), home.display().to_string()]);
+            argv.extend(manage_home.then(|| "--move-home".to_owned()));
+        }
+        if let Some(shell) = &to.shell
+            && to.shell != from.shell
+        {
+            argv.extend(["--shell".to_owned(), shell.display().to_string()]);
+        }
+        argv.extend(ageing(Some(from), to));
+        if argv.len() > 1 {
+            argv.extend(["--".to_owned(), to.name.clone()]);
+            self.run(argv, None, &|accounts| accounts.has(to))?;
+        }
+        if password_differs(from, to) { self.password(to) } else { Ok(()) }
     }
-    argv.extend(ageing(None, user));
-    argv.extend(["--".to_owned(), user.name.clone()]);
-    tool(argv, None)?;
-    password(user)
+
+    /// Sets the hash, with its lock mark; by standard input, where no `ps` shows it.
+    fn password(&self, user: &User) -> Result<()> {
+        let Some(hash) = &user.password else {
+            let argv = ["usermod", "--lock", "--", &user.name].map(str::to_owned).to_vec();
+            let locked = |accounts: &Accounts| Ok(accounts.own_user(&user.name).is_some_and(|now| now.locked));
+            return if user.locked { self.run(argv, None, &locked) } else { Ok(()) };
+        };
+        let Some(bytes) = hash.bytes() else {
+            return Err(Error::failed(format!("the password hash of `{}` is no longer at hand", user.name)));
+        };
+        let mut line = format!("{}:{}", user.name, if user.locked { "!" } else { "" }).into_bytes();
+        line.extend_from_slice(bytes);
+        line.push(b'\n');
+        let argv = vec!["chpasswd".to_owned(), "--encrypted".to_owned()];
+        self.run(argv, Some(line), &|accounts| {
+            Ok(accounts.own_user(&user.name).is_some_and(|now| !password_differs(now, user)))
+        })
+    }
 }
+
+/// Whether the accounts are as asked for.
+type Judge<'j> = dyn Fn(&Accounts) -> Result<bool> + 'j;
 
 /// Options for the end of an account that differs. Source: usermod(8).
 fn ageing(from: Option<&User>, to: &User) -> Vec<String> {
@@ -347,40 +465,6 @@ fn ageing(from: Option<&User>, to: &User) -> Vec<String> {
         words.extend(["--inactive".to_owned(), to.inactive.map_or_else(|| "-1".to_owned(), |days| days.to_string())]);
     }
     words
-}
-
-fn modify_user(from: &User, to: &User, manage_home: bool) -> Result<()> {
-    let mut argv = vec!["usermod".to_owned()];
-    if let Some(uid) = to.uid
-        && to.uid != from.uid
-    {
-        argv.extend(["--uid".to_owned(), uid.to_string()]);
-    }
-    if let Some(group) = &to.group
-        && to.group != from.group
-    {
-        argv.extend(["--gid".to_owned(), group.clone()]);
-    }
-    if to.comment != from.comment {
-        argv.extend(["--comment".to_owned(), to.comment.clone()]);
-    }
-    if let Some(home) = &to.home
-        && to.home != from.home
-    {
-        argv.extend(["--home".to_owned(), home.display().to_string()]);
-        argv.extend(manage_home.then(|| "--move-home".to_owned()));
-    }
-    if let Some(shell) = &to.shell
-        && to.shell != from.shell
-    {
-        argv.extend(["--shell".to_owned(), shell.display().to_string()]);
-    }
-    argv.extend(ageing(Some(from), to));
-    if argv.len() > 1 {
-        argv.extend(["--".to_owned(), to.name.clone()]);
-        tool(argv, None)?;
-    }
-    if password_differs(from, to) { password(to) } else { Ok(()) }
 }
 
 fn password_differs(from: &User, to: &User) -> bool {
@@ -404,24 +488,6 @@ fn judge_password(user: &User) -> Result<()> {
     Ok(())
 }
 
-/// Sets the hash, with its lock mark; by standard input, where no `ps` shows it.
-fn password(user: &User) -> Result<()> {
-    let Some(hash) = &user.password else {
-        return if user.locked {
-            tool(["usermod", "--lock", "--", &user.name].map(str::to_owned).to_vec(), None)
-        } else {
-            Ok(())
-        };
-    };
-    let Some(bytes) = hash.bytes() else {
-        return Err(Error::failed(format!("the password hash of `{}` is no longer at hand", user.name)));
-    };
-    let mut line = format!("{}:{}", user.name, if user.locked { "!" } else { "" }).into_bytes();
-    line.extend_from_slice(bytes);
-    line.push(b'\n');
-    tool(vec!["chpasswd".to_owned(), "--encrypted".to_owned()], Some(line))
-}
-
 /// Runs one of shadow's tools; tries again while somebody else holds the lock of the account files.
 fn tool(argv: Vec<String>, stdin: Option<Vec<u8>>) -> Result<()> {
     let mut command = Command::new(argv);
@@ -442,9 +508,12 @@ fn tool(argv: Vec<String>, stdin: Option<Vec<u8>>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Accounts, network, perform};
+    use std::cell::RefCell;
+
+    use super::{Accounts, Shadow, network, perform};
     use crate::{
-        host::{AccountChange, User},
+        Error,
+        host::{AccountChange, Group, Progress, User},
         values::{Blob, Day},
     };
 
@@ -490,6 +559,53 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_is_judged_by_the_accounts_and_not_by_its_exit_code() {
+        let told = RefCell::new(Vec::new());
+        let tell = |progress: &Progress| {
+            if let Progress::Note { message, .. } = progress {
+                told.borrow_mut().push(message.clone());
+            }
+        };
+        let shadow = Shadow { tell: &tell };
+        let failed = || Error::Command {
+            command: "userdel --remove -- ex".to_owned(),
+            how: "exited with 12".to_owned(),
+            output: "userdel: /srv/ex not owned by ex, not removing\n".to_owned(),
+        };
+        assert!(shadow.settle(Err(failed()), &|| Ok(false)).is_err());
+        assert!(shadow.settle(Ok(()), &|| Ok(false)).is_ok(), "the step itself reads back");
+        assert!(told.borrow().is_empty());
+        shadow.settle(Err(failed()), &|| Ok(true)).unwrap();
+        assert_eq!(
+            *told.borrow(),
+            ["command `userdel --remove -- ex` exited with 12; it printed:\n\
+              userdel: /srv/ex not owned by ex, not removing\n\
+              the account is as asked for all the same"]
+        );
+    }
+
+    #[test]
+    fn an_account_is_as_asked_for_when_all_that_was_named_is_there() {
+        let accounts = Accounts::parse(PASSWD, GROUP, SHADOW, "");
+        let alice = accounts.user("alice").unwrap().unwrap();
+        assert!(accounts.has(&alice).unwrap());
+        let by_number = User { group: Some("1000".to_owned()), uid: None, home: None, shell: None, ..alice.clone() };
+        assert!(accounts.has(&by_number).unwrap());
+        for other in [
+            User { name: "bob".to_owned(), ..alice.clone() },
+            User { home: Some("/srv".into()), ..alice.clone() },
+            User { group: Some("adm".to_owned()), ..alice.clone() },
+            User { expires: None, ..alice.clone() },
+            User { uid: Some(7), ..alice },
+        ] {
+            assert!(!accounts.has(&other).unwrap(), "{other:?}");
+        }
+        let group = |name: &str, gid| Group { name: name.to_owned(), gid, members: Vec::new() };
+        assert!(accounts.has_gid(&group("adm", None)) && accounts.has_gid(&group("adm", Some(4))));
+        assert!(!accounts.has_gid(&group("adm", Some(5))) && !accounts.has_gid(&group("none", None)));
+    }
+
+    #[test]
     fn a_name_of_digits_is_a_name_first() {
         let passwd = "one:x:1000:0::/:/bin/sh\n1000:x:7:0::/:/bin/sh\n";
         let accounts = Accounts::parse(passwd, "", "", "");
@@ -516,9 +632,9 @@ mod tests {
             ("x\nroot:", "the password hash of `no-such-user-here` holds a `:` or a line break"),
         ] {
             let change = AccountChange::ModifyUser { from: from.clone(), to: user(hash, false), manage_home: false };
-            assert_eq!(perform(&change).unwrap_err().to_string(), why);
+            assert_eq!(perform(&change, &|_| {}).unwrap_err().to_string(), why);
             let change = AccountChange::CreateUser { user: user(hash, false), system: false, manage_home: false };
-            assert_eq!(perform(&change).unwrap_err().to_string(), why);
+            assert_eq!(perform(&change, &|_| {}).unwrap_err().to_string(), why);
         }
     }
 }

@@ -304,7 +304,7 @@ impl Host for Real {
                 services.perform(unit, *verb)?;
             }
             Op::Account(change) => {
-                let done = accounts::perform(change);
+                let done = accounts::perform(change, &*self.tell);
                 self.accounts.take();
                 done?;
             }
