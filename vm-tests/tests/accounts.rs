@@ -45,7 +45,14 @@ fn a_home_that_is_in_the_way_or_belongs_to_another_stays() -> Result<()> {
     let moves = "- {type: user, name: mv1, home: /srv/ex, manage_home: true}\n";
     refused(&machine, moves, "the home of `mv1` cannot be moved to `/srv/ex`: a directory is there");
     assert_eq!(accounts(), before);
-    machine.sh("rmdir /srv/ex").success();
+    machine.sh("useradd -m -d /srv/two a1; useradd -d /srv/two a2; useradd -d / rooty; chown mv1 /srv/ex").success();
+    for (name, why) in [
+        ("a1", "the home `/srv/two` of `a1` is that of `a2` too"),
+        ("rooty", "the home `/` of `rooty` is a directory of the system"),
+    ] {
+        refused(&machine, &format!("- {{type: user, name: {name}, manage_home: true, action: remove}}\n"), why);
+    }
+    machine.sh("test -e /srv/two; rmdir /srv/ex").success();
     converge(&machine, moves).exits(2);
     converge(&machine, moves).success();
     assert_eq!(machine.sh("stat -c %U /srv/ex; test -e /home/mv1 || echo moved").success().stdout, "mv1\nmoved\n");
@@ -66,6 +73,26 @@ fn a_tool_that_fails_when_the_account_is_changed_has_changed_it() -> Result<()> 
     assert!(all.contains("the account is as asked for all the same"), "{removed}");
     assert_eq!(machine.sh("cat /tmp/told; getent passwd mel; ls /home").exits(0).stdout, "told\n");
     converge(&machine, remove).success();
+    Ok(())
+}
+
+#[test]
+fn a_large_home_is_not_kept_and_the_plan_says_so() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("useradd -m big; head -c 70M /dev/zero >/home/big/70M; useradd -m few; echo x >/home/few/x; chown few /home/few/x").success();
+    let remove = |name: &str| format!("- {{type: user, name: {name}, manage_home: true, action: remove}}\n");
+    let said = "`/home/big` is too large to be kept: an undo brings the account back, and not its files";
+    machine.write(RECIPE, format!("resources:\n{}", remove("big")));
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(format!("{}{}", plan.stdout, plan.stderr).contains(said), "{plan}");
+    converge(&machine, &remove("big")).exits(2);
+    assert_eq!(machine.sh("du -sm /var/lib/brasa | cut -f1").success().stdout.trim(), "1", "megabytes");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(machine.sh("stat -c %U /home/big; ls -A /home/big").success().stdout, "big\n");
+    let removed = converge(&machine, &remove("few")).exits(2);
+    assert!(!format!("{}{}", removed.stdout, removed.stderr).contains("too large"), "{removed}");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(machine.sh("cat /home/few/x; stat -c %U /home/few/x").success().stdout, "x\nfew\n");
     Ok(())
 }
 

@@ -507,6 +507,13 @@ impl<'a> Dry<'a> {
     }
 }
 
+/// Names as they will be: without what is to go, and with what is to be made.
+fn to_come<T>(mut names: Vec<String>, changed: &BTreeMap<String, Option<T>>) -> Vec<String> {
+    names.retain(|name| !changed.contains_key(name));
+    names.extend(changed.iter().filter(|(_, now)| now.is_some()).map(|(name, _)| name.clone()));
+    names
+}
+
 /// Which content a file has.
 fn digest(entry: Entry) -> Option<Digest> {
     match entry.kind {
@@ -1116,6 +1123,14 @@ impl Probe for Dry<'_> {
             self.may_come(&format!("user `{name}`"), |package| akin(package, name));
         }
         Ok(found)
+    }
+
+    fn own_users(&self) -> Result<Vec<String>> {
+        Ok(to_come(self.below.own_users()?, &self.users))
+    }
+
+    fn own_groups(&self) -> Result<Vec<String>> {
+        Ok(to_come(self.below.own_groups()?, &self.groups))
     }
 
     fn groups_of(&self, member: &str) -> Result<Vec<String>> {

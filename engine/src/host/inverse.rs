@@ -199,6 +199,34 @@ pub(super) fn tree(path: &Path, probe: &dyn Probe) -> Result<Vec<Seen>> {
     Ok(seen)
 }
 
+/// How many bytes of a home are kept for an undo, and how many files.
+const KEPT_OF_HOME: (u64, usize) = (64 << 20, 10_000);
+
+/// Whether a home is kept for an undo when its account goes.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn is_small(home: &Path, probe: &dyn Probe) -> Result<bool> {
+    let (mut bytes, mut files) = KEPT_OF_HOME;
+    let mut left = vec![home.to_owned()];
+    while let Some(path) = left.pop() {
+        let Some(entry) = probe.entry(&path)? else { continue };
+        let size = match entry.kind {
+            EntryKind::File { content } => content.size(),
+            EntryKind::Directory => {
+                left.extend(probe.list(&path)?.into_iter().map(|name| path.join(name)));
+                0
+            }
+            EntryKind::Link { .. } | EntryKind::Other { .. } => 0,
+        };
+        match (bytes.checked_sub(size), files.checked_sub(1)) {
+            (Some(fewer_bytes), Some(fewer_files)) => (bytes, files) = (fewer_bytes, fewer_files),
+            (Some(_) | None, Some(_) | None) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
 /// Operations that make an entry, and everything below it, as it is now.
 fn put_back(
     path: &Path,
@@ -390,13 +418,23 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
                 operations.push(account(AccountChange::ModifyGroup { from, to: group }));
             }
             let mut others = Vec::new();
+            let mut too_large = None;
             if let (true, Some(home)) = (manage_home, home)
                 && let Some(entry) = probe.entry(&home)?
             {
-                put_back(&home, entry, probe, &mut operations, &mut others)?;
+                if is_small(&home, probe)? {
+                    put_back(&home, entry, probe, &mut operations, &mut others)?;
+                } else {
+                    let Entry { mode, owner, group, .. } = entry;
+                    too_large = Some(format!("`{}` comes back empty: it was too large to be kept", home.display()));
+                    operations.push(Op::Mkdir { path: home, mode, owner, group });
+                }
             }
             let mut undo = Undo::exact(operations);
-            if !others.is_empty() {
+            if too_large.is_some() {
+                undo.grade = Grade::BestEffort;
+                undo.note = too_large;
+            } else if !others.is_empty() {
                 undo.grade = Grade::BestEffort;
                 undo.note = Some(format!("cannot be made again: {}", others.join(", ")));
             }

@@ -221,6 +221,14 @@ impl Probe for Journal<'_> {
         self.below.group(name)
     }
 
+    fn own_users(&self) -> Result<Vec<String>> {
+        self.below.own_users()
+    }
+
+    fn own_groups(&self) -> Result<Vec<String>> {
+        self.below.own_groups()
+    }
+
     fn groups_of(&self, member: &str) -> Result<Vec<String>> {
         self.below.groups_of(member)
     }

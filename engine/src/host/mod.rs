@@ -34,7 +34,7 @@ pub use archive::{Bounds, Contents, Piece, contents};
 pub use command::{Answer, Command};
 pub use dry::Dry;
 pub use fake::{Brings, Fake, Start};
-pub use inverse::{Grade, Seen, Undo};
+pub use inverse::{Grade, Seen, Undo, is_small};
 pub use journal::{Ended, Journal, Sink};
 pub use kept::{Kept, line_of, same as same_line};
 pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};

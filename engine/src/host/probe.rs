@@ -96,6 +96,18 @@ pub trait Probe {
     /// A group by name (or by number, as text).
     fn group(&self, name: &str) -> Result<Option<Group>>;
 
+    /// Names of the accounts in the machine's own files, which are those that can be changed: a name service may know more.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    fn own_users(&self) -> Result<Vec<String>>;
+
+    /// The same of groups.
+    ///
+    /// # Errors
+    /// As [`Probe::own_users`].
+    fn own_groups(&self) -> Result<Vec<String>>;
+
     /// Names of the local groups that have this account as a supplementary member, sorted.
     fn groups_of(&self, member: &str) -> Result<Vec<String>>;
 

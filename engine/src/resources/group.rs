@@ -6,7 +6,7 @@ use crate::{
     host::{self, AccountChange, Op, Probe},
     properties,
     resource::{Change, Found, Goal, Resource},
-    resources::user::{first_fields, name_fault},
+    resources::user::name_fault,
     values::Words,
 };
 
@@ -141,7 +141,7 @@ impl Resource for Group {
     }
 
     fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
-        first_fields("/etc/group", probe).map(Some)
+        probe.own_groups().map(Some)
     }
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {

@@ -1,29 +1,62 @@
 //! What becomes of a home directory together with its account, and what must not.
 use std::path::Path;
 
-use super::entry::resolve;
+use super::{entry::resolve, fstab};
 use crate::{
     Error, Result,
-    host::{Probe, User},
+    host::{Entry, Probe, User, is_small},
 };
 
-/// Refuses to remove the account together with a home that is not its own.
+/// Directories of the system, whoever calls them his home. Source: hier(7).
+const OF_SYSTEM: [&str; 31] = [
+    "/",
+    "/bin",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/media",
+    "/mnt",
+    "/opt",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/srv",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/local",
+    "/usr/sbin",
+    "/usr/share",
+    "/var",
+    "/var/cache",
+    "/var/lib",
+    "/var/log",
+    "/var/mail",
+    "/var/spool",
+    "/var/tmp",
+];
+
+/// Refuses to remove the account together with a home that is not its own alone.
 ///
 /// # Errors
 /// Why it stays.
 pub(crate) fn may_be_removed(account: &User, probe: &dyn Probe) -> Result<()> {
-    let Some(home) = &account.home else { return Ok(()) };
-    let (_, Some(entry)) = resolve(home, probe)? else { return Ok(()) };
+    let Some((shown, entry)) = is_alone_in_it(account, probe)? else { return Ok(()) };
     // Several names may share a number.
     let owner = probe.user(&entry.owner)?.and_then(|owner| owner.uid);
     if entry.owner == account.name || owner.is_some() && owner == account.uid {
         return Ok(());
     }
-    let sentence = format!("the home `{}` of `{}` belongs to `{}`", home.display(), account.name, entry.owner);
-    Err(Error::failed(sentence).hint("without `manage_home` the account is removed and its home stays"))
+    Err(stays(format!("{shown} belongs to `{}`", entry.owner)))
 }
 
-/// Refuses to move the home to where something is.
+/// Refuses to move the home to where something is, and to move what is not the account's alone.
 ///
 /// # Errors
 /// What is in the way.
@@ -31,13 +64,134 @@ pub(crate) fn may_be_moved(account: &User, to: &Path, probe: &dyn Probe) -> Resu
     if account.home.as_deref() == Some(to) {
         return Ok(());
     }
+    is_alone_in_it(account, probe)?;
     let Some(entry) = probe.entry(to)? else { return Ok(()) };
-    let sentence = format!(
-        "the home of `{}` cannot be moved to `{}`: a {} is there",
-        account.name,
-        to.display(),
-        entry.kind.noun()
-    );
-    Err(Error::failed(sentence)
-        .hint("without `manage_home` the account gets it as its home, and its files stay where they are"))
+    let name = &account.name;
+    Err(stays(format!("the home of `{name}` cannot be moved to `{}`: a {} is there", to.display(), entry.kind.noun())))
+}
+
+/// The home as it is called in messages, and what is there.
+fn is_alone_in_it(account: &User, probe: &dyn Probe) -> Result<Option<(String, Entry)>> {
+    let Some(home) = &account.home else { return Ok(None) };
+    let (place, Some(entry)) = resolve(home, probe)? else { return Ok(None) };
+    let shown = format!("the home `{}` of `{}`", home.display(), account.name);
+    if OF_SYSTEM.iter().any(|directory| place == Path::new(directory)) {
+        return Err(stays(format!("{shown} is a directory of the system")));
+    }
+    if place == Path::new("/root") && account.name != "root" {
+        return Err(stays(format!("{shown} is that of `root`")));
+    }
+    let mounts = fstab::mounts(probe)?.unwrap_or_default();
+    if let Some(row) = mounts.iter().find(|row| row.point.starts_with(&place)) {
+        return Err(match row.point == place {
+            true => stays(format!("{shown} is a mount point")),
+            false => stays(format!("in {shown} is a mount point, `{}`", row.point.display())),
+        });
+    }
+    for name in probe.own_users()?.into_iter().filter(|name| *name != account.name) {
+        let Some(other) = probe.user(&name)?.and_then(|other| other.home) else { continue };
+        if other.starts_with(&place) || other.starts_with(home) {
+            return Err(match other == *home {
+                true => stays(format!("{shown} is that of `{name}` too")),
+                false => stays(format!("in {shown} is that of `{name}`, `{}`", other.display())),
+            });
+        }
+    }
+    Ok(Some((shown, entry)))
+}
+
+fn stays(why: String) -> Error {
+    Error::failed(why).hint("without `manage_home` the account alone is changed, and its files stay where they are")
+}
+
+/// What an undo will not bring back of the home, where that is so.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn not_kept(account: &User, probe: &dyn Probe) -> Result<Option<String>> {
+    let Some(home) = &account.home else { return Ok(None) };
+    let shown = home.display();
+    Ok((!is_small(home, probe)?)
+        .then(|| format!("`{shown}` is too large to be kept: an undo brings the account back, and not its files")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{may_be_moved, may_be_removed, not_kept};
+    use crate::{
+        host::{AccountChange, Entry, EntryKind, Fake, Grade, Op, Probe as _, Undo, User},
+        resources::trial::with_hints,
+        values::{Blob, Mode},
+    };
+
+    const HINT: &str = "\nhint: without `manage_home` the account alone is changed, and its files stay where they are";
+
+    fn of(owner: &str) -> Entry {
+        Entry { kind: EntryKind::Directory, mode: Mode::from(0o755), owner: owner.to_owned(), group: "root".to_owned() }
+    }
+
+    fn deploy(home: &str, machine: Fake) -> (Fake, User) {
+        let machine = machine.with_user("deploy", 1000);
+        let account = User { home: Some(home.into()), ..machine.user("deploy").unwrap().unwrap() };
+        (machine.with_account(account.clone()), account)
+    }
+
+    #[test]
+    fn a_home_goes_only_when_nobody_loses_anything_by_it() {
+        let mount =
+            "22 1 253:0 / /srv/deploy/data rw - ext4 /dev/vdb rw\n23 1 253:0 / /mnt/disk rw - ext4 /dev/vdc rw\n";
+        let machine = || {
+            let other =
+                User { home: Some("/srv/two".into()), ..Fake::new().with_user("ann", 7).user("ann").unwrap().unwrap() };
+            let inside =
+                User { home: Some("/srv/all/bob".into()), name: "bob".to_owned(), uid: Some(8), ..other.clone() };
+            let directories =
+                ["/", "/usr/sbin", "/var/lib", "/root", "/srv/two", "/srv/all", "/srv/deploy", "/mnt/disk"];
+            let machine = Fake::new().with_account(other).with_account(inside).with_link("/srv/link", "/var/lib");
+            let machine = machine.with_file("/proc/self/mountinfo", mount);
+            directories.into_iter().fold(machine, |machine, path| machine.with_entry(path, of("deploy")))
+        };
+        for (home, why) in [
+            ("/", "the home `/` of `deploy` is a directory of the system"),
+            ("/usr/sbin", "the home `/usr/sbin` of `deploy` is a directory of the system"),
+            ("/srv/link", "the home `/srv/link` of `deploy` is a directory of the system"),
+            ("/root", "the home `/root` of `deploy` is that of `root`"),
+            ("/srv/two", "the home `/srv/two` of `deploy` is that of `ann` too"),
+            ("/srv/all", "in the home `/srv/all` of `deploy` is that of `bob`, `/srv/all/bob`"),
+            ("/mnt/disk", "the home `/mnt/disk` of `deploy` is a mount point"),
+            ("/srv/deploy", "in the home `/srv/deploy` of `deploy` is a mount point, `/srv/deploy/data`"),
+        ] {
+            let (machine, account) = deploy(home, machine());
+            for refused in
+                [may_be_removed(&account, &machine), may_be_moved(&account, Path::new("/home/new"), &machine)]
+            {
+                assert_eq!(with_hints(&refused.unwrap_err()), format!("{why}{HINT}"));
+            }
+        }
+        let (machine, account) = deploy("/home/deploy", Fake::new());
+        may_be_removed(&account, &machine).expect("there is none");
+        let machine = machine.with_entry("/home/deploy", of("deploy"));
+        may_be_removed(&account, &machine).expect("it is its own");
+        may_be_moved(&account, Path::new("/home/new"), &machine).expect("nothing is there");
+        let machine = machine.with_entry("/home/deploy", of("root"));
+        assert!(may_be_removed(&account, &machine).unwrap_err().to_string().ends_with("of `deploy` belongs to `root`"));
+        may_be_moved(&account, Path::new("/home/new"), &machine).expect("it moves as it is");
+    }
+
+    #[test]
+    fn a_large_home_comes_back_empty() {
+        let (machine, account) = deploy("/home/deploy", Fake::new().with_entry("/home/deploy", of("deploy")));
+        let removal = Op::Account(AccountChange::RemoveUser { user: account.clone(), manage_home: true });
+        let machine = machine.with_file("/home/deploy/small", "x");
+        assert_eq!(not_kept(&account, &machine).unwrap(), None);
+        assert_eq!(Undo::of(&removal, &machine).unwrap().grade, Grade::Exact);
+        let machine = machine.with_file("/home/deploy/large", Blob::from(vec![0; (64 << 20) + 1]));
+        assert!(not_kept(&account, &machine).unwrap().unwrap().contains("too large to be kept"));
+        let undo = Undo::of(&removal, &machine).unwrap();
+        assert_eq!(undo.grade, Grade::BestEffort);
+        assert_eq!(undo.note.as_deref(), Some("`/home/deploy` comes back empty: it was too large to be kept"));
+        assert!(matches!(undo.operations.last(), Some(Op::Mkdir { path, .. }) if path == Path::new("/home/deploy")));
+    }
 }

@@ -79,6 +79,8 @@ struct State {
     offline: bool,
     /// Seconds since 1970.
     clock: u64,
+    /// Accounts and groups that come from a name service.
+    name_service: BTreeSet<String>,
     /// Paths that cannot be looked at.
     unreadable: BTreeSet<PathBuf>,
     /// Directories in which nothing can be changed.
@@ -257,6 +259,7 @@ impl Default for State {
             effective_user: 0,
             offline: false,
             clock: 1_700_000_000,
+            name_service: BTreeSet::new(),
             unreadable: BTreeSet::new(),
             read_only: BTreeSet::new(),
         }
@@ -417,6 +420,17 @@ impl Fake {
             group.members.sort();
         }
         self
+    }
+
+    /// Says of an account or group that it comes from a name service, and is in none of the machine's own files.
+    #[must_use]
+    pub fn with_name_service(mut self, name: impl Into<String>) -> Self {
+        self.state.name_service.insert(name.into());
+        self
+    }
+
+    fn own<'n>(&self, names: impl Iterator<Item = &'n String>) -> Vec<String> {
+        names.filter(|name| !self.state.name_service.contains(*name)).cloned().collect()
     }
 
     /// A service in a state.
@@ -867,6 +881,14 @@ impl Probe for Fake {
         let number = name.parse::<u32>().ok();
         let by_number = || self.state.groups.values().find(|group| number.is_some() && group.gid == number);
         Ok(by_name.or_else(by_number).cloned())
+    }
+
+    fn own_users(&self) -> Result<Vec<String>> {
+        Ok(self.own(self.state.users.keys()))
+    }
+
+    fn own_groups(&self) -> Result<Vec<String>> {
+        Ok(self.own(self.state.groups.keys()))
     }
 
     fn groups_of(&self, member: &str) -> Result<Vec<String>> {

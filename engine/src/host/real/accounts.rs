@@ -140,6 +140,16 @@ impl Accounts {
             && (user.shell.is_none() || now.shell == user.shell))
     }
 
+    /// The names of the accounts in the files, in their order.
+    pub fn own_users(&self) -> Vec<String> {
+        self.users.iter().map(|user| user.name.clone()).collect()
+    }
+
+    /// The names of the groups in the files, in their order.
+    pub fn own_groups(&self) -> Vec<String> {
+        self.groups.iter().map(|group| group.name.clone()).collect()
+    }
+
     /// The names of the groups with this member, sorted.
     pub fn groups_of(&self, member: &str) -> Vec<String> {
         let of_member = self.memberships.get(member).into_iter().flatten();

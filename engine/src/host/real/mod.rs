@@ -214,6 +214,14 @@ impl Probe for Real {
         self.accounts()?.group(name)
     }
 
+    fn own_users(&self) -> Result<Vec<String>> {
+        Ok(self.accounts()?.own_users())
+    }
+
+    fn own_groups(&self) -> Result<Vec<String>> {
+        Ok(self.accounts()?.own_groups())
+    }
+
     fn groups_of(&self, member: &str) -> Result<Vec<String>> {
         Ok(self.accounts()?.groups_of(member))
     }
