@@ -35,6 +35,10 @@ pub const SYSTEM: Base = Base {
     el: false,
 };
 
+/// Debian whose accounts may come from a name service, which is but two files elsewhere.
+pub const ACCOUNTS: Base =
+    Base { name: "debian-accounts", suite: "bookworm", packages: &["libnss-extrausers"], el: false };
+
 /// A real dnf 4 and rpm with EL's settings and identity. Its base files come from Debian; there is no SELinux.
 pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", "dnf-plugins-core", "rpm"], el: true };
 

@@ -5,7 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Container, DEBIAN, Output, Result};
+use lab::{ACCOUNTS, Base, Container, DEBIAN, Output, Result};
 
 const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
 
@@ -15,7 +15,11 @@ fn converge(machine: &Container, resources: &str) -> Output {
 }
 
 fn machine() -> Result<Container> {
-    let machine = Container::of(lab::root(DEBIAN)?).brasa(lab::binary()?).start()?;
+    of(DEBIAN)
+}
+
+fn of(base: Base) -> Result<Container> {
+    let machine = Container::of(lab::root(base)?).brasa(lab::binary()?).start()?;
     machine.write("/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
     machine.write("/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
     machine.write("/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
@@ -93,6 +97,36 @@ fn a_large_home_is_not_kept_and_the_plan_says_so() -> Result<()> {
     assert!(!format!("{}{}", removed.stdout, removed.stderr).contains("too large"), "{removed}");
     machine.run(["brasa", "undo", "last"]).success();
     assert_eq!(machine.sh("cat /home/few/x; stat -c %U /home/few/x").success().stdout, "x\nfew\n");
+    Ok(())
+}
+
+#[test]
+fn what_a_name_service_knows_is_not_changed() -> Result<()> {
+    let machine = of(ACCOUNTS)?;
+    machine.write("/var/lib/extrausers/passwd", "netu:x:7001:7001:Net:/home/netu:/bin/bash\n");
+    machine.write("/var/lib/extrausers/group", "netg:x:7001:netu\n");
+    machine
+        .sh("sed -i -E 's/^(passwd|group):.*/\\1: files extrausers/' /etc/nsswitch.conf; id netu; useradd ann")
+        .success();
+    let user = "`netu` comes from the name service, not from /etc/passwd";
+    let group = "`netg` comes from the name service, not from /etc/group";
+    for (resource, why) in [
+        ("{type: user, name: netu, shell: /bin/sh}", user),
+        ("{type: user, name: netu, password: '$6$salt$hash'}", user),
+        ("{type: user, name: netu, action: lock}", user),
+        ("{type: user, name: netu, action: remove}", user),
+        ("{type: group, name: netg, append: true, members: [root]}", group),
+        ("{type: user, name: ann, append: true, groups: [netg]}", group),
+        ("{type: group, name: netg, action: remove}", group),
+    ] {
+        refused(&machine, &format!("- {resource}\n"), why);
+    }
+    let as_it_is = "- {type: user, name: netu, shell: /bin/bash}\n- {type: group, name: netg, gid: 7001}\n";
+    converge(&machine, as_it_is).success();
+    let member = "- {type: group, name: staff, append: true, members: [netu]}\n";
+    converge(&machine, member).exits(2);
+    converge(&machine, member).success();
+    assert_eq!(machine.run(["id", "-nG", "netu"]).success().stdout, "netg staff\n");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::{
     host::{self, AccountChange, Op, Probe},
     properties,
     resource::{Change, Found, Goal, Resource},
-    resources::user::name_fault,
+    resources::{name_service, user::name_fault},
     values::Words,
 };
 
@@ -153,7 +153,7 @@ impl Resource for Group {
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
-        Ok(Goal::State(match action {
+        let to = match action {
             Create => self.wanted(now, probe)?,
             Modify if !now.exists => {
                 return Err(Error::Missing {
@@ -166,7 +166,11 @@ impl Resource for Group {
             Manage if now.exists => self.wanted(now, probe)?,
             Manage => now.clone(),
             Remove => State::ABSENT,
-        }))
+        };
+        if now.exists && to != *now {
+            name_service::refuse_group(&self.name, probe)?;
+        }
+        Ok(Goal::State(to))
     }
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {

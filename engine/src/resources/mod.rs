@@ -33,6 +33,7 @@ pub mod link;
 pub mod locale;
 pub mod log;
 pub mod mount;
+mod name_service;
 pub mod notify_group;
 mod openpgp;
 mod openssl;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::home;
+use super::{home, name_service};
 use crate::{
     Error, Fault, Result, actions,
     host::{self, AccountChange, LogLevel, Op, Probe},
@@ -266,6 +266,7 @@ impl User {
             });
         }
         if self.password.is_some() && now.exists && now.password.is_none() {
+            name_service::refuse_user(&self.name, probe)?;
             passwords_are_readable(now, probe)?;
             return Err(Error::failed(format!(
                 "the password of `{}` cannot be read, so it cannot be compared",
@@ -321,8 +322,8 @@ impl User {
     }
 
     /// What makes it a member where it is to be one, and nowhere else.
-    fn membership_ops(&self, change: &Change<State>) -> Vec<Op> {
-        let Some(wanted) = change.to.groups.as_ref().filter(|_| change.to.exists) else { return Vec::new() };
+    fn membership_ops(&self, goal: &State) -> Vec<Op> {
+        let Some(wanted) = goal.groups.as_ref().filter(|_| goal.exists) else { return Vec::new() };
         let op = |from: &host::Group| {
             let (is, should) = (from.members.contains(&self.name), wanted.contains(&from.name));
             let mut to = from.clone();
@@ -334,7 +335,20 @@ impl User {
             to.members.sort();
             Some(Op::Account(AccountChange::ModifyGroup { from: from.clone(), to }))
         };
-        change.to.memberships.iter().filter_map(op).collect()
+        goal.memberships.iter().filter_map(op).collect()
+    }
+
+    /// Refuses what a name service alone could change. An account that it knows may still be a member of our groups.
+    fn must_be_changeable(&self, now: &State, to: &State, probe: &dyn Probe) -> Result<()> {
+        if now.account.as_ref().is_some_and(|account| !to.exists || self.account(to) != *account) {
+            name_service::refuse_user(&self.name, probe)?;
+        }
+        for op in self.membership_ops(to) {
+            if let Op::Account(AccountChange::ModifyGroup { from, .. }) = op {
+                name_service::refuse_group(&from.name, probe)?;
+            }
+        }
+        Ok(())
     }
 
     fn must_exist(&self, now: &State, action: &str) -> Result<()> {
@@ -490,7 +504,7 @@ impl Resource for User {
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
-        Ok(Goal::State(match action {
+        let to = match action {
             Create => self.wanted(now, probe)?,
             Modify => {
                 self.must_exist(now, "modify")?;
@@ -514,7 +528,11 @@ impl Resource for User {
                 passwords_are_readable(now, probe)?;
                 State { locked: Some(false), ..now.clone() }
             }
-        }))
+        };
+        if to != *now {
+            self.must_be_changeable(now, &to, probe)?;
+        }
+        Ok(Goal::State(to))
     }
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
@@ -526,13 +544,13 @@ impl Resource for User {
                 manage_home,
             },
             (Some(from), true) => match self.account(&change.to) {
-                to if to == *from => return Ok(self.membership_ops(change)),
+                to if to == *from => return Ok(self.membership_ops(&change.to)),
                 to => AccountChange::ModifyUser { from: from.clone(), to, manage_home },
             },
             (Some(user), false) => AccountChange::RemoveUser { user: user.clone(), manage_home },
             (None, false) => return Ok(Vec::new()),
         };
-        Ok([Op::Account(account)].into_iter().chain(self.membership_ops(change)).collect())
+        Ok([Op::Account(account)].into_iter().chain(self.membership_ops(&change.to)).collect())
     }
 }
 
