@@ -101,6 +101,28 @@ fn a_large_home_is_not_kept_and_the_plan_says_so() -> Result<()> {
 }
 
 #[test]
+fn a_locked_password_stays_locked_with_a_new_hash() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("useradd bob; echo 'bob:$6$abc$xyz' | chpasswd -e; usermod -L bob; useradd new").success();
+    let hash = |name: &str| machine.sh(&format!("getent shadow {name} | cut -d: -f2")).success().stdout;
+    let password = |name: &str, actions: &str| {
+        format!("- {{type: user, name: {name}, password: '$6$abc$new', action: {actions}}}\n")
+    };
+    converge(&machine, &password("bob", "create")).exits(2);
+    converge(&machine, &password("bob", "create")).success();
+    assert_eq!(hash("bob"), "!$6$abc$new\n");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(hash("bob"), "!$6$abc$xyz\n");
+    converge(&machine, &password("bob", "[create, unlock]")).exits(2);
+    converge(&machine, &password("bob", "[create, unlock]")).success();
+    assert_eq!(hash("bob"), "$6$abc$new\n");
+    converge(&machine, &password("new", "create")).exits(2);
+    converge(&machine, &password("new", "create")).success();
+    assert_eq!(hash("new"), "$6$abc$new\n", "it had none that could have been locked");
+    Ok(())
+}
+
+#[test]
 fn what_a_name_service_knows_is_not_changed() -> Result<()> {
     let machine = of(ACCOUNTS)?;
     machine.write("/var/lib/extrausers/passwd", "netu:x:7001:7001:Net:/home/netu:/bin/bash\n");

@@ -31,7 +31,8 @@ properties! {
         manage_home: bool,
         /// Login shell, an absolute path.
         shell: PathBuf,
-        /// Password hash, as `/etc/shadow` has it (`$y$..`, `$6$..`); never the password itself.
+        /// Password hash, as `/etc/shadow` has it (`$y$..`, `$6$..`); never the password itself. A password that is locked stays
+        /// locked with a new hash, until it is asked to `unlock`.
         password: Secret,
         /// Supplementary groups: exactly these, or with `append` at least these. They must exist.
         groups: Words,
@@ -292,8 +293,13 @@ impl User {
             home: self.home.clone(),
             shell: self.shell.clone(),
             password: self.hash(),
-            // A new hash is put in place of whatever locked the old one.
-            locked: if self.password.is_some() && now.password != self.hash() { Some(false) } else { now.locked },
+            locked: match &now.account {
+                // What `useradd` left without a password bears the lock mark too, and nobody locked it.
+                Some(account) if self.password.is_some() && now.password != self.hash() && !has_hash(account) => {
+                    Some(false)
+                }
+                Some(_) | None => now.locked,
+            },
             account: now.account.clone(),
         })
     }
@@ -574,6 +580,11 @@ fn seen(account: &host::User, hash: Blob) -> Option<Blob> {
     if account.locked && account.password == marked { Some(hash) } else { account.password.clone() }
 }
 
+/// Whether anything but lock marks stands where the password hash is.
+fn has_hash(account: &host::User) -> bool {
+    account.password.as_ref().and_then(Blob::bytes).is_some_and(|hash| hash.iter().any(|byte| *byte != b'!'))
+}
+
 /// What is wrong with a password hash. The hash itself must not be in the sentence.
 fn hash_fault(hash: &str) -> Option<Fault> {
     if hash.contains([':', '\n']) {
@@ -596,10 +607,12 @@ fn hash_fault(hash: &str) -> Option<Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lock, Modify, Unlock, User, name_fault};
+    use super::{Create, Lock, Modify, Unlock, User, name_fault};
     use crate::{
-        host::{self, Dry, Fake},
-        resource::{Resource, step},
+        host::{self, Dry, Fake, Probe as _},
+        resource::{Resource, Step, step},
+        resources::trial::done,
+        values::Blob,
     };
 
     fn faults(user: &User) -> Vec<String> {
@@ -639,6 +652,36 @@ mod tests {
             let mut dry = Dry::new(&fake);
             assert!(step(&user, action, &mut dry).is_err());
             assert_eq!(host::Host::take_doubts(&mut dry), ["cannot read `/etc/shadow`: permission denied"]);
+        }
+    }
+
+    #[test]
+    fn a_new_hash_unlocks_only_what_never_had_one() {
+        let bob = |hash: &str, locked| {
+            let account = Fake::new().with_user("bob", 1000).user("bob").unwrap().unwrap();
+            Fake::new().with_group("bob", 1000).with_account(host::User {
+                password: Some(Blob::from(hash)),
+                locked,
+                ..account
+            })
+        };
+        for (hash, locked, stays) in [
+            ("$6$salt$old", true, true),
+            ("*", true, true),
+            ("", true, false),
+            ("!", true, false),
+            ("$6$salt$old", false, false),
+        ] {
+            let mut machine = bob(hash, locked);
+            let user = User::named("bob").password("$6$salt$new");
+            done(&user, Create, &mut machine);
+            let account = machine.user("bob").unwrap().unwrap();
+            assert_eq!((account.password, account.locked), (Some(Blob::from("$6$salt$new")), stays), "{hash}");
+            if stays {
+                done(&user, Unlock, &mut machine);
+                assert!(!machine.user("bob").unwrap().unwrap().locked);
+                assert!(matches!(step(&user, Create, &mut machine), Ok(Step::UpToDate)));
+            }
         }
     }
 
