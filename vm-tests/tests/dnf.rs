@@ -1,14 +1,18 @@
-//! What is dnf 4's own, on the root that looks like Enterprise Linux 9.
+//! What is dnf 4's own, on the root that looks like Enterprise Linux 9, and modules, with dnf 5 too.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Container, EL9, Result, converge, settle, site};
+use lab::{Base, Container, EL9, FEDORA, Result, converge, settle, site};
 
 fn el9() -> Result<Container> {
-    let machine = site(Container::of(lab::root(EL9)?).repository(&lab::rpm_repo()?))?;
+    of(EL9)
+}
+
+fn of(base: Base) -> Result<Container> {
+    let machine = site(Container::of(lab::root(base)?).repository(&lab::rpm_repo()?))?;
     machine.run(["dnf", "-q", "-y", "makecache"]).success();
     Ok(machine)
 }
@@ -41,5 +45,53 @@ fn the_list_of_versionlock_is_read_as_dnf_reads_it() -> Result<()> {
     settle(&machine, &app("action: lock"));
     assert_eq!(machine.read("/etc/other.list").lines().last(), Some("lab-app-0:2.0-1.*"));
     settle(&machine, &app("action: [unlock, remove]"));
+    Ok(())
+}
+
+#[test]
+fn a_stream_of_a_module_decides_which_version_comes() -> Result<()> {
+    for base in [EL9, FEDORA] {
+        let machine = of(base)?;
+        let module = |name: &str, rest: &str| format!("- {{type: dnf_module, name: 'lab-web{name}'{rest}}}\n");
+        let package = "- {type: package, name: lab-web}\n";
+        let version = || machine.sh("rpm -q --qf '%{VERSION}' lab-web").stdout;
+        let enabled =
+            || machine.sh("dnf -q module list --enabled lab-web | sed -n 's/^lab-web \\([0-9]*\\) .*/\\1/p'").stdout;
+
+        let both = format!("{}{package}", module(":1", ""));
+        let plan = lab::plan(&machine, &both);
+        assert!(plan.stdout.contains("dnf -y module enable lab-web:1"), "{plan}");
+        assert_eq!(enabled(), "", "a plan changes nothing");
+        // The package comes from the stream that the same run has enabled.
+        settle(&machine, &both);
+        assert_eq!((enabled().as_str(), version().as_str()), ("1\n", "1.0"));
+
+        // Another stream only when that is said; the plan says how.
+        let refused = converge(&machine, &module(":2", "")).exits(1);
+        assert!(refused.stderr.contains("has the stream `1` enabled"), "{refused}");
+        let switch = module(":2", ", allow_stream_switch: true");
+        let plan = lab::plan(&machine, &switch);
+        for words in ["dnf -y module reset lab-web", "dnf -y module enable lab-web:2"] {
+            assert!(plan.stdout.contains(words), "{plan}");
+        }
+        settle(&machine, &switch);
+        assert_eq!((enabled().as_str(), version().as_str()), ("2\n", "1.0"));
+        settle(&machine, "- {type: package, name: lab-web, action: upgrade}\n");
+        assert_eq!(version(), "2.0");
+
+        // Somebody resets it.
+        machine.run(["dnf", "-q", "-y", "module", "reset", "lab-web"]).success();
+        settle(&machine, &module("", ", stream: '2'"));
+        let found = machine.run(["brasa", "resource", "dnf_module"]).success().stdout;
+        assert!(found.contains("lab-web:2"), "{found}");
+        settle(&machine, &module("", ", action: disable"));
+        assert_eq!(enabled(), "");
+        settle(&machine, &module("", ", action: reset"));
+
+        for (name, words) in [(":3", "it has `1`, `2`"), ("-no:1", "module `lab-web-no` does not exist")] {
+            let refused = converge(&machine, &module(name, "")).exits(1);
+            assert!(refused.stderr.contains(words), "{refused}");
+        }
+    }
     Ok(())
 }

@@ -668,6 +668,14 @@ impl Dry<'_> {
                 "the package lists are to be refreshed first: dependencies and versions are known only then".to_owned(),
             ));
         }
+        // A module that is enabled, a repository that is switched on.
+        let changes_offers = |command: &&String| {
+            matches!(command.split(' ').next(), Some("dnf" | "dnf5" | "yum"))
+                && Registry::of(provider) == Registry::Platform
+        };
+        if let Some(command) = self.commands.iter().find(changes_offers) {
+            return Ok(Some(format!("`{command}` is to run first: what is on offer is known only then")));
+        }
         let lists = self.below.has_package_lists(provider)?;
         Ok((!lists).then(|| "there are no package lists yet: dependencies and versions are not known".to_owned()))
     }

@@ -15,6 +15,7 @@ pub mod cron_access;
 pub mod cron_d;
 mod crontab;
 pub mod directory;
+pub mod dnf_module;
 mod edit;
 mod entry;
 pub mod execute;
@@ -96,6 +97,7 @@ pub mod prelude {
         cron_access::{self, CronAccess},
         cron_d::{self, CronD},
         directory::{self, Directory},
+        dnf_module::{self, DnfModule},
         execute::{self, Execute},
         file::{self, File},
         gem_package::{self, GemPackage},

@@ -32,6 +32,7 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(CronAccess::of("deploy"));
     r.add(CronD::named("backup").minute("30").hour("4").command("/usr/local/sbin/backup"));
     r.add(Directory::at("/etc/dyndns_keys").mode(0o700));
+    r.add(DnfModule::named("nodejs:20"));
     r.add(DnfPackage::named("httpd"));
     r.add(DpkgPackage::named("tool").source("/srv/tool_1.0_all.deb"));
     r.add(Execute::new("reload dns", ["rndc", "reload"]).nothing());

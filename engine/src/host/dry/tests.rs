@@ -350,6 +350,28 @@ fn without_package_lists_a_transaction_is_assumed() -> Result<()> {
 }
 
 #[test]
+fn what_is_on_offer_hangs_on_the_commands_of_dnf() -> Result<()> {
+    let fake = machine();
+    let names = ["nonesuch".to_owned()];
+    for (words, doubts) in [
+        (
+            &["dnf", "-y", "module", "enable", "x:1"][..],
+            &["`dnf -y module enable x:1` is to run first: what is on offer is known only then"][..],
+        ),
+        (&["make", "install"], &[]),
+    ] {
+        let mut dry = Dry::new(&fake);
+        dry.perform(&Op::Run(Command::new(words.iter().copied())))?;
+        let found = dry.candidates(&Provider::Platform, &names)?;
+        assert_eq!(
+            (found[0].is_some(), dry.take_doubts()),
+            (!doubts.is_empty(), doubts.iter().map(|doubt| (*doubt).to_owned()).collect())
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn gems_wait_for_ruby() -> Result<()> {
     let fake = machine();
     let mut dry = Dry::new(&fake);
