@@ -95,3 +95,67 @@ fn a_stream_of_a_module_decides_which_version_comes() -> Result<()> {
     }
     Ok(())
 }
+
+const SLOW: &str = "- {type: package, name: lab-slow}\n- {type: package, name: lab-small-01}\n";
+
+#[test]
+fn a_lock_of_dnf_is_waited_for_and_its_holder_named() -> Result<()> {
+    let machine = el9()?;
+    let small = |rest: &str| format!("- {{type: package, name: lab-small-02{rest}}}\n");
+    let other = machine.spawn(["dnf", "-y", "install", "lab-slow"]);
+    // It stands still in the script of the package for as long as it takes to look.
+    machine.sh("timeout 60 sh -c 'until pkill -STOP -x sleep; do :; done'").success();
+    let refused = converge(&machine, &small(", timeout: 1")).exits(1);
+    assert!(refused.stderr.contains("lock `/var/lib/rpm/.rpm.lock` is held by dnf (process "), "{refused}");
+    machine.run(["pkill", "-CONT", "-x", "sleep"]).success();
+    // In time, it is waited for.
+    settle(&machine, &small(""));
+    other.wait().success();
+    machine.run(["rpm", "-q", "lab-slow", "lab-small-02"]).success();
+    Ok(())
+}
+
+#[test]
+fn a_dnf_that_is_killed_leaves_what_the_next_run_finishes() -> Result<()> {
+    // Only the package manager is killed, then the run too.
+    for (killed, ends) in
+        [("dnf sleep", "`dnf` did not come to its end"), ("brasa dnf sleep", "the last run did not end")]
+    {
+        let machine = el9()?;
+        machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{SLOW}"));
+        let run = machine.spawn(["brasa", "converge"]);
+        machine.sh("timeout 60 sh -c 'until pkill -STOP -x sleep; do :; done'").success();
+        machine.sh(&format!("for name in {killed}; do pkill -9 -x $name; done; sleep 0.2; true")).success();
+        let first = run.wait();
+        // The lock of who is gone, and a history without an end, are in nobody's way.
+        assert!(machine.run(["dnf", "history", "info", "last"]).success().stdout.contains("Failure"));
+        machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{SLOW}"));
+        let next = machine.run(["brasa", "converge"]).success();
+        assert!(format!("{first}{next}").contains(ends), "{first}{next}");
+        machine.run(["rpm", "-q", "lab-slow", "lab-small-01"]).success();
+        machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    }
+    Ok(())
+}
+
+#[test]
+fn a_foreign_key_installs_nothing_and_is_named() -> Result<()> {
+    for base in [EL9, FEDORA] {
+        let machine = site(Container::of(lab::root(base)?).repository(&lab::rpm_repo()?))?;
+        let key = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/src/resources/openpgp-key.asc"));
+        machine.write("/root/wrong.asc", key.expect("a key of nobody here"));
+        let uses = "/etc/yum.repos.d/lab-rpm.repo";
+        machine
+            .sh(&format!("cp {uses} /root/right && sed -i 's|^gpgkey.*|gpgkey=file:///root/wrong.asc|' {uses}"))
+            .success();
+        let doc = "- {type: package, name: lab-doc}\n";
+        for _ in 0..2 {
+            let failed = converge(&machine, doc).exits(1);
+            assert!(failed.stderr.contains("signature") || failed.stderr.contains("key"), "{failed}");
+            assert_ne!(machine.run(["rpm", "-q", "lab-doc"]).code, 0, "nothing was installed");
+        }
+        machine.sh(&format!("cp /root/right {uses}")).success();
+        settle(&machine, doc);
+    }
+    Ok(())
+}

@@ -309,7 +309,16 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         note(context, format!("a script of a package failed, the package counts as installed all the same: {script}"));
     }
     if failed {
-        note(context, format!("`{program}` did everything asked for, but complains: {}", output::reason(&output)));
+        let reason = output::reason(&output);
+        let said = if reason.is_empty() {
+            format!(
+                "`{program}` did not come to its end: all that was asked for is there, but scripts of the packages may not have \
+                 run; `{program} reinstall` runs them again"
+            )
+        } else {
+            format!("`{program}` did everything asked for, but complains: {reason}")
+        };
+        note(context, said);
     }
     Ok(())
 }
