@@ -159,3 +159,26 @@ fn a_foreign_key_installs_nothing_and_is_named() -> Result<()> {
     }
     Ok(())
 }
+
+/// Stands in for a program and notes that it was called.
+const COUNTED: &str = "#!/bin/sh\necho \"${0##*/} $1\" >>/run/calls\nexec \"$0.real\" \"$@\"\n";
+
+#[test]
+fn two_queries_tell_that_there_is_nothing_to_do() -> Result<()> {
+    for base in [EL9, FEDORA] {
+        let machine = of(base)?;
+        let names =
+            (1..=10).map(|number| format!("lab-small-{number:02}")).chain(["lab-app".into(), "lab-epoch".into()]);
+        let packages: String = names.map(|name| format!("- {{type: package, name: {name}}}\n")).collect();
+        settle(&machine, &packages);
+        for program in ["rpm", "dnf"] {
+            machine.sh(&format!("mv /usr/bin/{program} /usr/bin/{program}.real")).success();
+            machine.write(&format!("/usr/bin/{program}"), COUNTED);
+        }
+        machine.sh("chmod 755 /usr/bin/rpm /usr/bin/dnf").success();
+        converge(&machine, &packages).success();
+        // The first package, and all that there are.
+        assert_eq!(machine.read("/run/calls"), "rpm -q\nrpm -q\n", "twelve packages, on {}", base.name);
+    }
+    Ok(())
+}

@@ -49,7 +49,7 @@ impl Tool for Zypper {
     }
 
     fn provider(&self, context: &Context<'_>, _: &Installed, name: &str) -> Result<Option<String>> {
-        Ok(query::states(context.tools, &[name.to_owned()])?.remove(0).provided_by)
+        Ok(query::states(context.tools, &[name.to_owned()], None)?.remove(0).provided_by)
     }
 
     fn scheme(&self) -> Scheme {

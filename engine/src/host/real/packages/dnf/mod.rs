@@ -79,9 +79,13 @@ fn any_list(root: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// dnf, with the states that were asked for.
+/// dnf, with the states that were asked for, and all that is installed once it was asked for more than once: resources ask
+/// one after the other, and each call of rpm costs as much as many packages.
 #[derive(Default)]
-pub struct Dnf(RefCell<HashMap<String, PackageState>>);
+pub struct Dnf {
+    asked: RefCell<HashMap<String, PackageState>>,
+    installed: RefCell<Option<Vec<query::Installed>>>,
+}
 
 impl Manager for Dnf {
     fn absent(&self, root: &Path) -> Option<String> {
@@ -90,12 +94,16 @@ impl Manager for Dnf {
 
     /// Asks rpm only about names not asked before.
     fn packages(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
-        let mut known = self.0.borrow_mut();
+        let mut known = self.asked.borrow_mut();
         let mut new: Vec<String> = names.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
         new.sort();
         new.dedup();
         if !new.is_empty() {
-            let states = states(context, &new)?;
+            let mut installed = self.installed.borrow_mut();
+            if installed.is_none() && !known.is_empty() {
+                *installed = Some(query::whole(context.tools)?);
+            }
+            let states = states(context, &new, installed.as_deref())?;
             known.extend(new.into_iter().zip(states));
         }
         Ok(names.iter().map(|name| known.get(name).cloned().unwrap_or_default()).collect())
@@ -114,7 +122,8 @@ impl Manager for Dnf {
     }
 
     fn forget(&self) {
-        self.0.borrow_mut().clear();
+        self.asked.borrow_mut().clear();
+        self.installed.borrow_mut().take();
     }
 
     fn lists(&self) -> Option<&'static Lists> {
@@ -127,9 +136,9 @@ impl Manager for Dnf {
 }
 
 /// State of packages and groups, as `@NAME`, with the packages that are held.
-fn states(context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
+fn states(context: &Context<'_>, names: &[String], known: Option<&[query::Installed]>) -> Result<Vec<PackageState>> {
     let (groups, plain): (Vec<String>, Vec<String>) = names.iter().cloned().partition(|name| groups::is(name));
-    let mut of_plain = query::states(context.tools, &plain)?.into_iter();
+    let mut of_plain = query::states(context.tools, &plain, known)?.into_iter();
     let there = if groups.is_empty() { Vec::new() } else { groups::installed(context)? };
     let held = if of_plain.as_slice().iter().any(|state| state.version.is_some()) {
         Held::of(context.root)?
@@ -250,7 +259,7 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
         changes.extend(plan.into_iter().filter(|change| change.to.is_some() || !pending.contains(&change.name)));
     }
     let names: Vec<String> = changes.iter().map(|change| change.name.clone()).collect();
-    let states = query::states(context.tools, &names)?;
+    let states = query::states(context.tools, &names, None)?;
     for (change, state) in changes.iter_mut().zip(states) {
         if change.from.is_none() {
             change.from = state.version;

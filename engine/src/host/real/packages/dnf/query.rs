@@ -45,8 +45,9 @@ pub fn newest<'a>(packages: impl Iterator<Item = &'a Installed>) -> Option<&'a I
     })
 }
 
-/// State of packages: one call for all names, and one more for those that are no installed package's own name.
-pub fn states(tools: &dyn Tools, names: &[String]) -> Result<Vec<PackageState>> {
+/// State of packages: one call for all names where what is installed is not known, and one more for those that are no
+/// installed package's own name.
+pub fn states(tools: &dyn Tools, names: &[String], known: Option<&[Installed]>) -> Result<Vec<PackageState>> {
     for name in names {
         valid(name)?;
     }
@@ -54,8 +55,12 @@ pub fn states(tools: &dyn Tools, names: &[String]) -> Result<Vec<PackageState>> 
         return Ok(Vec::new());
     }
     let plain = |name: &&String| !name.starts_with('/') && !name.contains(' ');
-    let installed = rpm(tools, &[], names.iter().filter(plain).map(String::as_str))?;
-    let own = |name: &str| -> Vec<&Installed> { installed.iter().flatten().filter(|one| one.answers(name)).collect() };
+    let asked = match known {
+        Some(_) => Vec::new(),
+        None => rpm(tools, &[], names.iter().filter(plain).map(String::as_str))?.concat(),
+    };
+    let installed = known.unwrap_or(&asked);
+    let own = |name: &str| -> Vec<&Installed> { installed.iter().filter(|one| one.answers(name)).collect() };
     let missing: Vec<&str> = names.iter().map(String::as_str).filter(|name| own(name).is_empty()).collect();
     let asked = missing.iter().flat_map(|name| [*name, DIVIDER]);
     let mut provided = rpm(tools, &["--whatprovides"], asked)?.into_iter();
@@ -75,10 +80,15 @@ pub fn states(tools: &dyn Tools, names: &[String]) -> Result<Vec<PackageState>> 
         .collect())
 }
 
+/// All installed packages.
+pub fn whole(tools: &dyn Tools) -> Result<Vec<Installed>> {
+    Ok(rpm(tools, &["-a"], std::iter::empty())?.concat())
+}
+
 /// Versions of all installed packages by name, the newest of each.
 pub fn all(tools: &dyn Tools) -> Result<BTreeMap<String, String>> {
     let mut versions: BTreeMap<String, String> = BTreeMap::new();
-    for one in rpm(tools, &["-a"], std::iter::empty())?.into_iter().flatten() {
+    for one in whole(tools)? {
         let newest = versions.entry(one.name).or_insert_with(|| one.version.clone());
         if compare(newest, &one.version).is_lt() {
             *newest = one.version;
@@ -214,7 +224,7 @@ mod tests {
         };
         let provided = || PackageState { provided_by: Some("lab-app".to_owned()), ..PackageState::default() };
         assert_eq!(
-            states(&tools, &names).unwrap(),
+            states(&tools, &names, None).unwrap(),
             [installed("1.0-1"), PackageState::default(), installed("1:0.9-1"), provided(), provided()]
         );
     }

@@ -33,7 +33,7 @@ impl Work {
         }
         let names: Vec<String> =
             transaction.install.iter().map(|spec| spec.name.clone()).chain(remove.clone()).collect();
-        let mut states = states(context, &names)?.into_iter();
+        let mut states = states(context, &names, None)?.into_iter();
         let held = Held::of(context.root)?;
         let locks = |names: &[String], done| names.iter().filter(|name| held.holds(name) != done).cloned().collect();
         let mut work = Self {
@@ -109,7 +109,7 @@ impl Work {
     /// What was not done of it, and the groups of which something was.
     pub fn left(&self, context: &Context<'_>) -> Result<(Vec<String>, Vec<PackageChange>)> {
         let names: Vec<String> = self.install.iter().map(|spec| spec.name.clone()).chain(self.remove.clone()).collect();
-        let mut states = states(context, &names)?.into_iter();
+        let mut states = states(context, &names, None)?.into_iter();
         let mut left = Vec::new();
         for (spec, state) in self.install.iter().zip(states.by_ref()) {
             match (&spec.version, &state.version) {
