@@ -232,12 +232,15 @@ impl Converge<'_> {
             // What was told may have changed what the guards or the resource see.
             attempt = entry.item.attempt(action, self.host.as_probe())?;
         }
+        let mut doubts = self.doubts(why);
         if !matches!(attempt, Attempt::Skipped(_)) {
-            for (level, message) in entry.item.notes(action, self.host.as_probe())? {
+            let notes = entry.item.notes(action, self.host.as_probe())?;
+            // What is yet to come keeps a plan from telling it, and is no doubt about the action itself.
+            let told = self.host.take_doubts().is_empty();
+            for (level, message) in notes.into_iter().filter(|_| told) {
                 (self.listen)(&Event::Noted { resource: &entry.id, level, message: &message });
             }
         }
-        let mut doubts = self.doubts(why);
         let pending = match attempt {
             Attempt::Skipped(reason) => {
                 self.ended(index, action, why, started, Outcome::Skipped { reason: &reason, doubts: &doubts });

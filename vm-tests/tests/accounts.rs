@@ -123,6 +123,29 @@ fn a_locked_password_stays_locked_with_a_new_hash() -> Result<()> {
 }
 
 #[test]
+fn a_plan_refuses_what_the_tools_would_and_warns_of_a_shell() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("groupadd team; useradd -g team ann").success();
+    let group = "- {type: group, name: team, action: remove}\n";
+    refused(&machine, group, "cannot remove group `team`: it is the primary group of user `ann`");
+    refused(&machine, "- {type: user, name: root, action: remove}\n", "`root` is the superuser");
+    // What is gone, or has another group, by then is in nobody's way.
+    converge(&machine, &format!("- {{type: user, name: ann, gid: users}}\n{group}")).exits(2);
+    let shell = "- {type: user, name: ann, shell: /bin/zsh}\n";
+    let told = converge(&machine, shell).exits(2);
+    let warning = "the shell `/bin/zsh` does not exist: nobody can log in with it";
+    assert!(format!("{}{}", told.stdout, told.stderr).contains(warning), "{told}");
+    assert!(converge(&machine, shell).success().stdout.contains("0 changed"));
+    // In a plan a package may still bring it.
+    let package = "- {type: execute, name: install -m 755 /bin/sh /bin/zsh, creates: /bin/zsh}\n";
+    machine.write(RECIPE, format!("resources:\n{package}- {{type: user, name: ann, shell: /bin/zsh, comment: Ann}}\n"));
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(!format!("{}{}", plan.stdout, plan.stderr).contains(warning), "{plan}");
+    assert!(plan.stdout.contains("will    user[ann]"), "{plan}");
+    Ok(())
+}
+
+#[test]
 fn what_a_name_service_knows_is_not_changed() -> Result<()> {
     let machine = of(ACCOUNTS)?;
     machine.write("/var/lib/extrausers/passwd", "netu:x:7001:7001:Net:/home/netu:/bin/bash\n");

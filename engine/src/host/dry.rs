@@ -922,10 +922,27 @@ impl Dry<'_> {
                         Error::Missing { kind: "group", name: group.name.clone(), why: None },
                     );
                 }
+                self.may_lose(group)?;
                 self.groups.insert(group.name.clone(), None);
                 Ok(Performed::Done)
             }
         }
+    }
+
+    /// Refuses to remove the primary group of an account, as `groupdel` does; a command may change that before.
+    fn may_lose(&self, group: &Group) -> Result<()> {
+        for name in self.own_users()? {
+            let primary = self.user(&name)?.and_then(|user| user.group);
+            if primary.is_none_or(|primary| primary != group.name) {
+                continue;
+            }
+            let sentence = format!("cannot remove group `{}`: it is the primary group of user `{name}`", group.name);
+            if self.commands.is_empty() {
+                return Err(Error::failed(sentence).hint("give the account another `gid`, or remove it, before this"));
+            }
+            self.doubt(format!("{sentence}, unless a command before it changes that"));
+        }
+        Ok(())
     }
 }
 

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{home, name_service};
+use super::{entry::resolve, home, name_service};
 use crate::{
     Error, Fault, Result, actions,
-    host::{self, AccountChange, LogLevel, Op, Probe},
+    host::{self, AccountChange, EntryKind, LogLevel, Op, Probe},
     properties,
     resource::{Change, Found, Goal, Property, Resource},
     values::{Blob, Day, Secret, Words},
@@ -29,7 +29,7 @@ properties! {
         /// to where nothing is, and removed only when it belongs to the account and to nobody else. Of a home with more than 64 MiB
         /// or 10,000 files an undo brings back an empty one.
         manage_home: bool,
-        /// Login shell, an absolute path.
+        /// Login shell, an absolute path. Each run warns when it does not exist or cannot be executed.
         shell: PathBuf,
         /// Password hash, as `/etc/shadow` has it (`$y$..`, `$6$..`); never the password itself. A password that is locked stays
         /// locked with a new hash, until it is asked to `unlock`.
@@ -503,6 +503,10 @@ impl Resource for User {
     }
 
     fn notes_for(&self, action: Action, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
+        if matches!(action, Create | Modify | Manage) && (action == Create || probe.user(&self.name)?.is_some()) {
+            let wrong = self.shell.as_ref().map(|shell| shell_fault(shell, probe)).transpose()?.flatten();
+            return Ok(wrong.map(|sentence| (LogLevel::Warn, sentence)).into_iter().collect());
+        }
         let removes_home = action == Remove && self.manage_home == Some(true);
         let account = if removes_home { probe.user(&self.name)? } else { None };
         let lost = account.map(|account| home::not_kept(&account, probe)).transpose()?.flatten();
@@ -519,6 +523,10 @@ impl Resource for User {
             Manage if now.exists => self.wanted(now, probe)?,
             Manage => now.clone(),
             Remove => {
+                if now.account.as_ref().is_some_and(|account| account.uid == Some(0)) {
+                    let sentence = format!("`{}` is the superuser, without whom the machine does not work", self.name);
+                    return Err(Error::failed(sentence).hint("`lock` locks its password"));
+                }
                 if let Some(account) = now.account.as_ref().filter(|_| self.manage_home == Some(true)) {
                     home::may_be_removed(account, probe)?;
                 }
@@ -580,6 +588,18 @@ fn seen(account: &host::User, hash: Blob) -> Option<Blob> {
     if account.locked && account.password == marked { Some(hash) } else { account.password.clone() }
 }
 
+/// Why nobody gets in by this shell.
+fn shell_fault(shell: &Path, probe: &dyn Probe) -> Result<Option<String>> {
+    let why = match resolve(shell, probe)?.1 {
+        None => "does not exist",
+        Some(entry) if matches!(entry.kind, EntryKind::File { .. }) && entry.mode.bits() & 0o111 != 0 => {
+            return Ok(None);
+        }
+        Some(_) => "cannot be executed",
+    };
+    Ok(Some(format!("the shell `{}` {why}: nobody can log in with it", shell.display())))
+}
+
 /// Whether anything but lock marks stands where the password hash is.
 fn has_hash(account: &host::User) -> bool {
     account.password.as_ref().and_then(Blob::bytes).is_some_and(|hash| hash.iter().any(|byte| *byte != b'!'))
@@ -607,12 +627,12 @@ fn hash_fault(hash: &str) -> Option<Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Create, Lock, Modify, Unlock, User, name_fault};
+    use super::{Create, Lock, Manage, Modify, Unlock, User, name_fault};
     use crate::{
         host::{self, Dry, Fake, Probe as _},
         resource::{Resource, Step, step},
         resources::trial::done,
-        values::Blob,
+        values::{Blob, Mode},
     };
 
     fn faults(user: &User) -> Vec<String> {
@@ -653,6 +673,33 @@ mod tests {
             assert!(step(&user, action, &mut dry).is_err());
             assert_eq!(host::Host::take_doubts(&mut dry), ["cannot read `/etc/shadow`: permission denied"]);
         }
+    }
+
+    #[test]
+    fn a_shell_that_is_none_is_warned_of() {
+        let program = |mode| host::Entry {
+            kind: host::EntryKind::File { content: Blob::from("") },
+            mode: Mode::from(mode),
+            owner: "root".to_owned(),
+            group: "root".to_owned(),
+        };
+        let machine = Fake::new()
+            .with_entry("/usr/bin/good", program(0o755))
+            .with_entry("/etc/plain", program(0o644))
+            .with_link("/bin", "usr/bin");
+        let notes = |shell: &str, action| User::named("bob").shell(shell).notes_for(action, &machine).unwrap();
+        let warning = |text: &str| vec![(host::LogLevel::Warn, text.to_owned())];
+        assert_eq!(notes("/bin/good", Create), []);
+        assert_eq!(
+            notes("/bin/zsh", Create),
+            warning("the shell `/bin/zsh` does not exist: nobody can log in with it")
+        );
+        assert_eq!(
+            notes("/etc/plain", Create),
+            warning("the shell `/etc/plain` cannot be executed: nobody can log in with it")
+        );
+        assert_eq!(notes("/bin/zsh", Lock), []);
+        assert_eq!(notes("/bin/zsh", Manage), [], "there is no such account");
     }
 
     #[test]

@@ -325,7 +325,8 @@ impl Fake {
                     return Err(Error::failed(format!(
                         "cannot remove group `{}`: it is the primary group of user `{}`",
                         group.name, user.name
-                    )));
+                    ))
+                    .hint("give the account another `gid`, or remove it, before this"));
                 }
                 self.state.groups.remove(&group.name).map(drop).ok_or_else(|| missing("group", &group.name))
             }
