@@ -50,7 +50,8 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         return Ok(());
     }
     let refreshed = std::cell::Cell::new(false);
-    work.resolve(context, &|| {
+    let stale = std::cell::RefCell::new(None);
+    let resolved = work.resolve(context, &|| {
         if refreshed.replace(true) {
             return Ok(false);
         }
@@ -58,9 +59,19 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         if age.is_some_and(|age| age < STALE) {
             return Ok(false);
         }
-        refresh(context);
+        stale.replace(update_lists(context, None).err());
         Ok(true)
-    })?;
+    });
+    match (resolved, stale.into_inner()) {
+        // What old lists do not have is no wrong name.
+        (Err(error), Some(why)) => {
+            let told = Error::failed(format!("{error}; the package lists could not be refreshed: {why}"));
+            return Err(why.hints().into_iter().fold(told, Error::hint));
+        }
+        (Err(error), None) => return Err(error),
+        (Ok(()), Some(why)) => not_refreshed(context, &why),
+        (Ok(()), None) => {}
+    }
     if !transaction.allow_removals {
         work.refuse_unasked_removals(context, transaction)?;
     }
@@ -150,11 +161,12 @@ fn fetched_from(context: &Context<'_>, source: &Path) -> Result<Vec<PathBuf>> {
 /// A refresh on the way to something else: its failure is told, and what is wanted may succeed all the same.
 fn refresh(context: &Context<'_>) {
     if let Err(error) = update_lists(context, None) {
-        (context.progress)(&Progress::Note {
-            level: LogLevel::Warn,
-            message: format!("the package lists could not be refreshed: {error}"),
-        });
+        not_refreshed(context, &error);
     }
+}
+
+fn not_refreshed(context: &Context<'_>, why: &Error) {
+    note(context, format!("the package lists could not be refreshed: {why}"));
 }
 
 struct Clock {

@@ -25,6 +25,8 @@ struct Machine {
     /// What `apt-cache policy` knows, and what it knows after a refresh.
     known: [&'static str; 2],
     refreshed: Cell<bool>,
+    /// What `apt-get update` fails with.
+    unreachable: Option<&'static str>,
     leaves: String,
     answer: (i32, &'static str),
     calls: RefCell<Vec<String>>,
@@ -43,6 +45,7 @@ impl Machine {
             root,
             known: [known, known],
             refreshed: Cell::new(false),
+            unreachable: None,
             leaves: format!("{DPKG}{leaves}"),
             answer,
             calls: RefCell::default(),
@@ -81,8 +84,11 @@ impl Tools for Machine {
         let words: Vec<&str> = command.argv.iter().map(String::as_str).collect();
         assert_eq!(command.environment["DEBIAN_FRONTEND"], "noninteractive");
         if words.ends_with(&["update"]) {
-            self.refreshed.set(true);
             self.calls.borrow_mut().push("update".to_owned());
+            if let Some(why) = self.unreachable {
+                return Ok(Answer { code: 100, stdout: why.to_owned(), stderr: String::new() });
+            }
+            self.refreshed.set(true);
             return Ok(Answer::default());
         }
         if words.ends_with(&["--configure", "-a"]) {
@@ -175,6 +181,20 @@ fn an_unknown_name_is_looked_for_in_fresh_lists_once() {
     );
     assert_eq!(error.hints(), ["correct the name, or declare the repository that has the package before it"]);
     assert_eq!(machine.changes(), ["update"]);
+}
+
+#[test]
+fn a_name_that_old_lists_do_not_have_is_no_wrong_name() {
+    let mut machine = Machine::new("", "", (0, ""));
+    machine.unreachable =
+        Some("E: Failed to fetch http://deb.example.com/InRelease  Could not resolve 'deb.example.com'\n");
+    let (outcome, notes, _) = machine.perform(Repair::Auto, &wants(&[("lab-new", None)], &[], &[]));
+    let told = outcome.unwrap_err();
+    let text = told.to_string();
+    assert!(text.contains("package `lab-new` does not exist") && text.contains("could not be refreshed"), "{text}");
+    assert!(text.contains("deb.example.com"), "{text}");
+    assert!(!told.hints().iter().any(|hint| hint.contains("correct the name")), "{:?}", told.hints());
+    assert_eq!((machine.changes(), notes), (vec!["update".to_owned()], Vec::<String>::new()));
 }
 
 #[test]
