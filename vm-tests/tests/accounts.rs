@@ -123,6 +123,18 @@ fn a_locked_password_stays_locked_with_a_new_hash() -> Result<()> {
 }
 
 #[test]
+fn no_password_at_all_can_be_asked_for() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("useradd old; echo 'old:$6$abc$xyz' | chpasswd -e; useradd shut; echo 'shut:$6$abc$xyz' | chpasswd -e; usermod -L shut").success();
+    for (name, hash) in [("new", "!"), ("star", "*"), ("old", "!"), ("shut", "!"), ("shut", "*")] {
+        let resource = format!("- {{type: user, name: {name}, password: '{hash}'}}\n");
+        converge(&machine, &resource).exits(2);
+        assert!(converge(&machine, &resource).success().stdout.contains("0 changed"));
+    }
+    Ok(())
+}
+
+#[test]
 fn a_plan_refuses_what_the_tools_would_and_warns_of_a_shell() -> Result<()> {
     let machine = machine()?;
     machine.sh("groupadd team; useradd -g team ann").success();

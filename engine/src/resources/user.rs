@@ -293,12 +293,14 @@ impl User {
             home: self.home.clone(),
             shell: self.shell.clone(),
             password: self.hash(),
-            locked: match &now.account {
+            locked: match (&now.account, self.hash()) {
+                // A hash of lock marks alone is a password that is locked.
+                (Some(_), Some(hash)) if !is_hash(&hash) => Some(true),
                 // What `useradd` left without a password bears the lock mark too, and nobody locked it.
-                Some(account) if self.password.is_some() && now.password != self.hash() && !has_hash(account) => {
+                (Some(account), Some(hash)) if now.password.as_ref() != Some(&hash) && !has_hash(account) => {
                     Some(false)
                 }
-                Some(_) | None => now.locked,
+                (Some(_) | None, Some(_) | None) => now.locked,
             },
             account: now.account.clone(),
         })
@@ -582,10 +584,10 @@ pub(crate) fn name_fault(kind: &str, name: &str) -> Option<String> {
     })
 }
 
-/// The password of an account as it compares with `hash`: of a locked one the hash behind the mark counts.
+/// The password of an account as it compares with `hash`: of a locked one what stands behind the marks counts.
 fn seen(account: &host::User, hash: Blob) -> Option<Blob> {
-    let marked = hash.bytes().map(|bytes| Blob::from([b"!", bytes].concat()));
-    if account.locked && account.password == marked { Some(hash) } else { account.password.clone() }
+    let same = account.password.as_ref().is_some_and(|now| bare(now) == bare(&hash));
+    if account.locked && same { Some(hash) } else { account.password.clone() }
 }
 
 /// Why nobody gets in by this shell.
@@ -600,9 +602,20 @@ fn shell_fault(shell: &Path, probe: &dyn Probe) -> Result<Option<String>> {
     Ok(Some(format!("the shell `{}` {why}: nobody can log in with it", shell.display())))
 }
 
-/// Whether anything but lock marks stands where the password hash is.
+/// Whether an account has a password, locked or not.
 fn has_hash(account: &host::User) -> bool {
-    account.password.as_ref().and_then(Blob::bytes).is_some_and(|hash| hash.iter().any(|byte| *byte != b'!'))
+    account.password.as_ref().is_some_and(is_hash)
+}
+
+/// Whether there is anything but lock marks.
+fn is_hash(hash: &Blob) -> bool {
+    !bare(hash).is_empty()
+}
+
+/// What stands behind the lock marks.
+fn bare(hash: &Blob) -> &[u8] {
+    let hash = hash.bytes().unwrap_or_default();
+    &hash[hash.iter().take_while(|byte| **byte == b'!').count()..]
 }
 
 /// What is wrong with a password hash. The hash itself must not be in the sentence.
@@ -700,6 +713,21 @@ mod tests {
         );
         assert_eq!(notes("/bin/zsh", Lock), []);
         assert_eq!(notes("/bin/zsh", Manage), [], "there is no such account");
+    }
+
+    #[test]
+    fn a_lock_mark_alone_is_a_password_that_is_locked() {
+        for (hash, locked) in [("$6$salt$old", false), ("$6$salt$old", true), ("*", false)] {
+            let account = Fake::new().with_user("bob", 1000).user("bob").unwrap().unwrap();
+            let account = host::User { password: Some(Blob::from(hash)), locked, ..account };
+            let mut machine = Fake::new().with_group("bob", 1000).with_account(account.clone());
+            let user = User::named("bob").password("!");
+            done(&user, Create, &mut machine);
+            assert!(machine.user("bob").unwrap().unwrap().locked);
+            // So `/etc/shadow` is read.
+            let read = host::User { password: Some(Blob::from("")), locked: true, ..account };
+            assert!(matches!(step(&user, Create, &mut machine.with_account(read)), Ok(Step::UpToDate)));
+        }
     }
 
     #[test]

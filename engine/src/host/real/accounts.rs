@@ -451,7 +451,8 @@ impl Shadow<'_> {
         let Some(bytes) = hash.bytes() else {
             return Err(Error::failed(format!("the password hash of `{}` is no longer at hand", user.name)));
         };
-        let mut line = format!("{}:{}", user.name, if user.locked { "!" } else { "" }).into_bytes();
+        let mark = if user.locked && !bytes.starts_with(b"!") { "!" } else { "" };
+        let mut line = format!("{}:{mark}", user.name).into_bytes();
         line.extend_from_slice(bytes);
         line.push(b'\n');
         let argv = vec!["chpasswd".to_owned(), "--encrypted".to_owned()];
