@@ -44,6 +44,19 @@ fn an_image_is_converged_from_outside() -> Result<()> {
     let around = || machine.sh(AROUND).success().stdout;
     let before = around();
 
+    machine
+        .sh("echo inner >/image/etc/hostname; printf '127.0.1.1\\tinner.example.com inner\\n' >>/image/etc/hosts")
+        .success();
+    let facts = machine.run(["brasa", "--root", "/image", "facts", "hostname", "fqdn", "ipaddress"]).stdout;
+    assert!(facts.contains("inner.example.com") && !facts.contains("127."), "{facts}");
+    let outside = machine.run(["brasa", "facts", "hostname"]).success().stdout;
+    assert!(!outside.contains("inner"), "{outside}");
+    // Without what the kernel gives, the image's programs would fail for reasons that they do not know.
+    machine.sh("umount -l /image/dev").success();
+    let bare = machine.run(["brasa", "--root", "/image", "converge"]).exits(1);
+    assert!(bare.stderr.contains("there is no `/dev/null` in the other root"), "{bare}");
+    machine.sh("mount --bind /dev /image/dev").success();
+
     machine.run(["brasa", "--root", "/image", "plan", "--detailed-exitcode"]).exits(2);
     assert_ne!(machine.run(["test", "-e", "/image/etc/bell.conf"]).code, 0);
     machine.run(["brasa", "--root", "/image", "converge", "--detailed-exitcode"]).exits(2);

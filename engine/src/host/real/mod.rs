@@ -235,11 +235,16 @@ impl Probe for Real {
     }
 
     fn kernel(&self) -> Result<Kernel> {
-        Ok(network::kernel())
+        let mut kernel = network::kernel();
+        if self.offline() {
+            // The name and the network are those of the machine around it.
+            kernel.node_name = network::name_of_image();
+        }
+        Ok(kernel)
     }
 
     fn interfaces(&self) -> Result<Vec<Interface>> {
-        network::interfaces()
+        if self.offline() { Ok(Vec::new()) } else { network::interfaces() }
     }
 
     fn offline(&self) -> bool {

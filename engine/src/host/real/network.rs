@@ -27,6 +27,15 @@ pub fn kernel() -> Kernel {
     }
 }
 
+/// The name that a system which does not run will have; nothing when it has none yet.
+///
+/// Source: hostname(5): lines that begin with `#` are comments.
+#[must_use]
+pub fn name_of_image() -> String {
+    let text = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default().to_owned()
+}
+
 /// Network interfaces with their addresses, by name.
 ///
 /// # Errors

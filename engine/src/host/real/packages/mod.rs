@@ -217,6 +217,7 @@ impl Packages {
     /// Names that are not known, conflicts, failing scripts, a lock that is not released before the deadline.
     pub fn perform(&self, tools: &dyn Tools, transaction: &Transaction, progress: &dyn Fn(&Progress)) -> Result<()> {
         let manager = self.find(&transaction.provider)?;
+        self.in_working_order()?;
         let before = leftovers::find(&self.root);
         let quiet = Policy::hold(&self.root, environment::in_another_root())?;
         let outcome = manager.perform(&self.context(tools, progress), transaction);
@@ -248,7 +249,26 @@ impl Packages {
         source: Option<&Path>,
         progress: &dyn Fn(&Progress),
     ) -> Result<()> {
-        self.find(provider)?.update_lists(&self.context(tools, progress), source)
+        let manager = self.find(provider)?;
+        self.in_working_order()?;
+        manager.update_lists(&self.context(tools, progress), source)
+    }
+
+    /// Programs of an image run in it, and fail in strange ways without what a kernel gives: apt calls signed lists unsigned.
+    fn in_working_order(&self) -> Result<()> {
+        if !environment::in_another_root() {
+            return Ok(());
+        }
+        for (file, cure) in [("proc/self", "mount -t proc proc DIR/proc"), ("dev/null", "mount --bind /dev DIR/dev")] {
+            if !self.root.join(file).exists() {
+                let what =
+                    format!("there is no `/{file}` in the other root, which the programs for packages need there");
+                return Err(
+                    Error::failed(what).hint(format!("mount it before, as by `{cure}`, and take it away afterwards"))
+                );
+            }
+        }
+        Ok(())
     }
 
     fn context<'a>(&'a self, tools: &'a dyn Tools, progress: &'a dyn Fn(&Progress)) -> Context<'a> {
