@@ -14,10 +14,15 @@ use crate::{
     values::Words,
 };
 
+mod style;
+
+use style::Parts;
+
 properties! {
     /// One setting of a file of `key = value` lines, with or without `[sections]`. A setting that is there keeps its
     /// place, a second one of the same key in the section goes; a new one goes to the end of its section. Lines that are
-    /// comments are left alone, and so is the rest of the file, its mode and its owner.
+    /// comments are left alone, and so is the rest of the file, its mode and its owner. A line `export KEY=value` is one of
+    /// the key, and stays exported.
     pub struct Setting("any name") {
         name: String;
         /// The file.
@@ -28,7 +33,9 @@ properties! {
         key: String,
         /// The value, as it is written in the file.
         value: String,
-        /// What is written between key and value; ` = ` when not given. Files are read whatever blanks are around it.
+        /// What is written between key and value. When not given, what the line has that is there; of a new one what the
+        /// other lines of the section have, or of the file, and ` = ` where there are none. Files are read whatever blanks
+        /// are around it.
         separator: String,
         /// Whether a file that is not there is made. False when not given.
         create_file: bool,
@@ -64,10 +71,6 @@ impl Setting {
         edit::file(self.path.as_deref(), self.backup, self.verify.as_ref(), follow)
     }
 
-    fn between(&self) -> &str {
-        self.separator.as_deref().unwrap_or(" = ")
-    }
-
     /// Where the section's lines are: from behind its head to the next head. `None`: there is no such section.
     fn section_in(&self, lines: &edit::Lines) -> Option<(usize, usize)> {
         let head = |line: &str| {
@@ -85,54 +88,65 @@ impl Setting {
         }
     }
 
-    /// The value of a line that sets the key.
-    fn value_in<'l>(&self, line: &'l str) -> Option<&'l str> {
-        let rest = line.trim_start().strip_prefix(self.key.as_deref()?)?;
-        match self.between().trim() {
-            "" => (rest.is_empty() || rest.starts_with([' ', '\t'])).then(|| rest.trim()),
-            sign => rest.trim_start().strip_prefix(sign).map(str::trim),
-        }
+    /// What is written between key and value of a line that is new.
+    fn separator_in(&self, lines: &edit::Lines, section: Option<(usize, usize)>) -> String {
+        let (start, end) = section.unwrap_or_default();
+        let all: Vec<_> = lines.bare().collect();
+        let given = self.separator.clone();
+        let usual = || style::usual(&all[start..end]).or_else(|| style::usual(&all));
+        given.or_else(usual).unwrap_or_else(|| " = ".to_owned())
+    }
+
+    /// What a line that sets the key says.
+    fn parts<'l>(&self, line: &'l str, separator: &str) -> Option<Parts<'l>> {
+        let sign = separator.trim();
+        // Whatever else is usual in the file, this is what most files have.
+        let any = self.separator.is_none().then_some("=");
+        any.into_iter().chain([sign]).find_map(|sign| Parts::of(line, self.key.as_deref()?, sign))
     }
 
     /// The value that the file has of the key.
     fn present(&self, file: &State) -> Option<String> {
         let lines = edit::Lines::of(text_of(file.entry.as_ref())?);
         let (start, end) = self.section_in(&lines)?;
-        let mut values = lines.bare().take(end).skip(start).filter_map(|line| self.value_in(line));
-        values.next().map(str::to_owned)
+        let separator = self.separator_in(&lines, Some((start, end)));
+        let mut all = lines.bare().take(end).skip(start).filter_map(|line| self.parts(line, &separator));
+        all.next().map(|parts| parts.value.to_owned())
     }
 
     fn edit(&self, action: Action, lines: &mut edit::Lines) {
         let section = self.section_in(lines);
         let (start, end) = section.unwrap_or((lines.len(), lines.len()));
-        let of_key: Vec<(usize, bool)> = lines
-            .bare()
-            .enumerate()
-            .take(end)
-            .skip(start)
+        let separator = self.separator_in(lines, section);
+        let value = self.value.as_deref().unwrap_or_default().trim();
+        let line_of = |parts: &Parts| {
+            let between = self.separator.as_deref().unwrap_or_else(|| parts.between(&separator));
+            format!("{}{}{between}{value}", parts.lead, parts.key)
+        };
+        let of_key: Vec<(usize, bool, String)> = (lines.bare().enumerate().take(end).skip(start))
             .filter_map(|(at, line)| {
-                Some((at, self.value_in(line)? == self.value.as_deref().unwrap_or_default().trim()))
+                let parts = self.parts(line, &separator)?;
+                Some((at, parts.value == value, line_of(&parts)))
             })
             .collect();
         let keep = match action {
-            Set => of_key.iter().find(|(_, same)| *same).or(of_key.first()).copied(),
+            Set => of_key.iter().find(|(_, same, _)| *same).or(of_key.first()),
             Unset => None,
         };
         // From behind, so that what is removed moves nothing that is still to be looked at.
-        for (at, _) in of_key.iter().rev().filter(|(at, _)| keep.is_none_or(|(kept, _)| kept != *at)) {
+        for (at, ..) in of_key.iter().rev().filter(|(at, ..)| keep.is_none_or(|(kept, ..)| kept != at)) {
             lines.replace(*at, at + 1, []);
         }
         if action == Unset {
             return;
         }
-        let (key, value) = (self.key.as_deref().unwrap_or_default(), self.value.as_deref().unwrap_or_default());
-        let line = format!("{key}{}{value}", self.between());
+        let line = format!("{}{separator}{value}", self.key.as_deref().unwrap_or_default());
         let line = line.trim_end();
         match keep {
-            Some((_, true)) => {}
-            Some((at, false)) => {
-                let at = at - of_key.iter().filter(|(other, _)| *other < at).count();
-                lines.replace(at, at + 1, [line]);
+            Some((_, true, _)) => {}
+            Some((at, false, line)) => {
+                let at = at - of_key.iter().filter(|(other, ..)| other < at).count();
+                lines.replace(at, at + 1, [line.trim_end()]);
             }
             None => match (&self.section, section) {
                 (Some(name), None) => {
@@ -280,6 +294,38 @@ mod tests {
         assert_eq!(edited(&setting(), Set, "PermitRootLogin\tyes\n"), "PermitRootLogin no\n");
         assert_eq!(edited(&setting(), Set, "PermitRootLoginX yes\n"), "PermitRootLoginX yes\nPermitRootLogin no\n");
         assert_eq!(edited(&setting(), Set, "PermitRootLogin   no\n"), "PermitRootLogin   no\n");
+    }
+
+    #[test]
+    fn without_a_separator_it_is_as_in_the_file() {
+        let setting = || Setting::in_file(PATH, "A", "5");
+        for (before, after) in [
+            ("", "A = 5\n"),
+            ("A=3\n", "A=5\n"),
+            ("A=\"3\"\nB = 1\n", "A=5\nB = 1\n"),
+            ("A   =\t3\n", "A   =\t5\n"),
+            ("A =\n", "A = 5\n"),
+            ("A=\n", "A=5\n"),
+            ("  export A=3\n", "  export A=5\n"),
+            ("export A=5\n", "export A=5\n"),
+            ("A=1\nexport A=2\n", "A=5\n"),
+            ("# x y\nB=1\nif x; then\n  C=2\nfi\n", "# x y\nB=1\nif x; then\n  C=2\nfi\nA=5\n"),
+            ("export B=1\n", "export B=1\nA=5\n"),
+            ("B    = 1\n", "B    = 1\nA = 5\n"),
+            ("# All of it:\n#B=1\n", "# All of it:\n#B=1\nA=5\n"),
+            ("B 1\nSetEnv X=1\nA  3\n", "B 1\nSetEnv X=1\nA  5\n"),
+            ("B 1\n", "B 1\nA 5\n"),
+            ("B: 1\nA: 3\n", "B: 1\nA: 5\n"),
+            ("B: 1\n[s]\nC=1\n", "B: 1\nA: 5\n[s]\nC=1\n"),
+            ("[s]\nC=1\n", "A=5\n[s]\nC=1\n"),
+        ] {
+            assert_eq!(edited(&setting(), Set, before), after, "{before:?}");
+        }
+        assert_eq!(edited(&setting(), Unset, "export A=1\nB=1\n"), "B=1\n");
+        assert_eq!(edited(&setting().separator(" = "), Set, "export A=1\n"), "export A = 5\n");
+        let in_section = || setting().section("s");
+        assert_eq!(edited(&in_section(), Set, "B=1\n[s]\nC = 1\n"), "B=1\n[s]\nC = 1\nA = 5\n");
+        assert_eq!(edited(&in_section(), Set, "B=1\n"), "B=1\n\n[s]\nA=5\n");
     }
 
     #[test]
