@@ -152,7 +152,8 @@ pub(crate) fn file() -> File {
     File::at("/etc/fstab").manage_symlink_source(true)
 }
 
-/// The file with this line in place of the one that is its own: of several, the last with the same device, else the last.
+/// The file with this line in place of the first one that is its own, which is the one that mount(8), swapon(8) and
+/// systemd go by. The others go: they would be mounted on top of it, or not at all. Source: mount(8), systemd-fstab-generator(8).
 pub(crate) fn with(
     line: &Line,
     now: &file::State,
@@ -161,14 +162,12 @@ pub(crate) fn with(
 ) -> Result<file::State> {
     edit::edited(&file(), now, probe, &|lines| {
         let own = own(lines, is_own);
-        let mut chosen = own.last();
-        for candidate in &own {
-            if same_device(&candidate.1.device, &line.device, probe)? {
-                chosen = Some(candidate);
-            }
+        for (at, _) in own.iter().skip(1).rev() {
+            lines.replace(*at, at + 1, []);
         }
-        if !chosen.map(|(_, there)| there.means(line, probe)).transpose()?.unwrap_or(false) {
-            lines.put(chosen.map(|(at, _)| *at), &line.text());
+        let first = own.first();
+        if !first.map(|(_, there)| there.means(line, probe)).transpose()?.unwrap_or(false) {
+            lines.put(first.map(|(at, _)| *at), &line.text());
         }
         Ok(())
     })

@@ -46,7 +46,9 @@ properties! {
     /// A file system at its place: whether it is mounted now, and its line in `/etc/fstab`, which has it mounted at boot.
     /// What is mounted is told by the kernel, whatever name a device goes by; mount(8) and umount(8) change it. All other
     /// lines of `/etc/fstab` stay as they are. Unlike in Chef, the line with this mount point is the one that is managed, with
-    /// whatever device, and a mount point at which something else is mounted is refused.
+    /// whatever device: of several the first, which is the one that counts at boot, and the others go. A mount point at which
+    /// something else is mounted is refused. Options other than those of what is mounted take effect at the next mount, or with
+    /// `remount`.
     pub struct Mount("mount point") {
         name: String;
         /// The directory, when it is not the name of the resource; of a bind mount it may be a file.
@@ -262,7 +264,7 @@ impl Resource for Mount {
         let found = Found::new(Self::KIND, self.point().display().to_string());
         let table = fstab::file().read(probe)?;
         let lines = text_of(table.entry.as_ref()).unwrap_or_default().lines();
-        let line = lines.filter_map(Line::parse).rfind(|line| self.is_own(line));
+        let line = lines.filter_map(Line::parse).find(|line| self.is_own(line));
         let there = self.mounted(probe)?;
         let Some(Line { device, fstype, options, dump, pass, .. }) = line else {
             let point = resolve(self.point(), probe)?.0;
@@ -507,11 +509,18 @@ mod tests {
         done(&Mount::at("/run/x").device("tmpfs").fstype("tmpfs").options(["size=1m"]), Enable, &mut machine);
         done(&Mount::at("/srv").device("/opt").options("bind"), Enable, &mut machine);
         assert_eq!(text(&machine, "/etc/fstab"), "tmpfs /run/x tmpfs size=1m 0 0\n/opt /srv none bind 0 0\n");
-        // Of several lines with the mount point, the one with the device is its own.
-        let two = "a:/x /srv nfs defaults 0 0\nb:/x /srv nfs noauto 0 0\n";
-        let mut machine = machine.with_file("/etc/fstab", two);
-        done(&Mount::at("/srv").device("a:/x").fstype("nfs").options("ro"), Enable, &mut machine);
-        assert_eq!(text(&machine, "/etc/fstab"), "a:/x /srv nfs ro 0 0\nb:/x /srv nfs noauto 0 0\n");
+        // Of several lines with the mount point the first counts at boot, whatever its device.
+        let two = "# a\na:/x /srv nfs defaults 0 0\nc:/x /opt nfs defaults 0 0\nb:/x /srv nfs noauto 0 0\n";
+        let enabled = |mount: Mount| {
+            let mut machine = Fake::new().with_file("/etc/fstab", two);
+            done(&mount, Enable, &mut machine);
+            text(&machine, "/etc/fstab")
+        };
+        let at = || Mount::at("/srv").fstype("nfs");
+        let rest = "c:/x /opt nfs defaults 0 0\n";
+        assert_eq!(enabled(at().device("a:/x").options("ro")), format!("# a\na:/x /srv nfs ro 0 0\n{rest}"));
+        assert_eq!(enabled(at().device("a:/x")), format!("# a\na:/x /srv nfs defaults 0 0\n{rest}"));
+        assert_eq!(enabled(at().device("b:/x").options("noauto")), format!("# a\nb:/x /srv nfs noauto 0 0\n{rest}"));
     }
 
     #[test]
