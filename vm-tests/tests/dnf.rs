@@ -160,6 +160,21 @@ fn a_foreign_key_installs_nothing_and_is_named() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_capability_of_a_version_is_compared_by_it() -> Result<()> {
+    for base in [EL9, FEDORA] {
+        let machine = of(base)?;
+        let package = |bound: &str| format!("- {{type: package, name: 'lab-lib {bound}'}}\n");
+        settle(&machine, &package(">= 1.0"));
+        assert_eq!(machine.sh("rpm -q --qf '%{VERSION}' lab-lib").stdout, "1.1");
+        for bound in ["= 1.1", "> 1.0", "< 2", "<= 1.1-1"] {
+            converge(&machine, &package(bound)).success();
+        }
+        assert!(converge(&machine, &package("> 2")).exits(1).stderr.contains("lab-lib > 2"));
+    }
+    Ok(())
+}
+
 /// Stands in for a program and notes that it was called.
 const COUNTED: &str = "#!/bin/sh\necho \"${0##*/} $1\" >>/run/calls\nexec \"$0.real\" \"$@\"\n";
 

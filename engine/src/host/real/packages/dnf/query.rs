@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use super::super::Tools;
 use crate::{
@@ -12,8 +12,11 @@ use crate::{
 /// The mark at the start tells our lines from rpm's sentences about what is missing, which are on the same stream.
 const FORMAT: &str = "=\\t%{NAME}\\t%{EPOCHNUM}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\n";
 
+/// All that a package provides, a line each.
+const PROVIDED: &str = "[=\\t%{=NAME}\\t%{PROVIDENAME}\\t%{PROVIDEVERSION}\\n]";
+
 /// A name that nothing has, put between the names asked for: rpm's sentence about it parts their answers.
-const DIVIDER: &str = "brasa-divider";
+pub const DIVIDER: &str = "brasa-divider";
 
 /// A package as rpm or a repository describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,15 +65,20 @@ pub fn states(tools: &dyn Tools, names: &[String], known: Option<&[Installed]>) 
     let installed = known.unwrap_or(&asked);
     let own = |name: &str| -> Vec<&Installed> { installed.iter().filter(|one| one.answers(name)).collect() };
     let missing: Vec<&str> = names.iter().map(String::as_str).filter(|name| own(name).is_empty()).collect();
-    let asked = missing.iter().flat_map(|name| [*name, DIVIDER]);
-    let mut provided = rpm(tools, &["--whatprovides"], asked)?.into_iter();
+    let (compared, bare): (Vec<&str>, Vec<&str>) = missing.into_iter().partition(|name| name.contains(' '));
+    let mut provided = rpm(tools, &["--whatprovides"], bare.iter().flat_map(|name| [*name, DIVIDER]))?.into_iter();
+    let mut compared = providing(tools, &compared)?.into_iter();
     Ok(names
         .iter()
         .map(|name| {
             let mut found = own(name);
             if found.is_empty() {
-                let provider = provided.next().and_then(|packages| packages.into_iter().next());
-                return PackageState { provided_by: provider.map(|one| one.name), ..PackageState::default() };
+                let provided_by = if name.contains(' ') {
+                    compared.next().flatten()
+                } else {
+                    provided.next().and_then(|packages| packages.into_iter().next()).map(|one| one.name)
+                };
+                return PackageState { provided_by, ..PackageState::default() };
             }
             found.sort_by(|a, b| compare(&a.version, &b.version));
             let mut versions: Vec<String> = found.iter().map(|one| one.version.clone()).collect();
@@ -78,6 +86,35 @@ pub fn states(tools: &dyn Tools, names: &[String], known: Option<&[Installed]>) 
             PackageState { version: versions.last().cloned(), versions, ..PackageState::default() }
         })
         .collect())
+}
+
+/// The installed package that provides each `CAPABILITY SIGN VERSION`: rpm compares none by itself.
+fn providing(tools: &dyn Tools, names: &[&str]) -> Result<Vec<Option<String>>> {
+    let ask = |name: &&str| {
+        let mut words = name.split(' ');
+        let [Some(capability), Some(sign), Some(asked)] = [words.next(), words.next(), words.next()] else {
+            return Ok(None);
+        };
+        let command = Command::new(["rpm", "-q", "--whatprovides", "--qf", PROVIDED, "--", capability]);
+        let answer = tools.query(&command)?;
+        let provides = |line: &&str| {
+            let mut fields = line.split('\t').skip(2);
+            let version = if fields.next() == Some(capability) { fields.next() } else { None };
+            // As for rpm, what is provided without a version is of every one.
+            version.is_some_and(|version| version.is_empty() || meets(compare(version, asked), sign))
+        };
+        let line = answer.stdout.lines().filter(|line| line.starts_with("=\t")).find(provides);
+        Ok(line.and_then(|line| line.split('\t').nth(1)).map(ToOwned::to_owned))
+    };
+    names.iter().map(ask).collect()
+}
+
+fn meets(order: Ordering, sign: &str) -> bool {
+    match order {
+        Ordering::Less => sign.contains('<'),
+        Ordering::Equal => sign.contains('='),
+        Ordering::Greater => sign.contains('>'),
+    }
 }
 
 /// All installed packages.
@@ -227,6 +264,29 @@ mod tests {
             states(&tools, &names, None).unwrap(),
             [installed("1.0-1"), PackageState::default(), installed("1:0.9-1"), provided(), provided()]
         );
+    }
+
+    #[test]
+    fn a_capability_is_compared_by_the_version_that_is_provided() {
+        let provided = "=\tlab-json\tperl(JSON)\t4.10\n=\tlab-json\tlab-json\t1:4.10-3\n=\tlab-json\tperl(Any)\t\n";
+        for (name, expected) in [
+            ("perl(JSON) >= 4", true),
+            ("perl(JSON) >= 4.9", true),
+            ("perl(JSON) > 4.10", false),
+            ("perl(JSON) = 4.10-1", true),
+            ("perl(JSON) < 4.10", false),
+            ("perl(JSON) <= 5", true),
+            ("perl(Any) >= 9", true),
+            ("lab-json >= 5", true),
+            ("lab-json > 1:5", false),
+        ] {
+            let (capability, _) = name.split_once(' ').unwrap();
+            let line = format!("rpm -q --whatprovides --qf {} -- {capability}", super::PROVIDED);
+            let answer = Answer { code: 0, stdout: provided.to_owned(), stderr: String::new() };
+            let tools = Captured(RefCell::new(vec![(line, answer)]));
+            let state = states(&tools, &[name.to_owned()], None).unwrap().remove(0);
+            assert_eq!(state.provided_by.as_deref(), expected.then_some("lab-json"), "{name}");
+        }
     }
 
     #[test]
