@@ -161,6 +161,19 @@ fn a_foreign_key_installs_nothing_and_is_named() -> Result<()> {
 }
 
 #[test]
+fn of_several_providers_the_one_that_dnf_takes_counts() -> Result<()> {
+    for base in [EL9, FEDORA] {
+        let machine = of(base)?;
+        let package = "- {type: package, name: lab-virtual}\n";
+        let plan = lab::plan(&machine, package);
+        assert!(plan.stdout.contains("+ lab-other 1.0-1") || plan.stdout.contains("+ lab-app 2.0-1"), "{plan}");
+        settle(&machine, package);
+        machine.sh("rpm -q lab-other || rpm -q lab-app").success();
+    }
+    Ok(())
+}
+
+#[test]
 fn a_capability_of_a_version_is_compared_by_it() -> Result<()> {
     for base in [EL9, FEDORA] {
         let machine = of(base)?;

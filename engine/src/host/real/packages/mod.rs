@@ -163,7 +163,8 @@ impl Packages {
         self.find(provider)?.packages(&self.context(tools, &|_| {}), names)
     }
 
-    /// What would be installed for each name, in order; `None` for a name that is not known or stands for several.
+    /// What would be installed for each name, in order; `None` for a name that is not known, or stands for several of
+    /// which the package manager takes none by itself.
     ///
     /// # Errors
     /// When the package manager cannot be asked.

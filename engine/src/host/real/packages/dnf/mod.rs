@@ -21,7 +21,9 @@ use work::Work;
 use super::{Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks};
 use crate::{
     Error, Result,
-    host::{Answer, Candidate, Command, ConfigFiles, LogLevel, PackageChange, PackageState, Progress, Transaction},
+    host::{
+        Answer, Candidate, Command, ConfigFiles, LogLevel, PackageChange, PackageState, Progress, Provider, Transaction,
+    },
     values::Seconds,
 };
 
@@ -191,14 +193,28 @@ fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Cand
             if let Some(found) = query::newest(known.iter().filter(|one| one.answers(name))) {
                 return Ok(Some(found.candidate()));
             }
-            // A capability or a path: of use only when a single package has it.
+            // A capability or a path.
             let providers = ask(&["--latest-limit=1", "--whatprovides"], std::slice::from_ref(name))?;
-            let newest = query::newest(providers.iter());
-            Ok(newest
-                .filter(|newest| providers.iter().all(|one| one.name == newest.name))
-                .map(query::Installed::candidate))
+            match query::newest(providers.iter()) {
+                Some(newest) if providers.iter().any(|one| one.name != newest.name) => {
+                    preferred(context, program, name, &providers)
+                }
+                newest => Ok(newest.map(query::Installed::candidate)),
+            }
         })
         .collect()
+}
+
+/// Which of several providers of a capability dnf would take.
+fn preferred(
+    context: &Context<'_>,
+    program: Program,
+    name: &str,
+    providers: &[query::Installed],
+) -> Result<Option<Candidate>> {
+    let command = command(program, "--assumeno", "install", &[name.to_owned()], &Transaction::new(Provider::Dnf));
+    let plan = output::plan(&joined(&looked(context, program, command)?));
+    Ok(query::chosen(plan, providers))
 }
 
 /// All versions of a package on offer, and the one installed.
@@ -240,11 +256,7 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
             let without = if program.is_five() { "--setopt=disable_excludes=*" } else { "--disableplugin=versionlock" };
             command.argv.insert(1, without.to_owned());
         }
-        // dnf 5 would wait even to look, as long as it takes and without a word.
-        if program.is_five() && locks::first_held(context.root, &LOCKS)?.is_some() {
-            command.argv.insert(1, "--skip-file-locks".to_owned());
-        }
-        let answer = context.tools.query(&command)?;
+        let answer = looked(context, program, command)?;
         let output = joined(&answer);
         let plan = output::plan(&output);
         // The exit code is 1 for a plan that was not agreed to, and for an error too.
@@ -267,6 +279,14 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
     }
     changes.extend(work.groups());
     Ok(changes)
+}
+
+/// Only looks: dnf 5 would wait even for that, as long as it takes and without a word.
+fn looked(context: &Context<'_>, program: Program, mut command: Command) -> Result<Answer> {
+    if program.is_five() && locks::first_held(context.root, &LOCKS)?.is_some() {
+        command.argv.insert(1, "--skip-file-locks".to_owned());
+    }
+    context.tools.query(&command)
 }
 
 /// Carries out a transaction: removals first (dnf has no one command for both), then all installations in one call.

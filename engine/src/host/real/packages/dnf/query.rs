@@ -4,7 +4,7 @@ use super::super::Tools;
 use crate::{
     Error, Result,
     host::{
-        Candidate, Command, PackageState,
+        Candidate, Command, PackageChange, PackageState,
         versions::rpm::{self, compare},
     },
 };
@@ -45,6 +45,15 @@ impl Installed {
 pub fn newest<'a>(packages: impl Iterator<Item = &'a Installed>) -> Option<&'a Installed> {
     packages.max_by(|a, b| {
         compare(&a.version, &b.version).then_with(|| (a.architecture != "i686").cmp(&(b.architecture != "i686")))
+    })
+}
+
+/// Which of several providers of a capability comes by a plan that was asked for the capability alone.
+pub fn chosen(plan: Vec<PackageChange>, providers: &[Installed]) -> Option<Candidate> {
+    let provides = |change: &PackageChange| providers.iter().any(|one| one.name == change.name);
+    plan.into_iter().find_map(|change| {
+        let version = change.to.clone().filter(|_| provides(&change))?;
+        Some(Candidate { name: change.name, version })
     })
 }
 
@@ -206,7 +215,7 @@ pub fn valid(name: &str) -> Result<()> {
 mod tests {
     use std::cell::RefCell;
 
-    use super::{DIVIDER, available, states, valid};
+    use super::{DIVIDER, available, chosen, parse, states, valid};
     use crate::{
         Result,
         host::{Answer, Command, PackageState, real::packages::Tools},
@@ -264,6 +273,18 @@ mod tests {
             states(&tools, &names, None).unwrap(),
             [installed("1.0-1"), PackageState::default(), installed("1:0.9-1"), provided(), provided()]
         );
+    }
+
+    #[test]
+    fn of_several_providers_that_of_the_plan_is_chosen() {
+        let providers =
+            parse("=\tlab-other\t0\t1.0\t1\tnoarch\n\n=\tlab-app\t0\t1.0\t1\tnoarch\n=\tlab-app\t0\t2.0\t1\tnoarch\n");
+        let plan = || super::super::output::plan(include_str!("../../../../../tests/captured/dnf4-assumeno.txt"));
+        let candidate = chosen(plan(), &providers).map(|one| (one.name, one.version));
+        assert_eq!(candidate, Some(("lab-app".to_owned(), "2.0-1".to_owned())));
+        // What goes, or does not come, is none.
+        assert_eq!(chosen(plan(), &parse("=\tlab-lib\t0\t1.1\t1\tnoarch\n")), None);
+        assert_eq!(chosen(Vec::new(), &providers), None);
     }
 
     #[test]
