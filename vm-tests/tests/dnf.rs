@@ -161,6 +161,34 @@ fn a_foreign_key_installs_nothing_and_is_named() -> Result<()> {
 }
 
 #[test]
+fn a_name_that_no_repository_has_is_told_before_the_first_change() -> Result<()> {
+    for base in [EL9, FEDORA] {
+        let machine = of(base)?;
+        // The file of the repository is as new as its lists, which is where their age tells nothing.
+        machine.sh("touch /etc/yum.repos.d/*").success();
+        let file = "- {type: file, name: /etc/first, content: x}\n";
+        let unknown = format!("{file}- {{type: package, name: LAB-APP}}\n");
+        for command in ["plan", "converge"] {
+            machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{unknown}"));
+            let refused = machine.run(["brasa", command]).exits(1);
+            assert!(refused.stderr.contains("package `LAB-APP` does not exist: no enabled repository"), "{refused}");
+            assert!(!machine.exists("/etc/first"), "nothing was changed: {refused}");
+        }
+        // A repository that cannot be read may have it.
+        machine
+            .write("/etc/yum.repos.d/gone.repo", "[gone]\nname=gone\nbaseurl=file:///nowhere\nskip_if_unavailable=1\n");
+        let plan = lab::plan(&machine, &unknown);
+        assert!(plan.stdout.contains("+ LAB-APP (newest)"), "{plan}");
+        machine.sh("rm /etc/yum.repos.d/gone.repo").success();
+        // And so may one that is to come.
+        let source = "- {type: file, name: /etc/yum.repos.d/new.repo, content: \"[new]\\nbaseurl=file:///new\\n\"}\n";
+        let plan = lab::plan(&machine, &format!("{source}- {{type: package, name: LAB-APP}}\n"));
+        assert!(plan.stdout.contains("because `/etc/yum.repos.d/new.repo` is to be written first"), "{plan}");
+    }
+    Ok(())
+}
+
+#[test]
 fn of_several_providers_the_one_that_dnf_takes_counts() -> Result<()> {
     for base in [EL9, FEDORA] {
         let machine = of(base)?;

@@ -25,6 +25,9 @@ use crate::{
 /// Version shown for a package whose lists are yet to be fetched.
 const NEWEST: &str = "(newest)";
 
+/// Directories of files that name sources of packages.
+const SOURCES: [&str; 3] = ["/etc/yum.repos.d", "/etc/apt/sources.list.d", "/etc/zypp/repos.d"];
+
 /// A dry host: see the module.
 pub struct Dry<'a> {
     below: &'a dyn Probe,
@@ -542,7 +545,7 @@ impl Dry<'_> {
             Ok(changes) => changes,
             Err(error) => {
                 let to_come = self.file_to_come(transaction)?;
-                let Some(doubt) = to_come.map_or_else(|| self.unforeseeable(provider), |doubt| Ok(Some(doubt)))? else {
+                let Some(doubt) = to_come.map_or_else(|| self.not_final(provider), |doubt| Ok(Some(doubt)))? else {
                     self.doubt_old_lists(provider)?;
                     // What comes after it would not come to pass, so nothing is certain of that either.
                     self.ask_for(transaction);
@@ -676,8 +679,43 @@ impl Dry<'_> {
         if let Some(command) = self.commands.iter().find(changes_offers) {
             return Ok(Some(format!("`{command}` is to run first: what is on offer is known only then")));
         }
-        let lists = self.below.has_package_lists(provider)?;
-        Ok((!lists).then(|| "there are no package lists yet: dependencies and versions are not known".to_owned()))
+        if self.below.has_package_lists(provider)? {
+            return Ok(None);
+        }
+        if !self.below.reads_all_sources(provider)? {
+            return Ok(Some("there are no package lists yet: dependencies and versions are not known".to_owned()));
+        }
+        let command = self.commands.first();
+        Ok(command.map(|command| format!("`{command}` is to be run and may bring a repository")))
+    }
+
+    /// Why what no source has now may be on offer by then: a source is to come.
+    fn source_to_come(&self, provider: &Provider) -> Result<Option<String>> {
+        if Registry::of(provider) != Registry::Platform {
+            return Ok(None);
+        }
+        let pending = self.registry(provider).map(|pending| &pending.changed);
+        let brings = |name: &str| name.contains("release") || name.contains("-repo");
+        let coming = |(name, shadow): &(&String, &Shadow)| shadow.version.is_some() && brings(name);
+        if let Some((name, _)) = pending.into_iter().flatten().find(coming) {
+            return Ok(Some(format!("package {name} is to be installed and may bring a repository")));
+        }
+        for directory in SOURCES.map(Path::new) {
+            let located = self.files.locate(self.below, directory)?;
+            for name in self.files.list(self.below, &located)? {
+                if let Some(Some(_)) = self.files.changed(&located.join(&name)) {
+                    let path = directory.join(name);
+                    let path = path.display();
+                    return Ok(Some(format!("`{path}` is to be written first: what is on offer is known only then")));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Why the package manager's refusal is not its last word.
+    fn not_final(&self, provider: &Provider) -> Result<Option<String>> {
+        self.unforeseeable(provider)?.map_or_else(|| self.source_to_come(provider), |doubt| Ok(Some(doubt)))
     }
 
     /// Why packages in files cannot be asked yet: earlier steps are to bring a file.
@@ -710,7 +748,7 @@ impl Dry<'_> {
 
     /// Notes that what is not possible by the lists at hand may be by those that converging fetches then.
     fn doubt_old_lists(&self, provider: &Provider) -> Result<()> {
-        if self.below.package_lists_age(provider)?.is_none() {
+        if self.below.package_lists_age(provider)?.is_none() && !self.below.reads_all_sources(provider)? {
             self.doubt("the package lists are of unknown age, so they are fetched first");
         }
         Ok(())
@@ -1026,11 +1064,14 @@ impl Probe for Dry<'_> {
     }
 
     fn candidates(&self, provider: &Provider, names: &[String]) -> Result<Vec<Option<Candidate>>> {
-        let unforeseeable = self.unforeseeable(provider)?;
+        let mut unforeseeable = self.unforeseeable(provider)?;
         let found = match (self.below.candidates(provider, names), &unforeseeable) {
             (Err(_), Some(_)) => vec![None; names.len()],
             (found, Some(_) | None) => found?,
         };
+        if unforeseeable.is_none() && found.contains(&None) {
+            unforeseeable = self.source_to_come(provider)?;
+        }
         let Some(doubt) = unforeseeable else { return Ok(found) };
         // What is already there may get a newer candidate; what is absent is installed in any case.
         let now = self.packages(provider, names)?;
@@ -1050,7 +1091,7 @@ impl Probe for Dry<'_> {
         let changes = match self.below.simulate(&self.with_pending_releases(transaction)) {
             Ok(changes) => changes,
             Err(error) => {
-                let Some(doubt) = self.unforeseeable(&transaction.provider)? else {
+                let Some(doubt) = self.not_final(&transaction.provider)? else {
                     self.doubt_old_lists(&transaction.provider)?;
                     return Err(error);
                 };

@@ -193,6 +193,10 @@ impl Probe for Journal<'_> {
         self.below.has_package_lists(provider)
     }
 
+    fn reads_all_sources(&self, provider: &Provider) -> Result<bool> {
+        self.below.reads_all_sources(provider)
+    }
+
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
         self.below.source_is_fetched(provider, source)
     }

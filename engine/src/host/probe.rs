@@ -65,6 +65,15 @@ pub trait Probe {
         Ok(self.package_lists_age(provider)?.is_some())
     }
 
+    /// Whether the package manager reads now what each of its sources has, whatever the age of its lists, and asks for
+    /// nothing more when it installs.
+    ///
+    /// # Errors
+    /// A package manager that cannot be run.
+    fn reads_all_sources(&self, _provider: &Provider) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Whether the lists of the source that this file declares were fetched since it, or its key, was last changed, and are
     /// still there.
     ///

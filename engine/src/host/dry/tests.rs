@@ -319,6 +319,39 @@ fn lists_of_unknown_age_tell_what_they_know() -> Result<()> {
 }
 
 #[test]
+fn what_no_readable_source_has_is_missing_until_a_source_is_to_come() -> Result<()> {
+    let fake =
+        Fake::new().with_directory("/etc/yum.repos.d").with_readable_sources().with_candidate("lab-release", "9");
+    let unknown = packages(&["nonesuch"], &[]);
+    let before = [
+        (None, None),
+        (
+            Some(packages(&["lab-release"], &[])),
+            Some("package lab-release is to be installed and may bring a repository"),
+        ),
+        (
+            Some(write("/etc/yum.repos.d/lab.repo", "[lab]\n")),
+            Some("`/etc/yum.repos.d/lab.repo` is to be written first: what is on offer is known only then"),
+        ),
+        (
+            Some(Op::Run(Command::new(["make", "install"]))),
+            Some("`make install` is to be run and may bring a repository"),
+        ),
+    ];
+    for (first, doubt) in before {
+        let mut dry = Dry::new(&fake);
+        first.map(|first| dry.perform(&first)).transpose()?;
+        let outcome = dry.perform(&unknown);
+        match doubt {
+            None => assert_eq!(outcome.unwrap_err().to_string(), "package `nonesuch` does not exist"),
+            Some(_) => assert_eq!(outcome?, Performed::Assumed),
+        }
+        assert_eq!(dry.take_doubts(), doubt.into_iter().collect::<Vec<_>>());
+    }
+    Ok(())
+}
+
+#[test]
 fn what_hangs_on_a_package_that_cannot_be_had_is_uncertain_and_not_certain_to_fail() -> Result<()> {
     let fake = machine();
     let mut dry = Dry::new(&fake);

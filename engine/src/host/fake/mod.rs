@@ -557,6 +557,13 @@ impl Fake {
         self
     }
 
+    /// The platform's package manager reads what each of its sources has, whatever the age of its lists.
+    #[must_use]
+    pub fn with_readable_sources(mut self) -> Self {
+        self.packages_mut(&Provider::Platform).readable_sources = true;
+        self
+    }
+
     /// What a command answers, written as people type it. A query that nobody told the answer of is an error.
     #[must_use]
     pub fn with_answer(mut self, command: impl Into<String>, code: i32, stdout: impl Into<String>) -> Self {
@@ -832,6 +839,10 @@ impl Probe for Fake {
     fn has_package_lists(&self, provider: &Provider) -> Result<bool> {
         let packages = self.packages_of(provider)?;
         Ok(packages.undated_lists || packages.lists_age.is_some())
+    }
+
+    fn reads_all_sources(&self, provider: &Provider) -> Result<bool> {
+        Ok(self.packages_of(provider)?.readable_sources)
     }
 
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {

@@ -23,6 +23,8 @@ pub(super) struct Packages {
     pub(super) lists_age: Option<Seconds>,
     /// There are lists, and nobody knows how old they are.
     pub(super) undated_lists: bool,
+    /// What the sources have is read, whatever the age of the lists.
+    pub(super) readable_sources: bool,
     /// Files of sources whose lists were fetched, with what they said then.
     pub(super) fetched: BTreeMap<PathBuf, Digest>,
     /// What installing a package puts on the machine.

@@ -182,6 +182,10 @@ impl Probe for Real {
         self.packages.has_lists(provider)
     }
 
+    fn reads_all_sources(&self, provider: &Provider) -> Result<bool> {
+        self.packages.reads_all_sources(&Runner(&self.settings.proxies), provider)
+    }
+
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
         self.packages.is_fetched(provider, source)
     }

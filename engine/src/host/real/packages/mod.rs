@@ -79,6 +79,11 @@ trait Manager {
         None
     }
 
+    /// Whether what each of its sources has can be read now, and is all that it would install from.
+    fn reads_all_sources(&self, _context: &Context<'_>) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Refreshes the lists: those of one source, or all.
     fn update_lists(&self, _context: &Context<'_>, _source: Option<&Path>) -> Result<()> {
         Ok(())
@@ -210,6 +215,14 @@ impl Packages {
             Some(lists) => (lists.any)(&self.root),
             None => Ok(true),
         }
+    }
+
+    /// Whether what each source has can be read now, whatever the age of the lists, and is all there is to install from.
+    ///
+    /// # Errors
+    /// When the package manager cannot be asked.
+    pub fn reads_all_sources(&self, tools: &dyn Tools, provider: &Provider) -> Result<bool> {
+        self.find(provider)?.reads_all_sources(&self.context(tools, &|_| {}))
     }
 
     /// Carries out a transaction, and forgets what was read before it.

@@ -7,7 +7,7 @@ pub(super) mod query;
 mod work;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     path::Path,
     time::{Duration, Instant, SystemTime},
@@ -87,6 +87,7 @@ fn any_list(root: &Path) -> Result<bool> {
 pub struct Dnf {
     asked: RefCell<HashMap<String, PackageState>>,
     installed: RefCell<Option<Vec<query::Installed>>>,
+    readable: Cell<Option<bool>>,
 }
 
 impl Manager for Dnf {
@@ -126,13 +127,22 @@ impl Manager for Dnf {
     fn forget(&self) {
         self.asked.borrow_mut().clear();
         self.installed.borrow_mut().take();
+        self.readable.take();
     }
 
     fn lists(&self) -> Option<&'static Lists> {
         Some(&LISTS)
     }
 
+    fn reads_all_sources(&self, context: &Context<'_>) -> Result<bool> {
+        let known = self.readable.get();
+        let readable = known.map_or_else(|| reads_all_sources(context), Ok)?;
+        self.readable.set(Some(readable));
+        Ok(readable)
+    }
+
     fn update_lists(&self, context: &Context<'_>, source: Option<&Path>) -> Result<()> {
+        self.readable.take();
         update_lists(context, source)
     }
 }
@@ -217,6 +227,14 @@ fn preferred(
     Ok(query::chosen(plan, providers))
 }
 
+/// Asks for a package that nothing has: dnf reads all repositories for that.
+fn reads_all_sources(context: &Context<'_>) -> Result<bool> {
+    let Some(program) = Program::of(context.root).ok().filter(|program| !program.is_yum()) else { return Ok(false) };
+    let command = Command::new([program.name, "--assumeno", "repoquery", query::DIVIDER]);
+    let answer = looked(context, program, command)?;
+    Ok(answer.success() && !output::leaves_out(&joined(&answer)))
+}
+
 /// All versions of a package on offer, and the one installed.
 fn versions(context: &Context<'_>, name: &str) -> Result<Vec<String>> {
     let program = Program::of(context.root)?;
@@ -261,7 +279,9 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
         let plan = output::plan(&output);
         // The exit code is 1 for a plan that was not agreed to, and for an error too.
         if plan.is_empty() && !answer.success() {
-            return Err(failure(&format!("`{program}` would refuse to {verb} {}", quoted(&names)), &output));
+            return Err(missing(&output).unwrap_or_else(|| {
+                failure(&format!("`{program}` would refuse to {verb} {}", quoted(&names)), &output)
+            }));
         }
         let unasked = |change: &&PackageChange| change.to.is_none() && !pending.contains(&change.name);
         if let (false, Some(change)) = (transaction.allow_removals || pending.is_empty(), plan.iter().find(unasked)) {
@@ -353,21 +373,16 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
 }
 
 fn refusal(program: Program, left: &[String], output: &str) -> Error {
-    let unknown = output::unknown(output);
-    match unknown.as_slice() {
-        [] => failure(&format!("`{program}` failed, {}", left.join(", ")), output),
-        names => {
-            let mut errors: Vec<Error> = names
-                .iter()
-                .map(|name| Error::Missing {
-                    kind: "package",
-                    name: name.clone(),
-                    why: Some("no enabled repository has it".to_owned()),
-                })
-                .collect();
-            if errors.len() == 1 { errors.remove(0) } else { Error::Several(errors) }
-        }
-    }
+    missing(output).unwrap_or_else(|| failure(&format!("`{program}` failed, {}", left.join(", ")), output))
+}
+
+/// Of names that dnf says it does not know.
+fn missing(output: &str) -> Option<Error> {
+    let of_some = if output::leaves_out(output) { "that can be read " } else { "" };
+    let why = || Some(format!("no enabled repository {of_some}has it"));
+    let mut errors: Vec<Error> =
+        output::unknown(output).into_iter().map(|name| Error::Missing { kind: "package", name, why: why() }).collect();
+    if errors.len() > 1 { Some(Error::Several(errors)) } else { errors.pop() }
 }
 
 /// Refreshes the lists, all or those of the one repository that a file is called after.

@@ -85,6 +85,12 @@ pub fn unknown(output: &str) -> Vec<String> {
     names
 }
 
+/// Whether the package manager goes on without a repository that it cannot read.
+pub fn leaves_out(output: &str) -> bool {
+    // dnf 4, and dnf 5, which says so by its reasons alone.
+    output.lines().any(|line| line.starts_with("Ignoring repositories:") || line.starts_with(">>> "))
+}
+
 /// What the package manager gives as its reason, in its own words but without table, advice and progress.
 pub fn reason(output: &str) -> String {
     let mut said: Vec<String> = Vec::new();
@@ -169,7 +175,7 @@ fn share(count: &str) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{plan, reason, scripts, step, unknown};
+    use super::{leaves_out, plan, reason, scripts, step, unknown};
     use crate::host::PackageChange;
 
     fn change(name: &str, from: Option<&str>, to: Option<&str>) -> PackageChange {
@@ -207,6 +213,17 @@ mod tests {
                       groups:\n Lab System and more                                          \n\nTransaction Summary:\n \
                       Installing:         1 package\n";
         assert_eq!(plan(output), [change("lab-small-01", None, Some("1.0-1"))]);
+    }
+
+    #[test]
+    fn repositories_that_are_left_out_are_seen() {
+        let four = "Error: Failed to download metadata for repo 'gone': Cannot download repomd.xml: Cannot download \
+                    repodata/repomd.xml: All mirrors were tried\nIgnoring repositories: gone\n";
+        let five = "Updating and loading repositories:\n gone      ???% |   0.0   B/s |  -1.0   B |  ?     \n>>> Usable URL \
+                    not found\nRepositories loaded.\n";
+        assert!(leaves_out(four) && leaves_out(five));
+        assert!(!leaves_out("Updating and loading repositories:\nRepositories loaded.\n"));
+        assert!(!leaves_out("Last metadata expiration check: 0:00:01 ago on Sun Nov 29 00:26:35 2026.\n"));
     }
 
     #[test]
