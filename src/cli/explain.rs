@@ -3,7 +3,7 @@ use brasa::{
     host::Real,
     node::Layered,
     prelude::Cookbook,
-    recipe::{Kind, kinds},
+    recipe::{Kind, kinds, without},
     suggest,
 };
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ pub fn explain(kind: Option<&str>, output: &Output) -> Result<Code, Failure> {
             .hint("as in `brasa explain attribute bind.dynamic_dns.ttl`"));
     }
     let Some(kind) = kinds().iter().find(|kind| kind.name == wanted) else {
-        let hint = suggest::hint(wanted, kinds().iter().map(|kind| kind.name));
+        let hint = without(wanted);
         return Err(Failure::usage(format!("there is no kind `{wanted}`")).hint(hint));
     };
     match output.format {

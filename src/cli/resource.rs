@@ -1,9 +1,8 @@
 //! `brasa resource`: how a thing is, as the recipe that would have it so.
 use brasa::{
     host::{Probe, Real, Settings},
-    recipe::{Kind, kinds},
+    recipe::{Kind, without},
     resource::Found,
-    suggest,
     values::Day,
 };
 use serde_json::{Map, Value, json};
@@ -51,7 +50,7 @@ pub fn resource(present: &Present, output: &Output) -> Result<Code, Failure> {
 
 fn kind(name: &str) -> Result<&'static Kind, Failure> {
     brasa::recipe::kind(name).map_err(|_| {
-        let hint = suggest::hint(name, kinds().iter().map(|kind| kind.name));
+        let hint = without(name);
         Failure::usage(format!("there is no kind `{name}`")).hint(hint)
     })
 }

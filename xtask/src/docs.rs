@@ -64,6 +64,8 @@ fn pages(program: &Path) -> Result<Pages, Failure> {
         index += &format!("- [`{name}`]({name}.md): {first}.\n");
         pages.insert(PathBuf::from(format!("kinds/{name}.md")), kind_page(kind, &example::of(name)?));
     }
+    index += "\nOnly recipes in Rust have `rust_block`: Rust code that runs each time it is converged. A plan shows that it is to be run, not \
+              what it does, and nothing of it can be undone. What became of Chef's other kinds is in [a table](../../chef.md#kinds-that-are-not-there).\n";
     index += OF_EVERY_RESOURCE;
     pages.insert("kinds/README.md".into(), index);
     pages.insert("commands.md".into(), commands(program)?);

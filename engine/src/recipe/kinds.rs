@@ -3,7 +3,10 @@ use std::{any::Any, collections::BTreeMap};
 
 use serde_json::{Map, Value as Json};
 
-use super::declared::{AnyAction, Declared, Item};
+use super::{
+    declared::{AnyAction, Declared, Item},
+    of_chef::elsewhere,
+};
 use crate::{
     Error, Fault,
     host::Probe,
@@ -100,9 +103,17 @@ pub fn kinds() -> &'static [Kind] {
 /// # Errors
 /// A sentence with the nearest name, or all of them.
 pub fn kind(name: &str) -> Result<&'static Kind, String> {
-    KINDS.iter().find(|kind| kind.name == name).ok_or_else(|| {
-        format!("no kind of resource `{name}`; {}", suggest::hint(name, KINDS.iter().map(|kind| kind.name)))
-    })
+    KINDS
+        .iter()
+        .find(|kind| kind.name == name)
+        .ok_or_else(|| format!("no kind of resource `{name}`; {}", without(name)))
+}
+
+/// What to write in place of a kind that is not there: what does the work of one of Chef's, else the nearest name.
+#[must_use]
+pub fn without(name: &str) -> String {
+    let nearest = || suggest::hint(name, KINDS.iter().map(|kind| kind.name));
+    elsewhere(name).map_or_else(nearest, str::to_owned)
 }
 
 static KINDS: &[Kind] = &[

@@ -7,6 +7,7 @@ pub(crate) mod declared;
 mod guard;
 mod kinds;
 mod name;
+mod of_chef;
 #[allow(clippy::module_inception, reason = "the type gives the module its name")]
 mod recipe;
 mod reference;
@@ -18,7 +19,7 @@ pub(crate) use cookbook::RecipeEntry;
 pub use cookbook::{Cookbook, Origin};
 pub use declared::{Declare, Declared, IntoActions, Timing};
 pub use guard::{Guard, exists, shell, when};
-pub use kinds::{ActionInfo, Kind, Made, kind, kinds};
+pub use kinds::{ActionInfo, Kind, Made, kind, kinds, without};
 pub use name::RecipeName;
 pub(crate) use recipe::{Acts, Compiling, Entry, Loose, NOTIFIES, SUBSCRIBES, Unmade};
 pub use recipe::{Recipe, Slip};

@@ -8,7 +8,7 @@ use crate::{
     recipe::{
         Loose, NOTIFIES, SUBSCRIBES,
         declared::{AnyAction, Listen, Tell, Timing},
-        kinds::{Kind, kind, kinds},
+        kinds::{Kind, kind, without},
         reference::Address,
     },
     suggest,
@@ -133,7 +133,7 @@ fn resource_of(
         Ok(kind) => Some((at.place(), kind, format!("{word}[{name}]"))),
         Err(_) => {
             let fault = at.fault(format!("no kind of resource `{word}`"));
-            faults.push(fault.hint(suggest::hint(word, kinds().iter().map(|kind| kind.name))));
+            faults.push(fault.hint(without(word)));
             None
         }
     }

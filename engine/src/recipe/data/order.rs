@@ -19,7 +19,7 @@ use crate::{
         Loose,
         declared::{Common, Item},
         guard::{Guard, shell, when},
-        kinds::{Brought, Kind, Part, kind, kinds},
+        kinds::{Brought, Kind, Part, kind, without},
     },
     resource::{Environment, Property, Resource as _},
     resources::{command::CommandLine, http_request::HttpRequest},
@@ -93,7 +93,7 @@ pub(super) fn check(entry: Located<'_>, faults: &mut Vec<Fault>) -> Option<&'sta
         Ok(found) => found,
         Err(_) => {
             let fault = of.fault(format!("no kind of resource `{word}`"));
-            faults.push(fault.hint(suggest::hint(word, kinds().iter().map(|kind| kind.name))));
+            faults.push(fault.hint(without(word)));
             return None;
         }
     };
