@@ -68,6 +68,8 @@ fn a_unit_that_does_not_start_shows_its_last_words() -> Result<()> {
             "- {{type: systemd_unit, name: sick.service, action: [create, start], content: \"[Service]\\n{more}ExecStart=/bin/sh -c 'echo port 80 is in use; {code}'\\n\"}}\n"
         )
     };
+    // What it said when it was last started is not what it says now.
+    machine.sh("printf '[Service]\\nExecStart=/bin/sh -c \"echo port 79 is in use; exit 3\"\\n' > /etc/systemd/system/sick.service; systemctl start sick; systemctl reset-failed sick; journalctl --sync; journalctl -u sick | grep -q 'port 79'").success();
     // One that says so at once, one that dies after systemd called it started, and one that is tried again and again.
     for (more, state) in [
         ("Type=oneshot\\n", "the unit is failed (failed), result exit-code"),
@@ -76,9 +78,39 @@ fn a_unit_that_does_not_start_shows_its_last_words() -> Result<()> {
     ] {
         let failed = converge(&machine, &unit("exit 3", more)).exits(1);
         assert!(failed.stderr.contains("port 80 is in use") && failed.stderr.contains(state), "{more}: {failed}");
+        assert!(!failed.stderr.contains("port 79"), "{more}: {failed}");
         machine.run(["systemctl", "stop", "sick"]).success();
     }
     settle(&machine, &unit("exec sleep infinity", ""));
+    Ok(())
+}
+
+#[test]
+fn a_unit_that_systemd_cannot_load_is_told_of() -> Result<()> {
+    let machine = machine()?;
+    let broken = "- {type: systemd_unit, name: broken.service, content: \"[Service]\\nExecStart=notabsolute/x\\n\", action: create}\n\
+                  - {type: systemd_unit, name: bad.timer, content: {Timer: {OnCalendar: nonsense}}, action: create}\n\
+                  - {type: systemd_unit, name: good.service, content: {Service: {ExecStart: /bin/sleep infinity}, Install: {WantedBy: multi-user.target}}, action: [create, enable, start]}\n";
+    let done = converge(&machine, broken).exits(2);
+    let said = format!("{}{}", done.stdout, done.stderr);
+    for unit in ["broken.service", "bad.timer"] {
+        let sentence = format!("systemd cannot load `{unit}` (bad-setting), so it will not start");
+        assert_eq!(said.matches(&sentence).count(), 1, "{done}");
+    }
+    assert!(!said.contains("load `good"), "{done}");
+    // One that nothing follows is told of at the end of the run.
+    let last =
+        "- {type: systemd_unit, name: last.service, content: \"[Service]\\nType=nonsense\\n\", action: create}\n";
+    let done = converge(&machine, last).exits(2);
+    assert!(format!("{}{}", done.stdout, done.stderr).contains("systemd cannot load `last.service`"), "{done}");
+
+    let delete = |actions: &str| format!("- {{type: systemd_unit, name: good.service, action: {actions}}}\n");
+    let done = converge(&machine, &delete("delete")).exits(2);
+    let sentence = "unit `good.service` is still enabled and running: use `[stop, disable, delete]`";
+    assert!(format!("{}{}", done.stdout, done.stderr).contains(sentence), "{done}");
+    machine.run(["brasa", "undo", "last"]).success();
+    let done = converge(&machine, &delete("[stop, disable, delete]")).exits(2);
+    assert!(!format!("{}{}", done.stdout, done.stderr).contains("is still"), "{done}");
     Ok(())
 }
 

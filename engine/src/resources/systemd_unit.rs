@@ -8,12 +8,12 @@ use super::{
     entry::{require_parent, text_of},
     file::{self, File},
     preset,
-    unit::{self, UnitState},
+    unit::{self, Boot, Running, UnitState},
     unit_verify,
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Entry, EntryKind, Op, Probe, ServiceVerb, unit_name},
+    host::{Entry, EntryKind, LogLevel, Op, Probe, ServiceVerb, unit_name},
     properties,
     resource::{Change, Content, Found, Goal, Resource},
     values::Mode,
@@ -351,6 +351,19 @@ impl Resource for SystemdUnit {
             return Ok(Some(found));
         }
         Ok(Some(unit::found(found, &self.unit(), probe)?))
+    }
+
+    fn notes_for(&self, action: Action, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
+        let goes = action == Delete && self.addition().is_none();
+        if !goes || probe.entry(&self.place().join(self.parts().1))?.is_none() || self.is_of_a_package(probe)? {
+            return Ok(Vec::new());
+        }
+        let now = unit::read(&self.unit(), probe)?;
+        let enabled = matches!(now.boot, Boot::Enabled).then_some("enabled");
+        let running = matches!(now.running, Running::Running | Running::Starting).then_some("running");
+        let still = enabled.into_iter().chain(running).collect::<Vec<_>>().join(" and ");
+        let sentence = format!("unit `{}` is still {still}: use `[stop, disable, delete]`", self.unit());
+        Ok((!still.is_empty()).then_some((LogLevel::Warn, sentence)).into_iter().collect())
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

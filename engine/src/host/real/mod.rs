@@ -24,7 +24,7 @@ use self::{
     services::Services,
 };
 use super::{
-    Act, Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange,
+    Act, Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, LogLevel, Op, PackageChange,
     PackageState, Performed, Probe, Progress, Provider, Proxies, Reboot, Request, ServiceState, Transaction, User,
     Write, environment, unit_name,
 };
@@ -116,7 +116,16 @@ impl Real {
     /// When it refuses to.
     pub fn finish(&mut self) -> Result<()> {
         self.labels.settle(&*self.tell)?;
-        self.services.finish()
+        let done = self.services.finish();
+        self.warn();
+        done
+    }
+
+    /// Says what turned out when systemd read changed units.
+    fn warn(&self) {
+        for message in self.services.take_warnings() {
+            (self.tell)(&Progress::Note { level: LogLevel::Warn, message });
+        }
     }
 
     /// Forgets everything read: a command or a package may have changed anything.
@@ -192,7 +201,9 @@ impl Probe for Real {
 
     fn service(&self, unit: &str) -> Result<ServiceState> {
         let (services, unit) = self.services_of(unit)?;
-        services.service(unit)
+        let state = services.service(unit);
+        self.warn();
+        state
     }
 
     fn unit(&self, unit: &str) -> Result<String> {
@@ -364,8 +375,7 @@ impl Host for Real {
     }
 
     fn finish(&mut self) -> Result<()> {
-        self.labels.settle(&*self.tell)?;
-        self.services.finish()
+        Self::finish(self)
     }
 
     fn take_package_changes(&mut self) -> Vec<PackageChange> {

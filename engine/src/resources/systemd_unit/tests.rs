@@ -198,3 +198,23 @@ fn bad_declarations() {
         ["`ddns@.service` is a template, of which only instances run\nhint: name one, as in `ddns@NAME.service`"]
     );
 }
+
+#[test]
+fn a_unit_that_goes_while_it_is_in_use_is_told() {
+    let mut machine = machine();
+    let told = |machine: &Fake| {
+        let notes = ddns().notes_for(Delete, machine).unwrap();
+        notes.into_iter().map(|(_, sentence)| sentence).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&machine), [""; 0]);
+    done(&ddns(), Create, &mut machine);
+    assert_eq!(told(&machine), [""; 0]);
+    done(&ddns(), Enable, &mut machine);
+    done(&ddns(), Start, &mut machine);
+    assert_eq!(told(&machine), ["unit `ddns.service` is still enabled and running: use `[stop, disable, delete]`"]);
+    done(&ddns(), Disable, &mut machine);
+    assert_eq!(told(&machine), ["unit `ddns.service` is still running: use `[stop, disable, delete]`"]);
+    assert_eq!(ddns().notes_for(Create, &machine).unwrap(), []);
+    done(&ddns(), Stop, &mut machine);
+    assert_eq!(told(&machine), [""; 0]);
+}

@@ -7,7 +7,7 @@ mod unit_files;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -57,6 +57,10 @@ pub struct Services {
     silent: Cell<bool>,
     /// Something of ours changed unit files since systemd last read them.
     reload_due: Cell<bool>,
+    /// Units whose files were changed since then.
+    changed: RefCell<BTreeSet<String>>,
+    /// What there is to be said of those that systemd read.
+    warnings: RefCell<Vec<String>>,
 }
 
 impl Default for Services {
@@ -77,6 +81,8 @@ impl Services {
             bus: RefCell::default(),
             silent: Cell::new(false),
             reload_due: Cell::new(false),
+            changed: RefCell::default(),
+            warnings: RefCell::default(),
         }
     }
 
@@ -189,6 +195,7 @@ impl Services {
     pub fn path_changed(&self, path: &Path) {
         if path == Path::new("/etc/fstab") || UNIT_PLACES.iter().any(|place| path.starts_with(place)) {
             self.units_changed();
+            self.changed.borrow_mut().extend(unit_of(path));
         }
         if owner::concerns(path) {
             self.users_stale.set(true);
@@ -266,8 +273,28 @@ impl Services {
     fn reload_units(&self) -> Result<()> {
         self.change(["systemctl", "--no-ask-password", "daemon-reload"])?;
         self.reload_due.set(false);
+        let refused = systemd::unloadable(self, self.changed.take())?;
+        self.warnings.borrow_mut().extend(refused.into_iter().map(|(unit, word)| {
+            format!(
+                "systemd cannot load `{unit}` ({word}), so it will not start: `systemd-analyze verify {unit}` says why"
+            )
+        }));
         Ok(())
     }
+
+    /// What is to be said since this was last asked.
+    pub fn take_warnings(&self) -> Vec<String> {
+        self.warnings.take()
+    }
+}
+
+/// The unit that a file is about, itself or as a drop-in. Of templates there is nothing to load.
+fn unit_of(path: &Path) -> Option<String> {
+    let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let drop_in = || name(path.parent()?)?.strip_suffix(".d").map(str::to_owned);
+    let unit = drop_in().or_else(|| name(path))?;
+    let (stem, suffix) = unit.rsplit_once('.')?;
+    (unit_name::KINDS.contains(&suffix) && !stem.ends_with('@')).then_some(unit)
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! systemd: state by D-Bus, changes by systemctl. Source: systemctl(1), org.freedesktop.systemd1(5).
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io::ErrorKind,
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
     LIMIT, Services,
     bus::{Connection, Failure},
-    scripts, unit_files,
+    command, scripts, unit_files,
 };
 use crate::{
     Error, Result,
@@ -196,6 +196,7 @@ pub(super) fn perform(services: &Services, whole: &str, verb: ServiceVerb) -> Re
         return Err(Error::Missing { kind: "unit", name: whole.to_owned(), why: None });
     }
     let systemctl = |verb: &str| services.change(["systemctl", "--no-ask-password", "--no-pager", verb, "--", whole]);
+    let since = SystemTime::now();
     let done = match verb {
         ServiceVerb::Unmask if is(&shown, "UnitFileState", "masked-runtime") => {
             return services.change(["systemctl", "--no-ask-password", "--runtime", "unmask", "--", whole]);
@@ -215,9 +216,9 @@ pub(super) fn perform(services: &Services, whole: &str, verb: ServiceVerb) -> Re
         ServiceVerb::Start | ServiceVerb::Restart => systemctl(verb.name()),
     };
     match done {
-        Ok(()) => check_started(services, whole, verb, is(&shown, "Type", "simple")),
+        Ok(()) => check_started(services, whole, verb, is(&shown, "Type", "simple"), since),
         Err(Error::Command { command, how, output }) => {
-            let output = format!("{output}\n{}", journal(services, whole));
+            let output = format!("{output}\n{}", journal(services, whole, since));
             Err(Error::Command { command, how: format!("{how}{}", reason(services, whole, None)), output })
         }
         Err(other) => Err(other),
@@ -225,7 +226,7 @@ pub(super) fn perform(services: &Services, whole: &str, verb: ServiceVerb) -> Re
 }
 
 /// `systemctl start` succeeds once a simple service is forked: look whether it stays.
-fn check_started(services: &Services, whole: &str, verb: ServiceVerb, simple: bool) -> Result<()> {
+fn check_started(services: &Services, whole: &str, verb: ServiceVerb, simple: bool, since: SystemTime) -> Result<()> {
     if simple {
         thread::sleep(SETTLE);
     }
@@ -234,7 +235,7 @@ fn check_started(services: &Services, whole: &str, verb: ServiceVerb, simple: bo
         return Err(Error::Command {
             command: format!("systemctl {} {whole}", verb.name()),
             how: format!("succeeded, but the unit does not stay up{}", reason(services, whole, Some(&unit))),
-            output: journal(services, whole),
+            output: journal(services, whole, since),
         });
     }
     Ok(())
@@ -253,8 +254,21 @@ fn reason(services: &Services, whole: &str, seen: Option<&Unit>) -> String {
     format!(": the unit is {active} ({sub}){result}")
 }
 
-/// The last lines that a unit wrote; nothing where there is no journal.
-fn journal(services: &Services, whole: &str) -> String {
+/// Those of the units that systemd cannot load, and the word it has for that. Whatever else is wrong shows when they start.
+pub(super) fn unloadable(services: &Services, units: BTreeSet<String>) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for whole in units {
+        let load = read(services, &whole)?.load;
+        if matches!(load.as_str(), "bad-setting" | "error") {
+            found.push((whole, load));
+        }
+    }
+    Ok(found)
+}
+
+/// The last lines of a unit since it was told to start; nothing where there is no journal. Not by the number of the
+/// invocation: a line of a process that is gone before journald has looked has none.
+fn journal(services: &Services, whole: &str, since: SystemTime) -> String {
     let mut command = Command::new(["journalctl"]);
     command.timeout = Seconds(10).min(LIMIT);
     match &services.owner {
@@ -265,9 +279,12 @@ fn journal(services: &Services, whole: &str) -> String {
             command.argv.extend(owner.lines_of(whole, process.map_or("0", String::as_str)));
         }
     }
-    command.argv.extend(["-n", "10", "--no-pager", "-o", "cat", "-q"].map(str::to_owned));
+    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    command.argv.push(format!("--since=@{}.{:06}", since.as_secs(), since.subsec_micros()));
+    // Not `-n 10`: together with `--since` some journalctl take that for the first ones.
+    command.argv.extend(["--no-pager", "-o", "cat", "-q"].map(str::to_owned));
     match (services.run)(&command) {
-        Ok(answer) if answer.success() => answer.stdout.trim_end().to_owned(),
+        Ok(answer) if answer.success() => command::last_lines(&answer.stdout),
         Ok(_) => String::new(),
         Err(error) => {
             tracing::debug!("the journal of `{whole}` cannot be read: {error}");

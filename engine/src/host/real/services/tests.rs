@@ -330,9 +330,31 @@ fn what_fails_to_start_shows_its_state_and_its_last_words() {
         "command `systemctl --no-ask-password --no-pager start -- web.service` exited with 1: the unit is failed (failed), \
          result exit-code; it printed:\nJob for web.service failed.\nweb: bad configuration"
     );
-    ran();
+    // Of earlier attempts nothing is shown.
+    assert!(ran().iter().any(|line| line.starts_with("journalctl -u web.service --since=@1")));
     let reload = systemd::perform(&services, "web.service", ServiceVerb::Reload).unwrap_err();
     assert_eq!(reload.to_string(), "cannot reload `web.service`: it does not run (it is failed)");
+}
+
+#[test]
+fn what_systemd_cannot_load_is_said_once_it_has_read_it() {
+    ANSWERS.set(vec![(
+        "systemctl show",
+        0,
+        "Id=web.service\nLoadState=bad-setting\nActiveState=inactive\nUnitFileState=bad\n",
+    )]);
+    let services = Services::below("/", run);
+    services.silent.set(true);
+    for path in ["web.service", "web.service.d/limits.conf", "web@.service", "notes"] {
+        services.path_changed(&Path::new("/etc/systemd/system").join(path));
+    }
+    assert_eq!(services.take_warnings(), [""; 0]);
+    services.reload_units().unwrap();
+    let sentence = "systemd cannot load `web.service` (bad-setting), so it will not start: \
+                    `systemd-analyze verify web.service` says why";
+    assert_eq!(services.take_warnings(), [sentence]);
+    services.reload_units().unwrap();
+    assert_eq!(services.take_warnings(), [""; 0]);
 }
 
 #[test]
