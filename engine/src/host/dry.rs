@@ -545,7 +545,8 @@ impl Dry<'_> {
             Ok(changes) => changes,
             Err(error) => {
                 let to_come = self.file_to_come(transaction)?;
-                let Some(doubt) = to_come.map_or_else(|| self.not_final(provider), |doubt| Ok(Some(doubt)))? else {
+                let Some(doubt) = to_come.map_or_else(|| self.not_final(provider, &error), |doubt| Ok(Some(doubt)))?
+                else {
                     self.doubt_old_lists(provider)?;
                     // What comes after it would not come to pass, so nothing is certain of that either.
                     self.ask_for(transaction);
@@ -714,8 +715,20 @@ impl Dry<'_> {
     }
 
     /// Why the package manager's refusal is not its last word.
-    fn not_final(&self, provider: &Provider) -> Result<Option<String>> {
-        self.unforeseeable(provider)?.map_or_else(|| self.source_to_come(provider), |doubt| Ok(Some(doubt)))
+    fn not_final(&self, provider: &Provider, refusal: &Error) -> Result<Option<String>> {
+        if let Some(doubt) = self.unforeseeable(provider)? {
+            return Ok(Some(doubt));
+        }
+        // Without lists of a known age, only that a name is missing is certain: it may be slow this time, or wait.
+        let missing = |error: &Error| matches!(error, Error::Missing { .. });
+        let certain = match refusal {
+            Error::Several(errors) => errors.iter().all(missing),
+            error => missing(error),
+        };
+        if !certain && !self.below.has_package_lists(provider)? {
+            return Ok(Some("what the package manager would do cannot be told beforehand".to_owned()));
+        }
+        self.source_to_come(provider)
     }
 
     /// Why packages in files cannot be asked yet: earlier steps are to bring a file.
@@ -1091,7 +1104,7 @@ impl Probe for Dry<'_> {
         let changes = match self.below.simulate(&self.with_pending_releases(transaction)) {
             Ok(changes) => changes,
             Err(error) => {
-                let Some(doubt) = self.not_final(&transaction.provider)? else {
+                let Some(doubt) = self.not_final(&transaction.provider, &error)? else {
                     self.doubt_old_lists(&transaction.provider)?;
                     return Err(error);
                 };
