@@ -189,11 +189,11 @@ fn an_unattended_upgrade_is_waited_for_and_named() -> Result<()> {
     machine.run(["apt-get", "-qq", "update"]).success();
     let app = |rest: &str| format!("- {{type: package, name: lab-app{rest}}}\n");
     settle(&machine, &app(", version: '1.0'"));
-    machine.write("/etc/apt/apt.conf.d/99lab", "Unattended-Upgrade::Origins-Pattern { \"origin=*\"; };\nDPkg::Pre-Invoke { \"test ! -e /run/slow || sleep 4\"; };\n");
+    machine.write("/etc/apt/apt.conf.d/99lab", "Unattended-Upgrade::Origins-Pattern { \"origin=*\"; };\nDPkg::Pre-Invoke { \"test ! -e /run/slow || sleep 8\"; };\n");
     machine.write("/run/slow", "");
     let other = machine.spawn(["unattended-upgrade"]);
     for _ in 0..1000 {
-        if machine.sh("pgrep -x -f 'sleep 4'").code == 0 {
+        if machine.sh("pgrep -x -f 'sleep 8'").code == 0 {
             break;
         }
     }
