@@ -3,7 +3,8 @@
 //! `lab-app` 1.0, 1.1, 2.0 (depends on `lab-lib`, recommends `lab-doc`, provides `lab-virtual`, a configuration file that
 //! changes in 2.0, a systemd unit), `lab-other` (a second provider of `lab-virtual`), `lab-conflict` (with `lab-app`),
 //! `lab-daemon` (starts its own script of System V), `lab-epoch` 1:0.9, `lab-bad` (stays half-configured until /etc/lab-bad.ok exists), `lab-slow` (holds dpkg's locks for
-//! 3 s), `lab-ask` (a debconf question), `lab-small-01` to `-10`.
+//! 3 s), `lab-still` (stands for 3 s before it is unpacked), `lab-foreign` (of i386), `lab-ask` (a debconf question),
+//! `lab-small-01` to `-10`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -80,6 +81,8 @@ fn packages() -> Vec<Package> {
     all.push(Package::new("lab-epoch", "1:0.9"));
     all.push(Package::new("lab-bad", "1.0").script("postinst", "[ -e /etc/lab-bad.ok ] || exit 7"));
     all.push(Package::new("lab-slow", "1.0").script("postinst", "sleep 3"));
+    all.push(Package::new("lab-still", "1.0").script("preinst", "sleep 3"));
+    all.push(Package { architecture: "i386", ..Package::new("lab-foreign", "1.0") });
     all.push(
         Package::new("lab-ask", "1.0")
             .field("Depends: debconf")
@@ -103,6 +106,7 @@ pub(crate) fn app_unit(version: &str) -> String {
 struct Package {
     name: String,
     version: &'static str,
+    architecture: &'static str,
     fields: Vec<&'static str>,
     files: Vec<(&'static str, String)>,
     scripts: Vec<(&'static str, &'static str)>,
@@ -110,7 +114,14 @@ struct Package {
 
 impl Package {
     fn new(name: impl Into<String>, version: &'static str) -> Self {
-        Self { name: name.into(), version, fields: Vec::new(), files: Vec::new(), scripts: Vec::new() }
+        Self {
+            name: name.into(),
+            version,
+            architecture: "all",
+            fields: Vec::new(),
+            files: Vec::new(),
+            scripts: Vec::new(),
+        }
     }
 
     fn field(mut self, line: &'static str) -> Self {
@@ -128,12 +139,12 @@ impl Package {
         self
     }
 
-    /// Writes `NAME_VERSION_all.deb` into `directory`.
+    /// Writes `NAME_VERSION_ARCHITECTURE.deb` into `directory`.
     fn build(&self, directory: &Path) -> Result<()> {
         let tree = directory.join("tree");
         self.lay_out(&tree).map_err(Error::io(format!("lay out the package `{}`", self.name)))?;
         let (_, plain_version) = self.version.split_once(':').unwrap_or(("", self.version));
-        let file = directory.join(format!("{}_{plain_version}_all.deb", self.name));
+        let file = directory.join(format!("{}_{plain_version}_{}.deb", self.name, self.architecture));
         let mut build = Command::new("dpkg-deb");
         build.args(["--root-owner-group", "-Znone", "--build"]).arg(&tree).arg(file);
         call(&format!("build the package `{}`", self.name), &mut build)?;
@@ -146,8 +157,8 @@ impl Package {
         fs::create_dir_all(tree.join("usr/share/lab"))?;
         fs::write(tree.join("usr/share/lab").join(&self.name), format!("{}\n", self.version))?;
         let mut about = format!(
-            "Package: {}\nVersion: {}\nArchitecture: all\nMaintainer: Lab <lab@localhost>\nSection: misc\nPriority: optional\n",
-            self.name, self.version
+            "Package: {}\nVersion: {}\nArchitecture: {}\nMaintainer: Lab <lab@localhost>\nSection: misc\nPriority: optional\n",
+            self.name, self.version, self.architecture
         );
         for field in &self.fields {
             about.push_str(field);

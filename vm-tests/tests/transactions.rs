@@ -173,6 +173,41 @@ fn a_group_of_dnf_is_there_or_not() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_package_of_another_architecture_is_one_of_its_own() -> Result<()> {
+    let machine = debian()?;
+    machine.run(["dpkg", "--add-architecture", "i386"]).success();
+    machine.run(["apt-get", "-qq", "update"]).success();
+    let foreign = |action: &str| format!("- {{type: package, name: 'lab-foreign:i386', action: {action}}}\n");
+    let there = "dpkg -s lab-foreign:i386 2>/dev/null | grep -q ' installed$'";
+    comes_and_goes(&machine, &foreign("install"), there, "apt-get -qq -y remove lab-foreign:i386");
+    settle(&machine, &foreign("[install, lock]"));
+    assert!(machine.run(["apt-mark", "showhold"]).success().stdout.contains("lab-foreign:i386"));
+    settle(&machine, &foreign("[unlock, purge]"));
+    assert_eq!(machine.sh("dpkg -l lab-foreign:i386 2>/dev/null | grep lab-foreign").stdout, "");
+    Ok(())
+}
+
+#[test]
+fn a_package_that_was_being_unpacked_is_put_in_anew() -> Result<()> {
+    let machine = debian()?;
+    let other = machine.spawn(["sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lab-still"]);
+    for _ in 0..1000 {
+        if machine.sh("grep -q 'half-installed lab-still' /var/log/dpkg.log").code == 0 {
+            break;
+        }
+    }
+    machine.sh("for name in apt-get dpkg; do pkill -9 -x $name; done; sleep 0.2; true").success();
+    other.wait();
+    assert!(machine.sh("dpkg --audit").success().stdout.contains("lab-still"), "it is there in part");
+    let small = "- {type: package, name: lab-small-01}\n";
+    let told = settle(&machine, small);
+    assert!(format!("{told}").contains("`lab-still` is half-installed"), "{told}");
+    assert_eq!(machine.sh("dpkg --audit").success().stdout, "");
+    machine.run(["dpkg", "-s", "lab-still", "lab-small-01"]).success();
+    Ok(())
+}
+
 /// Waits until dpkg has begun to configure `lab-slow`, which takes three seconds.
 fn until_slow(machine: &Container) {
     for _ in 0..1000 {

@@ -115,10 +115,10 @@ impl Real {
     /// # Errors
     /// When it refuses to.
     pub fn finish(&mut self) -> Result<()> {
-        self.labels.settle(&*self.tell)?;
+        let labelled = self.labels.settle(&*self.tell);
         let done = self.services.finish();
         self.warn();
-        done
+        labelled.and(done)
     }
 
     /// Says what turned out when systemd read changed units.

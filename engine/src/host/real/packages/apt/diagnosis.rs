@@ -31,6 +31,9 @@ pub struct Failed {
 /// Enough to see what a maintainer script complains about.
 const LINES: usize = 15;
 
+/// How many of the dependencies that are not met are told: of a library that all need there are hundreds.
+const UNMET: usize = 8;
+
 impl Diagnosis {
     /// Reads the output (standard output and standard error, in the order in which they were printed).
     pub fn of(output: &str) -> Self {
@@ -125,7 +128,9 @@ impl Diagnosis {
             })
             .collect();
         if !self.unmet.is_empty() {
-            parts.push(self.unmet.join("; "));
+            let more = self.unmet.len().saturating_sub(UNMET);
+            let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+            parts.push(self.unmet[..self.unmet.len().min(UNMET)].join("; ") + &more);
         }
         let errors: Vec<&String> = self
             .errors
@@ -216,6 +221,17 @@ fn failed_name(rest: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::Diagnosis;
+
+    #[test]
+    fn of_many_needs_the_first_are_told() {
+        let needs: String =
+            (1..=20).map(|n| format!(" a{n} : Depends: b but it is not going to be installed\n")).collect();
+        let output = format!(
+            "The following packages have unmet dependencies:\n{needs}E: Unable to correct problems, you have held broken packages.\n"
+        );
+        let told = Diagnosis::of(&output).error("apt would refuse").to_string();
+        assert!(told.contains("a8 : ") && !told.contains("a9 : ") && told.contains("; and 12 more"), "{told}");
+    }
 
     #[test]
     fn a_failing_script_is_quoted() {
