@@ -5,7 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Container, Result, SYSTEM};
+use lab::{Container, EL9, Result, SYSTEM};
 
 const RECIPE: &str = "resources:
   - {type: package, name: lab, package_name: [lab-app, lab-daemon]}
@@ -90,6 +90,51 @@ fn an_image_is_converged_from_outside() -> Result<()> {
         "{refused}"
     );
     assert!(refused.stderr.contains("nothing was changed"), "{refused}");
+    assert_eq!(around(), before, "nothing leaks out");
+    Ok(())
+}
+
+#[test]
+fn an_image_of_enterprise_linux_is_converged_from_outside() -> Result<()> {
+    let machine = Container::of(lab::root(EL9)?).repository(&lab::rpm_repo()?).brasa(lab::binary()?).start()?;
+    machine
+        .sh("mkdir /image && cp -a /bin /sbin /lib /lib64 /usr /etc /var /image 2>/dev/null; \
+             cd /image && mkdir -p tmp run root home proc sys dev srv && chmod 1777 tmp && \
+             mount --rbind /proc proc && mount --bind /dev dev && \
+             for path in $(grep -rhoE '^baseurl=file://[^ ]+' /etc/yum.repos.d | sed 's|.*file://||'); do \
+                 mkdir -p /image$path && mount --bind $path /image$path; done")
+        .success();
+    machine.write("/image/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
+    machine.write("/image/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
+    machine.write("/image/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
+    machine.write(
+        "/image/etc/brasa/cookbooks/site/recipes/default.yml",
+        "resources:
+  - {type: package, name: lab-app, version: '1.1', action: [install, lock]}
+  - {type: user, name: ana, uid: 4201}
+  - {type: service, name: lab-app, action: enable}
+",
+    );
+    let around = || {
+        let look = "cat /etc/passwd /etc/group /etc/shadow; rpm -qa | sort; ls -R /etc/systemd /etc/dnf; find /var/lib/dnf /var/lib/brasa";
+        machine.sh(look).stdout
+    };
+    let before = around();
+    let brasa = |words: &[&str]| machine.run([&["brasa", "--root", "/image"], words].concat());
+
+    let plan = brasa(&["plan"]).success();
+    assert!(plan.stdout.contains("lab-lib") || plan.stdout.contains("package lists"), "{plan}");
+    brasa(&["converge", "--detailed-exitcode"]).exits(2);
+    brasa(&["converge", "--detailed-exitcode"]).success();
+    let inside = |command: &str| machine.run(["chroot", "/image", "sh", "-c", command]);
+    assert!(inside("rpm -q lab-app lab-lib").success().stdout.starts_with("lab-app-1.1-1"));
+    assert!(machine.read("/image/etc/dnf/plugins/versionlock.list").contains("lab-app"));
+    machine.run(["test", "-L", "/image/etc/systemd/system/multi-user.target.wants/lab-app.service"]).success();
+    // Somebody takes it away in there, and it comes back; an undo takes it away again.
+    inside("rpm -e lab-app").success();
+    brasa(&["converge", "--detailed-exitcode"]).exits(2);
+    brasa(&["undo", "last"]).success();
+    assert_ne!(inside("rpm -q lab-app").code, 0);
     assert_eq!(around(), before, "nothing leaks out");
     Ok(())
 }

@@ -236,6 +236,8 @@ impl<'a> Selection<'a> {
         actions.dedup();
         found.actions = match actions.as_slice() {
             ["install"] if held == self.names.len() => vec!["install", "lock"],
+            // A hold outlives the package, and is about the one that comes again.
+            ["remove"] => actions,
             [action] if *action != "repair" && held == 0 => actions,
             _ => Vec::new(),
         };

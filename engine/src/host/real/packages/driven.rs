@@ -215,7 +215,7 @@ impl Driven {
 
     fn state(&self, context: &Context<'_>, installed: &Installed, name: &str) -> Result<PackageState> {
         let version = installed.versions.get(&self.tool.key(name)).cloned();
-        let held = version.is_some() && self.holds(context)?.iter().any(|pattern| fits(pattern, name));
+        let held = self.holds(context)?.iter().any(|pattern| fits(pattern, name));
         let provided_by = if version.is_none() { self.tool.provider(context, installed, name)? } else { None };
         Ok(PackageState {
             versions: version.iter().cloned().collect(),

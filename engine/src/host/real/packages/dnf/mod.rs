@@ -152,18 +152,15 @@ fn states(context: &Context<'_>, names: &[String], known: Option<&[query::Instal
     let (groups, plain): (Vec<String>, Vec<String>) = names.iter().cloned().partition(|name| groups::is(name));
     let mut of_plain = query::states(context.tools, &plain, known)?.into_iter();
     let there = if groups.is_empty() { Vec::new() } else { groups::installed(context)? };
-    let held = if of_plain.as_slice().iter().any(|state| state.version.is_some()) {
-        Held::of(context.root)?
-    } else {
-        Held::default()
-    };
+    // A lock outlives the package that it is about.
+    let held = if plain.is_empty() { Held::default() } else { Held::of(context.root)? };
     let state = |name: &String| {
         if groups::is(name) {
             let version = there.contains(name).then(|| groups::INSTALLED.to_owned());
             return PackageState { versions: version.iter().cloned().collect(), version, ..PackageState::default() };
         }
         let state = of_plain.next().unwrap_or_default();
-        PackageState { held: state.version.is_some() && held.holds(name), ..state }
+        PackageState { held: held.holds(name), ..state }
     };
     Ok(names.iter().map(state).collect())
 }
