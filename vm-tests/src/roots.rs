@@ -27,17 +27,13 @@ pub struct Base {
 /// Debian 12 with systemd.
 pub const DEBIAN: Base = Base { name: "debian", suite: "bookworm", packages: &[], el: false };
 
-/// Debian with what administers a whole system.
+/// Debian with what administers a whole system, and a name service that is but two files elsewhere.
 pub const SYSTEM: Base = Base {
     name: "debian-system",
     suite: "bookworm",
-    packages: &["cron", "kmod", "sudo", "unattended-upgrades"],
+    packages: &["cron", "kmod", "libnss-extrausers", "sudo", "unattended-upgrades"],
     el: false,
 };
-
-/// Debian whose accounts may come from a name service, which is but two files elsewhere.
-pub const ACCOUNTS: Base =
-    Base { name: "debian-accounts", suite: "bookworm", packages: &["libnss-extrausers"], el: false };
 
 /// A real dnf 4 and rpm with EL's settings and identity. Its base files come from Debian; there is no SELinux.
 pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", "dnf-plugins-core", "rpm"], el: true };

@@ -5,7 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{ACCOUNTS, Base, Container, DEBIAN, Output, Result};
+use lab::{Base, Container, DEBIAN, Output, Result, SYSTEM};
 
 const RECIPE: &str = "/etc/brasa/cookbooks/site/recipes/default.yml";
 
@@ -159,7 +159,7 @@ fn a_plan_refuses_what_the_tools_would_and_warns_of_a_shell() -> Result<()> {
 
 #[test]
 fn what_a_name_service_knows_is_not_changed() -> Result<()> {
-    let machine = of(ACCOUNTS)?;
+    let machine = of(SYSTEM)?;
     machine.write("/var/lib/extrausers/passwd", "netu:x:7001:7001:Net:/home/netu:/bin/bash\n");
     machine.write("/var/lib/extrausers/group", "netg:x:7001:netu\n");
     machine
