@@ -29,7 +29,7 @@ properties! {
         /// to where nothing is, and removed only when it belongs to the account and to nobody else. Of a home with more than 64 MiB
         /// or 10,000 files an undo brings back an empty one.
         manage_home: bool,
-        /// Login shell, an absolute path. Each run warns when it does not exist or cannot be executed.
+        /// Login shell, an absolute path. Setting one that does not exist or cannot be executed is warned of.
         shell: PathBuf,
         /// Password hash, as `/etc/shadow` has it (`$y$..`, `$6$..`); never the password itself. A password that is locked stays
         /// locked with a new hash, until it is asked to `unlock`.
@@ -505,8 +505,12 @@ impl Resource for User {
     }
 
     fn notes_for(&self, action: Action, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
-        if matches!(action, Create | Modify | Manage) && (action == Create || probe.user(&self.name)?.is_some()) {
-            let wrong = self.shell.as_ref().map(|shell| shell_fault(shell, probe)).transpose()?.flatten();
+        let sets = matches!(action, Create | Modify | Manage);
+        if let Some(shell) = self.shell.as_ref().filter(|_| sets) {
+            // Only when it is set: of a thousand accounts each run would read a thousand shells.
+            let account = probe.user(&self.name)?;
+            let differs = account.map_or(action == Create, |account| account.shell.as_ref() != Some(shell));
+            let wrong = if differs { shell_fault(shell, probe)? } else { None };
             return Ok(wrong.map(|sentence| (LogLevel::Warn, sentence)).into_iter().collect());
         }
         let removes_home = action == Remove && self.manage_home == Some(true);
