@@ -7,7 +7,7 @@
 
 use lab::{Container, ContainerOptions, EL9, Result, SYSTEM};
 
-const KINDS: [&str; 7] = ["package", "group", "user", "service", "hostname", "timezone", "mount"];
+const KINDS: [&str; 8] = ["package", "group", "user", "service", "hostname", "timezone", "mount", "alternatives"];
 
 /// A machine whose recipe is what it is, as it says of these kinds.
 fn described(options: ContainerOptions, before: &str, kinds: &[&str]) -> Result<(Container, String)> {
@@ -37,6 +37,8 @@ fn debian_is_converged_by_its_own_description() -> Result<()> {
     assert!(recipe.contains("    name: cron\n    action: [disable, stop]\n"), "{recipe}");
     let scratch = "    name: /srv/scratch\n    action: [enable, mount]\n    device: tmpfs\n    fstype: tmpfs\n";
     assert!(recipe.contains(scratch), "{recipe}");
+    let pager = machine.run(["brasa", "resource", "alternatives", "pager"]).success().stdout;
+    assert!(pager.contains("    action: [install, auto]\n    path: /bin/more\n    link: /usr/bin/pager\n"), "{pager}");
     // It brings back what is taken away.
     machine.sh("umount /srv/scratch && userdel deploy && systemctl enable --now cron").success();
     machine.run(["brasa", "converge", "--detailed-exitcode"]).exits(2);

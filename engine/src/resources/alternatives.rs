@@ -203,15 +203,42 @@ impl Resource for Alternatives {
         })
     }
 
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        if probe.entry(Path::new(CHOSEN))?.is_none() {
+            return Ok(Some(Vec::new()));
+        }
+        let names = probe.list(Path::new(CHOSEN))?.into_iter().filter_map(|name| name.into_string().ok());
+        // The links of slaves are here too, and are nobody's choice.
+        let is_choice = |name: &String| Self::named(name.as_str()).known(probe).is_ok_and(|known| known.is_some());
+        Ok(Some(names.filter(is_choice).collect()))
+    }
+
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
-        let now = self.read(probe)?;
         let found = Found::new(Self::KIND, self.what());
-        let chosen = now.chosen.map(|path| path.display().to_string());
-        Ok(Some(match now.mode.as_deref() {
-            None => found.unsaid("a choice: there is no such name"),
-            Some("auto") => found.action("auto").unsaid(format!("that it is {}", chosen.unwrap_or_default())),
-            Some(_) => found.action("set").with("path", chosen),
-        }))
+        let Some(known) = self.known(probe)? else {
+            return Ok(Some(found.unsaid("a choice: there is no such name")));
+        };
+        let State { chosen, link, .. } = self.read(probe)?;
+        let Some(path) = self.path.clone().or_else(|| chosen.clone()) else {
+            return Ok(Some(found.unsaid("a choice: its link leads nowhere")));
+        };
+        let shown = |path: &Path| path.display().to_string();
+        let (priority, is_chosen) = (known.priority(&path), chosen.as_ref() == Some(&path));
+        let mut found = found.with("path", shown(&path));
+        if let Some((link, priority)) = link.zip(priority) {
+            found = found.action("install").with("link", shown(&link)).with("priority", priority);
+        }
+        let others = known.choices.iter().filter(|(choice, _)| *choice != path);
+        let others: Vec<_> = others.map(|(choice, number)| format!("`{}` ({number})", shown(choice))).collect();
+        found = match known.mode.as_str() {
+            "auto" => found.action("auto"),
+            _ if is_chosen => found.action("set"),
+            _ => found.unsaid(format!("that `{}` is chosen", shown(&chosen.unwrap_or_default()))),
+        };
+        if !others.is_empty() {
+            found = found.unsaid(format!("the other choices: {}", others.join(", ")));
+        }
+        Ok(Some(found))
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
@@ -289,7 +316,7 @@ mod tests {
     use super::{Action, Alternatives, Auto, Install, Known, Refresh, Remove, Set};
     use crate::{
         host::{Fake, Op, Write},
-        resource::{Step, step},
+        resource::{Resource as _, Step, step},
         resources::trial::{faults, faults_of, refused},
         spec::laws,
     };
@@ -368,6 +395,26 @@ mod tests {
         ran(less, Install, &mut machine);
         let mut turned = machine.with_link("/usr/bin/pager", "/bin/more");
         assert_eq!(ran(less, Install, &mut turned), [install]);
+    }
+
+    #[test]
+    fn a_choice_is_told_with_what_it_is_chosen_from() {
+        let mut machine = machine();
+        let told = |of: Alternatives, machine: &Fake| {
+            let found = of.found(machine).unwrap().unwrap();
+            (found.actions, serde_json::to_string(&found.properties).unwrap(), found.unsaid)
+        };
+        let pager = || Alternatives::named("pager");
+        let more = r#"{"path":"/bin/more","link":"/usr/bin/pager","priority":50}"#;
+        assert_eq!(told(pager(), &machine), (vec!["install", "auto"], more.to_owned(), vec![]));
+        assert_eq!(Alternatives::all(&machine).unwrap().unwrap(), ["pager"]);
+        ran(less, Install, &mut machine);
+        ran(|| pager().path("/bin/more"), Set, &mut machine);
+        let others = "the other choices: `/usr/bin/less` (77)".to_owned();
+        assert_eq!(told(pager(), &machine), (vec!["install", "set"], more.to_owned(), vec![others]));
+        let (actions, _, unsaid) = told(pager().path("/usr/bin/less"), &machine);
+        assert_eq!((actions, &unsaid[0][..]), (vec!["install"], "that `/bin/more` is chosen"));
+        assert_eq!(told(Alternatives::named("editor"), &machine).2, ["a choice: there is no such name"]);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! `apt_repository[name]`
-use std::path::Path;
+use std::{ffi::OsString, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     edit::line_fault,
-    entry::{in_the_way, resolve},
+    entry::{in_the_way, resolve, text_of},
     file::{self, File, MANAGED},
     openpgp,
 };
@@ -14,11 +14,13 @@ use crate::{
     facts::Facts,
     host::{Entry, EntryKind, Op, Probe, Provider, Request},
     properties,
-    resource::{Change, Goal, Resource},
+    resource::{Change, Found, Goal, Resource},
     values::{Blob, Digest, Mode, Seconds, Words},
 };
 
 const KEYRINGS: &str = "/etc/apt/keyrings";
+
+const SOURCES: &str = "/etc/apt/sources.list.d";
 
 /// Deadline of fetching a key, which is small.
 const TIMEOUT: Seconds = Seconds(60);
@@ -107,7 +109,7 @@ impl AptRepository {
     }
 
     fn listed(&self, form: &str) -> File {
-        File::whole(format!("/etc/apt/sources.list.d/{}.{form}", self.file_name()))
+        File::whole(format!("{SOURCES}/{}.{form}", self.file_name()))
     }
 
     fn keyring(&self, form: &str) -> File {
@@ -394,6 +396,64 @@ impl Resource for AptRepository {
         })
     }
 
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let directory = Path::new(SOURCES);
+        if probe.entry(directory)?.is_none() {
+            return Ok(Some(Vec::new()));
+        }
+        let files = probe.list(directory)?;
+        let name = |file: &OsString| file.to_str().and_then(|file| file.strip_suffix(".sources")).map(str::to_owned);
+        let mut names: Vec<_> = files.iter().filter_map(name).collect();
+        names.sort();
+        Ok(Some(names))
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, self.file_name());
+        let now = self.read(probe)?;
+        let Some(text) = text_of(now.source.entry.as_ref()) else {
+            return Ok(Some(match now.list.entry {
+                Some(_) => found.unsaid("the source in apt's one-line form, which `add` would replace"),
+                None => found.settled::<Self>(Remove, probe)?,
+            }));
+        };
+        let lines = text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>();
+        let lines = lines.join("\n");
+        let lines = lines.trim();
+        // Several stanzas, and a key within the file, are forms that this kind does not write.
+        if lines.contains("\n\n") || lines.contains("\n ") {
+            return Ok(Some(found.unsaid("what stands in the file: it is in a form that `add` would replace")));
+        }
+        let mut found = found;
+        let mut options = Vec::new();
+        for (field, value) in lines.lines().filter_map(|line| line.split_once(':')) {
+            let value = value.trim();
+            let words = || value.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            found = match field.to_ascii_lowercase().as_str() {
+                "types" if value == "deb" => found,
+                "types" => found.with("deb_src", true),
+                "uris" => found.with("uri", value),
+                "suites" => found.with("distribution", value),
+                "components" => found.with("components", words()),
+                "architectures" => found.with("arch", words()),
+                "trusted" => found.with("trusted", value == "yes"),
+                // A key that is kept by this kind is given by its text: as a path, it would be somebody else's.
+                "signed-by" => match text_of(now.key.entry.as_ref()) {
+                    Some(key) if self.keyring("asc").path == Path::new(value) => found.with("key", key.trim()),
+                    Some(_) | None => found.with("key", value),
+                },
+                _ => {
+                    options.push(format!("{field}={}", words().join(",")));
+                    found
+                }
+            };
+        }
+        if !options.is_empty() {
+            found = found.with("options", options);
+        }
+        found.settled::<Self>(Add, probe).map(Some)
+    }
+
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         let (kept, source) = match action {
             Add => {
@@ -459,6 +519,7 @@ mod tests {
     use super::{Add, AptRepository, Remove};
     use crate::{
         host::{Fake, Probe as _, Provider},
+        resource::Resource as _,
         resources::{
             openpgp::tests::{FINGERPRINT, KEY},
             trial::{done, faults, faults_of, refused, text},
@@ -487,6 +548,31 @@ mod tests {
     }
 
     const FETCH: &str = "UpdatePackageLists { provider: Apt, source: Some(\"/etc/apt/sources.list.d/lab.sources\") }";
+
+    #[test]
+    fn a_source_is_told_as_it_is() {
+        let described = |machine: &Fake| lab().found(machine).unwrap().unwrap();
+        let mut machine = machine();
+        assert_eq!(described(&machine).actions, ["remove"]);
+        let lab = || self::lab().key(KEY).arch("amd64").options("by-hash=no").deb_src(true);
+        done(&lab(), Add, &mut machine);
+        let found = described(&machine);
+        assert_eq!((&found.actions[..], &found.unsaid[..]), (&["add"][..], &[][..]));
+        let properties = serde_json::to_value(&found.properties).unwrap();
+        let expected = serde_json::json!({
+            "deb_src": true, "uri": "https://example.com/debian", "distribution": "bookworm", "components": ["main", "contrib"],
+            "arch": ["amd64"], "key": KEY.trim(), "options": ["by-hash=no"],
+        });
+        assert_eq!(properties, expected);
+        assert_eq!(AptRepository::all(&machine).unwrap().unwrap(), ["lab"]);
+        // What somebody else wrote is not as this kind would write it, or not in its form at all.
+        let plain = "Types: deb\nURIs: https://example.com/debian\nSuites: bookworm\nComponents: main\n";
+        let own = machine.clone().with_file(SOURCE, plain);
+        let unsaid = "how it is written or kept: `add` would change that";
+        assert_eq!((described(&own).actions, described(&own).unsaid), (vec![], vec![unsaid.to_owned()]));
+        let several = machine.with_file(SOURCE, format!("{plain}\n{plain}").as_str());
+        assert!(described(&several).properties.is_empty());
+    }
 
     #[test]
     fn a_source_comes_with_its_key_and_its_lists() {

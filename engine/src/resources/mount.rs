@@ -265,7 +265,9 @@ impl Resource for Mount {
         let table = fstab::file().read(probe)?;
         let lines = text_of(table.entry.as_ref()).unwrap_or_default().lines();
         let line = lines.filter_map(Line::parse).find(|line| self.is_own(line));
-        let there = self.mounted(probe)?;
+        // Of a root directory that does not run, what its table says is all there is.
+        let running = fstab::mounts(probe)?.is_some();
+        let there = if running { self.mounted(probe)? } else { None };
         let Some(Line { device, fstype, options, dump, pass, .. }) = line else {
             let point = resolve(self.point(), probe)?.0;
             let rows = fstab::mounts(probe)?.unwrap_or_default();
@@ -275,19 +277,21 @@ impl Resource for Mount {
                     found.action("mount").with("device", row.source.as_str()).with("fstype", row.fstype.as_str())
                 }
                 Some(row) => found.unsaid(format!("that `{}` of `{}` is there", row.root.display(), row.source)),
-                None => found.action("umount").action("disable"),
+                None if running => found.action("umount").action("disable"),
+                None => found.action("disable"),
             }));
         };
         let of_line = Self::at(self.point()).device(device.as_str()).fstype(fstype.as_str());
         let of_line = of_line.options(options.split(',').map(str::to_owned).collect::<Words>());
-        let mounted = of_line.mounted(probe)?.as_ref() == Some(&device);
+        let mounted = running && of_line.mounted(probe)?.as_ref() == Some(&device);
         let options: Vec<_> = options.split(',').map(str::to_owned).collect();
         let found = found.with("device", device).with("fstype", fstype).with("options", options);
         let found = found.with("dump", dump).with("pass", pass).action("enable");
         Ok(Some(match there {
             Some(_) if mounted => found.action("mount"),
             Some(other) => found.unsaid(format!("that `{other}` is mounted there")),
-            None => found.action("umount"),
+            None if running => found.action("umount"),
+            None => found,
         }))
     }
 

@@ -372,6 +372,14 @@ mod tests {
         assert_eq!(faults(&Package::all(Vec::<String>::new())), ["no package is named"]);
         assert_eq!(faults(&Package::all(["a1", "a1"])), ["package `a1` is named twice"]);
         assert_eq!(
+            faults(&Package::all(["vim=2:9.0-1", "curl/bookworm-backports", "perl(A::B) = 4"])),
+            [
+                "`vim=2:9.0-1` is a name and a version\nhint: give the version by itself, as the property `version`",
+                "`curl/bookworm-backports` is a name and a suite\nhint: name the package alone, and say with `options` as \
+                 `[\"-t\", \"SUITE\"]` or an `apt_preference` where it comes from",
+            ]
+        );
+        assert_eq!(
             faults(&Package::all(["a1", "b1", "c1"]).version(["1", "2"])),
             ["2 versions for 3 packages\nhint: give one version for all, or one for each name; an empty one means any"]
         );

@@ -97,10 +97,11 @@ impl<'a> Selection<'a> {
 
     /// What is wrong with names and versions; `invalid` tells what is wrong with one name.
     pub(crate) fn check(&self, invalid: impl Fn(&str) -> Option<String>) -> Vec<Fault> {
-        let named = |name: &str| invalid(name).or_else(|| self.settings.provider.name_fault(name));
+        let named = |name: &str| invalid(name).or_else(|| self.settings.provider.name_fault(name)).map(Fault::new);
+        let named = |name: &str| more_than_a_name(name).or_else(|| named(name));
         // The name of what is in a file is in the file too.
         let named = self.names.iter().filter(|name| self.file != Some(Path::new(name))).filter_map(|name| named(name));
-        let mut faults: Vec<Fault> = named.map(Fault::new).collect();
+        let mut faults: Vec<Fault> = named.collect();
         if let Some(file) = self.file {
             faults.extend(package_file::faults(file, self.names, &self.settings.provider));
         }
@@ -574,6 +575,24 @@ pub(crate) fn all(provider: &Provider, probe: &dyn Probe) -> Result<Option<Vec<S
         }
     }
     Ok(None)
+}
+
+/// What is wrong with `NAME=VERSION` and `NAME/SUITE`, as apt and others take them on their command lines.
+fn more_than_a_name(name: &str) -> Option<Fault> {
+    // Capabilities and groups of rpm have such signs too, and scopes of npm.
+    if name.starts_with(['@', '/']) || name.contains(['(', ' ']) {
+        return None;
+    }
+    let fault = |what: &str, hint: &str| Some(Fault::new(format!("`{name}` is a name and {what}")).hint(hint));
+    match name.split_once(['=', '/']) {
+        Some((bare, rest)) if bare.is_empty() || rest.is_empty() => None,
+        Some(_) if name.contains('=') => fault("a version", "give the version by itself, as the property `version`"),
+        Some(_) => fault(
+            "a suite",
+            "name the package alone, and say with `options` as `[\"-t\", \"SUITE\"]` or an `apt_preference` where it comes from",
+        ),
+        None => None,
+    }
 }
 
 /// Makes a kind of packages out of its property table, `settings()`, `own_faults()` and `name_fault()`.
