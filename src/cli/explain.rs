@@ -4,6 +4,8 @@ use brasa::{
     node::Layered,
     prelude::Cookbook,
     recipe::{Kind, kinds, without},
+    resource::Action as _,
+    resources::rust_block,
     suggest,
 };
 use serde_json::{Value, json};
@@ -122,6 +124,9 @@ pub fn explain(kind: Option<&str>, output: &Output) -> Result<Code, Failure> {
         return Err(Failure::usage("`explain attribute` is not told which: a KEY is missing")
             .hint("as in `brasa explain attribute bind.dynamic_dns.ttl`"));
     }
+    if wanted == "rust_block" {
+        return code(output);
+    }
     let Some(kind) = kinds().iter().find(|kind| kind.name == wanted) else {
         let hint = without(wanted);
         return Err(Failure::usage(format!("there is no kind `{wanted}`")).hint(hint));
@@ -129,6 +134,30 @@ pub fn explain(kind: Option<&str>, output: &Output) -> Result<Code, Failure> {
     match output.format {
         Format::Human => print(&text(kind))?,
         Format::Json | Format::Ndjson => print_json(&document(kind), output.format)?,
+    }
+    Ok(Code::Success)
+}
+
+/// The one kind that data recipes do not have: it is code, with one action and no property.
+fn code(output: &Output) -> Result<Code, Failure> {
+    let [(action, _, does)] = rust_block::Action::ALL else { unreachable!("code has one thing to be done: to run") };
+    let (about, example) = (rust_block::ABOUT, rust_block::EXAMPLE);
+    match output.format {
+        Format::Human => print(&format!(
+            "rust_block[name]\n\n{about}\nActions (the first one is the default):\n  {action}  {does}\n\nExample:\n    {example}\n"
+        ))?,
+        Format::Json | Format::Ndjson => {
+            let document = json!({
+                "schema_version": crate::report::SCHEMA_VERSION,
+                "kind": "rust_block",
+                "named": "name",
+                "about": paragraph(about),
+                "actions": [{"name": action, "about": does}],
+                "properties": [],
+                "example": example,
+            });
+            print_json(&document, output.format)?;
+        }
     }
     Ok(Code::Success)
 }

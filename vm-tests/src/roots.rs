@@ -41,6 +41,14 @@ pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", 
 /// A real dnf 5 and rpm 6 with Fedora's settings and identity. Its base files come from Debian's testing.
 pub const FEDORA: Base = Base { name: "fedora", suite: "forky", packages: &["dnf5", "rpm"], el: true };
 
+/// Debian 12 with a kernel, for virtual machines, and with SELinux's policy and programs.
+pub const KERNEL: Base = Base {
+    name: "debian-selinux",
+    suite: "bookworm",
+    packages: &["linux-image-cloud-amd64", "netbase", "policycoreutils-python-utils", POLICY, "udev"],
+    el: false,
+};
+
 /// In every base system: an init, what packages' scripts expect, and enough to look around.
 const COMMON: &[&str] = &["systemd-sysv", "dbus", "apt-utils", "passwd", "procps", "iproute2", "ca-certificates"];
 

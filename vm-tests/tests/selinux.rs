@@ -1,14 +1,6 @@
 //! SELinux: a kernel that has it, Debian's own policy, and the real programs that change both.
 
-use lab::{Base, Container, Result, Vm, converge, plan, prepare_site, settle, site};
-
-/// Debian with its policy and a kernel.
-const SELINUX: Base = Base {
-    name: "debian-selinux",
-    suite: "bookworm",
-    packages: &["linux-image-cloud-amd64", "netbase", "policycoreutils-python-utils", "selinux-policy-default", "udev"],
-    el: false,
-};
+use lab::{Container, KERNEL, Result, Vm, converge, plan, prepare_site, settle, site};
 
 const KINDS: &str = "
 - {type: selinux_state, name: mode, action: enforcing}
@@ -28,7 +20,7 @@ const FILES: &str = "
 /// Emulated, each call of semanage takes half a minute: so they are few, and all of it is one story.
 #[test]
 fn selinux_is_as_it_is_declared_and_new_files_have_the_labels_of_its_policy() -> Result<()> {
-    let vm = Vm::of(lab::root(SELINUX)?).kernel_options("security=selinux").brasa()?.start()?;
+    let vm = Vm::of(lab::root(KERNEL)?).kernel_options("security=selinux").brasa()?.start()?;
     prepare_site(&vm);
     let boolean = || vm.read("/sys/fs/selinux/booleans/ssh_sysadm_login");
     let rules = "/etc/selinux/default/contexts/files/file_contexts.local";
@@ -95,7 +87,7 @@ fn selinux_is_as_it_is_declared_and_new_files_have_the_labels_of_its_policy() ->
 /// Here all of it is as quick as the machine is, so this is where a rule comes, changes and goes.
 #[test]
 fn without_a_kernel_that_has_it_the_policy_is_changed_for_the_next_boot() -> Result<()> {
-    let machine = site(Container::of(lab::root(SELINUX)?))?;
+    let machine = site(Container::of(lab::root(KERNEL)?))?;
     let rules = || machine.read("/etc/selinux/default/contexts/files/file_contexts.local");
     let switches = || machine.sh("tail -n 1 /var/lib/selinux/default/active/booleans.local").success().stdout;
     let rule = |kind: &str| format!("/srv/www(/.*)?    system_u:object_r:{kind}:s0\n");
@@ -136,7 +128,7 @@ fn without_a_kernel_that_has_it_the_policy_is_changed_for_the_next_boot() -> Res
 
 #[test]
 fn ports_get_types_and_types_are_let_go() -> Result<()> {
-    let machine = site(Container::of(lab::root(SELINUX)?))?;
+    let machine = site(Container::of(lab::root(KERNEL)?))?;
     let port = |port: &str, rest: &str| format!("- {{type: selinux_port, name: {port}, protocol: tcp, {rest}}}\n");
     let ports = || machine.sh("grep -v -e '^#' -e '^$' /var/lib/selinux/default/active/ports.local").stdout;
     // One that nobody has, a range, and one that the policy has of another type.

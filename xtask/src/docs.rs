@@ -62,9 +62,13 @@ fn pages(program: &Path) -> Result<Pages, Failure> {
         let about = text(kind, "about");
         let first = about.split_once(". ").map_or(about, |(first, _)| first).trim_end_matches('.');
         index += &format!("- [`{name}`]({name}.md): {first}.\n");
-        pages.insert(PathBuf::from(format!("kinds/{name}.md")), kind_page(kind, &example::of(name)?));
+        let data = format!("As data:\n\n```yaml\n{}```", example::of(name)?);
+        pages.insert(PathBuf::from(format!("kinds/{name}.md")), kind_page(kind, &data));
     }
-    index += "\nOnly recipes in Rust have `rust_block`: Rust code that runs each time it is converged. A plan shows that it is to be run, not \
+    let said = says(program, program, &["explain", "rust_block", "--format", "json"])?;
+    let code = serde_json::from_str(&said).map_err(|error| format!("`brasa explain rust_block`: {error}"))?;
+    pages.insert("kinds/rust_block.md".into(), kind_page(&code, "Recipes as data do not have it."));
+    index += "\nOnly recipes in Rust have [`rust_block`](rust_block.md): Rust code that runs each time it is converged. A plan shows that it is to be run, not \
               what it does, and nothing of it can be undone. What became of Chef's other kinds is in [a table](../../chef.md#kinds-that-are-not-there).\n";
     index += OF_EVERY_RESOURCE;
     pages.insert("kinds/README.md".into(), index);
@@ -91,7 +95,7 @@ fn kind_page(kind: &Value, data: &str) -> String {
     let (name, named) = (text(kind, "kind"), text(kind, "named"));
     let mut page = format!("{MADE}# {name}\n\n`{name}[{named}]`\n\n{}\n\n", text(kind, "about"));
     page += &format!(
-        "```rust\n{}\n```\n\nAs data:\n\n```yaml\n{data}```\n\n## Actions\n\n| action | what it does |\n|---|---|\n",
+        "```rust\n{}\n```\n\n{data}\n\n## Actions\n\n| action | what it does |\n|---|---|\n",
         text(kind, "example").trim()
     );
     for (number, action) in list(kind, "actions").iter().enumerate() {

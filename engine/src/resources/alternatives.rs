@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     edit::line_fault,
-    entry::{in_the_way, leaf_faults, resolve, text},
+    entry::{in_the_way, leaf_faults, resolve, stems, text},
 };
 use crate::{
     Error, Fault, Result, actions,
@@ -204,13 +204,10 @@ impl Resource for Alternatives {
     }
 
     fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
-        if probe.entry(Path::new(CHOSEN))?.is_none() {
-            return Ok(Some(Vec::new()));
-        }
-        let names = probe.list(Path::new(CHOSEN))?.into_iter().filter_map(|name| name.into_string().ok());
+        let mut names = stems(CHOSEN, "", probe)?;
         // The links of slaves are here too, and are nobody's choice.
-        let is_choice = |name: &String| Self::named(name.as_str()).known(probe).is_ok_and(|known| known.is_some());
-        Ok(Some(names.filter(is_choice).collect()))
+        names.retain(|name| Self::named(name.as_str()).known(probe).is_ok_and(|known| known.is_some()));
+        Ok(Some(names))
     }
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {

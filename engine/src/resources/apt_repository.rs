@@ -1,11 +1,11 @@
 //! `apt_repository[name]`
-use std::{ffi::OsString, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     edit::line_fault,
-    entry::{in_the_way, resolve, text_of},
+    entry::{in_the_way, resolve, stems, text_of},
     file::{self, File, MANAGED},
     openpgp,
 };
@@ -397,15 +397,7 @@ impl Resource for AptRepository {
     }
 
     fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
-        let directory = Path::new(SOURCES);
-        if probe.entry(directory)?.is_none() {
-            return Ok(Some(Vec::new()));
-        }
-        let files = probe.list(directory)?;
-        let name = |file: &OsString| file.to_str().and_then(|file| file.strip_suffix(".sources")).map(str::to_owned);
-        let mut names: Vec<_> = files.iter().filter_map(name).collect();
-        names.sort();
-        Ok(Some(names))
+        stems(SOURCES, ".sources", probe).map(Some)
     }
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {

@@ -1,5 +1,6 @@
 //! What the kinds that manage a path share: checks of the path itself, owners by name, links, what stands in the way.
 use std::{
+    ffi::OsString,
     os::unix::ffi::OsStrExt as _,
     path::{Component, Path, PathBuf},
 };
@@ -236,6 +237,19 @@ pub(crate) fn another_kind(path: &Path, found: &EntryKind, wanted: &str) -> Erro
         }
         EntryKind::Other { .. } => error,
     }
+}
+
+/// Names of the files in a directory that end in a suffix, without it, in order; none where there is no directory.
+pub(crate) fn stems(directory: &str, suffix: &str, probe: &dyn Probe) -> Result<Vec<String>> {
+    let directory = Path::new(directory);
+    if resolve(directory, probe)?.1.is_none() {
+        return Ok(Vec::new());
+    }
+    let files = probe.list(directory)?;
+    let stem = |file: &OsString| file.to_str().and_then(|file| file.strip_suffix(suffix)).map(str::to_owned);
+    let mut stems: Vec<_> = files.iter().filter_map(stem).collect();
+    stems.sort();
+    Ok(stems)
 }
 
 /// The text of a file that is there, when it is text and was small enough to be read.

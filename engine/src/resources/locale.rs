@@ -184,10 +184,16 @@ impl Resource for Locale {
                 faults.push(fault.hint(suggest::hint(variable, CATEGORIES)));
             }
         }
-        if self.variables().is_empty() {
-            faults.push(Fault::new("it sets nothing").hint("give `lang`, as `de_DE.UTF-8`"));
-        }
         faults
+    }
+
+    fn check_action(&self, action: Action) -> Vec<Fault> {
+        match action {
+            Update if self.variables().is_empty() => {
+                vec![Fault::new("it sets nothing").hint("give `lang`, as `de_DE.UTF-8`")]
+            }
+            Update => Vec::new(),
+        }
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
@@ -197,6 +203,10 @@ impl Resource for Locale {
         let makes = text(Path::new(SUPPORTED), probe)?.is_some();
         let to_make = if makes { Some(at(TO_MAKE).read(probe)?) } else { None };
         Ok(State { file: at(path).read(probe)?, to_make, missing, path })
+    }
+
+    fn all(_: &dyn Probe) -> Result<Option<Vec<String>>> {
+        Ok(Some(vec!["system".to_owned()]))
     }
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
@@ -292,7 +302,7 @@ mod tests {
     use crate::{
         host::{Fake, Op},
         resource::{Resource as _, Step, step},
-        resources::trial::{done, faults, refused, text},
+        resources::trial::{done, faults, faults_of, refused, text},
         spec::laws,
     };
 
@@ -383,7 +393,7 @@ mod tests {
 
     #[test]
     fn only_locales_and_categories_are_taken() {
-        assert_eq!(faults(&Locale::named("x")), ["it sets nothing\nhint: give `lang`, as `de_DE.UTF-8`"]);
+        assert_eq!(faults_of(&Locale::named("x"), Update), ["it sets nothing\nhint: give `lang`, as `de_DE.UTF-8`"]);
         for bad in ["", "de DE", "x\ny", "$(id)", "\"C\""] {
             assert_eq!(faults(&Locale::named("x").lang(bad)).len(), 1, "{bad:?}");
         }

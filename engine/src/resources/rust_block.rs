@@ -7,11 +7,7 @@ use crate::{
     resource::{Change, Goal, Resource},
 };
 
-/// Rust code of a recipe that runs when its turn comes, each time it is converged: give a guard, or `nothing` with a notice, so
-/// that it runs only when it has to. The counterpart of Chef's `ruby_block`.
-///
-/// It is opaque: a plan shows that it is to be run and not what it does, what comes after it may turn out otherwise, and nothing
-/// of it can be undone. A kind of one's own (`Resource`) has none of these faults.
+#[doc = include_str!("rust_block.md")]
 ///
 /// ```
 /// use brasa::prelude::*;
@@ -30,6 +26,12 @@ actions! {
     }
 }
 pub use Action::*;
+
+/// What it is, for `brasa explain`.
+pub const ABOUT: &str = include_str!("rust_block.md");
+
+/// How it is declared.
+pub const EXAMPLE: &str = r#"r.add(RustBlock::new("wake the cache", |_| Ok(())).nothing());"#;
 
 impl RustBlock {
     /// Code that may read the machine; `name` is what reports call it.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    entry::{leaf_faults, require_parent, resolve, text},
+    entry::{leaf_faults, require_parent, resolve, text, text_of},
     file,
     fstab::{self, Line},
 };
@@ -194,6 +194,20 @@ impl Resource for SwapFile {
         // A root directory that is worked on has no memory of its own.
         let used = (!probe.offline() && probe.init()? == Init::Systemd).then_some(in_use.is_some());
         Ok(State { size, used, fstab: fstab::file().read(probe)?, filling: Filling::default() })
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let used = if probe.offline() { None } else { text(Path::new("/proc/swaps"), probe)? }.unwrap_or_default();
+        let rows = used.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut files: Vec<_> =
+            rows.filter(|row| row.get(1) == Some(&"file")).map(|row| fstab::plain(row[0])).collect();
+        let table = fstab::file().read(probe)?;
+        let lines = text_of(table.entry.as_ref()).unwrap_or_default().lines().filter_map(Line::parse);
+        let files_of_table = lines.filter(|line| line.fstype == "swap" && line.device.starts_with('/'));
+        files.extend(files_of_table.map(|line| line.device).filter(|file| !file.starts_with("/dev/")));
+        files.sort();
+        files.dedup();
+        Ok(Some(files))
     }
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {

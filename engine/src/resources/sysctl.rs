@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{
-    entry::{path_faults, text_of},
+    entry::{path_faults, stems, text_of},
     file::{self, File, MANAGED},
 };
 use crate::{
@@ -18,6 +18,10 @@ use crate::{
 
 /// Where the running kernel has its settings.
 const RUNNING: &str = "/proc/sys";
+
+const DIRECTORY: &str = "/etc/sysctl.d";
+
+const PREFIX: &str = "99-chef-";
 
 /// A value of the kernel: text, a number, or several of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,8 +144,8 @@ impl Sysctl {
     }
 
     fn file(&self) -> File {
-        let directory = self.conf_dir.as_deref().unwrap_or_else(|| Path::new("/etc/sysctl.d"));
-        let path = directory.join(format!("99-chef-{}.conf", self.what().replace('/', ".")));
+        let directory = self.conf_dir.as_deref().unwrap_or_else(|| Path::new(DIRECTORY));
+        let path = directory.join(format!("{PREFIX}{}.conf", self.what().replace('/', ".")));
         File::whole(path)
     }
 
@@ -251,6 +255,11 @@ impl Resource for Sysctl {
             Some(EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. }) | None => None,
         };
         Ok(State { file: self.file().read(probe)?, value, shown })
+    }
+
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        let files = stems(DIRECTORY, ".conf", probe)?;
+        Ok(Some(files.iter().filter_map(|file| file.strip_prefix(PREFIX)).map(str::to_owned).collect()))
     }
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {

@@ -5,15 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     edit::line_fault,
+    entry::{stems, text_of},
     file::{self, File, MANAGED},
 };
 use crate::{
     Fault, Result, actions,
     host::{Op, Probe, Provider},
     properties,
-    resource::{Change, Environment, Goal, Resource},
+    resource::{Change, Environment, Found, Goal, Resource},
     values::{Blob, Mode, Secret, Words},
 };
+
+const DIRECTORY: &str = "/etc/yum.repos.d";
 
 properties! {
     /// A repository of packages for dnf and yum: `/etc/yum.repos.d/ID.repo`, with one section. dnf then fetches its lists,
@@ -122,7 +125,7 @@ impl YumRepository {
 
     fn file(&self) -> File {
         let mode = self.mode.unwrap_or_else(|| Mode::from(if self.has_password() { 0o600 } else { 0o644 }));
-        File::whole(format!("/etc/yum.repos.d/{}.repo", self.id())).mode(mode)
+        File::whole(format!("{DIRECTORY}/{}.repo", self.id())).mode(mode)
     }
 
     /// Every setting with its value, in order. Source: dnf.conf(5).
@@ -205,6 +208,53 @@ const OWN: [&str; 26] = [
     "module_hotfixes",
 ];
 
+/// The settings of a file that has this section and no other; of a value that goes on, every line.
+fn section(text: &str, id: &str) -> Option<Vec<(String, String)>> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with(['#', ';']));
+    let mut settings: Vec<(String, String)> = Vec::new();
+    let mut there = false;
+    for line in lines {
+        if let Some(more) = line.strip_prefix([' ', '\t']) {
+            let (_, value) = settings.last_mut()?;
+            *value += " ";
+            *value += more.trim();
+        } else if line.starts_with('[') {
+            there = !there && line.trim() == format!("[{id}]");
+            there.then_some(())?;
+        } else {
+            let (key, value) = line.split_once('=').filter(|_| there)?;
+            settings.push((key.trim().to_owned(), value.trim().to_owned()));
+        }
+    }
+    there.then_some(settings)
+}
+
+/// Settings as properties. Passwords are for whoever asks for them.
+fn described(mut found: Found, settings: &[(String, String)]) -> Found {
+    let mut options = serde_json::Map::new();
+    for (key, value) in settings {
+        let words = || value.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        found = match key.as_str() {
+            "name" => found.with("description", value.as_str()),
+            "baseurl" | "gpgkey" | "exclude" | "includepkgs" => found.with(key, words()),
+            "excludepkgs" => found.with("exclude", words()),
+            "enabled" | "gpgcheck" | "repo_gpgcheck" | "sslverify" | "skip_if_unavailable" | "module_hotfixes" => {
+                found.with(key, matches!(value.to_ascii_lowercase().as_str(), "1" | "yes" | "true" | "on"))
+            }
+            "password" | "proxy_password" => {
+                found.private.insert(key.clone(), value.as_str().into());
+                found
+            }
+            key if OWN.contains(&key) => found.with(key, value.as_str()),
+            key => {
+                options.insert(key.to_owned(), value.as_str().into());
+                found
+            }
+        };
+    }
+    if options.is_empty() { found } else { found.with("options", options) }
+}
+
 /// Whether an address says who asks.
 fn names_somebody(url: &str) -> bool {
     let host = url.split_once("://").and_then(|(_, rest)| rest.split('/').next());
@@ -284,6 +334,22 @@ impl Resource for YumRepository {
         Ok(State { file: file.read(probe)?, lists_fetched: self.fetches().then(fetched).transpose()? })
     }
 
+    fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        stems(DIRECTORY, ".repo", probe).map(Some)
+    }
+
+    fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
+        let found = Found::new(Self::KIND, self.id());
+        let Some(entry) = self.file().read(probe)?.entry else {
+            return found.settled::<Self>(Remove, probe).map(Some);
+        };
+        let settings = text_of(Some(&entry)).and_then(|text| section(text, self.id()));
+        let Some(settings) = settings else {
+            return Ok(Some(found.unsaid("what stands in the file: it is more or other than one section of this id")));
+        };
+        described(found, &settings).settled::<Self>(Create, probe).map(Some)
+    }
+
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         let becoming = |content| self.file().becoming(content, &now.file, probe);
         let state = |file, fetched: bool| State { file, lists_fetched: now.lists_fetched.map(|_| fetched) };
@@ -308,6 +374,7 @@ mod tests {
     use super::{Action, Create, Makecache, Remove, YumRepository};
     use crate::{
         host::{Entry, Fake, Probe as _, Provider},
+        resource::Resource as _,
         resources::trial::{done, faults, faults_of, text},
         spec::laws,
         values::{Mode, Secret},
@@ -322,6 +389,39 @@ mod tests {
 
     fn machine() -> Fake {
         Fake::rhel("9").with_directory("/etc/yum.repos.d")
+    }
+
+    #[test]
+    fn a_repository_is_told_as_it_is() {
+        let mut machine = machine();
+        let told = |machine: &Fake| lab().found(machine).unwrap().unwrap();
+        assert_eq!(told(&machine).actions, ["remove"]);
+        let declared = || {
+            let lab = lab().baseurl(["https://a.example/el9", "https://b.example/el9"]).priority("10").enabled(true);
+            lab.password(Secret::from("hush"))
+                .username("u")
+                .exclude("x*")
+                .skip_if_unavailable(true)
+                .options([("debuglevel", "3")])
+        };
+        done(&declared(), Create, &mut machine);
+        let found = told(&machine);
+        assert_eq!((&found.actions[..], &found.unsaid[..]), (&["create"][..], &[][..]));
+        assert_eq!(found.private["password"], "hush");
+        let expected = serde_json::json!({
+            "description": "lab", "baseurl": ["https://a.example/el9", "https://b.example/el9"], "enabled": true,
+            "gpgcheck": true, "gpgkey": ["https://example.com/key.asc"], "exclude": ["x*"], "priority": "10",
+            "username": "u", "skip_if_unavailable": true, "options": {"debuglevel": "3"},
+        });
+        assert_eq!(serde_json::to_value(&found.properties).unwrap(), expected);
+        assert_eq!(YumRepository::all(&machine).unwrap().unwrap(), ["lab"]);
+        for foreign in ["[lab]\nname=x\n[more]\nname=y\n", "[more]\nname=y\n", "name=x\n", "", "[lab]\nwords\n", " x\n"]
+        {
+            let found = told(&machine.clone().with_file(FILE, foreign));
+            assert!(found.actions.is_empty() && found.properties.is_empty(), "{foreign:?}: {found:?}");
+        }
+        let own = machine.with_file(FILE, "[lab]\nname = Lab\nbaseurl=https://a.example/\n");
+        assert_eq!(told(&own).unsaid, ["how it is written or kept: `create` would change that"]);
     }
 
     #[test]
