@@ -195,6 +195,29 @@ impl Container {
         Ok(container)
     }
 
+    /// Reboots it, and waits until it can be used again. What was in memory alone, as `/run` and `/tmp`, is gone then.
+    ///
+    /// # Errors
+    /// [`Error::Container`] with the console's text if it does not come up again.
+    ///
+    /// # Panics
+    /// As [`Container::run`].
+    pub fn reboot(&mut self) -> Result<()> {
+        let before = PathBuf::from(format!("/proc/{}", self.leader));
+        self.run(["systemctl", "--no-block", "reboot"]);
+        let started = Instant::now();
+        while before.exists() {
+            if started.elapsed() > BOOT_LIMIT {
+                return Err(self.failure(&format!("it did not go down in {} s", BOOT_LIMIT.as_secs())));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.await_leader(true)?;
+        self.confirm_inside()?;
+        self.run(["systemctl", "is-system-running", "--wait"]);
+        Ok(())
+    }
+
     /// Waits until the container's first process is there and takes commands.
     fn await_leader(&mut self, booted: bool) -> Result<()> {
         let started = Instant::now();

@@ -12,8 +12,12 @@ mkdir "$directory/upper" "$directory/work" "$directory/root"
 mount -t overlay -o "lowerdir=$root,upperdir=$directory/upper,workdir=$directory/work" lab "$directory/root"
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1       # newer systemd refuses a host's cgroup v1
 cat <&0 >/dev/null & watch=$!
-systemd-nspawn -D "$directory/root" "$@" </dev/null & nspawn=$!
-wait -n || :                                     # the test let go, or the container ended by itself
+while :; do
+    systemd-nspawn -D "$directory/root" "$@" </dev/null & nspawn=$!
+    ended=0
+    wait -n || ended=$?                          # the test let go, or the container ended by itself
+    [ "$ended" = 133 ] || break                  # it is rebooted: nspawn leaves that to whoever started it
+done
 # nspawn's children are the container's first process, which takes all others with it
 for child in $(cat "/proc/$nspawn/task/$nspawn/children" 2>/dev/null); do kill -KILL "$child" || :; done
 { kill -KILL "$watch" && wait "$watch"; } 2>/dev/null || :

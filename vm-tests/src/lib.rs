@@ -10,6 +10,7 @@
 //! vm         a virtual machine of a root that has a kernel, emulated; gone when dropped, or when the test is
 //! command    commands in a container: run, run in the background, kill -9
 //! snapshot   every path that a run must not touch, to compare before and after
+//! scenario   a folder with a node's files and what has to be so when it has converged
 //! site       a machine with a cookbook that a scenario writes as it goes
 //! binary     the program as it is shipped: static, release
 //! ```
@@ -41,6 +42,7 @@ mod host;
 mod repository;
 mod roots;
 mod rpm;
+pub mod scenario;
 mod signing;
 mod site;
 mod snapshot;
@@ -57,7 +59,7 @@ pub use error::{Error, Result};
 pub use gems::gem_repo;
 pub use host::{announce, call, find, need, require_root};
 pub use repository::{Repository, expired_repo};
-pub use roots::{Base, DEBIAN, EL9, FEDORA, KERNEL, SYSTEM, root};
+pub use roots::{Base, DEBIAN, DEBIAN13, EL9, FEDORA, KERNEL, SYSTEM, root};
 pub use rpm::{LONG_NAME, rpm_repo};
 pub use rustix::process::Signal;
 pub use site::{Machine, converge, plan, prepare_site, settle, site};

@@ -27,6 +27,9 @@ pub struct Base {
 /// Debian 12 with systemd.
 pub const DEBIAN: Base = Base { name: "debian", suite: "bookworm", packages: &[], el: false };
 
+/// Debian 13 with systemd.
+pub const DEBIAN13: Base = Base { name: "debian-13", suite: "trixie", packages: &[], el: false };
+
 /// Debian with what administers a whole system, and a name service that is but two files elsewhere.
 pub const SYSTEM: Base = Base {
     name: "debian-system",

@@ -14,11 +14,11 @@ pub fn directory() -> Result<PathBuf> {
 }
 
 /// Columns of the table.
-pub const PLATFORMS: [&str; 3] = ["Debian 12", "EL 9", "Fedora"];
+pub const PLATFORMS: [&str; 4] = ["Debian 12", "Debian 13", "EL 9", "Fedora"];
 
 /// The platform that a root of this name is.
 fn platform(root: &str) -> &'static str {
-    let nth = ["el9", "fedora"].iter().position(|name| root.starts_with(name));
+    let nth = ["debian-13", "el9", "fedora"].iter().position(|name| root.starts_with(name));
     PLATFORMS[nth.map_or(0, |nth| nth + 1)]
 }
 

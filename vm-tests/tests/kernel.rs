@@ -13,11 +13,9 @@ const KINDS: &str = "
 fn a_kernel_of_its_own_is_brought_to_what_is_declared() -> Result<()> {
     let vm = Vm::of(lab::root(KERNEL)?).brasa()?.start()?;
     prepare_site(&vm);
-    vm.sh(
-        "mkdir -p /srv/data && truncate -s 8M /srv/disk && mkfs.ext4 -q -L lab-data /srv/disk && modprobe loop && \
-         losetup /dev/loop0 /srv/disk && udevadm trigger --action=add /dev/loop0 && udevadm settle",
-    )
-    .success();
+    vm.sh("mkdir -p /srv/data && truncate -s 8M /srv/disk && mkfs.ext4 -q -L lab-data /srv/disk && modprobe loop && \
+         losetup /dev/loop0 /srv/disk && udevadm trigger --action=add /dev/loop0 && udevadm settle")
+        .success();
     let swaps = || vm.read("/proc/swaps");
     let modules = || vm.sh("grep -c '^zram ' /proc/modules; ls -d /sys/block/zram* 2>/dev/null | wc -l").stdout;
     let mounted = || vm.sh("findmnt -n -o SOURCE,FSTYPE,OPTIONS /srv/data").stdout;

@@ -9,6 +9,7 @@ mod bench;
 mod container;
 mod docs;
 mod example;
+mod scenario;
 mod steps;
 mod test;
 
@@ -21,6 +22,7 @@ usage: cargo xtask COMMAND
                               --fast    without the static binary and the containers; needs no root
                               FILTER    only the tests whose name contains it
   container [converge|plan]   converges the article's run-list in a throwaway container, with the static binary (as root)
+  scenario [NAME...]          runs scenarios of vm-tests/scenarios in throwaway machines, all without a name (as root)
   bench [PART]                measures, beside what was promised; all parts without one
                               compile   reading and compiling a large repository, beside a plain parse of its bytes
                               golden    how many of chef-solo's cases come out as with chef-solo
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let result = match words.split_first() {
         Some((&"test", rest)) => test::run(rest),
         Some((&"container", rest)) => container::run(rest),
+        Some((&"scenario", rest)) => scenario::run(rest),
         Some((&"bench", rest)) => bench::run(rest),
         Some((&"docs", rest)) => docs::run(rest),
         Some((&("help" | "--help" | "-h"), _)) => {

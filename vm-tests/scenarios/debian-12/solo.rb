@@ -1,0 +1,2 @@
+cookbook_path "/etc/brasa/cookbooks"
+log_level :warn
