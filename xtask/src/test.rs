@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::thread::{self, JoinHandle};
 
 use crate::Failure;
 use crate::steps::{cargo, show, step};
@@ -27,6 +28,7 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
         lab::require_root("`cargo xtask test`").map_err(|error| error.to_string())?;
     }
     step("what the tests need", || install(fast))?;
+    let ahead = (!fast).then(|| Ahead::start(filters.is_empty()));
     step("format", || show(&mut cargo(&["fmt", "--all", "--check"])))?;
     step("lints", || {
         show(&mut cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
@@ -35,8 +37,10 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     if fast {
         tests.args(["--exclude", "vm-tests"]);
-    } else {
-        let binary = step("the static binary", build)?;
+    }
+    if let Some(ahead) = ahead {
+        step("the tests themselves", || show(&mut cargo(&["test", "--workspace", "--no-run", "--quiet"])))?;
+        let binary = step("the static binary", || ahead.binary())?;
         step("the static binary in an empty root", || runs_alone(&binary))?;
         tests.env("BRASA_BINARY", binary);
     }
@@ -47,6 +51,32 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
     tests.args(filters);
     step("tests", || show(&mut tests))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What takes minutes and leaves a core idle: linking the program, and fetching what base systems are made of. Both go on while
+/// the rest is checked and compiled; cargo's locks are per profile, so neither waits for the other.
+struct Ahead {
+    binary: JoinHandle<Result<PathBuf, Failure>>,
+}
+
+impl Ahead {
+    fn start(bases: bool) -> Self {
+        let binary = thread::spawn(|| build_by(&["--quiet"]));
+        if bases {
+            // Nobody waits for it: a scenario that comes to a base first makes it itself, and one that fails is told there.
+            thread::spawn(|| {
+                for base in [lab::DEBIAN, lab::EL9, lab::FEDORA, lab::DEBIAN13, lab::SYSTEM, lab::KERNEL] {
+                    drop(lab::root(base));
+                }
+                drop((lab::deb_repo(), lab::rpm_repo(), lab::article_repo()));
+            });
+        }
+        Self { binary }
+    }
+
+    fn binary(self) -> Result<PathBuf, Failure> {
+        self.binary.join().unwrap_or_else(|_| Err("the build ended in a panic".to_owned()))
+    }
 }
 
 /// Has the scenarios note anew what they change on real systems.
@@ -78,8 +108,12 @@ pub fn install(fast: bool) -> Result<(), Failure> {
 
 /// Builds the program as it is shipped, and holds it to its promises: static, and small.
 pub fn build() -> Result<PathBuf, Failure> {
+    build_by(&[])
+}
+
+fn build_by(options: &[&str]) -> Result<PathBuf, Failure> {
     let arguments = ["build", "--release", "--target", TARGET, "--package", "brasa-cli", "--bin", "brasa"];
-    show(&mut cargo(&arguments))?;
+    show(cargo(&arguments).args(options))?;
     let target = lab::target_directory().map_err(|error| error.to_string())?;
     let binary = target.join(TARGET).join("release/brasa");
     let content = fs::read(&binary).map_err(|error| format!("cannot read `{}`: {error}", binary.display()))?;
