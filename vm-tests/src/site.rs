@@ -1,5 +1,7 @@
 //! A machine with a cookbook that a scenario writes anew as it goes.
 
+use std::collections::BTreeSet;
+
 use crate::binary::binary;
 use crate::command::Output;
 use crate::container::{Container, ContainerOptions};
@@ -83,13 +85,41 @@ pub fn plan(machine: &impl Machine, resources: &str) -> Output {
     machine.brasa(&["plan"]).success()
 }
 
-/// Converges twice: the first run changes something, the second nothing.
+/// Converges twice: the first run changes something, and just what a plan said before; the second nothing.
 ///
 /// # Panics
 /// If it is otherwise.
 #[track_caller]
 pub fn settle(machine: &impl Machine, resources: &str) -> Output {
+    let planned = plan(machine, resources);
     let first = converge(machine, resources).exits(2);
     converge(machine, resources).success();
+    let (will, may) = foreseen(&planned.stdout);
+    let done = done(&first.stdout);
+    let unkept: Vec<_> = will.difference(&done).collect();
+    let unforeseen: Vec<_> = done.iter().filter(|step| !will.contains(*step) && !may.contains(*step)).collect();
+    assert!(
+        unkept.is_empty() && unforeseen.is_empty(),
+        "planned and not done: {unkept:?}; done and not planned: {unforeseen:?}\n{planned}\n{first}"
+    );
     first
+}
+
+/// What a line of a report is about, when it begins with a sign of change: `KIND[NAME] ACTION`.
+fn change(line: &str) -> Option<&str> {
+    ["  + ", "  ~ ", "  - "].iter().find_map(|sign| line.strip_prefix(sign))
+}
+
+/// What a plan says will be changed, and what may be.
+fn foreseen(plan: &str) -> (BTreeSet<&str>, BTreeSet<&str>) {
+    let of = |word: &str| {
+        let lines = plan.lines().filter_map(change).filter_map(|line| line.strip_prefix(word));
+        lines.map(str::trim_start).collect()
+    };
+    (of("will "), of("may "))
+}
+
+/// What a run has changed.
+fn done(report: &str) -> BTreeSet<&str> {
+    report.lines().filter_map(change).collect()
 }

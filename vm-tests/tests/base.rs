@@ -211,7 +211,7 @@ fn alternatives_are_what_update_alternatives_makes_them() -> Result<()> {
     assert!(shown.contains("Status: manual\nBest: /opt/tool-b\nValue: /opt/tool-a\n"), "{shown}");
     // A link that was turned, and a priority that was changed, are put right.
     machine.sh("ln -sf /opt/tool-b /usr/bin/tool").success();
-    settle(&machine, &both);
+    settle(&machine, &tool("path: /opt/tool-a, priority: 10"));
     machine.run(["update-alternatives", "--install", "/usr/bin/tool", "tool", "/opt/tool-a", "99"]).success();
     settle(&machine, &both);
     settle(&machine, &tool("action: auto"));

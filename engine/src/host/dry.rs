@@ -841,9 +841,11 @@ impl Dry<'_> {
             ServiceVerb::Mask => ServiceState { exists: true, enabled: Enabled::Masked, ..now },
             ServiceVerb::Unmask => {
                 // Only the mask hid what the unit's own files and links say.
-                let unmasked = self.below.service(unit)?.enabled;
-                let known = unmasked != Enabled::Masked;
-                let enabled = if known { unmasked } else { Enabled::No };
+                let told = match self.below.service(unit)?.enabled {
+                    Enabled::Masked => self.below.unmasked(unit)?,
+                    told => Some(told),
+                };
+                let (known, enabled) = (told.is_some(), told.unwrap_or(Enabled::No));
                 self.services.insert(name, ServiceState { enabled, ..now });
                 if !known {
                     self.doubt(format!("whether `{unit}` is enabled shows only when it is unmasked"));

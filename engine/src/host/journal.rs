@@ -4,8 +4,8 @@ use std::{ffi::OsString, path::Path, time::SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange, PackageState,
-    Performed, Probe, Provider, Reboot, Request, ServiceState, Transaction, User,
+    Answer, Candidate, Command, Enabled, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange,
+    PackageState, Performed, Probe, Provider, Reboot, Request, ServiceState, Transaction, User,
     inverse::{Seen, Undo, of_packages, redacted, touched, tree},
 };
 use crate::{
@@ -207,6 +207,10 @@ impl Probe for Journal<'_> {
 
     fn reloads(&self, unit: &str) -> Result<Option<bool>> {
         self.below.reloads(unit)
+    }
+
+    fn unmasked(&self, unit: &str) -> Result<Option<Enabled>> {
+        self.below.unmasked(unit)
     }
 
     fn service(&self, unit: &str) -> Result<ServiceState> {

@@ -96,6 +96,14 @@ pub trait Probe {
     /// As [`Probe::service`].
     fn reloads(&self, unit: &str) -> Result<Option<bool>>;
 
+    /// Whether a unit that is masked will be enabled once it is not, where its files tell.
+    ///
+    /// # Errors
+    /// As [`Probe::service`].
+    fn unmasked(&self, _: &str) -> Result<Option<Enabled>> {
+        Ok(None)
+    }
+
     /// The init system that starts and stops services here.
     fn init(&self) -> Result<Init>;
 

@@ -24,9 +24,9 @@ use self::{
     services::Services,
 };
 use super::{
-    Act, Answer, Candidate, Command, Entry, Fetched, Group, Host, Init, Interface, Kernel, LogLevel, Op, PackageChange,
-    PackageState, Performed, Probe, Progress, Provider, Proxies, Reboot, Request, ServiceState, Transaction, User,
-    Write, environment, unit_name,
+    Act, Answer, Candidate, Command, Enabled, Entry, Fetched, Group, Host, Init, Interface, Kernel, LogLevel, Op,
+    PackageChange, PackageState, Performed, Probe, Progress, Provider, Proxies, Reboot, Request, ServiceState,
+    Transaction, User, Write, environment, unit_name,
 };
 use crate::{
     Error, Result,
@@ -215,6 +215,11 @@ impl Probe for Real {
     fn reloads(&self, unit: &str) -> Result<Option<bool>> {
         let (services, unit) = self.services_of(unit)?;
         services.reloads(unit)
+    }
+
+    fn unmasked(&self, unit: &str) -> Result<Option<Enabled>> {
+        let (services, unit) = self.services_of(unit)?;
+        services.unmasked(unit)
     }
 
     fn init(&self) -> Result<Init> {

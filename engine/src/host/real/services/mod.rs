@@ -16,7 +16,7 @@ use self::{owner::Owner, unit_files::Places};
 use super::command;
 use crate::{
     Error, Result,
-    host::{Answer, Command, Init, ServiceState, ServiceVerb, environment, unit_name},
+    host::{Answer, Command, Enabled, Init, ServiceState, ServiceVerb, environment, unit_name},
     values::Seconds,
 };
 
@@ -154,6 +154,16 @@ impl Services {
                 None => Ok(ServiceState::ABSENT),
             },
             Init::None => Ok(ServiceState::ABSENT),
+        }
+    }
+
+    /// Whether a unit will be enabled once it is not masked, by its files.
+    pub fn unmasked(&self, unit: &str) -> Result<Option<Enabled>> {
+        match self.init() {
+            Init::Systemd | Init::SystemdOffline => {
+                unit_files::unmasked(&self.places(), &unit_name::whole(unit).map_err(Error::failed)?)
+            }
+            Init::OpenRc | Init::SysV | Init::None => Ok(None),
         }
     }
 

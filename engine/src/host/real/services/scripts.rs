@@ -1,6 +1,6 @@
 //! Init scripts: System V (Debian's and Red Hat's tools) and OpenRC. Source: LSB 5 "Init Script Actions", update-rc.d(8),
 //! chkconfig(8), rc-service(8), rc-update(8).
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread, time::Duration};
 
 use super::{Services, unit_files};
 use crate::{
@@ -16,6 +16,10 @@ const CRASHED: i32 = 32;
 
 /// OpenRC's run-levels of a boot, in order. In the others, as `shutdown` and `nonetwork`, something is enabled for another time.
 const LEVELS: [&str; 3] = ["sysinit", "boot", "default"];
+
+/// How often, and after which pause, a service that was started is looked at before it is told that it does not run: 3 s in all.
+const STEPS: u32 = 30;
+const STEP: Duration = Duration::from_millis(100);
 
 /// Where OpenRC has its run-level, once it has booted the system.
 const SOFT_LEVEL: &str = "run/openrc/softlevel";
@@ -114,10 +118,15 @@ pub(super) fn perform(services: &Services, init: Init, name: &str, verb: Service
             services.change(["update-rc.d", name, "enable"])
         }
         ServiceVerb::Disable => services.change(["update-rc.d", name, "disable"]),
-        ServiceVerb::Start if open_rc => start(services, name),
-        ServiceVerb::Start | ServiceVerb::Stop | ServiceVerb::Restart => {
-            services.change([if open_rc { "rc-service" } else { "service" }, name, verb.name()])
+        ServiceVerb::Start if open_rc => {
+            start(services, name)?;
+            await_start(services, init, name)
         }
+        ServiceVerb::Start | ServiceVerb::Restart => {
+            services.change([if open_rc { "rc-service" } else { "service" }, name, verb.name()])?;
+            await_start(services, init, name)
+        }
+        ServiceVerb::Stop => services.change([if open_rc { "rc-service" } else { "service" }, name, "stop"]),
         ServiceVerb::Reload => {
             let tool = if open_rc { "rc-service" } else { "service" };
             let answer = services.ask([tool, name, "reload"])?;
@@ -134,6 +143,18 @@ pub(super) fn perform(services: &Services, init: Init, name: &str, verb: Service
             Err(Error::Unsupported(format!("cannot {} `{name}`: only systemd masks units", verb.name())))
         }
     }
+}
+
+/// Waits a little for a service that was started: a script may end before its daemon has written the file by which `status`
+/// knows it. Whether it runs in the end is for whoever reads the state again.
+fn await_start(services: &Services, init: Init, name: &str) -> Result<()> {
+    for _ in 0..STEPS {
+        if state(services, init, name)?.active != Active::No {
+            break;
+        }
+        thread::sleep(STEP);
+    }
+    Ok(())
 }
 
 /// Starts a service of OpenRC, which takes one that crashed for started until it is told that it is not.

@@ -113,7 +113,8 @@ fn links_tell_what_is_enabled_where_systemd_does_not_run() {
         .file("etc/init.d/script", "")
         .link("etc/rc3.d/S01script", "../init.d/script")
         .file("etc/init.d/asleep", "")
-        .link("etc/rc3.d/K01asleep", "../init.d/asleep");
+        .link("etc/rc3.d/K01asleep", "../init.d/asleep")
+        .file("usr/bin/systemctl", "");
     let expected = [
         ("plain.service", Some(Enabled::No)),
         ("on.service", Some(Enabled::Yes)),
@@ -141,6 +142,12 @@ fn links_tell_what_is_enabled_where_systemd_does_not_run() {
     ];
     for (unit, state) in expected {
         assert_eq!(machine.offline(unit), state, "{unit}");
+    }
+    let unmasked = |unit: &str| machine.services().unmasked(unit).unwrap();
+    for (unit, state) in
+        [("masked", Some(Enabled::No)), ("other", Some(Enabled::No)), ("on", Some(Enabled::Yes)), ("nope", None)]
+    {
+        assert_eq!(unmasked(unit), state, "{unit} below its mask");
     }
 }
 

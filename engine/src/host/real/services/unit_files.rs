@@ -17,13 +17,15 @@ pub(super) struct Places {
     all: Vec<PathBuf>,
     /// As many of the first ones hold the links of enabling.
     configured: usize,
+    /// Whether masks are looked through.
+    unmasked: bool,
 }
 
 impl Places {
     /// Those of the system. Links below `/run` are gone when it boots.
     pub(super) fn of_system(root: &Path) -> Self {
         let all = unit_name::PLACES.iter().map(|place| root.join(&place[1..])).collect();
-        Self { root: root.to_owned(), all, configured: 1 }
+        Self { root: root.to_owned(), all, configured: 1, unmasked: false }
     }
 
     /// Those of a user's own systemd. Source: systemd.unit(5).
@@ -36,7 +38,7 @@ impl Places {
         all.extend(shared(&["run"]));
         all.extend(own(".local/share/systemd/user"));
         all.extend(shared(&["usr/local/share", "usr/share", "usr/local/lib", "usr/lib"]));
-        Self { root: root.to_owned(), all, configured }
+        Self { root: root.to_owned(), all, configured, unmasked: false }
     }
 }
 
@@ -65,6 +67,13 @@ pub(super) fn state(places: &Places, whole: &str) -> Result<ServiceState> {
         Some(Found::File(_)) => Enabled::Static,
     };
     Ok(ServiceState { exists: true, enabled, active: Active::No })
+}
+
+/// What [`state`] will say when nothing masks the unit; `None`: there is nothing below the mask.
+pub(super) fn unmasked(places: &Places, whole: &str) -> Result<Option<Enabled>> {
+    let places = Places { root: places.root.clone(), all: places.all.clone(), unmasked: true, ..*places };
+    let state = state(&places, whole)?;
+    Ok(state.exists.then_some(state.enabled))
 }
 
 /// The name of the unit that is meant by one: that of the unit file, where it is an alias, also one that is made only when
@@ -124,6 +133,9 @@ fn find(places: &Places, name: &str) -> Result<Option<Found>> {
             Ok(about) if about.is_symlink() => {
                 let target = fs::read_link(&path).map_err(Error::io("read", &path))?;
                 if target == Path::new("/dev/null") {
+                    if places.unmasked {
+                        continue;
+                    }
                     return Ok(Some(Found::Masked));
                 }
                 match target.file_name().and_then(|file| file.to_str()) {
@@ -142,7 +154,11 @@ fn find(places: &Places, name: &str) -> Result<Option<Found>> {
                     }
                 }
             }
-            Ok(about) if about.is_file() && about.len() == 0 => return Ok(Some(Found::Masked)),
+            Ok(about) if about.is_file() && about.len() == 0 => {
+                if !places.unmasked {
+                    return Ok(Some(Found::Masked));
+                }
+            }
             Ok(about) if about.is_file() => {
                 return text(&path).map(|text| Some(Found::File(text)));
             }
