@@ -266,6 +266,19 @@ pub fn create(path: &Path, bytes: &[u8]) -> Result<()> {
     written.and_then(|mut file| file.write_all(bytes)).map_err(Error::io("make", path))
 }
 
+/// Makes a file for this user alone (0600), durably; one that is there is left alone.
+///
+/// # Errors
+/// That there is something at `path` already; what the system refused. Nothing new is left there then.
+pub fn create_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(Error::io("make", path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
+        fs::remove_file(path).unwrap_or_default();
+        Error::io("write", path)(error)
+    })
+}
+
 /// Opens a file for appending, making it (0600) when it is not there.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ mod again;
 mod archive;
 mod command;
 pub mod disk;
+pub mod dns;
 mod dry;
 pub mod editor;
 pub mod environment;

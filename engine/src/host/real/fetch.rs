@@ -271,6 +271,38 @@ fn agent(left: Duration, proxy: Option<&str>) -> Result<ureq::Agent, ureq::Error
     Ok(config.build().into())
 }
 
+/// Longest answer of a service that is asked for a word, in bytes.
+const WORD: u64 = 4096;
+
+/// Asks a service on this machine's own link, once, and returns its status and the beginning of what it says. No proxy can be
+/// meant, and no other place. `header` is `NAME: VALUE`, or empty.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn ask(method: &str, url: &str, header: &str, deadline: Duration) -> Result<(u16, String), String> {
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(deadline))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent(concat!("brasa/", env!("CARGO_PKG_VERSION")));
+    let agent = ureq::Agent::from(config.build());
+    let mut request = ureq::http::Request::builder().method(method).uri(url);
+    if let Some((name, value)) = header.split_once(": ") {
+        request = request.header(name, value);
+    }
+    let asked = request.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request));
+    let response = asked.map_err(|error| match error {
+        ureq::Error::Io(error) => error.to_string(),
+        ureq::Error::Timeout(_) => format!("nothing came within {} s", deadline.as_secs()),
+        other => other.to_string(),
+    })?;
+    let status = response.status().as_u16();
+    let mut bytes = Vec::new();
+    response.into_body().into_reader().take(WORD).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+}
+
 /// Longest part of an answer that an error quotes, in bytes.
 const QUOTED: u64 = 200;
 

@@ -33,8 +33,10 @@ use crate::{
     values::{Day, Seconds},
 };
 
+pub(super) use fetch::ask;
 pub use fetch::shown as shown_address;
 pub use files::clean_leftovers;
+pub(super) use network::interfaces;
 use packages::Policy;
 pub use packages::Repair;
 
