@@ -15,7 +15,7 @@ pub const RUN_LOCK_TIMEOUT: u64 = 600;
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done; 1 failed; 2 changes (with --detailed-exitcode); 35 a reboot is scheduled; 41 it could not be; \
-                  64 wrong command line; 65 wrong input, nothing changed; 75 another run holds the lock; 128+N ended by signal N.\n\
+                  64 wrong command line; 65 wrong input, nothing changed; 69 no answer, or no address; 75 another run holds the lock; 128+N ended by signal N.\n\
                   Called as `chef-solo` (by a link of that name) it takes chef-solo's options."
 )]
 pub struct Cli {
@@ -75,6 +75,11 @@ pub enum Command {
     DataBag {
         #[command(subcommand)]
         command: DataBag,
+    },
+    /// Keep a host's own name up to date in a zone of dynamic DNS, by signed updates
+    Ddns {
+        #[command(subcommand)]
+        command: Ddns,
     },
     /// Print the JSON Schema of a kind of file, for editors
     Schema {
@@ -220,6 +225,90 @@ pub enum DataBag {
         #[command(flatten)]
         of: Bags,
     },
+}
+
+/// What can be done with names in dynamic zones
+#[derive(Debug, Subcommand)]
+pub enum Ddns {
+    /// Make a key that signs updates: the files tsig.key and tsig.private, and what the name server has to know of it
+    Keygen {
+        /// The key's name: that of the host whose records it may change
+        name: String,
+        /// What it signs with: hmac-sha256, hmac-sha224, hmac-sha384, hmac-sha512, hmac-sha1, or hmac-md5 for old servers
+        #[arg(short, long, default_value = "hmac-sha256")]
+        algorithm: String,
+        /// The directory to make the files in; nothing in it is overwritten
+        #[arg(short, long, value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+    },
+    /// Have a name lead to this machine; nothing is sent when it does already
+    Update(DdnsUpdate),
+    /// Remove a name's records
+    Delete {
+        /// The name
+        name: String,
+        /// Remove these types only
+        #[arg(long = "type", value_name = "TYPE,...", value_delimiter = ',', default_values = ["A", "AAAA", "TXT"])]
+        types: Vec<String>,
+        #[command(flatten)]
+        zone: DdnsZone,
+    },
+}
+
+/// Which name leads where
+#[derive(Args, Clone, Debug, Default)]
+pub struct DdnsUpdate {
+    /// The name [default: `name` of the settings, else this machine's fully qualified name]
+    pub name: Option<String>,
+    /// Where the IPv4 address comes from, the first that has one: interface, interface:NAME, route, metadata, metadata:private,
+    /// an address, or none to remove the record [default: interface, when neither A, AAAA nor TXT is set]
+    #[arg(long = "a", value_name = "SOURCE,...", value_delimiter = ',')]
+    pub four: Option<Vec<String>>,
+    /// The same for the IPv6 address
+    #[arg(long = "aaaa", value_name = "SOURCE,...", value_delimiter = ',')]
+    pub six: Option<Vec<String>>,
+    /// A text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub txt: Option<Vec<String>>,
+    /// Seconds for which resolvers may keep the records [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub ttl: Option<u32>,
+    /// Print what would be sent as input for nsupdate, and ask and send nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub print_nsupdate: bool,
+    #[command(flatten)]
+    pub zone: DdnsZone,
+}
+
+/// Who keeps the zone, and by which key it takes updates
+#[derive(Args, Clone, Debug, Default)]
+pub struct DdnsZone {
+    /// Settings, where options say nothing else [default: /etc/brasa/ddns.toml, when it is there]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The zone's primary name server: a name or an address, with :PORT when that is not 53
+    #[arg(short, long, value_name = "SERVER")]
+    pub server: Option<String>,
+    /// The zone [default: the one that the server has the name in]
+    #[arg(short, long, value_name = "ZONE")]
+    pub zone: Option<String>,
+    /// The file with the key: tsig.private beside tsig.key, a `key` stanza, or the secret alone
+    #[arg(short, long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// The key's name, where the file does not say it or has several
+    #[arg(long, value_name = "NAME")]
+    pub key_name: Option<String>,
+    /// The key's algorithm, where the file does not say it
+    #[arg(long, value_name = "ALGORITHM")]
+    pub algorithm: Option<String>,
+    /// Only say what would be changed
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Go on trying for so long while the network, the name server or the address is not there: 90, 90s, 5m, 1h
+    #[arg(short, long, value_name = "DURATION")]
+    pub wait: Option<String>,
+    #[command(flatten)]
+    pub places: Places,
 }
 
 /// Where data bags and their secret are

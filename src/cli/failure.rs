@@ -30,6 +30,8 @@ pub enum Code {
     Usage,
     /// The input is wrong; nothing was changed.
     Input,
+    /// Who was to be asked does not answer, or the network is not up; later it may be.
+    Unavailable,
     /// Another run holds the lock.
     Busy,
     /// The machine is about to be rebooted: Chef's number, which goes before every other.
@@ -52,6 +54,7 @@ impl Code {
             Self::Changes => 2,
             Self::Usage => 64,
             Self::Input => 65,
+            Self::Unavailable => 69,
             Self::Reboot => 35,
             Self::RebootFailed => 41,
             Self::Busy => 75,

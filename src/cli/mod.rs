@@ -6,6 +6,7 @@ mod completions;
 mod config;
 mod converge;
 mod data_bag;
+mod ddns;
 mod explain;
 mod facts;
 mod failure;
@@ -117,6 +118,7 @@ fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
         Command::Explain { kind, .. } => explain::explain(kind.as_deref(), &output),
         Command::Resource(present) => documented("resource", &output, resource::resource(&present, &output)),
         Command::DataBag { command } => data_bag::data_bag(&command, &output),
+        Command::Ddns { command } => documented("ddns", &output, ddns::ddns(&command, &output)),
         Command::Schema { of } => schema::schema(of),
         Command::New { what } => new::new(&what, &output),
         Command::Config { command: ConfigCommand::Show { input, origin } } => config::show(&input, origin, &output),
