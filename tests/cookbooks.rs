@@ -99,24 +99,90 @@ fn dynamic_dns_with_a_server_is_run_when_its_script_changes() {
     for key in ["/etc/dyndns_keys/tsig.key", "/etc/dyndns_keys/tsig.private"] {
         assert!(run.get::<File>(key).is_some(), "{key}");
     }
+    let settings = run.get::<Template>("/etc/brasa/ddns.toml").expect("it is declared").text();
+    for line in [
+        "server = \"ns1.example.com\"\n",
+        "zone = \"example.com\"\n",
+        "key = \"/etc/dyndns_keys/tsig.private\"\nttl = 120\na = [\"interface\"]\n",
+    ] {
+        assert!(settings.contains(line), "{settings}");
+    }
+    let text = script(attributes.clone());
+    assert!(
+        text.contains("\nexec '/usr/local/bin/brasa' ddns update --config '/etc/brasa/ddns.toml' \"$@\"\n"),
+        "{text}"
+    );
+    assert!(parses(&text), "{text}");
+
+    let attributes = with(attributes, json!({"method": "nsupdate"}));
+    let outline = compiled(&Fake::debian("12"), attributes.clone(), "bind::dynamic_dns").outline();
+    assert!(outline.starts_with("package[dnsutils] install\n") && !outline.contains("ddns.toml"), "{outline}");
     let text = script(attributes);
     assert!(text.contains("server='ns1.example.com'\n") && text.contains("ttl=120\n"), "{text}");
     assert!(text.contains("\nzone='example.com'\n") && text.contains("\nzone $zone\n"), "{text}");
     assert!(parses(&text), "{text}");
 }
 
+/// Attributes of dynamic DNS with more of them.
+fn with(mut attributes: Value, more: Value) -> Value {
+    let more = more.as_object().expect("it is an object").clone();
+    attributes["dynamic_dns"].as_object_mut().expect("it is an object").extend(more);
+    attributes
+}
+
+#[test]
+fn dynamic_dns_takes_its_key_from_the_attributes() {
+    let server = json!({"dynamic_dns": {"server": "ns1.example.com"}});
+    let key = json!({"key": {"name": "node1.example.com", "secret": "c2VjcmV0IG9mIG5vZGUx"}});
+    let run = compiled(&Fake::debian("12"), with(server.clone(), key), "bind::dynamic_dns");
+    let outline = run.outline();
+    assert!(
+        outline
+            .contains("file[/etc/dyndns_keys/tsig.conf] create\n  notifies service[dyndns-update.service] to restart"),
+        "{outline}"
+    );
+    let settings = run.get::<Template>("/etc/brasa/ddns.toml").expect("it is declared").text();
+    assert!(
+        settings.contains("key = \"/etc/dyndns_keys/tsig.conf\"\nkey_name = \"node1.example.com\"\n"),
+        "{settings}"
+    );
+    assert!(!settings.contains("c2VjcmV0"), "{settings}");
+
+    let refused = |more: Value| {
+        let refused = spec::compile(&Fake::debian("12"), with(server.clone(), more), &stock(), &["bind::dynamic_dns"]);
+        let error = refused.err().expect("it is refused");
+        format!("{error} {:?}", error.hints())
+    };
+    for (wrong, said) in [
+        (json!({"key": {"name": "a..b", "secret": "aGk="}}), "`dynamic_dns.key` is none: `name`"),
+        (json!({"key": {"name": "a.b", "secret": "canary!"}}), "its secret is not base64"),
+        (json!({"key": {"name": "a.b", "secret": "aGk=", "algorithm": "hmac-sha3"}}), "is no algorithm for keys"),
+        (json!({"key": {"name": "a.b", "secret": "aGk=", "algoritm": "x"}}), "did you mean `algorithm`"),
+        (json!({"method": "chef"}), "did you mean"),
+        (json!({"method": "nsupdate", "a": ["metadata"]}), "means nothing to the script around nsupdate"),
+        (json!({"a": ["the moon"]}), "`dynamic_dns.a`"),
+        (json!({"period": "5min\nExecStart=/bin/x"}), "which is no time"),
+    ] {
+        let sentence = refused(wrong.clone());
+        assert!(sentence.contains(said) || said == "did you mean" && sentence.contains("brasa"), "{wrong}: {sentence}");
+        assert!(!sentence.contains("canary"), "{sentence}");
+    }
+}
+
 #[test]
 fn dynamic_dns_without_a_server_sends_nothing() {
-    let text = script(json!({}));
-    assert!(!text.contains("nsupdate -"), "{text}");
-    assert!(parses(&text), "{text}");
+    for method in ["brasa", "nsupdate"] {
+        let text = script(json!({"dynamic_dns": {"method": method}}));
+        assert!(!text.contains("nsupdate -") && !text.contains("exec"), "{text}");
+        assert!(parses(&text), "{text}");
+    }
 }
 
 #[test]
 fn hostile_attributes_are_only_words() {
     const HOSTILE: &str = "x'; touch /tmp/owned; $(touch /tmp/owned) `touch /tmp/owned` \"\n";
     for key in ["server", "zone", "hostname", "interface", "tsig_private"] {
-        let mut dns = json!({"server": "ns1.example.com", "ipv6": true});
+        let mut dns = json!({"server": "ns1.example.com", "ipv6": true, "method": "nsupdate"});
         let hostile = if key == "tsig_private" { format!("/etc/{HOSTILE}") } else { HOSTILE.to_owned() };
         dns[key] = json!(hostile);
         let text = script(json!({"dynamic_dns": dns}));
@@ -125,4 +191,62 @@ fn hostile_attributes_are_only_words() {
         assert!(text.contains(&quoted), "{key}: {text}");
         assert!(!text.replace(&quoted, "").contains("owned"), "{key}: {text}");
     }
+    // In TOML too: what is written is read back as it was.
+    let dns = json!({"server": HOSTILE, "zone": HOSTILE, "hostname": HOSTILE, "txt": [HOSTILE]});
+    let run = compiled(&Fake::debian("12"), json!({"dynamic_dns": dns}), "bind::dynamic_dns");
+    let settings = run.get::<Template>("/etc/brasa/ddns.toml").expect("it is declared").text();
+    let quoted = json!(HOSTILE).to_string();
+    for name in ["server", "zone", "name"] {
+        assert!(settings.contains(&format!("\n{name} = {quoted}\n")), "{name}: {settings}");
+    }
+    assert!(parses(&script(json!({"dynamic_dns": {"server": HOSTILE, "program": HOSTILE}}))));
+}
+
+/// A server with a dynamic zone, and the key of one host.
+fn dynamic_zone() -> Value {
+    json!({"bind": {
+        "keys": {"node1.example.com": {"secret": "c2VjcmV0IG9mIG5vZGUx"}},
+        "zones": {"example.com": {"address": "192.0.2.53", "grants": [{"key": "node1.example.com"}], "records": ["www 300 IN A 192.0.2.1"]}},
+    }})
+}
+
+#[test]
+fn a_name_server_has_its_zones_and_grants() {
+    let mut all = String::new();
+    for (name, machine) in [("debian 12", Fake::debian("12")), ("rhel 9", Fake::rhel("9"))] {
+        let run = compiled(&machine, dynamic_zone(), "bind::server");
+        let outline = run.outline();
+        assert_eq!(outline, compiled(&machine, dynamic_zone(), "bind::master").outline());
+        all += &format!("# {name}\n{outline}");
+        for path in [
+            "/etc/bind/named.conf.local",
+            "/etc/named/named.conf.local",
+            "/etc/bind/named.conf.options",
+            "/etc/named.conf",
+            "/var/lib/bind/db.example.com",
+        ] {
+            let Some(text) = run.get::<File>(path).and_then(|file| file.known_content()) else { continue };
+            all += &format!("## {path}\n{}", String::from_utf8_lossy(text.blob.bytes().unwrap_or_default()));
+        }
+    }
+    insta::assert_snapshot!("a_name_server", all);
+}
+
+#[test]
+fn a_name_server_with_faults_is_refused_and_all_of_them_told() {
+    let attributes = json!({"bind": {
+        "listen_on": ["any; }; options {"],
+        "keys": {"a..b": {"secret": "aGk="}, "none.example.com": {}, "bad.example.com": {"secret": "canary!", "algorithm": "rsa"}},
+        "zones": {
+            "example.com": {
+                "primary": "n s", "contact": "a@b@c", "records": ["x\ny"],
+                "grants": [{"key": "stranger"}, {"key": "none.example.com", "name": "www.example.org"}, {"key": "none.example.com", "types": ["a;"]}],
+            },
+            "example.org.": {},
+        },
+    }});
+    let refused = spec::compile(&Fake::debian("12"), attributes, &stock(), &["bind::server"]);
+    let text = refused.err().expect("it is refused").to_string();
+    insta::assert_snapshot!("a_name_server_with_faults", text);
+    assert!(!text.contains("canary"));
 }

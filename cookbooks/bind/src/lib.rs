@@ -2,12 +2,16 @@
 use brasa::prelude::*;
 
 mod dynamic_dns;
+mod server;
 pub use dynamic_dns::{DynamicDns, dynamic_dns};
+pub use server::{Bind, Grant, SharedKey, Zone, server};
 
 /// The cookbook.
 #[must_use]
 pub fn cookbook() -> Cookbook {
-    Cookbook::new("bind", env!("CARGO_PKG_VERSION")).recipe("default", default).recipe("dynamic_dns", dynamic_dns)
+    let bind = Cookbook::new("bind", env!("CARGO_PKG_VERSION")).recipe("default", default);
+    // `master` is what primary servers were called, and what Chef's cookbooks have.
+    bind.recipe("server", server).recipe("master", server).recipe("dynamic_dns", dynamic_dns)
 }
 
 /// The name server's unit, for notices from other cookbooks.

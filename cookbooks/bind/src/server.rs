@@ -4,7 +4,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use brasa::{Fault, host::dns, prelude::*, values::Secret};
+use brasa::{
+    Fault,
+    host::{Probe, dns},
+    prelude::*,
+    values::Secret,
+};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +84,8 @@ pub struct Zone {
     pub nameservers: Vec<String>,
     /// Who answers for the zone, as a mail address.
     pub contact: Option<String>,
+    /// Number of the zone file's version, which has to grow when `records` change and other servers copy the zone.
+    pub serial: u32,
     /// Seconds for which records may be kept that do not say it themselves.
     pub ttl: u32,
     /// Seconds for which it may be kept that there is no such name: a name that comes later is not seen before.
@@ -98,6 +105,7 @@ impl Default for Zone {
             address: None,
             nameservers: Vec::new(),
             contact: None,
+            serial: 1,
             ttl: 3600,
             negative_ttl: 60,
             records: Vec::new(),
@@ -196,6 +204,7 @@ impl Bind {
             let fault = |why: String| Fault::new(format!("`bind.keys.{}` {why}", name.escape_debug()));
             if let Err(why) = named(name) {
                 faults.push(fault(format!("is no name of a key: {why}")));
+                continue;
             }
             if let Some(Err(why)) = key.algorithm.as_ref().map(|word| word.parse::<dns::Algorithm>()) {
                 faults.push(fault(format!("has another algorithm: {why}")));
@@ -206,7 +215,9 @@ impl Bind {
                     fault("has no secret".to_owned())
                         .hint("give it as `secret` (`brasa ddns keygen` makes one), or the `file` that has it"),
                 ),
-                (Some(_), None) => faults.extend(key.given(name).err().map(fault)),
+                (Some(_), None) => {
+                    faults.extend(key.given(name).err().map(|why| fault(format!("cannot be used: {why}"))))
+                }
                 (None, Some(_)) => {}
             }
         }
@@ -251,7 +262,8 @@ impl Zone {
         } else if zone.ends_with('.') {
             fault("ends in a dot".to_owned(), "leave it out: `example.com`");
         }
-        let names = self.primary.iter().chain(&self.nameservers).chain(self.grants.iter().flat_map(|grant| &grant.name));
+        let names =
+            self.primary.iter().chain(&self.nameservers).chain(self.grants.iter().flat_map(|grant| &grant.name));
         for name in names {
             if let Err(why) = name.trim_end_matches('.').parse::<dns::Name>() {
                 fault(format!("has `{}`, which is no name: {why}", name.escape_debug()), "");
@@ -265,7 +277,8 @@ impl Zone {
         for contact in contact {
             fault(format!("has the contact `{}`, which is no mail address", contact.escape_debug()), "");
         }
-        for record in self.records.iter().filter(|record| record.trim().is_empty() || record.contains(char::is_control)) {
+        for record in self.records.iter().filter(|record| record.trim().is_empty() || record.contains(char::is_control))
+        {
             fault(format!("has the record {record:?}, which is no line"), "as `www 300 IN A 192.0.2.1`");
         }
         for grant in &self.grants {
@@ -298,7 +311,8 @@ impl Zone {
 
     /// What the server's settings say of it.
     fn settings(&self, zone: &str, file: &Path) -> String {
-        let mut text = format!("zone \"{zone}\" {{\n\ttype primary;\n\tfile \"{}\";\n", file.display());
+        // `master`, as every release of BIND has it: `primary` came with 9.14.
+        let mut text = format!("zone \"{zone}\" {{\n\ttype master;\n\tfile \"{}\";\n", file.display());
         if !self.grants.is_empty() {
             text += "\tupdate-policy {\n";
             for grant in &self.grants {
@@ -313,13 +327,13 @@ impl Zone {
         text + "};\n"
     }
 
-    /// The first zone file. Its serial is 1: whoever takes over a zone that has secondaries brings its file along.
+    /// The zone file: of a zone that takes updates the first one.
     fn file(&self, zone: &str, own: Option<Ipv4Addr>) -> Result<String, Fault> {
         let primary = whole(self.primary.as_deref().unwrap_or("ns1"), zone);
         let contact = mailbox(self.contact.as_deref().unwrap_or("hostmaster"), zone);
         let mut text = format!(
-            "$ORIGIN {zone}.\n$TTL {}\n@ IN SOA {primary} {contact} 1 3600 600 1209600 {}\n@ IN NS {primary}\n",
-            self.ttl, self.negative_ttl
+            "$ORIGIN {zone}.\n$TTL {}\n@ IN SOA {primary} {contact} {} 3600 600 1209600 {}\n@ IN NS {primary}\n",
+            self.ttl, self.serial, self.negative_ttl
         );
         for server in &self.nameservers {
             text += &format!("@ IN NS {}\n", whole(server, zone));
@@ -370,13 +384,18 @@ pub fn server(r: &mut Recipe) -> Result<()> {
 
     let of_settings = |name: &str| Path::new(places.settings).join(name);
     let (keys_file, zones_file) = (of_settings("brasa.keys"), of_settings("named.conf.local"));
-    let (count, keys) = (bind.keys.len(), bind.keys.clone());
+    let keys = bind.keys.clone();
     let content = lazy(move |probe| {
         let stanzas = keys.iter().map(|(name, key)| key.stanza(name, probe)).collect::<Result<String>>()?;
         Ok(Secret::from(format!("{MANAGED}{stanzas}")))
     });
     let keys = r.add(
-        File::at(&keys_file).content(content).mode(0o640).owner("root").group(places.user).verify("named-checkconf %{path}"),
+        File::at(&keys_file)
+            .content(content)
+            .mode(0o640)
+            .owner("root")
+            .group(places.user)
+            .verify("named-checkconf %{path}"),
     );
 
     let mut text = format!("{MANAGED}include \"{}\";\n", keys_file.display());
@@ -389,8 +408,7 @@ pub fn server(r: &mut Recipe) -> Result<()> {
                 let file = file.verify(format!("named-checkzone {name} %{{path}}"));
                 // A zone that takes updates is written by the server alone, and by nobody beside it.
                 let action = if zone.grants.is_empty() { file::Create } else { file::CreateIfMissing };
-                let reload = (service::Reload, NAMED, Delayed);
-                r.add(file.action(action).notifies(reload.0, reload.1, reload.2));
+                r.add(file.action(action).notifies(service::Reload, NAMED, Delayed));
             }
             Err(fault) => r.fault(fault),
         }
@@ -401,7 +419,10 @@ pub fn server(r: &mut Recipe) -> Result<()> {
         Family::Debian => root(&of_settings("named.conf.options")).content(bind.options("/var/cache/bind", "")),
         _ => root(Path::new("/etc/named.conf")).content(bind.options(
             "/var/named",
-            &format!("include \"/etc/named.rfc1912.zones\";\ninclude \"/etc/named.root.key\";\ninclude \"{}\";\n", zones_file.display()),
+            &format!(
+                "include \"/etc/named.rfc1912.zones\";\ninclude \"/etc/named.root.key\";\ninclude \"{}\";\n",
+                zones_file.display()
+            ),
         )),
     };
     let options = r.add(options.verify("named-checkconf %{path}"));
@@ -412,7 +433,6 @@ pub fn server(r: &mut Recipe) -> Result<()> {
             .subscribes(service::Reload, zones, Delayed)
             .subscribes(service::Reload, options, Delayed),
     );
-    let _ = count;
     Ok(())
 }
 

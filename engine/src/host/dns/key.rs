@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::name::Name;
 use crate::{
     Error, Result,
-    host::{disk, environment},
+    host::{Entry, EntryKind, Probe, disk, environment},
 };
 
 /// Bytes that a file with keys may have.
@@ -192,10 +192,33 @@ impl Key {
     /// # Errors
     /// A file that cannot be read or holds no such key. Nothing of the secret is in any of them.
     pub fn read(path: &Path, name: Option<&Name>, algorithm: Option<Algorithm>) -> Result<Self> {
-        let text = text(path)?;
+        Self::of_file(path, name, algorithm, &|path| disk::read_limited(path, LIMIT))
+    }
+
+    /// The same of a file as a probe sees it.
+    ///
+    /// # Errors
+    /// As [`Key::read`].
+    pub fn found(path: &Path, name: Option<&Name>, algorithm: Option<Algorithm>, probe: &dyn Probe) -> Result<Self> {
+        Self::of_file(path, name, algorithm, &|path| {
+            let Some(Entry { kind: EntryKind::File { content }, .. }) = probe.entry(path)? else { return Ok(None) };
+            Ok(content.bytes().map(<[u8]>::to_vec))
+        })
+    }
+
+    /// A key of a secret as base64.
+    ///
+    /// # Errors
+    /// A sentence, with nothing of the secret in it.
+    pub fn of_base64(name: Name, algorithm: Algorithm, base64: &str) -> Result<Self, String> {
+        Ok(Self::new(name, algorithm, secret(base64)?))
+    }
+
+    fn of_file(path: &Path, name: Option<&Name>, algorithm: Option<Algorithm>, reader: &Reader<'_>) -> Result<Self> {
+        let text = text(path, reader)?;
         let told = |why: String| Error::failed(format!("`{}` holds no key that can be used: {why}", path.display()));
         let key = if text.contains("Private-key-format:") {
-            of_private(path, &text, name).map_err(told)?
+            of_private(path, &text, name, reader).map_err(told)?
         } else if let Some((_, rest)) =
             text.trim_start().split_once("IN KEY ").or(text.trim_start().split_once("IN\tKEY\t"))
         {
@@ -244,8 +267,11 @@ impl Key {
     }
 }
 
-fn text(path: &Path) -> Result<String> {
-    let Some(bytes) = disk::read_limited(path, LIMIT)? else {
+/// Reads a file; `None` when there is none.
+type Reader<'r> = dyn Fn(&Path) -> Result<Option<Vec<u8>>> + 'r;
+
+fn text(path: &Path, reader: &Reader<'_>) -> Result<String> {
+    let Some(bytes) = reader(path)? else {
         let why = Some("the key that signs updates was to be read from it".to_owned());
         return Err(Error::Missing { kind: "file", name: path.display().to_string(), why });
     };
@@ -262,7 +288,7 @@ fn secret(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// The name stands in the other file of the pair alone.
-fn of_private(path: &Path, text: &str, name: Option<&Name>) -> Result<Key, String> {
+fn of_private(path: &Path, text: &str, name: Option<&Name>, reader: &Reader<'_>) -> Result<Key, String> {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim));
     let number = field("Algorithm").and_then(|value| value.split_whitespace().next()).unwrap_or_default();
     let Some(algorithm) = Algorithm::numbered(number) else {
@@ -273,8 +299,7 @@ fn of_private(path: &Path, text: &str, name: Option<&Name>) -> Result<Key, Strin
         Some(name) => name.clone(),
         None => {
             let partner = path.with_extension("key");
-            let other =
-                disk::read_limited(&partner, LIMIT).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+            let other = reader(&partner).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
             let missing = || format!("its name is in `{}`, which cannot be read; or give the name", partner.display());
             let other = other.ok_or_else(missing)?;
             let word = other.split_whitespace().next().unwrap_or_default();
