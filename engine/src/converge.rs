@@ -387,7 +387,8 @@ const fn all_or_nothing(operation: &Op) -> bool {
     match operation {
         Op::Write(_) | Op::SetMeta { .. } | Op::Mkdir { .. } | Op::Link { .. } | Op::Log { .. } => true,
         Op::Remove { recursive, .. } => !*recursive,
-        Op::UpdatePackageLists { .. } => true,
+        // A server carries an update out as a whole, or not at all.
+        Op::UpdatePackageLists { .. } | Op::Records(_) => true,
         Op::Packages(_) | Op::Service { .. } | Op::Account(_) | Op::Kept(_) | Op::Run(_) | Op::Act(_) => false,
     }
 }

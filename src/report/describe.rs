@@ -58,6 +58,9 @@ fn sign_of(operation: &Op, changed: &Changed) -> Sign {
         Op::Account(AccountChange::ModifyUser { .. } | AccountChange::ModifyGroup { .. }) => Sign::Change,
         Op::Kept(kept) if kept.from.is_none() => Sign::Add,
         Op::Kept(kept) if kept.to.is_none() => Sign::Remove,
+        Op::Records(change) if change.from.values.is_empty() => Sign::Add,
+        Op::Records(change) if change.to.values.is_empty() => Sign::Remove,
+        Op::Records(_) => Sign::Change,
         Op::Kept(_) | Op::UpdatePackageLists { .. } | Op::Service { .. } | Op::Run(_) | Op::Act(_) | Op::Log { .. } => {
             Sign::Change
         }
@@ -137,6 +140,7 @@ fn said(operation: &Op) -> String {
             let commands: Vec<_> = kept.by.iter().map(ToString::to_string).collect();
             format!("run {}", commands.join(", then "))
         }
+        Op::Records(change) => change.to_string(),
         Op::Act(act) => act.to_string(),
         Op::Log { message, .. } => format!("log: {message}"),
     }

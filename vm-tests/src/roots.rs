@@ -38,6 +38,14 @@ pub const SYSTEM: Base = Base {
     el: false,
 };
 
+/// Debian with the name servers BIND 9 and Knot, and what lets one of them see another time.
+pub const DNS: Base = Base {
+    name: "debian-dns",
+    suite: "bookworm",
+    packages: &["bind9", "bind9-dnsutils", "bind9-utils", "faketime", "knot"],
+    el: false,
+};
+
 /// A real dnf 4 and rpm with EL's settings and identity. Its base files come from Debian; there is no SELinux.
 pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", "dnf-plugins-core", "rpm"], el: true };
 

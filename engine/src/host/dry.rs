@@ -15,7 +15,10 @@ use std::{
 use super::{
     AccountChange, Act, Active, Answer, Candidate, Command, Enabled, Entry, EntryKind, Fetched, Group, Host, Init,
     Interface, Kernel, Op, PackageChange, PackageState, Performed, Probe, Provider, Request, ServiceState, ServiceVerb,
-    Transaction, User, Write, overlay::Overlay, unit_name,
+    Transaction, User, Write,
+    dns::{Authority, Name, RecordSet, RecordType},
+    overlay::Overlay,
+    unit_name,
 };
 use crate::{
     Error, Result,
@@ -42,6 +45,8 @@ pub struct Dry<'a> {
     groups: BTreeMap<String, Option<Group>>,
     /// Homes that `useradd` will make, with modes of its own choice.
     homes: BTreeSet<PathBuf>,
+    /// Records that will be there, by server, name and type.
+    records: BTreeMap<(String, Name, RecordType), RecordSet>,
     /// Located paths that will be names of one file.
     hard_links: Vec<(PathBuf, PathBuf)>,
     commands: Vec<String>,
@@ -108,6 +113,7 @@ impl<'a> Dry<'a> {
             users: BTreeMap::new(),
             groups: BTreeMap::new(),
             homes: BTreeSet::new(),
+            records: BTreeMap::new(),
             hard_links: Vec::new(),
             commands: Vec::new(),
             operations: Vec::new(),
@@ -368,6 +374,11 @@ impl<'a> Dry<'a> {
                     Some(entry) => self.put(&kept.path, entry)?,
                     None => self.files.remove(&self.files.place(self.below, &kept.path)?),
                 }
+                Ok(Performed::Done)
+            }
+            Op::Records(change) => {
+                let place = (change.authority.server.clone(), change.name.clone(), change.to.kind);
+                self.records.insert(place, change.to.clone());
                 Ok(Performed::Done)
             }
             Op::Run(command) => {
@@ -1277,6 +1288,27 @@ impl Probe for Dry<'_> {
 
     fn kernel(&self) -> Result<Kernel> {
         self.below.kernel()
+    }
+
+    fn records(&self, authority: &Authority, name: &Name, kind: RecordType) -> Result<RecordSet> {
+        if let Some(set) = self.records.get(&(authority.server.clone(), name.clone(), kind)) {
+            return Ok(set.clone());
+        }
+        let nothing = || RecordSet { kind, ..RecordSet::default() };
+        if !self.asks {
+            self.doubt(format!("`{}` is asked for `{name}` only when converging", authority.server));
+            return Ok(nothing());
+        }
+        match self.below.records(authority, name, kind) {
+            // The key, or the server itself, may be what earlier steps bring.
+            Err(error)
+                if self.operations.iter().any(|operation| !matches!(operation, Op::Log { .. } | Op::Records(_))) =>
+            {
+                self.doubt(format!("{error}, unless an earlier step changes that"));
+                Ok(nothing())
+            }
+            found => self.unless_refused(found),
+        }
     }
 
     fn interfaces(&self) -> Result<Vec<Interface>> {

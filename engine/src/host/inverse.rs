@@ -101,6 +101,7 @@ impl Undo {
                 let grade = if note.is_some() { Grade::BestEffort } else { Grade::Exact };
                 Self { grade, note, ..Self::exact([Op::Kept(kept.inverse())]) }
             }
+            Op::Records(change) => Self::exact([Op::Records(change.inverse())]),
             Op::Run(command) => {
                 Self::none(Grade::Impossible, format!("`{command}` was run: nobody knows how to take it back"))
             }
@@ -127,6 +128,7 @@ pub(super) fn touched(op: &Op) -> Vec<PathBuf> {
         | Op::Service { .. }
         | Op::Account(_)
         | Op::Kept(_)
+        | Op::Records(_)
         | Op::Run(_)
         | Op::Act(_)
         | Op::Log { .. } => Vec::new(),
@@ -173,6 +175,7 @@ fn of_path(op: &Op, path: &Path, probe: &dyn Probe) -> Result<Undo> {
         | Op::Service { .. }
         | Op::Account(_)
         | Op::Kept(_)
+        | Op::Records(_)
         | Op::Run(_)
         | Op::Act(_)
         | Op::Log { .. } => Vec::new(),

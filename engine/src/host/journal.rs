@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Answer, Candidate, Command, Enabled, Entry, Fetched, Group, Host, Init, Interface, Kernel, Op, PackageChange,
     PackageState, Performed, Probe, Provider, Reboot, Request, ServiceState, Transaction, User,
+    dns::{Authority, Name, RecordSet, RecordType},
     inverse::{Seen, Undo, of_packages, redacted, touched, tree},
 };
 use crate::{
@@ -251,6 +252,10 @@ impl Probe for Journal<'_> {
 
     fn kernel(&self) -> Result<Kernel> {
         self.below.kernel()
+    }
+
+    fn records(&self, authority: &Authority, name: &Name, kind: RecordType) -> Result<RecordSet> {
+        self.below.records(authority, name, kind)
     }
 
     fn interfaces(&self) -> Result<Vec<Interface>> {

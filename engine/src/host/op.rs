@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     act::Act,
     command::Command,
+    dns::RecordChange,
     kept::Kept,
     packages::{Provider, Transaction},
     probe::{Group, User},
@@ -84,6 +85,8 @@ pub enum Op {
     Account(AccountChange),
     /// Has a program change a line of a file that it alone writes.
     Kept(Kept),
+    /// Changes what a name has in a zone of the domain name system.
+    Records(RecordChange),
     /// Runs a command whose effect the engine cannot see.
     Run(Command),
     /// Does something once that leaves nothing to be read back.
@@ -121,6 +124,7 @@ impl Op {
             | Self::UpdatePackageLists { .. }
             | Self::Service { .. }
             | Self::Kept(_)
+            | Self::Records(_)
             | Self::Run(_)
             | Self::Act(_)
             | Self::Log { .. } => None,
@@ -149,6 +153,7 @@ impl Op {
             | Self::UpdatePackageLists { .. }
             | Self::Service { .. }
             | Self::Kept(_)
+            | Self::Records(_)
             | Self::Run(_)
             | Self::Act(_)
             | Self::Log { .. } => None,

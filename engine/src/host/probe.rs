@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     command::{Answer, Command},
+    dns::{Authority, Name, RecordSet, RecordType},
     packages::{Candidate, PackageChange, PackageState, Provider, Transaction},
 };
 use crate::{
@@ -143,6 +144,12 @@ pub trait Probe {
 
     /// Network interfaces with their addresses.
     fn interfaces(&self) -> Result<Vec<Interface>>;
+
+    /// What a name has of one type, asked of the zone's primary name server.
+    ///
+    /// # Errors
+    /// A server that does not answer or refuses; a key that cannot be read.
+    fn records(&self, authority: &Authority, name: &Name, kind: RecordType) -> Result<RecordSet>;
 
     /// Number of the user this process acts as; 0 is root.
     fn effective_user(&self) -> u32;

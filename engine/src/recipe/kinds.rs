@@ -13,8 +13,8 @@ use crate::{
     resource::{Action, Content, Described, Found, PropertyInfo, Resource, position},
     resources::prelude::{
         Alternatives, AptPackage, AptPreference, AptRepository, AptUpdate, ArchiveFile, Bash, Block, ChefSleep,
-        CookbookFile, Cron, CronAccess, CronD, Directory, DnfModule, Execute, File, GemPackage, Git, Group, Hostname,
-        HttpRequest, KernelModule, Line, Link, Locale, Log, Mount, NotifyGroup, OpensslEcPrivateKey,
+        CookbookFile, Cron, CronAccess, CronD, Directory, DnfModule, DnsRecord, Execute, File, GemPackage, Git, Group,
+        Hostname, HttpRequest, KernelModule, Line, Link, Locale, Log, Mount, NotifyGroup, OpensslEcPrivateKey,
         OpensslRsaPrivateKey, OpensslX509Certificate, OpensslX509Request, Package, Reboot, RemoteDirectory, RemoteFile,
         Script, SelinuxBoolean, SelinuxFcontext, SelinuxPermissive, SelinuxPort, SelinuxState, Service, Setting, Sh,
         SshAuthorizedKey, SshKnownHostsEntry, Sudo, SwapFile, Sysctl, SystemdUnit, Template, Timezone, User,
@@ -132,6 +132,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<CronAccess>(),
     Kind::of::<CronD>(),
     Kind::of::<Directory>(),
+    Kind::of::<DnsRecord>(),
     Kind::of::<DnfModule>(),
     Kind::fixed::<1>(),
     Kind::fixed::<2>(),
@@ -424,7 +425,7 @@ mod tests {
     #[test]
     fn kinds_are_sorted_and_each_is_explained() {
         let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
-        assert!(names.is_sorted() && names.len() == 65, "{names:?}");
+        assert!(names.is_sorted() && names.len() == 66, "{names:?}");
         for kind in kinds() {
             assert!(kind.about.trim().len() > 20, "{}", kind.name);
             assert!(

@@ -140,6 +140,7 @@ fn report(
                 | Op::UpdatePackageLists { .. }
                 | Op::Service { .. }
                 | Op::Account(_)
+                | Op::Records(_)
                 | Op::Act(_)
                 | Op::Log { .. } => {}
             }

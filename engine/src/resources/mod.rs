@@ -16,6 +16,7 @@ pub mod cron_d;
 mod crontab;
 pub mod directory;
 pub mod dnf_module;
+pub mod dns_record;
 mod edit;
 mod entry;
 pub mod execute;
@@ -98,6 +99,7 @@ pub mod prelude {
         cron_d::{self, CronD},
         directory::{self, Directory},
         dnf_module::{self, DnfModule},
+        dns_record::{self, DnsRecord},
         execute::{self, Execute},
         file::{self, File},
         gem_package::{self, GemPackage},

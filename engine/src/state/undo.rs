@@ -13,7 +13,7 @@ use crate::{
     event::Summary,
     host::{
         AccountChange, Active, Enabled, Entry, EntryKind, Grade, Host, Journal, Kept, Op, Probe, Seen, ServiceVerb,
-        Transaction, Write, same_line,
+        Transaction, Write, dns::RecordChange, same_line,
     },
 };
 
@@ -130,7 +130,7 @@ impl State {
         let mut removed = BTreeSet::new();
         // Trees that the run itself removed later on: what is missing in them is no work of others.
         let mut trees: Vec<&Path> = Vec::new();
-        let mut lines = BTreeSet::new();
+        let (mut lines, mut names) = (BTreeSet::new(), BTreeSet::new());
         for operation in left.into_iter().rev() {
             if !Self::happened(operation, probe)? {
                 continue;
@@ -148,6 +148,11 @@ impl State {
                 && lines.insert((&kept.path, &kept.key))
             {
                 plan.conflicts.extend(other_line(kept, probe)?);
+            }
+            if let Op::Records(change) = &operation.does
+                && names.insert(change.what())
+            {
+                plan.conflicts.extend(other_records(change, probe)?);
             }
             let way_back = operation.way_back();
             let lost = lost_with_home(operation, &removed, probe)?;
@@ -426,6 +431,7 @@ fn expected(operation: &Operation) -> Vec<Seen> {
         | Op::Service { .. }
         | Op::Account(_)
         | Op::Kept(_)
+        | Op::Records(_)
         | Op::Run(_)
         | Op::Act(_)
         | Op::Log { .. } => Vec::new(),
@@ -480,6 +486,20 @@ fn other_line(kept: &Kept, probe: &dyn Probe) -> Result<Option<Conflict>> {
         None => "was changed since: what the run had put there is gone".to_owned(),
     };
     Ok(Some(Conflict { path: kept.path.clone(), why }))
+}
+
+/// Whether a name has neither what the run gave it nor what it had before.
+fn other_records(change: &RecordChange, probe: &dyn Probe) -> Result<Option<Conflict>> {
+    let now = change.now(probe)?;
+    if now.says(&change.to) || now.says(&change.from) {
+        return Ok(None);
+    }
+    let values: Vec<String> = now.values.iter().map(ToString::to_string).collect();
+    let why = match values.as_slice() {
+        [] => "was changed since: what the run had put there is gone".to_owned(),
+        values => format!("was changed since: it has {} for {} s now", values.join(", "), now.ttl),
+    };
+    Ok(Some(Conflict { path: change.what(), why }))
 }
 
 /// Whether a directory that is to be removed holds what this undo does not remove first.
@@ -593,6 +613,7 @@ fn still_needed(operation: &Op, probe: &dyn Probe) -> Result<Option<Op>> {
         }
         Op::Account(change) => account_needed(change, probe),
         Op::Kept(kept) => needed(!kept.is_done(probe)?),
+        Op::Records(change) => needed(!change.now(probe)?.says(&change.to)),
         Op::Link { hard: true, .. } | Op::UpdatePackageLists { .. } | Op::Run(_) | Op::Act(_) | Op::Log { .. } => {
             needed(true)
         }

@@ -32,6 +32,12 @@ pub fn examples(r: &mut Recipe) -> Result<()> {
     r.add(CronAccess::of("deploy"));
     r.add(CronD::named("backup").minute("30").hour("4").command("/usr/local/sbin/backup"));
     r.add(Directory::at("/etc/dyndns_keys").mode(0o700));
+    r.add(
+        DnsRecord::of("www.example.com")
+            .values(["192.0.2.10", "192.0.2.11"])
+            .server("ns1.example.com")
+            .key_file("/etc/dyndns_keys/tsig.private"),
+    );
     r.add(DnfModule::named("nodejs:20"));
     r.add(DnfPackage::named("httpd"));
     r.add(DpkgPackage::named("tool").source("/srv/tool_1.0_all.deb"));

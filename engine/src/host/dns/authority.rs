@@ -18,12 +18,16 @@ pub struct Authority {
     /// The zone's primary name server: a name or an address, with `:PORT` when that is not 53.
     pub server: String,
     /// The zone; the server is asked when none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Name>,
     /// The file with the key, in any form of [`Key::read`]. Without one nothing is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
     /// The key's name, where the file does not say it or has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_name: Option<Name>,
     /// What the key signs with, where the file does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<Algorithm>,
 }
 

@@ -18,10 +18,11 @@ const HEADER: usize = 12;
 const UPDATE: u16 = 5 << 11;
 
 /// The types of records that a host's name has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RecordType {
     /// An address of IPv4.
+    #[default]
     A,
     /// Text.
     Txt,
@@ -55,6 +56,7 @@ impl RecordType {
 
 /// What a record says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Data {
     /// An address of IPv4.
     A(Ipv4Addr),
@@ -118,9 +120,10 @@ impl std::fmt::Display for Data {
 }
 
 /// All records of one type that a name has; none means that there are none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordSet {
     /// Their type.
+    #[serde(rename = "type")]
     pub kind: RecordType,
     /// Seconds for which resolvers may keep them.
     pub ttl: u32,

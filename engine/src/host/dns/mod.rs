@@ -4,6 +4,7 @@
 //! little text, and where the signature of an answer begins is what libraries do not tell. See
 //! `docs/decisions/0063-dns-messages.md`.
 mod authority;
+mod change;
 mod client;
 mod key;
 mod message;
@@ -13,6 +14,7 @@ mod tsig;
 mod wire;
 
 pub use authority::{Authority, Outcome};
+pub use change::RecordChange;
 pub use client::{Client, Trouble};
 pub use key::{Algorithm, Key};
 pub use message::{Data, RecordSet, RecordType};

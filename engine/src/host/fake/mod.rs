@@ -22,7 +22,9 @@ use self::{
 };
 use super::{
     Active, Answer, Candidate, Command, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Op,
-    PackageChange, PackageState, Probe, Provider, Request, ServiceState, ServiceVerb, Transaction, User, unit_name,
+    PackageChange, PackageState, Probe, Provider, Request, ServiceState, ServiceVerb, Transaction, User,
+    dns::{Authority, Name, RecordSet, RecordType},
+    unit_name,
 };
 use crate::{
     Error, Result,
@@ -72,6 +74,9 @@ struct State {
     /// What commands do to the machine.
     effects: BTreeMap<String, Vec<Op>>,
     urls: BTreeMap<String, Page>,
+    /// What names have, by server, name and type: `ns1 www.example.com A`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    records: BTreeMap<String, RecordSet>,
     interfaces: Vec<Interface>,
     kernel: Kernel,
     effective_user: u32,
@@ -248,6 +253,7 @@ impl Default for State {
             answers: BTreeMap::new(),
             effects: BTreeMap::new(),
             urls: BTreeMap::new(),
+            records: BTreeMap::new(),
             interfaces: Vec::new(),
             kernel: Kernel {
                 name: "Linux".to_owned(),
@@ -799,6 +805,11 @@ impl Fake {
     }
 }
 
+/// The place of what a name has.
+fn record_key(authority: &Authority, name: &Name, kind: RecordType) -> String {
+    format!("{} {name} {}", authority.server, kind.name())
+}
+
 impl Probe for Fake {
     fn entry(&self, path: &Path) -> Result<Option<Entry>> {
         if self.state.unreadable.contains(path) {
@@ -937,6 +948,11 @@ impl Probe for Fake {
 
     fn kernel(&self) -> Result<Kernel> {
         Ok(self.state.kernel.clone())
+    }
+
+    fn records(&self, authority: &Authority, name: &Name, kind: RecordType) -> Result<RecordSet> {
+        let found = self.state.records.get(&record_key(authority, name, kind)).cloned();
+        Ok(found.unwrap_or(RecordSet { kind, ..RecordSet::default() }))
     }
 
     fn interfaces(&self) -> Result<Vec<Interface>> {

@@ -91,6 +91,15 @@ impl Fake {
                     None => self.state.entries.remove(&kept.path, false),
                 }
             }
+            Op::Records(change) => {
+                let place = super::record_key(&change.authority, &change.name, change.to.kind);
+                if change.to.values.is_empty() {
+                    self.state.records.remove(&place);
+                } else {
+                    self.state.records.insert(place, change.to.clone());
+                }
+                Ok(())
+            }
             Op::Run(command) => self.run(command),
             Op::Act(Act::Call(code)) => code.run(self),
             Op::Act(Act::Reboot(reboot)) => {

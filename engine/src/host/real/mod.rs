@@ -26,7 +26,9 @@ use self::{
 use super::{
     Act, Answer, Candidate, Command, Enabled, Entry, Fetched, Group, Host, Init, Interface, Kernel, LogLevel, Op,
     PackageChange, PackageState, Performed, Probe, Progress, Provider, Proxies, Reboot, Request, ServiceState,
-    Transaction, User, Write, environment, unit_name,
+    Transaction, User, Write,
+    dns::{Authority, Name, RecordSet, RecordType},
+    environment, unit_name,
 };
 use crate::{
     Error, Result,
@@ -265,6 +267,11 @@ impl Probe for Real {
         Ok(kernel)
     }
 
+    fn records(&self, authority: &Authority, name: &Name, kind: RecordType) -> Result<RecordSet> {
+        let mut sets = authority.sets(name, &[kind])?;
+        Ok(sets.pop().unwrap_or_default())
+    }
+
     fn interfaces(&self) -> Result<Vec<Interface>> {
         if self.offline() { Ok(Vec::new()) } else { network::interfaces() }
     }
@@ -301,6 +308,7 @@ impl Host for Real {
             | Op::Service { .. }
             | Op::Account(_)
             | Op::Kept(_)
+            | Op::Records(_)
             | Op::Run(_)
             | Op::Act(_) => self.labels.settle(&*self.tell)?,
         }
@@ -350,6 +358,7 @@ impl Host for Real {
                 self.run(command)?;
             }
             Op::Kept(kept) => kept.by.iter().try_for_each(|command| self.run(command))?,
+            Op::Records(change) => change.perform()?,
             Op::Act(Act::Send(message)) => fetch::send(message, &self.settings.proxies)?,
             Op::Act(Act::Reboot(reboot)) => self.reboot = Some(reboot.clone()),
             Op::Act(Act::CancelReboot) => self.reboot = None,
