@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what brasa costs and how much of Chef it is, beside what was promised.
 
 mod compile;
+mod ddns;
 mod golden;
 mod machine;
 
@@ -23,16 +24,17 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
     match arguments {
         [] => {
             // All of them, though one may be over: the figures of the others are wanted too.
-            let missed = [golden::run(), compile::run(), machine::run()];
+            let missed = [golden::run(), compile::run(), machine::run(), ddns::run()];
             let missed: Vec<Failure> = missed.into_iter().filter_map(Result::err).collect();
             if !missed.is_empty() {
                 return Err(missed.join("\n"));
             }
         }
         ["compile"] => compile::run()?,
+        ["ddns"] => ddns::run()?,
         ["golden"] => golden::run()?,
         ["machine"] => machine::run()?,
-        [other, ..] => return Err(format!("`bench` takes `compile`, `golden` or `machine`, not `{other}`")),
+        [other, ..] => return Err(format!("`bench` takes `compile`, `ddns`, `golden` or `machine`, not `{other}`")),
     }
     Ok(ExitCode::SUCCESS)
 }
