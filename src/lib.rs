@@ -4,9 +4,13 @@
 //! |---|---|
 //! | [`run`] | what a binary hands its cookbooks to |
 //! | `cli` | arguments, one file for each command, exit codes, the chef-solo face |
+//! | `server` | servers that are made, converged and destroyed; providers |
+//! | `failure` | why the program ends, and its exit codes |
 //! | [`report`] | human, json, ndjson: listeners to the engine's events |
 mod cli;
+mod failure;
 pub mod report;
+mod server;
 
 pub use cli::run;
 

@@ -9,7 +9,6 @@ mod data_bag;
 mod ddns;
 mod explain;
 mod facts;
-mod failure;
 mod handlers;
 mod history;
 mod inspect;
@@ -36,9 +35,11 @@ use serde_json::json;
 use self::{
     arguments::{Cli, Colour, Command, ConfigCommand, Format, Output},
     chef_solo::Parsed,
-    failure::{Code, Failure},
 };
-use crate::report::{ReportedFailure, Style, printable};
+use crate::{
+    failure::{Code, Failure},
+    report::{ReportedFailure, Style, printable},
+};
 
 /// The whole program, with the cookbooks that are compiled in. A third party's binary is
 /// `fn main() -> ExitCode { brasa_cli::run([mine::cookbook()]) }`.

@@ -16,6 +16,7 @@ mod merge;
 mod node;
 mod reading;
 mod source;
+mod toml;
 mod tree;
 mod typed;
 mod yaml;

@@ -30,10 +30,14 @@ pub enum Code {
     Usage,
     /// The input is wrong; nothing was changed.
     Input,
-    /// Who was to be asked does not answer, or the network is not up; later it may be.
+    /// Who was to be asked cannot be reached or was not ready in time; later it may be otherwise.
     Unavailable,
     /// Another run holds the lock.
     Busy,
+    /// A provider would not make what was asked for, or made something broken.
+    Refused,
+    /// One side does not accept who the other is: credentials, keys.
+    Denied,
     /// The machine is about to be rebooted: Chef's number, which goes before every other.
     Reboot,
     /// The machine would not schedule the reboot that was asked for: Chef's number.
@@ -55,6 +59,8 @@ impl Code {
             Self::Usage => 64,
             Self::Input => 65,
             Self::Unavailable => 69,
+            Self::Refused => 73,
+            Self::Denied => 77,
             Self::Reboot => 35,
             Self::RebootFailed => 41,
             Self::Busy => 75,
@@ -74,13 +80,31 @@ impl Failure {
     /// Wrong input.
     #[must_use]
     pub fn input(message: impl Into<String>) -> Self {
-        Self { code: Code::Input, message: message.into(), hints: Vec::new(), faults: Vec::new() }
+        Self { code: Code::Input, ..Self::usage(message) }
     }
 
     /// Anything else that failed.
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { code: Code::Failed, message: message.into(), hints: Vec::new(), faults: Vec::new() }
+        Self { code: Code::Failed, ..Self::usage(message) }
+    }
+
+    /// A provider or a server that cannot be reached, or was not ready in time.
+    #[must_use]
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self { code: Code::Unavailable, ..Self::usage(message) }
+    }
+
+    /// What a provider would not make: an unknown image, a quota that is used up, a server that it calls broken.
+    #[must_use]
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { code: Code::Refused, ..Self::usage(message) }
+    }
+
+    /// Credentials or keys that are missing, or that the other side does not accept.
+    #[must_use]
+    pub fn denied(message: impl Into<String>) -> Self {
+        Self { code: Code::Denied, ..Self::usage(message) }
     }
 
     /// What was to be printed could not be.

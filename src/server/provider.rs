@@ -1,0 +1,178 @@
+//! Who makes servers: one small trait, and the table of those that are known.
+use std::path::{Path, PathBuf};
+
+use brasa::{host::environment, suggest};
+
+use super::keys::Keys;
+use crate::failure::Failure;
+
+/// Something that makes servers: a cloud, a hypervisor, a user's own program.
+///
+/// It keeps nothing: what there is, it asks. A server that it makes carries its name and its token in some way that survives
+/// this program (a tag, metadata, the command line of a process), so that it is found when the record of it is lost or was never
+/// finished.
+pub trait Provider {
+    /// What it takes as user-data.
+    fn limit(&self) -> Limit;
+
+    /// Begins to make a server and returns at once, or as soon as there is an id: [`Provider::look`] tells when it runs. Called
+    /// again with the same token it makes no second one, where the provider can know.
+    ///
+    /// # Errors
+    /// [`Failure::denied`] for credentials that are missing or wrong, [`Failure::refused`] for an unknown image or size and for
+    /// a quota that is used up, [`Failure::unavailable`] when it cannot be reached. Nothing was made then that `find` does not
+    /// find.
+    fn create(&self, wanted: &Wanted<'_>) -> Result<Machine, Failure>;
+
+    /// Every server of this name that brasa made and that is not gone, whatever its state; the provider is asked, never a record.
+    ///
+    /// # Errors
+    /// As [`Provider::create`].
+    fn find(&self, name: &str) -> Result<Vec<Machine>, Failure>;
+
+    /// The server of this id; `None` when it is gone.
+    ///
+    /// # Errors
+    /// As [`Provider::create`].
+    fn look(&self, id: &str) -> Result<Option<Machine>, Failure>;
+
+    /// Every server that brasa made there.
+    ///
+    /// # Errors
+    /// As [`Provider::create`].
+    fn list(&self) -> Result<Vec<Machine>, Failure>;
+
+    /// Begins to destroy a server; that it is gone already is as good. `look` tells when it is.
+    ///
+    /// # Errors
+    /// As [`Provider::create`].
+    fn destroy(&self, id: &str) -> Result<(), Failure>;
+
+    /// What the provider knows of a server that does not come up, as the end of its console; nothing where there is nothing.
+    fn console(&self, _id: &str) -> Option<String> {
+        None
+    }
+}
+
+/// What a server is to be, as far as its provider is concerned. Image, size and what else the provider needs to know it has read
+/// from its own table when it was opened.
+pub struct Wanted<'a> {
+    /// The name of its description, unique for one user: letters, digits, `-`, `.` and `_`.
+    pub name: &'a str,
+    /// Its fully qualified name.
+    pub fqdn: &'a str,
+    /// 32 hexadecimal digits, new for each making: what makes a repeated request the same one, and the instance-id where the
+    /// provider leaves that to us.
+    pub token: &'a str,
+    /// cloud-init's user-data, within [`Provider::limit`]; packed by gzip where the limit asked for it.
+    pub user_data: &'a [u8],
+    /// The same key as in the user-data, as a line of `authorized_keys`, for providers that want one.
+    pub authorized_key: &'a str,
+}
+
+/// A server as its provider sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// The provider's id.
+    pub id: String,
+    /// The name it was made by.
+    pub name: String,
+    /// The token it was made by; empty where the provider does not keep it.
+    pub token: String,
+    /// How it is.
+    pub state: State,
+    /// Why it is so, in the provider's words, where it says.
+    pub reason: Option<String>,
+    /// Its addresses, the one to connect to first; none as long as it has none.
+    pub addresses: Vec<String>,
+    /// Where SSH is reached when that is another place than port 22 of the first address: host and port.
+    pub ssh: Option<(String, u16)>,
+}
+
+/// How a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is being made, or starts.
+    Building,
+    /// It runs, as far as the provider knows.
+    Running,
+    /// It is there and does not run.
+    Stopped,
+    /// It will not run any more: the provider says why.
+    Failed,
+    /// It is being destroyed.
+    Going,
+}
+
+impl State {
+    /// Its word, in reports and in what a user's program answers.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Building => "building",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Going => "going",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Building, Self::Running, Self::Stopped, Self::Failed, Self::Going];
+}
+
+/// What is taken as user-data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Bytes at most, as they are handed to [`Provider::create`].
+    pub bytes: usize,
+    /// Whether it may be packed by gzip, which cloud-init unpacks.
+    pub gzip: bool,
+}
+
+/// What every provider may use to read its own table.
+pub struct Place<'a> {
+    /// The directory of the description: relative paths in it start here.
+    pub base: &'a Path,
+    /// The directory of all servers' records, for a provider that keeps something beside them.
+    pub state: &'a Path,
+}
+
+impl Place<'_> {
+    /// A path of the description: absolute, below the home directory by `~/`, or relative to the description.
+    pub fn path(&self, written: &str) -> PathBuf {
+        match (written.strip_prefix("~/"), environment::var("HOME")) {
+            (Some(rest), Some(home)) => Path::new(&home).join(rest),
+            (_, _) => self.base.join(written),
+        }
+    }
+}
+
+/// Reads a provider's own table, named as the provider. What is wrong with it is noted there; nothing is asked and no
+/// credentials are looked for yet, which the first request does.
+type Open = fn(&mut Keys<'_>, &Place<'_>) -> Box<dyn Provider>;
+
+/// Those that are known, by name.
+const PROVIDERS: &[(&str, Open)] = &[];
+
+/// The provider of a description when it names none.
+pub const USUAL: &str = "local";
+
+/// Opens the provider that the description names by its key `provider`.
+pub fn open(description: &mut Keys<'_>, place: &Place<'_>) -> Option<(String, Box<dyn Provider>)> {
+    let name = description.text("provider").unwrap_or(USUAL);
+    let names = PROVIDERS.iter().map(|(name, _)| *name);
+    let mut opened = None;
+    for (known, open) in PROVIDERS {
+        // Another provider's table is no slip: who tries a second one keeps the first one's.
+        let mut table = description.table(known);
+        if name == *known {
+            let provider = open(&mut table, place);
+            description.close(table);
+            opened = Some((name.to_owned(), provider));
+        }
+    }
+    if opened.is_none() {
+        description.fault("provider", format!("names no provider: `{name}`"), &suggest::hint(name, names));
+    }
+    opened
+}
