@@ -15,7 +15,9 @@ pub const RUN_LOCK_TIMEOUT: u64 = 600;
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done; 1 failed; 2 changes (with --detailed-exitcode); 35 a reboot is scheduled; 41 it could not be; \
-                  64 wrong command line; 65 wrong input, nothing changed; 69 no answer, or no address; 75 another run holds the lock; 128+N ended by signal N.\n\
+                  64 wrong command line; 65 wrong input, nothing changed; 69 no answer, or no address; 73 a provider refused; \
+                  75 another run holds the lock; 77 credentials or keys were not accepted; 128+N ended by signal N.
+\
                   Called as `chef-solo` (by a link of that name) it takes chef-solo's options."
 )]
 pub struct Cli {
@@ -92,6 +94,13 @@ pub enum Command {
         #[command(subcommand)]
         what: New,
     },
+    /// Make, converge and destroy servers that are described in servers/NAME.toml
+    Server {
+        #[command(subcommand)]
+        command: Server,
+    },
+    /// Put this program on a machine that ssh reaches, and converge it
+    Bootstrap(Bootstrap),
     /// Show the settings
     Config {
         #[command(subcommand)]
@@ -320,6 +329,137 @@ pub struct Bags {
     /// The file with the secret of encrypted items [default: `encrypted_data_bag_secret` of the settings]
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
+}
+
+/// What can be done with servers
+#[derive(Debug, Subcommand)]
+pub enum Server {
+    /// Make a server and converge it; an interrupted `create` is gone on with
+    #[command(after_help = DESCRIPTION)]
+    Create {
+        #[command(flatten)]
+        of: OneServer,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// List servers: those that are described, those that are recorded, and those that their providers know
+    List {
+        #[command(flatten)]
+        places: ServerPlaces,
+    },
+    /// Show a server: its record, and what its provider says of it
+    Show {
+        #[command(flatten)]
+        of: OneServer,
+    },
+    /// Log in to a server, or run a command there
+    Ssh {
+        #[command(flatten)]
+        of: OneServer,
+        /// The command; without one a shell
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Converge a server again, with the program and the files as they are here now
+    Converge {
+        #[command(flatten)]
+        of: OneServer,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Destroy a server, and take its name out of the DNS where its description says how
+    Destroy {
+        #[command(flatten)]
+        of: OneServer,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Print the user-data of cloud-init, for other tools that make servers
+    UserData {
+        #[command(flatten)]
+        of: OneServer,
+        /// Let the server converge itself: it fetches the program from here
+        #[arg(long, value_name = "URL", requires = "sha256")]
+        pull: Option<String>,
+        /// What the program must be
+        #[arg(long, value_name = "HEX", requires = "pull")]
+        sha256: Option<String>,
+    },
+}
+
+/// The least and the most of a description, for the help.
+const DESCRIPTION: &str = "\
+A description, servers/NAME.toml (paths start in its directory):
+  dna = \"dna.json\"                run-list and attributes; all else may be left out
+  solo = \"solo.rb\"                settings
+  provider = \"local\"              who makes it; a table of this name holds the provider's own keys
+  fqdn = \"web1.example.com\"       its full name [default: NAME]
+  user = \"root\"                   who logs in
+  ssh_key = \"~/.ssh/id_ed25519\"   the key to log in by [default: one that is made for it]
+  authorized_keys = [\"ops.pub\"]   who else may log in
+  binary = \"brasa\"                the program to put there [default: this one]
+  ready_within = 900               seconds in which it must be ready
+  [files]                          files and directories to put there: \"/where/there\" = \"from/here\"
+  [keys]                           the same for secrets: for root alone, never in user-data
+  [dns]                            key = \"tsig.private\": `destroy` removes the name's records by it";
+
+/// A server and where its description is
+#[derive(Args, Clone, Debug)]
+pub struct OneServer {
+    /// Its name, or the path of its description
+    pub name: String,
+    #[command(flatten)]
+    pub places: ServerPlaces,
+}
+
+/// Where servers are described and recorded
+#[derive(Args, Clone, Debug)]
+pub struct ServerPlaces {
+    /// The directory of descriptions
+    #[arg(long, value_name = "DIR", default_value = "servers")]
+    pub servers: PathBuf,
+    /// The directory of records [default: $XDG_STATE_HOME/brasa/servers, else ~/.local/state/brasa/servers]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// What the run on the machine is told
+#[derive(Args, Clone, Debug, Default)]
+pub struct Remote {
+    /// Converge these items in place of the run-list
+    #[arg(short, long, value_name = "ITEM,...")]
+    pub override_runlist: Option<String>,
+    /// Exit with 2 when something was changed
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Options of `bootstrap`
+#[derive(Args, Clone, Debug)]
+pub struct Bootstrap {
+    /// The machine, as ssh takes it: HOST, USER@HOST, or a name in ~/.ssh/config. ssh's own settings and known hosts hold
+    pub host: String,
+    /// Run-list and attributes
+    #[arg(short, long, value_name = "FILE")]
+    pub json_attributes: PathBuf,
+    /// Settings: a solo.rb
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The program to put there [default: this one]
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// Put a file or a directory there, as `/where/there=from/here`
+    #[arg(long = "file", value_name = "THERE=HERE")]
+    pub files: Vec<String>,
+    /// The same for a secret: for root alone
+    #[arg(long = "key", value_name = "THERE=HERE")]
+    pub keys: Vec<String>,
+    /// The port
+    #[arg(short, long, value_name = "PORT")]
+    pub port: Option<u16>,
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 /// What can be asked about settings

@@ -1,5 +1,6 @@
 //! Arguments, commands, exit codes.
 mod arguments;
+mod bootstrap;
 mod check;
 mod chef_solo;
 mod completions;
@@ -19,6 +20,7 @@ mod question;
 mod repeat;
 mod resource;
 mod schema;
+mod server;
 mod session;
 mod undo;
 
@@ -122,6 +124,8 @@ fn dispatch(cli: Cli, cookbooks: &[Cookbook]) -> Result<Code, Failure> {
         Command::Ddns { command } => documented("ddns", &output, ddns::ddns(&command, &output)),
         Command::Schema { of } => schema::schema(of),
         Command::New { what } => new::new(&what, &output),
+        Command::Server { command } => documented("server", &output, server::server(&command, &output)),
+        Command::Bootstrap(options) => documented("bootstrap", &output, bootstrap::bootstrap(&options, &output)),
         Command::Config { command: ConfigCommand::Show { input, origin } } => config::show(&input, origin, &output),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man { out } => man::man(out.as_deref()),

@@ -8,6 +8,7 @@ use brasa::{
 };
 
 use super::{
+    bootstrap,
     keys::Keys,
     provider::{self, Place, Provider},
 };
@@ -159,6 +160,36 @@ impl Description {
             (Some((_, provider)), faults) if faults.is_empty() => Ok((described, provider)),
             (_, faults) => Err(Error::Faults(faults).into()),
         }
+    }
+}
+
+impl Description {
+    /// More who may log in, as lines of `authorized_keys`.
+    ///
+    /// # Errors
+    /// That a file of them is not there, or holds none.
+    pub fn authorized(&self) -> Result<Vec<String>, Failure> {
+        let mut lines = Vec::new();
+        for written in &self.authorized_keys {
+            if written.contains(' ') {
+                lines.push(written.trim().to_owned());
+                continue;
+            }
+            let path = (Place { base: &self.base, state: Path::new("") }).path(written);
+            let text = bootstrap::input(&path, LIMIT)?;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            lines.extend(
+                text.lines()
+                    .map(str::trim)
+                    .filter(|line| !line.is_empty() && !line.starts_with('#'))
+                    .map(str::to_owned),
+            );
+        }
+        if let Some(private) = lines.iter().find(|line| line.contains("PRIVATE KEY")) {
+            return Err(Failure::input(format!("`authorized_keys` names a private key: `{private}`"))
+                .hint("name the file that ends in `.pub`"));
+        }
+        Ok(lines)
     }
 }
 

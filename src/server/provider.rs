@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use brasa::{host::environment, suggest};
 
-use super::keys::Keys;
+use super::{exec, keys::Keys, local};
 use crate::failure::Failure;
 
 /// Something that makes servers: a cloud, a hypervisor, a user's own program.
@@ -49,7 +49,7 @@ pub trait Provider {
     fn destroy(&self, id: &str) -> Result<(), Failure>;
 
     /// What the provider knows of a server that does not come up, as the end of its console; nothing where there is nothing.
-    fn console(&self, _id: &str) -> Option<String> {
+    fn console(&self, _name: &str, _id: &str) -> Option<String> {
         None
     }
 }
@@ -152,7 +152,7 @@ impl Place<'_> {
 type Open = fn(&mut Keys<'_>, &Place<'_>) -> Box<dyn Provider>;
 
 /// Those that are known, by name.
-const PROVIDERS: &[(&str, Open)] = &[];
+const PROVIDERS: &[(&str, Open)] = &[("local", local::open), ("exec", exec::open)];
 
 /// The provider of a description when it names none.
 pub const USUAL: &str = "local";

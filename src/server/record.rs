@@ -16,7 +16,7 @@ use brasa::{
 };
 use serde_json::{Value, json};
 
-use super::description::check_name;
+use super::{description::check_name, provider::Machine};
 use crate::failure::Failure;
 
 /// The record's file in a server's directory.
@@ -205,6 +205,14 @@ impl Records {
 }
 
 impl Record {
+    /// Whether this is the server that the record is of.
+    pub fn is_of(&self, machine: &Machine) -> bool {
+        let by_token = !machine.token.is_empty() && machine.token == self.token;
+        // A provider that keeps no token, asked by a command that did not live to see the id.
+        let unfinished = self.id.is_empty() && machine.token.is_empty();
+        by_token || unfinished || machine.id == self.id
+    }
+
     /// As it is kept, and as reports show it.
     pub fn to_json(&self) -> Value {
         let ssh = self.ssh.as_ref().map(|(host, port)| json!({"host": host, "port": port}));

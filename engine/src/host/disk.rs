@@ -70,6 +70,24 @@ pub fn is_link(path: &Path) -> bool {
     path.is_symlink()
 }
 
+/// How many bytes a file has.
+///
+/// # Errors
+/// When there is none, or it is none.
+pub fn size(path: &Path) -> Result<u64> {
+    let found = fs::metadata(path).map_err(Error::io("look at", path))?;
+    if found.is_file() { Ok(found.len()) } else { Err(Error::failed(format!("`{}` is no file", path.display()))) }
+}
+
+/// The SHA-256 of a file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn checksum(path: &Path) -> Result<Digest> {
+    let read = File::open(path).and_then(|mut file| super::real::files::hash(&mut file));
+    read.map(|(digest, _)| digest).map_err(Error::io("read", path))
+}
+
 /// Names in a directory, sorted; empty when there is none.
 ///
 /// # Errors

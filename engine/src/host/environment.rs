@@ -37,6 +37,12 @@ pub fn current_dir() -> Option<PathBuf> {
     std::env::current_dir().ok()
 }
 
+/// The time of day, for a program that has no [`Probe`](super::Probe) to ask.
+#[must_use]
+pub fn now() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
 /// The file this process was started from.
 #[must_use]
 pub fn program() -> Option<PathBuf> {

@@ -15,3 +15,10 @@ pub use seconds::Seconds;
 pub use secret::Secret;
 pub(crate) use secret::{ARMORED, BINARY, SEALED, is_printed, opening};
 pub use words::Words;
+
+/// Base64 of these bytes, with padding (RFC 4648, section 4).
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    STANDARD.encode(bytes)
+}

@@ -368,3 +368,13 @@ fn wrong(message: String, hint: &str) -> Error {
     let message: String = message.chars().map(shown).collect();
     Error::Faults(vec![Fault::new(message).hint(hint)])
 }
+
+/// Bytes packed by gzip (RFC 1952).
+///
+/// # Errors
+/// None that memory does not bring about.
+pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let packed = io::Write::write_all(&mut encoder, bytes).and_then(|()| encoder.finish());
+    packed.map_err(|error| Error::failed(format!("cannot pack by gzip: {error}")))
+}

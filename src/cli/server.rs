@@ -1,0 +1,388 @@
+//! `brasa server`: servers are made, converged and destroyed.
+use std::io::{self, IsTerminal};
+
+use brasa::host::{disk, tool::Output as Shown};
+use serde_json::{Value, json};
+
+use super::{
+    Code, Failure, Output,
+    arguments::{Format, OneServer, Remote, Server, ServerPlaces},
+    coloured, complain, logging, print, print_json, question,
+};
+use crate::{
+    report::{SCHEMA_VERSION, printable},
+    server::{
+        description::Description,
+        provider::{Machine, Provider},
+        record::{Record, Records},
+        ssh::Ssh,
+        steps::Steps,
+        user_data::{Pull, user_data},
+        work::{Converging, Work, shown},
+    },
+};
+
+/// Does what was asked of servers.
+pub fn server(command: &Server, output: &Output) -> Result<Code, Failure> {
+    logging::start(output.log_level, output.log_file.as_deref())?;
+    match command {
+        Server::Create { of, remote } => create(of, remote, output),
+        Server::Converge { of, remote } => converge(of, remote, output),
+        Server::List { places } => list(places, output),
+        Server::Show { of } => show(of, output),
+        Server::Ssh { of, command } => session(of, command),
+        Server::Destroy { of, yes } => destroy(of, *yes, output),
+        Server::UserData { of, pull, sha256 } => print_user_data(of, pull.as_deref().zip(sha256.as_deref())),
+    }
+}
+
+fn create(of: &OneServer, remote: &Remote, output: &Output) -> Result<Code, Failure> {
+    let records = Records::open(of.places.state.as_deref())?;
+    let (described, provider) = Description::read(&of.places.servers, &of.name, records.directory())?;
+    let steps = steps(&described.name, output);
+    let _lock = records.lock(&described.name, "create")?;
+    let work = Work { records: &records, described, provider, steps: &steps };
+    let (record, code) = work.create(&remote.converging(output))?;
+    verdict("create", &record, code, &steps, output)
+}
+
+fn converge(of: &OneServer, remote: &Remote, output: &Output) -> Result<Code, Failure> {
+    let records = Records::open(of.places.state.as_deref())?;
+    let (described, provider) = Description::read(&of.places.servers, &of.name, records.directory())?;
+    let steps = steps(&described.name, output);
+    let _lock = records.lock(&described.name, "converge")?;
+    let record = recorded(&records, &described.name)?;
+    let work = Work { records: &records, described, provider, steps: &steps };
+    let (record, code) = work.converge(record, &remote.converging(output))?;
+    verdict("converge", &record, code, &steps, output)
+}
+
+impl Remote {
+    /// What the run on the machine is told, and where its output goes: a document is alone on standard output.
+    pub fn converging(&self, output: &Output) -> Converging {
+        let mut arguments = Vec::new();
+        if let Some(items) = &self.override_runlist {
+            arguments.extend(["-o".to_owned(), items.clone()]);
+        }
+        if self.detailed_exitcode {
+            arguments.push("--detailed-exitcode".to_owned());
+        }
+        if output.quiet {
+            arguments.push("--quiet".to_owned());
+        }
+        arguments.extend(std::iter::repeat_n("--verbose".to_owned(), usize::from(output.verbose)));
+        let json = output.format != Format::Human;
+        let terminal = if json { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+        if coloured(output.color, terminal) {
+            arguments.push("--color=always".to_owned());
+        }
+        Converging { arguments, output: if json { Shown::Aside } else { Shown::Shown } }
+    }
+}
+
+/// Tells how it went; the exit code is that of the run on the server.
+fn verdict(command: &str, record: &Record, code: u8, steps: &Steps, output: &Output) -> Result<Code, Failure> {
+    let name = &record.name;
+    if output.format != Format::Human {
+        print_json(
+            &json!({
+                "schema_version": SCHEMA_VERSION,
+                "brasa": env!("CARGO_PKG_VERSION"),
+                "command": format!("server {command}"),
+                "success": matches!(code, 0 | 2 | 35),
+                "exit_code": code,
+                "server": record.to_json(),
+                "phases": steps.to_json(),
+                "seconds": steps.seconds(),
+            }),
+            output.format,
+        )?;
+    }
+    let address = record.addresses.first().map(String::as_str).unwrap_or_default();
+    match code {
+        0 | 2 | 35 => steps.say(&format!("converged at {address} ({:.1} s in all)", steps.seconds())),
+        code => {
+            steps.warn(&format!("the run there ended with {code}"));
+            complain(&format!(
+                "hint: `brasa server ssh {name}` looks at it; `brasa server converge {name}` tries again"
+            ));
+        }
+    }
+    Ok(Code::Of(code))
+}
+
+fn list(places: &ServerPlaces, output: &Output) -> Result<Code, Failure> {
+    let records = Records::open(places.state.as_deref())?;
+    let mut names = records.names()?;
+    for file in disk::list(&places.servers)? {
+        let name = file.to_string_lossy().strip_suffix(".toml").map(str::to_owned);
+        names.extend(name.filter(|name| !name.starts_with('.')));
+    }
+    names.sort();
+    names.dedup();
+    let (mut rows, mut code, mut asked) = (Vec::new(), Code::Success, Vec::new());
+    for name in &names {
+        let (row, machines) = match row(&records, places, name, &mut asked) {
+            Ok(found) => found,
+            Err(failure) => {
+                complain(&format!("error: {name}: {}", printable(&failure.message)));
+                failure.hints.iter().for_each(|hint| complain(&format!("hint: {}", printable(hint))));
+                code = failure.code;
+                (Row { name: name.clone(), state: "unknown".to_owned(), ..Row::default() }, Vec::new())
+            }
+        };
+        rows.push(row);
+        rows.extend(machines.into_iter().filter(|stray| !names.contains(&stray.name)).map(|stray| Row {
+            name: stray.name.clone(),
+            provider: asked.last().cloned().unwrap_or_default(),
+            state: stray.state.word().to_owned(),
+            address: stray.addresses.first().cloned().unwrap_or_default(),
+            note: format!("`{}`, neither described nor recorded here", stray.id),
+        }));
+    }
+    if output.format != Format::Human {
+        let rows: Vec<Value> = rows.iter().map(Row::to_json).collect();
+        print_json(&json!({"schema_version": SCHEMA_VERSION, "servers": rows}), output.format)?;
+        return Ok(code);
+    }
+    print(&rows.iter().map(|row| row.line(&rows)).collect::<String>())?;
+    Ok(code)
+}
+
+/// A line of the list.
+#[derive(Default)]
+struct Row {
+    name: String,
+    provider: String,
+    state: String,
+    address: String,
+    note: String,
+}
+
+impl Row {
+    fn to_json(&self) -> Value {
+        json!({
+            "name": self.name,
+            "provider": self.provider,
+            "state": self.state,
+            "address": self.address,
+            "note": self.note,
+        })
+    }
+
+    fn line(&self, all: &[Self]) -> String {
+        let width = |of: fn(&Self) -> &String| all.iter().map(|row| of(row).len()).max().unwrap_or_default();
+        let (name, provider) = (width(|row| &row.name), width(|row| &row.provider));
+        let (state, address) = (width(|row| &row.state), width(|row| &row.address));
+        let Self { name: n, provider: p, state: s, address: a, note } = self;
+        let line = format!("{n:name$}  {p:provider$}  {s:state$}  {a:address$}  {note}");
+        format!("{}\n", printable(line.trim_end()))
+    }
+}
+
+/// What is known of one name; with it all that its provider has, when that is asked for the first time.
+fn row(
+    records: &Records,
+    places: &ServerPlaces,
+    name: &str,
+    asked: &mut Vec<String>,
+) -> Result<(Row, Vec<Machine>), Failure> {
+    let record = records.read(name)?;
+    let (described, provider) = known(records, places, name, record.as_ref())?;
+    let found = provider.find(name)?;
+    let all = if asked.contains(&described.provider) {
+        Vec::new()
+    } else {
+        asked.push(described.provider.clone());
+        provider.list()?
+    };
+    let mine = found.iter().find(|machine| record.as_ref().is_some_and(|record| record.is_of(machine)));
+    let (state, note) = match (mine.or(found.first()), &record) {
+        (Some(machine), Some(record)) if mine.is_some() => (machine.state.word(), record.phase.word().to_owned()),
+        (Some(machine), _) => (machine.state.word(), "not recorded here".to_owned()),
+        (None, Some(_)) => ("gone", "recorded".to_owned()),
+        (None, None) => ("absent", "described".to_owned()),
+    };
+    let address = mine.or(found.first()).and_then(|machine| machine.addresses.first().cloned()).unwrap_or_default();
+    Ok((Row { name: name.to_owned(), provider: described.provider, state: state.to_owned(), address, note }, all))
+}
+
+/// The description that a server was made by; of one that was not made, that in the directory of descriptions.
+fn known(
+    records: &Records,
+    places: &ServerPlaces,
+    name: &str,
+    record: Option<&Record>,
+) -> Result<(Description, Box<dyn Provider>), Failure> {
+    let kept = records.description(name);
+    match record.map(|record| Ok::<_, Failure>((record, disk::read_limited(&kept, 1 << 20)?))).transpose()? {
+        Some((record, Some(text))) => {
+            Description::parse(name.to_owned(), &kept, record.base.clone(), text, records.directory())
+        }
+        Some((_, None)) | None => Description::read(&places.servers, name, records.directory()),
+    }
+}
+
+fn show(of: &OneServer, output: &Output) -> Result<Code, Failure> {
+    let records = Records::open(of.places.state.as_deref())?;
+    let name = bare(&of.name);
+    let record = records.read(&name)?;
+    let (described, provider) = known(&records, &of.places, &name, record.as_ref())?;
+    let found = provider.find(&name)?;
+    let machines: Vec<Value> = found
+        .iter()
+        .map(|machine| {
+            json!({
+                "id": machine.id,
+                "state": machine.state.word(),
+                "reason": machine.reason,
+                "addresses": machine.addresses,
+                "recorded": record.as_ref().is_some_and(|record| record.is_of(machine)),
+            })
+        })
+        .collect();
+    let document = json!({
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "provider": described.provider,
+        "record": record.as_ref().map(Record::to_json),
+        "machines": machines,
+    });
+    if output.format != Format::Human {
+        print_json(&document, output.format)?;
+        return Ok(Code::Success);
+    }
+    let mut lines = vec![("name", name.clone()), ("provider", described.provider.clone())];
+    if let Some(record) = &record {
+        let ssh = record.ssh.as_ref().map(|(host, port)| format!("{}@{host} port {port}", record.user));
+        lines.extend([("full name", record.fqdn.clone()), ("phase", record.phase.word().to_owned())]);
+        lines.extend(ssh.map(|ssh| ("ssh", ssh)));
+        lines.push(("kept in", records.of(&name).display().to_string()));
+    }
+    for machine in &found {
+        let reason = machine.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let state = format!("`{}` {}{reason}: {}", machine.id, machine.state.word(), machine.addresses.join(", "));
+        lines.push(("server", state));
+    }
+    if found.is_empty() {
+        lines.push(("server", if record.is_some() { "gone" } else { "not made" }.to_owned()));
+    }
+    print(&lines.iter().map(|(key, value)| format!("{key:9}  {}\n", printable(value))).collect::<String>())?;
+    Ok(Code::Success)
+}
+
+fn session(of: &OneServer, command: &[String]) -> Result<Code, Failure> {
+    let records = Records::open(of.places.state.as_deref())?;
+    let record = recorded(&records, &bare(&of.name))?;
+    if record.ssh.is_none() {
+        return Err(Failure::failed(format!("the server `{}` has no address yet", record.name))
+            .hint(format!("`brasa server create {}` goes on with it", record.name)));
+    }
+    let code = Ssh::to(&record, &records.of(&record.name)).session(command)?;
+    Ok(Code::Of(code))
+}
+
+fn destroy(of: &OneServer, yes: bool, output: &Output) -> Result<Code, Failure> {
+    let records = Records::open(of.places.state.as_deref())?;
+    let name = bare(&of.name);
+    let _lock = records.lock(&name, "destroy")?;
+    let record = records.read(&name)?;
+    let (described, provider) = known(&records, &of.places, &name, record.as_ref())?;
+    let steps = steps(&name, output);
+    if !yes {
+        let found = provider.find(&name)?;
+        let there: Vec<String> =
+            found.iter().map(|machine| format!("`{}` at {}", machine.id, shown(machine))).collect();
+        if !there.is_empty() {
+            let what = format!("destroy `{name}`, which is {} of `{}`?", there.join(" and "), described.provider);
+            match question::ask(&printable(&what), false).map_err(|error| Failure::failed(error.to_string()))? {
+                Some(true) => {}
+                Some(false) => return Err(Failure::failed("nothing was destroyed")),
+                None => {
+                    return Err(Failure::usage("`destroy` asks first, and nobody is here to answer")
+                        .hint("say `--yes` to destroy without being asked"));
+                }
+            }
+        }
+    }
+    let work = Work { records: &records, described, provider, steps: &steps };
+    let was_there = work.destroy(record)?;
+    steps.say(if was_there { "destroyed and forgotten" } else { "there is none" });
+    if output.format != Format::Human {
+        let document = json!({
+            "schema_version": SCHEMA_VERSION,
+            "command": "server destroy",
+            "success": true,
+            "exit_code": 0,
+            "name": name,
+            "was_there": was_there,
+            "phases": steps.to_json(),
+            "seconds": steps.seconds(),
+        });
+        print_json(&document, output.format)?;
+    }
+    Ok(Code::Success)
+}
+
+fn print_user_data(of: &OneServer, pull: Option<(&str, &str)>) -> Result<Code, Failure> {
+    let records = Records::open(of.places.state.as_deref())?;
+    let (described, _) = Description::read(&of.places.servers, &of.name, records.directory())?;
+    if let Some((url, sha256)) = pull {
+        let hex = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !hex {
+            return Err(Failure::usage(format!("`{sha256}` is no SHA-256")).hint("`sha256sum brasa` prints it"));
+        }
+        if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(Failure::usage(format!("`{url}` is no address that a server can fetch from"))
+                .hint("it begins with http:// or https://"));
+        }
+        if !described.keys.is_empty() {
+            complain(
+                "warning: the files of `keys` are not in the user-data, which is no place for secrets: put them there otherwise",
+            );
+        }
+    }
+    let mut authorized = described.authorized()?;
+    if let Some(key) = &described.ssh_key {
+        authorized.insert(0, crate::server::ssh::public_key(&crate::server::work::public_half(key))?);
+    }
+    if authorized.is_empty() && pull.is_none() {
+        complain("warning: nobody may log in: name keys by `ssh_key` or `authorized_keys`");
+    }
+    let pull = pull.map(|(url, sha256)| Pull { url, sha256 });
+    print(&user_data(&described, &authorized, None, pull.as_ref())?)?;
+    Ok(Code::Success)
+}
+
+fn recorded(records: &Records, name: &str) -> Result<Record, Failure> {
+    records.read(name)?.ok_or_else(|| {
+        Failure::input(format!("there is no record of a server `{name}` in `{}`", records.directory().display()))
+            .hint(format!("`brasa server create {name}` makes it, `brasa server list` shows those that there are"))
+    })
+}
+
+/// A server's name, also where its description was named.
+fn bare(name: &str) -> String {
+    let path = std::path::Path::new(name);
+    match path.extension() {
+        Some(end) if end == "toml" => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        Some(_) | None => name.to_owned(),
+    }
+}
+
+fn steps(name: &str, output: &Output) -> Steps {
+    Steps::of(name, output.quiet, complain)
+}
+
+/// An entry of `--file` and `--key`: where there, and from where here.
+pub fn pairs(written: &[String]) -> Result<Vec<(String, std::path::PathBuf)>, Failure> {
+    let mut pairs = Vec::new();
+    for entry in written {
+        let Some((to, from)) = entry.split_once('=').filter(|(to, from)| to.starts_with('/') && !from.is_empty())
+        else {
+            return Err(Failure::usage(format!("`{entry}` is not of the form /where/there=from/here")));
+        };
+        pairs.push((to.to_owned(), from.into()));
+    }
+    Ok(pairs)
+}

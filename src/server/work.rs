@@ -1,0 +1,423 @@
+//! Servers made, converged and destroyed: each step can be cut off, and the same command goes on from there.
+use std::path::{Path, PathBuf};
+
+use brasa::{
+    host::{disk, environment, tool::Output},
+    values::Digest,
+};
+
+use super::{
+    bootstrap::{self, Load},
+    description::Description,
+    dns, host_key,
+    provider::{Machine, Provider, State, Wanted},
+    record::{Phase, Record, Records},
+    ssh::{self, Ssh, Trouble},
+    steps::{Patience, Steps, now},
+    user_data::{HostKey, fitting, user_data},
+};
+use crate::failure::{Code, Failure};
+
+/// Seconds for which a server may show another host key, or let nobody in: cloud-init puts both right while it starts.
+const SETTLING: u64 = 30;
+/// Seconds in which a provider must know what it has just made.
+const APPEARING: u64 = 30;
+/// Seconds in which a server must be gone.
+const GOING: u64 = 300;
+/// The file of the host key while it is being made.
+const HOST_KEY: &str = "host_key";
+
+/// A command on one server.
+pub struct Work<'a> {
+    /// All records.
+    pub records: &'a Records,
+    /// What the server is to be.
+    pub described: Description,
+    /// Who makes it.
+    pub provider: Box<dyn Provider>,
+    /// Who is told.
+    pub steps: &'a Steps,
+}
+
+/// How a machine is converged.
+pub struct Converging {
+    /// Arguments of the run there.
+    pub arguments: Vec<String>,
+    /// Where its output goes.
+    pub output: Output,
+}
+
+impl Work<'_> {
+    fn name(&self) -> &str {
+        &self.described.name
+    }
+
+    fn load(&self) -> Load<'_> {
+        let Description { dna, solo, binary, files, keys, .. } = &self.described;
+        Load { dna, solo: solo.as_deref(), binary: binary.as_deref(), files, keys }
+    }
+
+    /// Makes the server, or goes on with one that is half made, until it is converged. The exit code of the run there.
+    ///
+    /// # Errors
+    /// That there is one already; what the provider or the server refused.
+    pub fn create(&self, converging: &Converging) -> Result<(Record, u8), Failure> {
+        self.load().check()?;
+        let mut record = self.begin()?;
+        self.running(&mut record)?;
+        let ssh = Ssh::to(&record, &self.records.of(self.name()));
+        self.reach(&record, &ssh)?;
+        record.phase = record.phase.max(Phase::Ready);
+        self.records.write(&record)?;
+        let code = self.settle(&mut record, &ssh, converging)?;
+        Ok((record, code))
+    }
+
+    /// Converges the server again.
+    ///
+    /// # Errors
+    /// That there is none; what the server refused.
+    pub fn converge(&self, mut record: Record, converging: &Converging) -> Result<(Record, u8), Failure> {
+        self.load().check()?;
+        if record.phase < Phase::Made || record.phase == Phase::Going {
+            return Err(Failure::failed(format!("the server `{}` is half made", record.name))
+                .hint(format!("`brasa server create {}` goes on with it", record.name)));
+        }
+        self.running(&mut record)?;
+        let ssh = Ssh::to(&record, &self.records.of(self.name()));
+        self.reach(&record, &ssh)?;
+        let code = self.settle(&mut record, &ssh, converging)?;
+        Ok((record, code))
+    }
+
+    /// A record with a server behind it: a new one, or one that an interrupted command began.
+    fn begin(&self) -> Result<Record, Failure> {
+        let name = self.name();
+        let recorded = self.records.read(name)?;
+        if let Some(record) = recorded.as_ref().filter(|record| record.provider != self.described.provider) {
+            let message =
+                format!("the server `{name}` was made by `{}`, not by `{}`", record.provider, self.described.provider);
+            return Err(Failure::refused(message).hint(format!("`brasa server destroy {name}` first")));
+        }
+        let found = self.provider.find(name)?;
+        let Some(record) = recorded else {
+            return match found.first() {
+                None => self.fresh(),
+                Some(machine) => Err(self.stray(machine)),
+            };
+        };
+        let mine = found.iter().find(|machine| record.is_of(machine));
+        match (mine, record.phase) {
+            (None, _) if !found.is_empty() => Err(self.stray(&found[0])),
+            (None, phase) => {
+                if phase > Phase::Asked {
+                    self.steps.warn("the server that was recorded is gone; it is made anew");
+                }
+                self.fresh()
+            }
+            (Some(machine), phase) if phase == Phase::Going || machine.state == State::Failed => {
+                self.steps.warn(&format!("`{}` is half {}: it is cleaned up first", machine.id, half(phase)));
+                self.remove(&found)?;
+                self.fresh()
+            }
+            (Some(machine), Phase::Converged) => {
+                let message = format!("the server `{name}` exists already: `{}` at {}", machine.id, shown(machine));
+                Err(Failure::refused(message)
+                    .hint(format!("`brasa server converge {name}` converges it again"))
+                    .hint(format!("`brasa server destroy {name}` destroys it")))
+            }
+            (Some(machine), Phase::Asked | Phase::Made | Phase::Ready | Phase::Going) => {
+                self.steps.warn(&format!("going on with `{}`, which an earlier command began", machine.id));
+                let mut record = record;
+                self.note(&mut record, machine)?;
+                Ok(record)
+            }
+        }
+    }
+
+    fn stray(&self, machine: &Machine) -> Failure {
+        let name = self.name();
+        let message = format!(
+            "`{}` has a server `{name}` already that is not recorded here: `{}` at {}",
+            self.described.provider,
+            machine.id,
+            shown(machine)
+        );
+        Failure::refused(message)
+            .hint("its record is with whoever made it: another user, another machine, another --state")
+            .hint(format!("`brasa server destroy {name}` destroys it"))
+    }
+
+    /// Makes keys and record, then asks the provider.
+    fn fresh(&self) -> Result<Record, Failure> {
+        let (name, described) = (self.name(), &self.described);
+        self.records.forget(name)?;
+        let directory = self.records.of(name);
+        disk::create_private_dirs(&directory)?;
+        let token = hexadecimal(environment::random::<16>()?);
+        let login = match &described.ssh_key {
+            Some(key) => ssh::public_key(&public_half(key))?,
+            None => ssh::make_key(&directory.join(ssh::LOGIN_KEY), &format!("brasa-{name}"))?,
+        };
+        let mut authorized = vec![login.clone()];
+        authorized.extend(described.authorized()?);
+        let host_key = self.host_key(&directory)?;
+        let text = user_data(described, &authorized, Some(&host_key), None)?;
+        let user_data = fitting(&text, self.provider.limit(), &described.provider)?;
+        let mut record = Record {
+            name: name.to_owned(),
+            fqdn: described.fqdn.clone(),
+            provider: described.provider.clone(),
+            token,
+            user: described.user.clone(),
+            ssh_key: described.ssh_key.clone(),
+            base: described.base.clone(),
+            since: now(),
+            ..Record::default()
+        };
+        self.records.keep_description(name, &described.text)?;
+        self.records.write(&record)?;
+        self.steps.say(&format!("asking `{}` for a server", described.provider));
+        let wanted =
+            Wanted { name, fqdn: &described.fqdn, token: &record.token, user_data: &user_data, authorized_key: &login };
+        match self.provider.create(&wanted) {
+            Ok(machine) => {
+                record.phase = Phase::Made;
+                self.note(&mut record, &machine)?;
+                self.steps.done("made");
+                Ok(record)
+            }
+            Err(failure) => {
+                // Where nothing was made, nothing is to be remembered; where that is not known, the record stays.
+                if self.provider.find(name).is_ok_and(|found| found.is_empty()) {
+                    self.records.forget(name)?;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// A host key that is known before the server is. Its private half is kept nowhere here.
+    fn host_key(&self, directory: &Path) -> Result<HostKey, Failure> {
+        let path = directory.join(HOST_KEY);
+        let public = ssh::make_key(&path, "")?;
+        let private = bootstrap::input(&path, 64 << 10)?;
+        disk::remove(&path)?;
+        disk::remove(&path.with_added_extension("pub"))?;
+        let line = format!("{} {public}\n", self.described.fqdn);
+        self.records.put(self.name(), ssh::KNOWN_HOSTS, line.as_bytes())?;
+        Ok(HostKey { private: String::from_utf8_lossy(&private).into_owned(), public })
+    }
+
+    /// Takes over what the provider says of a server.
+    fn note(&self, record: &mut Record, machine: &Machine) -> Result<(), Failure> {
+        record.id.clone_from(&machine.id);
+        record.phase = record.phase.max(Phase::Made);
+        record.addresses.clone_from(&machine.addresses);
+        record.ssh = machine.ssh.clone().or_else(|| Some((machine.addresses.first()?.clone(), 22)));
+        self.records.write(record)
+    }
+
+    /// Waits until the provider says that the server runs and has an address.
+    fn running(&self, record: &mut Record) -> Result<(), Failure> {
+        let (mut patience, mut appearing) = (Patience::of(self.described.ready_within), Patience::of(APPEARING));
+        let fresh = record.phase == Phase::Made && record.ssh.is_none();
+        loop {
+            let machine = self.provider.look(&record.id)?;
+            match &machine {
+                Some(Machine { state: State::Running, .. }) => {
+                    let machine = machine.unwrap_or_else(|| unreachable!("it was just seen"));
+                    self.note(record, &machine)?;
+                    if record.ssh.is_some() {
+                        if fresh {
+                            self.steps.done("running");
+                        }
+                        return Ok(());
+                    }
+                }
+                Some(Machine { state: State::Building, .. }) => {}
+                Some(broken @ Machine { state: State::Failed, .. }) => {
+                    let reason = broken.reason.clone().unwrap_or_else(|| "it does not say why".to_owned());
+                    let message =
+                        format!("`{}` could not make the server `{}`: {reason}", record.provider, record.name);
+                    let console = self.console(&record.id);
+                    self.steps.warn(&format!("{message}; what is left of it is removed"));
+                    self.remove(std::slice::from_ref(broken))?;
+                    self.records.forget(&record.name)?;
+                    return Err(Failure::refused(message + &console));
+                }
+                Some(Machine { state: state @ (State::Stopped | State::Going), .. }) => {
+                    let message = format!("the server `{}` (`{}`) is {}", record.name, record.id, state.word());
+                    return Err(Failure::refused(message).hint(format!(
+                        "start it by its provider's own means, or `brasa server destroy {}`",
+                        record.name
+                    )));
+                }
+                None if fresh && appearing.left() > 0 => {
+                    appearing.wait()?;
+                }
+                None => return Err(self.gone(record)),
+            }
+            if !patience.wait()? {
+                let message = format!("`{}` has no address after {} s", record.name, self.described.ready_within);
+                return Err(self.unready(message, &record.id));
+            }
+        }
+    }
+
+    fn gone(&self, record: &Record) -> Failure {
+        let message = format!("the server `{}` is gone: `{}` knows no `{}`", record.name, record.provider, record.id);
+        Failure::unavailable(message + &self.console(&record.id))
+            .hint(format!("`brasa server create {}` makes it anew", record.name))
+    }
+
+    fn unready(&self, message: String, id: &str) -> Failure {
+        let name = self.name();
+        Failure::unavailable(message + &self.console(id))
+            .hint(format!("`brasa server create {name}` goes on waiting, `brasa server destroy {name}` removes it"))
+            .hint("`ready_within` in its description gives it more time")
+    }
+
+    fn console(&self, id: &str) -> String {
+        self.provider
+            .console(self.name(), id)
+            .map(|end| format!("; the end of its console:\n{end}"))
+            .unwrap_or_default()
+    }
+
+    /// Waits until SSH answers with the right key, and cloud-init is done.
+    fn reach(&self, record: &Record, ssh: &Ssh) -> Result<(), Failure> {
+        let seconds = self.described.ready_within;
+        let mut patience = Patience::of(seconds);
+        let mut settling: Option<Patience> = None;
+        let mut rounds = 0_u32;
+        if record.phase < Phase::Ready {
+            self.steps.say("waiting for SSH");
+        }
+        loop {
+            let (trouble, said) = match ssh.attempt("true", 60)? {
+                Ok(ended) if ended.code == 0 => break,
+                Ok(ended) => (Trouble::NotLetIn, ssh::last_line(&ended.stderr)),
+                Err(trouble) => trouble,
+            };
+            match trouble {
+                Trouble::Silent => settling = None,
+                Trouble::Settings => return Err(trouble.failure(&record.name, &said)),
+                Trouble::WrongHostKey | Trouble::NotLetIn => {
+                    let settling = settling.get_or_insert_with(|| Patience::of(SETTLING.min(seconds)));
+                    if settling.left() == 0 {
+                        return Err(trouble.failure(&record.name, &said));
+                    }
+                }
+            }
+            rounds += 1;
+            // Whoever fell over while it started will not answer any more.
+            if rounds.is_multiple_of(5) && self.provider.look(&record.id)?.is_none() {
+                return Err(self.gone(record));
+            }
+            if !patience.wait()? {
+                let message = format!("`{}` did not answer by SSH within {seconds} s: {said}", record.name);
+                return Err(self.unready(message, &record.id));
+            }
+        }
+        if record.phase >= Phase::Ready {
+            return Ok(());
+        }
+        self.steps.done("SSH answers");
+        let wait = "command -v cloud-init >/dev/null 2>&1 || exit 0; cloud-init status --wait >/dev/null 2>&1";
+        match ssh.attempt(wait, patience.left().max(5))? {
+            Ok(ended) if ended.code == 1 => {
+                self.steps.warn("cloud-init ended with errors; `cloud-init status --long` there tells more");
+            }
+            Ok(_) => {}
+            Err((trouble, said)) => return Err(trouble.failure(&record.name, &said)),
+        }
+        self.steps.done("ready");
+        Ok(())
+    }
+
+    /// Puts everything there, gives the server a host key that nobody else has seen, and converges it.
+    fn settle(&self, record: &mut Record, ssh: &Ssh, converging: &Converging) -> Result<u8, Failure> {
+        let sha = self.load().upload(ssh, &|what| self.steps.say(what))?;
+        self.steps.done("uploaded");
+        if record.phase < Phase::Converged {
+            host_key::replace(ssh, self.records, record, self.steps)?;
+        }
+        self.steps.say("converging");
+        let code = bootstrap::run(ssh, &sha, &converging.arguments, converging.output)?;
+        self.steps.done("converge ended");
+        if [Code::Success, Code::Changes, Code::Reboot].iter().any(|good| good.number() == code) {
+            record.phase = Phase::Converged;
+            self.records.write(record)?;
+        }
+        Ok(code)
+    }
+
+    /// Destroys every server of this name that the provider has, and forgets it. Whether there was any.
+    ///
+    /// # Errors
+    /// What the provider or the name server refused: the record stays then, and the same command goes on.
+    pub fn destroy(&self, record: Option<Record>) -> Result<bool, Failure> {
+        let mut found = self.provider.find(self.name())?;
+        let recorded = record.as_ref().filter(|record| !record.id.is_empty());
+        if let Some(record) = recorded.filter(|record| found.iter().all(|machine| machine.id != record.id)) {
+            found.extend(self.provider.look(&record.id)?);
+        }
+        let was_there = !found.is_empty() || record.is_some();
+        if let Some(mut record) = record {
+            record.phase = Phase::Going;
+            self.records.write(&record)?;
+            Ssh::to(&record, &self.records.of(self.name())).close();
+        }
+        self.remove(&found)?;
+        // Only now: as long as it runs, it may put its records back.
+        if let Some(dns) = self.described.dns.as_ref().filter(|_| was_there) {
+            dns::delete(dns, &self.described.fqdn)?;
+            self.steps.done("its name is out of the DNS");
+        }
+        self.records.forget(self.name())?;
+        Ok(was_there)
+    }
+
+    /// Destroys servers and waits until they are gone.
+    fn remove(&self, machines: &[Machine]) -> Result<(), Failure> {
+        for machine in machines {
+            self.steps.say(&format!("destroying `{}`", machine.id));
+            self.provider.destroy(&machine.id)?;
+        }
+        let mut patience = Patience::of(GOING);
+        for machine in machines {
+            while self.provider.look(&machine.id)?.is_some() {
+                if !patience.wait()? {
+                    let message = format!("`{}` is not gone after {GOING} s", machine.id);
+                    return Err(Failure::unavailable(message).hint("the same command looks again"));
+                }
+            }
+        }
+        if !machines.is_empty() {
+            self.steps.done("destroyed");
+        }
+        Ok(())
+    }
+}
+
+const fn half(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Going => "destroyed",
+        Phase::Asked | Phase::Made | Phase::Ready | Phase::Converged => "made",
+    }
+}
+
+/// Where a machine is, for people.
+pub fn shown(machine: &Machine) -> String {
+    machine.addresses.first().cloned().unwrap_or_else(|| format!("no address yet, {}", machine.state.word()))
+}
+
+/// The file with the public half of a key.
+pub fn public_half(key: &Path) -> PathBuf {
+    if key.extension().is_some_and(|end| end == "pub") { key.to_owned() } else { key.with_added_extension("pub") }
+}
+
+fn hexadecimal(bytes: [u8; 16]) -> String {
+    Digest::from_raw(std::array::from_fn(|at| bytes[at % 16])).to_string()[..32].to_owned()
+}
