@@ -60,7 +60,11 @@ install_program() {
 right "$program" || install_program
 "$program" --version >/dev/null 2>&1 || fail 65 "$program does not run on this machine ($(uname -sm))"
 
-# POSIX has no pipefail: the exit code goes past tee by a descriptor of its own.
+# POSIX has no pipefail: the exit code goes past both tees by a descriptor of its own, and what is printed stays on its own stream.
 exec 4>&1
-code=$({ { code=0; "$program" converge "$@" 2>&1 3>&- 4>&- || code=$?; echo "$code" >&3; } | tee -a "$log" >&4; } 3>&1)
+code=$({
+    {
+        { code=0; "$program" converge "$@" 2>&1 1>&5 3>&- 4>&- 5>&- || code=$?; echo "$code" >&3; } | tee -a "$log" >&2
+    } 5>&1 | tee -a "$log" >&4
+} 3>&1)
 exit "$code"

@@ -5,7 +5,7 @@ use super::{Code, Failure, Output, arguments, complain, logging, server::pairs};
 use crate::server::{
     bootstrap::{self, Load},
     record::Records,
-    ssh::Ssh,
+    ssh::{Ssh, check_host},
     steps::Steps,
 };
 
@@ -13,6 +13,7 @@ use crate::server::{
 pub fn bootstrap(options: &arguments::Bootstrap, output: &Output) -> Result<Code, Failure> {
     logging::start(output.log_level, output.log_file.as_deref())?;
     let (files, keys) = (pairs(&options.files)?, pairs(&options.keys)?);
+    check_host(&options.host)?;
     let load = Load {
         dna: &options.json_attributes,
         solo: options.config.as_deref(),
@@ -24,7 +25,7 @@ pub fn bootstrap(options: &arguments::Bootstrap, output: &Output) -> Result<Code
     let records = Records::open(None)?;
     brasa::host::disk::create_private_dirs(records.directory())?;
     let id = Digest::of(options.host.as_bytes()).to_string();
-    let ssh = Ssh::of(&options.host, options.port, records.directory(), &id)?;
+    let ssh = Ssh::of(&options.host, options.port, records.directory(), &id);
     let steps = Steps::of(&options.host, output.quiet, complain);
     let done = (|| {
         ssh.run("true", "logging in")?;

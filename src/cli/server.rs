@@ -201,7 +201,7 @@ fn row(
         (Some(machine), Some(record)) if mine.is_some() => (machine.state.word(), record.phase.word().to_owned()),
         (Some(machine), _) => (machine.state.word(), "not recorded here".to_owned()),
         (None, Some(_)) => ("gone", "recorded".to_owned()),
-        (None, None) => ("absent", "described".to_owned()),
+        (None, None) => ("absent", String::new()),
     };
     let address = mine.or(found.first()).and_then(|machine| machine.addresses.first().cloned()).unwrap_or_default();
     Ok((Row { name: name.to_owned(), provider: described.provider, state: state.to_owned(), address, note }, all))

@@ -5,6 +5,7 @@ use brasa::{
     Error,
     host::{disk, environment},
     node::json::Document,
+    values::Place as Position,
 };
 
 use super::{
@@ -158,7 +159,13 @@ impl Description {
         }
         match (opened, keys.end()) {
             (Some((_, provider)), faults) if faults.is_empty() => Ok((described, provider)),
-            (_, faults) => Err(Error::Faults(faults).into()),
+            (_, mut faults) => {
+                faults.sort_by_key(|fault| match &fault.place {
+                    Some(Position::File { line, column, .. }) => (*line, *column),
+                    Some(Position::Rust(_)) | None => (0, 0),
+                });
+                Err(Error::Faults(faults).into())
+            }
         }
     }
 }

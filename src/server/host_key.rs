@@ -1,5 +1,7 @@
 //! A host key that came by user-data is one that others may have read: the first converge replaces it, over the connection that
 //! the old one vouches for.
+use brasa::host::disk;
+
 use super::{
     record::{Record, Records},
     ssh::{KNOWN_HOSTS, Ssh},
@@ -52,6 +54,7 @@ pub fn replace(ssh: &Ssh, records: &Records, record: &Record, steps: &Steps) -> 
         }
     }
     records.put(&record.name, KNOWN_HOSTS, new.as_bytes())?;
+    disk::remove(&directory.join(NEW_KNOWN_HOSTS))?;
     steps.done("host key replaced");
     Ok(())
 }

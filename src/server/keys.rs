@@ -31,7 +31,7 @@ impl<'d> Keys<'d> {
         let located = self.table?.get(key)?;
         let found = of(located.value());
         if found.is_none() {
-            let message = format!("`{}` is to be {wanted}, not {}", self.named(key), kind(located.value()));
+            let message = format!("`{}` is to be {wanted}, not {}", self.named(key), found_kind(located.value()));
             self.faults.push(located.fault(message));
         }
         found
@@ -128,5 +128,14 @@ impl<'d> Keys<'d> {
 
     fn named(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+}
+
+/// What a value is, in the words of TOML.
+const fn found_kind(value: &Value) -> &'static str {
+    match value {
+        Value::Object(_) => "a table",
+        Value::String(_) => "text",
+        other => kind(other),
     }
 }

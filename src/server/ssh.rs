@@ -81,14 +81,7 @@ impl Ssh {
     }
 
     /// Any machine, by the user's own settings. `sockets` is a private directory for the connection that is shared.
-    ///
-    /// # Errors
-    /// That this cannot be the name of a machine.
-    pub fn of(host: &str, port: Option<u16>, sockets: &Path, id: &str) -> Result<Self, Failure> {
-        if host.is_empty() || host.starts_with('-') || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err(Failure::usage(format!("`{host}` is no machine's name"))
-                .hint("name it as ssh does: HOST, USER@HOST, or a name in ~/.ssh/config"));
-        }
+    pub fn of(host: &str, port: Option<u16>, sockets: &Path, id: &str) -> Self {
         let mut ssh = Self::with_options(&[], host);
         ssh.share(&sockets.join(format!("ssh-{}", id.get(..8).unwrap_or_default())), id);
         if let Some(port) = port {
@@ -97,7 +90,7 @@ impl Ssh {
         ssh.target.extend(["--".to_owned(), host.to_owned()]);
         // Who logs in is settled by the user's settings: the machine knows.
         ssh.sudo = "$(test \"$(id -u)\" = 0 || echo sudo -n) ";
-        Ok(ssh)
+        ssh
     }
 
     fn with_options(options: &[(&str, String)], name: &str) -> Self {
@@ -285,6 +278,18 @@ impl Ssh {
             }
         }
     }
+}
+
+/// Refuses what cannot be the name of a machine.
+///
+/// # Errors
+/// That it cannot.
+pub fn check_host(host: &str) -> Result<(), Failure> {
+    if host.is_empty() || host.starts_with('-') || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(Failure::usage(format!("`{host}` is no machine's name"))
+            .hint("name it as ssh does: HOST, USER@HOST, or a name in ~/.ssh/config"));
+    }
+    Ok(())
 }
 
 /// What stood in the way of a connection.

@@ -14,4 +14,5 @@ mod kitchen;
 mod panic;
 mod resource;
 mod secrets;
+mod servers;
 mod words;

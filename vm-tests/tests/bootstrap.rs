@@ -1,0 +1,423 @@
+//! Machines over SSH: a real sshd, a provider that is a user's program, and all that can go wrong between them.
+#![allow(clippy::disallowed_methods, reason = "tests may touch the machine")]
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use lab::{Result, SshMachine};
+
+/// A provider in sh: its one server is what stands in its directory. It gives the machine the host key and the login key that it
+/// was told, as cloud-init would; files in the directory make it misbehave.
+const PROVIDER: &str = r#"#!/bin/sh
+cd "$(dirname "$0")" || exit 1
+request=$(cat)
+text() { printf '%s' "$request" | sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p"; }
+action=$(text action)
+echo "$action" >>asked
+[ ! -e "answer-$action" ] || { cat "answer-$action"; exit 0; }
+machine() {
+    if [ -e id ]; then cat id; else printf null; fi
+}
+case $action in
+create)
+    [ ! -e stall ] || { touch stalled; while [ -e stall ]; do sleep 0.05; done; exit 1; }
+    key=$(printf '%s' "$request" | sed -n 's/.*ed25519_private\\": \\"\([^"]*\)\\".*/\1/p')
+    printf '{"id":"m-%s","name":"%s","token":"%s","state":"running","addresses":["192.0.2.%s"],"ssh":{"host":"127.0.0.1","port":%s}}' \
+        "$(text token)" "$(text name)" "$(text token)" "$(cat number)" "$(cat port)" >id
+    echo $(($(cat number) + 1)) >number
+    text authorized_key >machine/authorized_keys
+    if [ -e other_key ]; then cp other_key machine/host_key.new
+    else printf '%b' "$(printf '%b' "$key")" >machine/host_key.new; echo >>machine/host_key.new; fi
+    mv machine/host_key.new machine/host_key
+    [ ! -e stall_after ] || { touch stalled; while [ -e stall_after ]; do sleep 0.05; done; exit 1; }
+    printf '{"machine":%s}\n' "$(machine)" ;;
+find|list) if [ -e id ]; then printf '{"machines":[%s]}\n' "$(machine)"; else echo '{"machines":[]}'; fi ;;
+look) printf '{"machine":%s}\n' "$(machine)" ;;
+destroy) rm -f id machine/host_key; echo '{}' ;;
+esac
+"#;
+
+/// A place with a description, a provider, and a machine that comes when the provider is asked for one.
+struct Site {
+    directory: PathBuf,
+    machine: SshMachine,
+}
+
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ran {
+    #[track_caller]
+    fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    fn says(self, words: &[&str]) -> Self {
+        for word in words {
+            assert!(self.stderr.contains(word), "`{word}` is not in\n{}", self.stderr);
+        }
+        self
+    }
+}
+
+impl Site {
+    fn new(test: &str) -> Result<Self> {
+        let directory = lab::target_directory()?.join("lab").join(format!("servers-{test}-{}", std::process::id()));
+        drop(fs::remove_dir_all(&directory));
+        for part in ["servers", "cloud/machine", "home"] {
+            fs::create_dir_all(directory.join(part)).unwrap();
+        }
+        let machine = SshMachine::at(&directory.join("cloud/machine"))?;
+        let site = Self { directory, machine };
+        site.write("cloud/provider", PROVIDER);
+        fs::set_permissions(site.path("cloud/provider"), fs::Permissions::from_mode(0o755)).unwrap();
+        site.write("cloud/port", &site.machine.port().to_string());
+        site.write("cloud/number", "7");
+        site.write("tsig", "canary-of-a-key\n");
+        site.describe("");
+        site.order("- {type: file, name: /srv/converged, content: done}\n");
+        Ok(site)
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Describes `web`, with more lines before the tables.
+    fn describe(&self, more: &str) {
+        let description = format!(
+            "provider = \"exec\"\nfqdn = \"web.example.test\"\ndna = \"../dna.json\"\nsolo = \"../solo.rb\"\nready_within = 20\n{more}\n\
+             [files]\n\"/var/cookbooks\" = \"../cookbooks\"\n[keys]\n\"/etc/dyndns_keys/tsig\" = \"../tsig\"\n\
+             [exec]\ncommand = \"../cloud/provider\"\n"
+        );
+        self.write("servers/web.toml", &description);
+        self.write("solo.rb", "cookbook_path '/var/cookbooks'\n");
+        self.write("dna.json", "{\"run_list\": [\"site\"]}\n");
+        self.write("cookbooks/site/metadata.json", "{\"name\": \"site\", \"version\": \"1.0.0\"}");
+    }
+
+    fn order(&self, resources: &str) {
+        self.write("cookbooks/site/recipes/default.yml", &format!("resources:\n{resources}"));
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(lab::binary().unwrap());
+        command.args(words).current_dir(&self.directory).env_remove("SSH_AUTH_SOCK").env_remove("XDG_RUNTIME_DIR");
+        command.env("HOME", self.path("home")).env("XDG_STATE_HOME", self.path("state"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> Ran {
+        let output = self.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    fn server(&self, words: &[&str]) -> Ran {
+        self.run(&[&["server"], words].concat())
+    }
+
+    fn asked(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("cloud/asked")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn record(&self) -> PathBuf {
+        self.path("state/brasa/servers/web")
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.directory));
+    }
+}
+
+/// Waits for a file that another process makes.
+#[track_caller]
+fn await_file(path: &Path) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !path.exists() {
+        assert!(Instant::now() < until, "`{}` does not come", path.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn kill(child: &mut Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn a_server_is_made_converged_destroyed_and_made_again_without_a_question_about_its_key() -> Result<()> {
+    let site = Site::new("story")?;
+    let first = site.server(&["create", "web"]).exits(0);
+    let first =
+        first.says(&["web: made (", "web: SSH answers (", "web: host key replaced (", "converged at 192.0.2.7"]);
+    assert!(first.stdout.contains("1 changed"), "the report of the run there is ours: {}", first.stdout);
+    let machine = &site.machine;
+    assert_eq!(machine.text("/srv/converged").as_deref(), Some("done"));
+    assert_eq!(machine.text("/etc/dyndns_keys/tsig").as_deref(), Some("canary-of-a-key\n"));
+    assert_eq!((mode(&machine.path("/etc/dyndns_keys")), mode(&machine.path("/etc/dyndns_keys/tsig"))), (0o700, 0o600));
+    assert_eq!(
+        (mode(&machine.path("/etc/brasa/dna.json")), mode(&machine.path("/usr/local/bin/brasa"))),
+        (0o600, 0o755)
+    );
+    assert!(machine.text("/var/log/brasa-bootstrap.log").unwrap().contains("1 changed"));
+    let leftovers = fs::read_dir(machine.path("/etc/brasa")).unwrap().count();
+    assert_eq!(leftovers, 2, "no temporary file stays");
+    // The key that came by user-data is none any more, and the new one is known.
+    let given = fs::read_to_string(site.path("cloud/machine/host_key")).unwrap();
+    assert_ne!(machine.text("/etc/ssh/ssh_host_ed25519_key").unwrap(), given);
+    let public = machine.text("/etc/ssh/ssh_host_ed25519_key.pub").unwrap();
+    let known = fs::read_to_string(site.record().join("known_hosts")).unwrap();
+    assert_eq!(known.trim(), format!("web.example.test {}", public.trim()));
+    assert!(!site.path("home/.ssh").exists(), "the user's own known hosts are left alone");
+    assert_eq!(mode(&site.record()), 0o700);
+
+    let again = site.server(&["create", "web"]).exits(73);
+    again.says(&["the server `web` exists already", "192.0.2.7", "brasa server converge web"]);
+    let listed = site.server(&["list", "--format", "json"]).exits(0);
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!(listed["servers"][0]["state"], "running");
+    assert_eq!(listed["servers"][0]["address"], "192.0.2.7");
+    let said = site.server(&["ssh", "web", "--", "cat", "/srv/converged"]).exits(0);
+    assert_eq!(said.stdout, "done");
+    site.server(&["ssh", "web", "--", "exit 7"]).exits(7);
+
+    let unchanged = site.server(&["converge", "web", "--detailed-exitcode"]).exits(0);
+    assert!(unchanged.stdout.contains("0 changed"), "{}", unchanged.stdout);
+    assert!(!unchanged.stderr.contains("uploading the program"), "it is there already: {}", unchanged.stderr);
+    site.order("- {type: file, name: /srv/converged, content: more}\n");
+    site.server(&["converge", "web", "--detailed-exitcode"]).exits(2);
+    let report = site.server(&["converge", "web", "--format", "json"]).exits(0);
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("a document alone");
+    assert_eq!((&report["exit_code"], &report["server"]["phase"]), (&0.into(), &"converged".into()));
+
+    site.server(&["destroy", "web"]).exits(64).says(&["nobody is here to answer", "--yes"]);
+    site.server(&["destroy", "web", "--yes"]).exits(0).says(&["destroyed and forgotten"]);
+    site.machine.gone();
+    assert!(!site.record().exists());
+    site.server(&["ssh", "web"]).exits(65).says(&["there is no record of a server `web`"]);
+    site.server(&["create", "web"]).exits(0).says(&["converged at 192.0.2.8"]);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    site.server(&["destroy", "web", "--yes"]).exits(0).says(&["there is none"]);
+    Ok(())
+}
+
+#[test]
+fn a_create_that_is_killed_is_gone_on_with() -> Result<()> {
+    let site = Site::new("killed")?;
+    // Before the provider has made anything.
+    site.write("cloud/stall", "");
+    let mut create = site.command(&["server", "create", "web"]).spawn().unwrap();
+    await_file(&site.path("cloud/stalled"));
+    kill(&mut create);
+    fs::remove_file(site.path("cloud/stall")).unwrap();
+    fs::remove_file(site.path("cloud/stalled")).unwrap();
+    assert!(site.record().join("server.json").exists(), "it is recorded before it is made");
+
+    // After it was made, before its id was told: the token tells that it is the one.
+    site.write("cloud/stall_after", "");
+    let mut create = site.command(&["server", "create", "web"]).spawn().unwrap();
+    await_file(&site.path("cloud/stalled"));
+    kill(&mut create);
+    fs::remove_file(site.path("cloud/stall_after")).unwrap();
+    site.machine.up();
+    let made = site.asked().iter().filter(|action| *action == "create").count();
+
+    // While it converges.
+    site.order(
+        "- {type: execute, name: slow, command: touch /srv/begun; while test ! -e /srv/go; do sleep 0.05; done}\n",
+    );
+    let mut create = site.command(&["server", "create", "web"]).spawn().unwrap();
+    await_file(&site.machine.path("/srv/begun"));
+    kill(&mut create);
+    fs::write(site.machine.path("/srv/go"), "").unwrap();
+    site.order("- {type: file, name: /srv/converged, content: done}\n");
+    site.server(&["create", "web"]).exits(0).says(&["going on with `m-", "converged at 192.0.2.7"]);
+    assert_eq!(
+        site.asked().iter().filter(|action| *action == "create").count(),
+        made,
+        "there was one server all along"
+    );
+    assert_eq!(site.machine.text("/srv/converged").as_deref(), Some("done"));
+
+    // A server that went away behind our back, and one that nobody recorded.
+    fs::remove_file(site.path("cloud/id")).unwrap();
+    fs::remove_file(site.path("cloud/machine/host_key")).unwrap();
+    site.machine.gone();
+    site.server(&["converge", "web"]).exits(69).says(&["the server `web` is gone"]);
+    site.server(&["create", "web"]).exits(0).says(&["is gone; it is made anew", "converged at 192.0.2.8"]);
+    fs::remove_dir_all(site.record()).unwrap();
+    site.server(&["create", "web"]).exits(73).says(&["has a server `web` already that is not recorded here"]);
+    site.server(&["destroy", "web", "--yes"]).exits(0).says(&["destroyed and forgotten"]);
+    site.machine.gone();
+    Ok(())
+}
+
+#[test]
+fn wrong_keys_failed_runs_and_broken_servers_are_told_apart() -> Result<()> {
+    let site = Site::new("wrong")?;
+    let keygen = |path: &Path| {
+        let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status().unwrap();
+        assert!(made.success());
+    };
+    site.describe("ready_within = 2");
+    let twice = site.server(&["create", "web"]).exits(65);
+    twice.says(&["servers/web.toml:6:1", "`ready_within` is given twice"]);
+
+    let short = |site: &Site| {
+        site.describe("");
+        let text = fs::read_to_string(site.path("servers/web.toml")).unwrap();
+        site.write("servers/web.toml", &text.replace("ready_within = 20", "ready_within = 2"));
+    };
+    short(&site);
+    keygen(&site.path("cloud/other_key"));
+    let other = site.server(&["create", "web"]).exits(77);
+    other.says(&["`web` shows another host key than it must have", "nothing was sent to it"]);
+    assert!(site.machine.text("/etc/brasa/dna.json").is_none() && site.machine.text("/etc/dyndns_keys/tsig").is_none());
+    site.server(&["list"]).exits(0);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    site.machine.gone();
+    fs::remove_file(site.path("cloud/other_key")).unwrap();
+
+    // It lets somebody else in.
+    keygen(&site.path("home/id"));
+    site.server(&["create", "web"]).exits(0);
+    fs::copy(site.path("home/id.pub"), site.machine.path("/root/.ssh/authorized_keys")).unwrap();
+    let close = |site: &Site| {
+        // The shared connection would go on without a look at any key.
+        let socket = fs::read_dir(site.record()).unwrap().find_map(|entry| {
+            let path = entry.unwrap().path();
+            path.file_name().unwrap().to_string_lossy().starts_with("ssh-").then_some(path)
+        });
+        let control = format!("ControlPath={}", socket.expect("one connection is shared").display());
+        Command::new("ssh").args(["-o", &control, "-O", "exit", "x"]).output().unwrap();
+    };
+    close(&site);
+    site.server(&["converge", "web"]).exits(77).says(&["`web` does not let us in", "Permission denied"]);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    site.machine.gone();
+
+    // Nobody answers.
+    site.write("cloud/port", "1");
+    let silent = site.server(&["create", "web"]).exits(69);
+    silent.says(&["did not answer by SSH within 2 s", "Connection refused", "goes on waiting"]);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    site.machine.gone();
+    site.write("cloud/port", &site.machine.port().to_string());
+
+    // The run there fails: its exit code is ours, and the next create goes on.
+    site.describe("");
+    site.order("- {type: execute, name: fails, command: exit 3}\n");
+    let failed = site.server(&["create", "web"]).exits(1);
+    failed.says(&["web: the run there ended with 1", "brasa server converge web"]);
+    site.order("- {type: no_such_kind, name: x}\n");
+    site.server(&["create", "web"]).exits(65).says(&["going on with"]);
+    site.order("- {type: file, name: /srv/converged, content: done}\n");
+    site.server(&["create", "web"]).exits(0);
+
+    // A program that does not run there.
+    site.write("not-a-program", "#!/no/such/interpreter\n");
+    site.describe("binary = \"../not-a-program\"");
+    site.server(&["converge", "web"]).exits(65);
+    site.describe("binary = \"../missing\"");
+    site.server(&["converge", "web"]).exits(65).says(&["missing` does not exist"]);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    site.machine.gone();
+
+    // The provider's own trouble.
+    site.describe("");
+    let broken = "{\"machine\":{\"id\":\"m-1\",\"name\":\"web\",\"state\":\"failed\",\"reason\":\"no host has room\"}}";
+    site.write("cloud/answer-create", broken);
+    site.write("cloud/answer-look", broken);
+    site.write("cloud/asked", "");
+    // It cannot be destroyed either, so it is waited for until somebody stops us; a stop is told and leaves the record.
+    let mut create = site.command(&["server", "create", "web"]).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while !site.asked().iter().any(|action| action == "destroy") {
+        assert!(Instant::now() < until, "{:?}", site.asked());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Command::new("kill").args(["-INT", &create.id().to_string()]).status().unwrap();
+    assert_eq!(create.wait().unwrap().code(), Some(130));
+    assert!(site.record().join("server.json").exists());
+    site.write("cloud/answer-look", "{\"machine\":null}");
+    site.write(
+        "cloud/answer-create",
+        "{\"error\":{\"kind\":\"refused\",\"message\":\"the quota is used up\",\"hint\":\"ask for more\"}}",
+    );
+    let quota = site.server(&["create", "web"]).exits(73);
+    quota.says(&["provider` create: the quota is used up", "hint: ask for more"]);
+    assert!(!site.record().exists(), "nothing was made, so nothing is remembered");
+    Ok(())
+}
+
+#[test]
+fn a_machine_that_is_there_is_bootstrapped_by_the_users_own_settings() -> Result<()> {
+    let site = Site::new("bootstrap")?;
+    let ssh = site.path("home/.ssh");
+    fs::create_dir_all(&ssh).unwrap();
+    for (path, comment) in [(site.path("key"), "host"), (ssh.join("id_box"), "user")] {
+        let made =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"]).arg(path).status();
+        assert!(made.unwrap().success());
+    }
+    fs::copy(ssh.join("id_box.pub"), site.path("cloud/machine/authorized_keys")).unwrap();
+    fs::copy(site.path("key"), site.path("cloud/machine/host_key")).unwrap();
+    site.machine.up();
+    let (home, port) = (ssh.display(), site.machine.port());
+    let settings = format!(
+        "Host box\n HostName 127.0.0.1\n Port {port}\n User root\n IdentityFile {home}/id_box\n UserKnownHostsFile {home}/known\n\
+         StrictHostKeyChecking yes\n"
+    );
+    // ssh takes the home from the system's accounts and not from the environment, so its settings are named.
+    let wrapper = format!("#!/bin/sh\nexec /usr/bin/ssh -F '{home}/config' \"$@\"\n");
+    site.write("bin/ssh", &wrapper);
+    fs::set_permissions(site.path("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(ssh.join("config"), settings).unwrap();
+    let path = format!("{}:{}", site.path("bin").display(), std::env::var("PATH").unwrap());
+    let bootstrap = |more: &[&str]| {
+        let words =
+            [&["bootstrap", "box", "-j", "dna.json", "-c", "solo.rb", "--file", "/var/cookbooks=cookbooks"], more]
+                .concat();
+        let output =
+            site.command(&words).env("PATH", &path).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    };
+    bootstrap(&[]).exits(77).says(&["`box` shows another host key than it must have"]);
+    let public = fs::read_to_string(site.path("key.pub")).unwrap();
+    fs::write(ssh.join("known"), format!("[127.0.0.1]:{port} {public}")).unwrap();
+    let ran = bootstrap(&["--key", "/etc/dyndns_keys/tsig=tsig"]).exits(0).says(&["box: converged ("]);
+    assert!(ran.stdout.contains("1 changed"), "{}", ran.stdout);
+    assert_eq!(mode(&site.machine.path("/etc/dyndns_keys/tsig")), 0o600);
+    let key = site.machine.text("/etc/ssh/ssh_host_ed25519_key").unwrap();
+    assert_eq!(key, fs::read_to_string(site.path("key")).unwrap(), "its host key is its own business");
+    bootstrap(&["--detailed-exitcode"]).exits(0);
+    bootstrap(&["-o", "recipe[no_such]"]).exits(65);
+    Ok(())
+}
