@@ -325,8 +325,7 @@ fn destroy(of: &OneServer, yes: bool, output: &Output) -> Result<Code, Failure> 
 }
 
 fn print_user_data(of: &OneServer, pull: Option<(&str, &str)>) -> Result<Code, Failure> {
-    let records = Records::open(of.places.state.as_deref())?;
-    let (described, _) = Description::read(&of.places.servers, &of.name, records.directory())?;
+    let described = Description::read_alone(&of.places.servers, &of.name)?;
     if let Some((url, sha256)) = pull {
         let hex = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !hex {

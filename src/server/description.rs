@@ -58,6 +58,9 @@ pub struct Description {
     pub dns: Option<Dns>,
 }
 
+/// A provider with its name, where there is one.
+type Opened = Option<(String, Box<dyn Provider>)>;
+
 /// How a server's name is taken out of the DNS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dns {
@@ -75,22 +78,21 @@ impl Description {
     /// # Errors
     /// That there is none, and all that is wrong in it.
     pub fn read(directory: &Path, name: &str, state: &Path) -> Result<(Self, Box<dyn Provider>), Failure> {
-        let path = if Path::new(name).extension().is_some_and(|end| end == "toml") {
-            PathBuf::from(name)
-        } else {
-            check_name(name)?;
-            directory.join(format!("{name}.toml"))
-        };
-        let Some(text) = disk::read_limited(&path, LIMIT)? else {
-            let shown = path.display();
-            return Err(Failure::input(format!("there is no description `{shown}` of a server"))
-                .hint("write one: `dna = \"dna.json\"` is the least; `brasa server create --help` tells more"));
-        };
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        check_name(&stem)?;
-        let base = path.parent().unwrap_or(Path::new("")).to_owned();
-        let here = environment::current_dir().unwrap_or_default();
-        Self::parse(stem, &path, here.join(base), text, state)
+        let (name, path, base, text) = file(directory, name)?;
+        Self::parse(name, &path, base, text, state)
+    }
+
+    /// The same for a server that other tools make: of its provider nothing is looked at.
+    ///
+    /// # Errors
+    /// As [`Description::read`].
+    pub fn read_alone(directory: &Path, name: &str) -> Result<Self, Failure> {
+        let (name, path, base, text) = file(directory, name)?;
+        Ok(Self::of(name, &path, base, text, &|keys| {
+            provider::pass_over(keys);
+            None
+        })?
+        .0)
     }
 
     /// Reads the text of one; `path` is for messages.
@@ -104,10 +106,23 @@ impl Description {
         text: Vec<u8>,
         state: &Path,
     ) -> Result<(Self, Box<dyn Provider>), Failure> {
+        let place = Place { base: &base, state };
+        let (described, provider) = Self::of(name, path, base.clone(), text, &|keys| provider::open(keys, &place))?;
+        // Without one there was a fault.
+        provider.map(|provider| (described, provider)).ok_or_else(|| Failure::input("no provider is named"))
+    }
+
+    fn of(
+        name: String,
+        path: &Path,
+        base: PathBuf,
+        text: Vec<u8>,
+        open: &dyn Fn(&mut Keys<'_>) -> Opened,
+    ) -> Result<(Self, Option<Box<dyn Provider>>), Failure> {
         let document = Document::parse_toml(path, text.clone()).map_err(Error::Faults)?;
         let mut keys = Keys::of(&document);
-        let place = Place { base: &base, state };
-        let opened = provider::open(&mut keys, &place);
+        let place = Place { base: &base, state: Path::new("") };
+        let opened = open(&mut keys);
         let paths = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(to, from)| (to, place.path(&from)));
         let fqdn = keys.text("fqdn").unwrap_or(&name).to_owned();
         let user = keys.text("user").unwrap_or("root").to_owned();
@@ -157,16 +172,15 @@ impl Description {
                 );
             }
         }
-        match (opened, keys.end()) {
-            (Some((_, provider)), faults) if faults.is_empty() => Ok((described, provider)),
-            (_, mut faults) => {
-                faults.sort_by_key(|fault| match &fault.place {
-                    Some(Position::File { line, column, .. }) => (*line, *column),
-                    Some(Position::Rust(_)) | None => (0, 0),
-                });
-                Err(Error::Faults(faults).into())
-            }
+        let mut faults = keys.end();
+        if faults.is_empty() {
+            return Ok((described, opened.map(|(_, provider)| provider)));
         }
+        faults.sort_by_key(|fault| match &fault.place {
+            Some(Position::File { line, column, .. }) => (*line, *column),
+            Some(Position::Rust(_)) | None => (0, 0),
+        });
+        Err(Error::Faults(faults).into())
     }
 }
 
@@ -198,6 +212,26 @@ impl Description {
         }
         Ok(lines)
     }
+}
+
+/// Name, path, directory and text of a description.
+fn file(directory: &Path, name: &str) -> Result<(String, PathBuf, PathBuf, Vec<u8>), Failure> {
+    let path = if Path::new(name).extension().is_some_and(|end| end == "toml") {
+        PathBuf::from(name)
+    } else {
+        check_name(name)?;
+        directory.join(format!("{name}.toml"))
+    };
+    let Some(text) = disk::read_limited(&path, LIMIT)? else {
+        let shown = path.display();
+        return Err(Failure::input(format!("there is no description `{shown}` of a server"))
+            .hint("write one: `dna = \"dna.json\"` is the least; `brasa server create --help` tells more"));
+    };
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    check_name(&stem)?;
+    let base = path.parent().unwrap_or(Path::new("")).to_owned();
+    let here = environment::current_dir().unwrap_or_default();
+    Ok((stem, path, here.join(base), text))
 }
 
 /// Refuses what cannot be a server's name.

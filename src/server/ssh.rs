@@ -326,7 +326,7 @@ impl Trouble {
         let said = after_colon(&last_line(said));
         match self {
             Self::Silent => Failure::unavailable(format!("`{name}` does not answer by SSH{said}"))
-                .hint("is it running, and is its port open? `brasa server show` tells what its provider says"),
+                .hint("is it running, and is its SSH port open to this machine?"),
             Self::WrongHostKey => Failure::denied(format!("`{name}` shows another host key than it must have{said}"))
                 .hint("it is another machine, or somebody stands between; nothing was sent to it"),
             Self::NotLetIn => Failure::denied(format!("`{name}` does not let us in{said}"))

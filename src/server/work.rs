@@ -115,7 +115,9 @@ impl Work<'_> {
                 }
                 self.fresh()
             }
-            (Some(machine), phase) if phase == Phase::Going || machine.state == State::Failed => {
+            (Some(machine), phase)
+                if phase == Phase::Going || matches!(machine.state, State::Failed | State::Going) =>
+            {
                 self.steps.warn(&format!("`{}` is half {}: it is cleaned up first", machine.id, half(phase)));
                 self.remove(&found)?;
                 self.fresh()
@@ -291,9 +293,6 @@ impl Work<'_> {
         let mut patience = Patience::of(seconds);
         let mut settling: Option<Patience> = None;
         let mut rounds = 0_u32;
-        if record.phase < Phase::Ready {
-            self.steps.say("waiting for SSH");
-        }
         loop {
             let (trouble, said) = match ssh.attempt("true", 60)? {
                 Ok(ended) if ended.code == 0 => break,
@@ -309,6 +308,9 @@ impl Work<'_> {
                         return Err(trouble.failure(&record.name, &said));
                     }
                 }
+            }
+            if rounds == 0 {
+                self.steps.say("waiting for SSH");
             }
             rounds += 1;
             // Whoever fell over while it started will not answer any more.

@@ -224,7 +224,7 @@ fn a_users_provider_is_asked_in_json() {
 fn user_data_is_printed_for_other_tools_and_holds_nothing_secret() {
     let place = site(
         "dna = \"../dna.json\"\nfqdn = \"web.example.com\"\nauthorized_keys = [\"ssh-ed25519 AAAA ops\", \"../more.pub\"]\n\
-         [files]\n\"/etc/motd\" = \"../motd\"\n[keys]\n\"/etc/key\" = \"../key\"\n[local]\nimage = \"x\"\n",
+         [files]\n\"/etc/motd\" = \"../motd\"\n[keys]\n\"/etc/key\" = \"../key\"\n",
     );
     place.write("more.pub", "# those of the others\nssh-rsa BBBB x@y\n\n");
     place.write("motd", "hello: \"there\"\n");

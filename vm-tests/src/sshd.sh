@@ -23,6 +23,7 @@ while alive; do
     printf '%s\n' "Port $port" 'ListenAddress 127.0.0.1' 'UsePAM no' 'PermitRootLogin prohibit-password' \
         'HostKey /etc/ssh/ssh_host_ed25519_key' >"$new/etc/ssh/sshd_config"
     chroot "$new" /usr/sbin/sshd -D -e 2>>"$share/log" & sshd=$!
+    while kill -0 "$sshd" 2>/dev/null && ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do sleep 0.05; done
     echo "$sshd" >"$share/up"
     while alive && [ -e "$share/host_key" ] && kill -0 "$sshd" 2>/dev/null; do sleep 0.05; done
     for child in $sshd $(cat "/proc/$sshd/task/$sshd/children" 2>/dev/null); do kill -KILL "$child" 2>/dev/null || :; done

@@ -421,3 +421,49 @@ fn a_machine_that_is_there_is_bootstrapped_by_the_users_own_settings() -> Result
     bootstrap(&["-o", "recipe[no_such]"]).exits(65);
     Ok(())
 }
+
+/// In the bare environment of cloud-init, with a program in place of brasa that says what it was told.
+#[test]
+fn the_script_puts_a_program_in_place_that_it_has_checked() -> Result<()> {
+    lab::need(&[("shellcheck", "shellcheck"), ("curl", "curl"), ("dash", "dash")])?;
+    let script = lab::workspace().join("packaging/bootstrap.sh");
+    let checked = Command::new("shellcheck").arg(&script).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+
+    let place = lab::target_directory()?.join("lab").join(format!("script-{}", std::process::id()));
+    drop(fs::remove_dir_all(&place));
+    fs::create_dir_all(&place).unwrap();
+    let fake = "#!/bin/sh\ntest \"$1\" != --version || exit 0\necho \"out $*\"; echo err >&2; exit 35\n";
+    fs::write(place.join("fake"), fake).unwrap();
+    let sum = Command::new("sha256sum").arg(place.join("fake")).output().unwrap();
+    let sha = String::from_utf8_lossy(&sum.stdout)[..64].to_owned();
+    let (program, log) = (place.join("bin/brasa"), place.join("log"));
+    let (program, log) = (program.to_str().unwrap(), log.to_str().unwrap());
+    let url = format!("file://{}", place.join("fake").display());
+    let run = |shell: &[&str], words: &[&str]| {
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]).arg(&script).args(["-p", program, "-l", log]).args(words).env_clear();
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    };
+    let dash = &["/bin/dash"][..];
+    run(dash, &["-s", &sha]).exits(65).says(&["no -u says where to fetch it"]);
+    run(dash, &["-u", &url]).exits(64).says(&["-u wants -s"]);
+    run(dash, &["-s", &"0".repeat(64), "-u", &url]).exits(65).says(&["has not the SHA-256", "not put in place"]);
+    run(dash, &["-s", &sha, "-u", "file:///no/such"]).exits(69).says(&["file:///no/such cannot be fetched"]);
+    assert_eq!(fs::read_dir(place.join("bin")).unwrap().count(), 0, "nothing half fetched stays");
+    let ran = run(dash, &["-s", &sha, "-u", &url, "--", "-j", "a b"]).exits(35);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.lines().last()), ("out converge -j a b\n", Some("err")));
+    assert_eq!(mode(Path::new(program)), 0o755);
+    // Again, without a network, by another shell.
+    let again = run(&["/bin/bash", "--posix"], &["-s", &sha, "-u", "http://192.0.2.1/"]).exits(35);
+    assert_eq!((again.stdout.as_str(), again.stderr.as_str()), ("out converge\n", "err\n"));
+    let logged = fs::read_to_string(log).unwrap();
+    assert_eq!(
+        (logged.matches("out converge").count(), logged.matches("err").count(), mode(Path::new(log))),
+        (2, 2, 0o600)
+    );
+    fs::remove_dir_all(&place).unwrap();
+    Ok(())
+}
