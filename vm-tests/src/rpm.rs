@@ -1,7 +1,8 @@
 //! The dnf repository of the same synthetic packages as RPMs.
 //!
 //! `lab-base` stands for the distribution: it provides /bin/sh and system-release, so that scriptlets and `$releasever`
-//! resolve in a root whose own files did not come from RPMs. `lab-bad` is refused by its `%pre`; there is no `lab-ask`. The
+//! resolve in a root whose own files did not come from RPMs. `lab-bad` is refused by its `%pre`; there is no `lab-ask`. From
+//! 2.0 on `lab-new` obsoletes `lab-old`. The
 //! group `lab-tools` has two of the small packages, and the environment `lab-system` has that group. The module `lab-web`
 //! has the streams 1 and 2, each with its own version of the package of that name.
 
@@ -93,6 +94,9 @@ fn packages() -> Vec<Package> {
     all.push(Package::new("lab-doc", "1.0"));
     all.push(Package::new("lab-other", "1.0").tag("Provides: lab-virtual"));
     all.push(Package::new("lab-conflict", "1.0").tag("Conflicts: lab-app"));
+    all.push(Package::new("lab-old", "1.0"));
+    all.push(Package::new("lab-new", "1.0"));
+    all.push(Package::new("lab-new", "2.0").tag("Obsoletes: lab-old < 2"));
     all.push(Package::new("lab-epoch", "0.9").tag("Epoch: 1"));
     all.push(Package::new("lab-bad", "1.0").script("pre", "[ -e /etc/lab-bad.ok ]"));
     all.push(Package::new("lab-slow", "1.0").script("post", "sleep 3"));

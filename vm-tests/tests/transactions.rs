@@ -437,6 +437,42 @@ fn an_installation_removes_nothing_that_nobody_asked_to_remove() -> Result<()> {
     Ok(())
 }
 
+/// dnf takes what is obsolete away without a word, in an upgrade as in an installation.
+#[test]
+fn what_a_package_obsoletes_goes_by_a_yes_alone() -> Result<()> {
+    const RPMS: &str = "/lab/rpm/lab-old-1.0-1.noarch.rpm";
+    for base in [EL9, FEDORA] {
+        let machine = of_rpm(base)?;
+        let has = |name: &str| machine.run(["rpm", "-q", name]).code == 0;
+        let new = |rest: &str| format!("- {{type: package, name: lab-new, {rest}}}\n");
+        machine.run(["rpm", "-i", RPMS]).success();
+        for (before, action) in
+            [("true", "install"), ("rpm -i --nosignature /lab/rpm/lab-new-1.0-1.noarch.rpm", "upgrade")]
+        {
+            machine.sh(before).success();
+            let refused = converge(&machine, &new(&format!("action: {action}"))).exits(1);
+            let words = "dnf would remove `lab-old`, which nothing asks for";
+            assert!(refused.stderr.contains(words) && refused.stderr.contains("`allow_removals`"), "{refused}");
+            let plan = machine.run(["brasa", "plan"]).exits(1);
+            assert!(plan.stderr.contains(words), "a plan says the same: {plan}");
+            assert!(has("lab-old") && !has("lab-new-2.0"));
+            // With a yes it goes, and the plan names it.
+            let allowed = new(&format!("action: {action}, allow_removals: true"));
+            let plan = lab::plan(&machine, &allowed);
+            assert!(plan.stdout.contains("- lab-old 1.0-1") && plan.stdout.contains("2.0-1"), "{plan}");
+            settle(&machine, &allowed);
+            assert!(!has("lab-old") && has("lab-new-2.0"));
+            machine.run(["brasa", "undo", "last"]).success();
+            assert!(has("lab-old") && !has("lab-new-2.0"), "undo puts it back");
+            assert_eq!(has("lab-new-1.0"), action == "upgrade");
+        }
+        // It is asked for where a resource of its own removes it.
+        settle(&machine, &format!("- {{type: package, name: lab-old, action: remove}}\n{}", new("action: upgrade")));
+        assert!(!has("lab-old") && has("lab-new-2.0"));
+    }
+    Ok(())
+}
+
 #[test]
 fn a_broken_script_of_a_package_is_quoted_and_its_neighbour_is_installed() -> Result<()> {
     for (machine, has, words) in [

@@ -365,7 +365,7 @@ impl Driven {
         Ok(left)
     }
 
-    fn wait(&self, context: &Context<'_>, started: Instant, limit: Seconds) -> Result<()> {
+    fn wait(&self, context: &Context<'_>, started: Instant, limit: Seconds) -> Result<bool> {
         locks::wait_for(started, started + Duration::from(limit), context.progress, &|| self.tool.held(context.root))
     }
 

@@ -18,7 +18,7 @@ use crate::{Error, Result, host::Progress, values::Seconds};
 const POLL: Duration = Duration::from_millis(200);
 const TELL: Duration = Duration::from_secs(5);
 
-/// Waits until none of the locks (a path below the root, and the words for it) is held.
+/// Waits until none of the locks (a path below the root, and the words for it) is held. Returns whether one was.
 ///
 /// Locks are never deleted: a held one has a living holder, and one that is not held is in nobody's way.
 ///
@@ -30,7 +30,7 @@ pub fn wait(
     started: Instant,
     deadline: Instant,
     progress: &dyn Fn(&Progress),
-) -> Result<()> {
+) -> Result<bool> {
     wait_for(started, deadline, progress, &|| first_held(root, locks))
 }
 
@@ -40,7 +40,7 @@ pub fn wait_for(
     deadline: Instant,
     progress: &dyn Fn(&Progress),
     held: &dyn Fn() -> Result<Option<(String, String)>>,
-) -> Result<()> {
+) -> Result<bool> {
     let mut told: Option<Instant> = None;
     while let Some((what, holder)) = held()? {
         let now = Instant::now();
@@ -54,7 +54,7 @@ pub fn wait_for(
         }
         thread::sleep(POLL.min(deadline.duration_since(now)));
     }
-    Ok(())
+    Ok(told.is_some())
 }
 
 /// The first of the locks that is held, and its holder, in words.

@@ -114,6 +114,8 @@ pub struct Packages {
     state: PathBuf,
     repair: Repair,
     changes: RefCell<Vec<PackageChange>>,
+    /// The last one that was simulated and not refused.
+    rehearsed: RefCell<Option<Transaction>>,
     /// Those that were asked for.
     managers: RefCell<BTreeMap<Provider, Rc<dyn Manager>>>,
 }
@@ -129,6 +131,8 @@ pub(super) struct Context<'a> {
     progress: &'a dyn Fn(&Progress),
     /// Where changes are noted, also those of a transaction that failed half way.
     changes: &'a RefCell<Vec<PackageChange>>,
+    /// Whether the transaction that is to be carried out was simulated just before.
+    rehearsed: bool,
 }
 
 impl Packages {
@@ -139,6 +143,7 @@ impl Packages {
             state: state.into(),
             repair: Repair::default(),
             changes: RefCell::default(),
+            rehearsed: RefCell::default(),
             managers: RefCell::default(),
         }
     }
@@ -152,6 +157,7 @@ impl Packages {
 
     /// Forgets everything read, because something may have changed it.
     pub fn forget(&self) {
+        self.rehearsed.take();
         self.managers.borrow().values().for_each(|manager| manager.forget());
     }
 
@@ -190,7 +196,10 @@ impl Packages {
     /// # Errors
     /// What the package manager would refuse.
     pub fn simulate(&self, tools: &dyn Tools, transaction: &Transaction) -> Result<Vec<PackageChange>> {
-        self.find(&transaction.provider)?.simulate(&self.context(tools, &|_| {}), transaction)
+        self.rehearsed.take();
+        let changes = self.find(&transaction.provider)?.simulate(&self.context(tools, &|_| {}), transaction)?;
+        self.rehearsed.replace(Some(transaction.clone()));
+        Ok(changes)
     }
 
     /// Seconds since the package lists were refreshed; `None` when they should be: there are none, their age is not
@@ -234,7 +243,8 @@ impl Packages {
         self.in_working_order()?;
         let before = leftovers::find(&self.root);
         let quiet = Policy::hold(&self.root, environment::in_another_root())?;
-        let outcome = manager.perform(&self.context(tools, progress), transaction);
+        let rehearsed = self.rehearsed.take().is_some_and(|last| last == *transaction);
+        let outcome = manager.perform(&Context { rehearsed, ..self.context(tools, progress) }, transaction);
         drop(quiet);
         self.forget();
         for path in leftovers::find(&self.root).difference(&before) {
@@ -286,7 +296,15 @@ impl Packages {
     }
 
     fn context<'a>(&'a self, tools: &'a dyn Tools, progress: &'a dyn Fn(&Progress)) -> Context<'a> {
-        Context { root: &self.root, state: &self.state, repair: self.repair, tools, progress, changes: &self.changes }
+        Context {
+            root: &self.root,
+            state: &self.state,
+            repair: self.repair,
+            tools,
+            progress,
+            changes: &self.changes,
+            rehearsed: false,
+        }
     }
 
     fn find(&self, provider: &Provider) -> Result<Rc<dyn Manager>> {
@@ -343,13 +361,32 @@ fn ids(root: &Path) -> Vec<String> {
     names.flat_map(|names| names.trim_matches(['"', '\'']).split_ascii_whitespace()).map(str::to_owned).collect()
 }
 
-/// Compares the versions of two moments, by name.
 /// An older version that was asked for and not allowed.
 fn refused_downgrade(name: &str, installed: &str, asked: &str) -> Error {
     Error::failed(format!("package `{name}` is installed in version `{installed}`, which is newer than `{asked}`"))
         .hint("set `allow_downgrade` on the package to let an older version replace a newer one")
 }
 
+/// What goes by the plan of an installation and is not among what is `asked` to go. One of several versions may go: a system
+/// keeps but so many kernels.
+fn unasked<'p>(plan: &'p [PackageChange], asked: &'p [String]) -> impl Iterator<Item = &'p String> {
+    let stays = |name: &String| plan.iter().any(|other| other.name == *name && other.to.is_some());
+    let going = plan.iter().filter(|change| change.to.is_none()).map(|change| &change.name);
+    going.filter(move |name| !asked.contains(name) && !stays(name))
+}
+
+/// Refuses an installation that would take these away.
+fn refuse_removals(program: &str, unasked: &[String]) -> Result<()> {
+    if unasked.is_empty() { Ok(()) } else { Err(removals(program, unasked)) }
+}
+
+fn removals(program: &str, unasked: &[String]) -> Error {
+    Error::failed(format!("{program} would remove `{}`, which nothing asks for", unasked.join("`, `"))).hint(
+        "remove it by a resource of its own before, or set `allow_removals` where it may go for what is installed",
+    )
+}
+
+/// Compares the versions of two moments, by name.
 fn difference(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<PackageChange> {
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     names

@@ -2,10 +2,7 @@
 use std::fmt;
 
 use super::quoted;
-use crate::{
-    Error,
-    host::{Command, ConfigFiles, Transaction},
-};
+use crate::host::{Command, ConfigFiles, Transaction};
 
 /// One call of `apt-get`.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,13 +44,6 @@ impl Call {
         command.timeout = transaction.timeout;
         command
     }
-}
-
-/// An installation that would take away what nobody wants removed.
-pub fn unasked_removals(names: &[String]) -> Error {
-    Error::failed(format!("apt would remove {}, which nothing asks for", quoted(names))).hint(
-        "remove it by a resource of its own before, or set `allow_removals` where it may go for what is installed",
-    )
 }
 
 /// The call in words, for messages.

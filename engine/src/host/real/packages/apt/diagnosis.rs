@@ -1,4 +1,4 @@
-use super::call::unasked_removals;
+use super::super::removals;
 use crate::Error;
 
 /// Why apt or dpkg failed, found in what they printed.
@@ -193,7 +193,7 @@ impl Diagnosis {
     /// As an error; `doing` begins the sentence.
     pub fn error(&self, doing: &str) -> Error {
         if self.errors.iter().any(|error| error.contains("remove is disabled")) {
-            return unasked_removals(&self.removals);
+            return removals("apt", &self.removals);
         }
         let summary = self.summary();
         let message = match (summary.is_empty(), self.tail.is_empty()) {

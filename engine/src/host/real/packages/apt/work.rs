@@ -1,7 +1,7 @@
 //! What is left to do of a transaction, and the calls that it takes.
 use super::{
-    super::{Context, refused_downgrade},
-    call::{Call, unasked_removals},
+    super::{Context, refuse_removals, refused_downgrade},
+    call::Call,
     candidates::{Resolution, resolve, valid_name, valid_version},
     quoted, simulation,
     status::Database,
@@ -100,7 +100,7 @@ impl Work {
         };
         let asked = gone(&alone)?;
         let unasked: Vec<String> = gone(self)?.into_iter().filter(|name| !asked.contains(name)).collect();
-        if unasked.is_empty() { Ok(()) } else { Err(unasked_removals(&unasked)) }
+        refuse_removals("apt", &unasked)
     }
 
     fn refuse_downgrade(&self, name: &str, asked: &str, installed: Option<&str>) -> Result<()> {

@@ -18,7 +18,9 @@ pub use program::PROGRAMS;
 use program::Program;
 use work::Work;
 
-use super::{Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks};
+use super::{
+    Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks, refuse_removals, unasked,
+};
 use crate::{
     Error, Result,
     host::{
@@ -44,6 +46,9 @@ const PROCESS_FILES: [&str; 4] = [
 
 /// The command that holds packages.
 const VERSIONLOCK: &str = "versionlock";
+
+/// The command that removes packages.
+const REMOVE: &str = "remove";
 
 /// How long a refresh of the lists may take.
 const UPDATE: Duration = Duration::from_secs(1800);
@@ -254,11 +259,32 @@ fn versions(context: &Context<'_>, name: &str) -> Result<Vec<String>> {
     Ok(found.map(|one| one.candidate().version).collect())
 }
 
-/// Everything that would be changed, by the table that `--assumeno` shows.
+/// Everything that would be changed.
 fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
     let program = Program::of(context.root)?;
     let work = Work::needed(context, transaction)?;
+    let (mut changes, unasked) = rehearse(context, program, transaction, &work)?;
+    refuse_removals(program.name, &unasked)?;
+    let names: Vec<String> = changes.iter().map(|change| change.name.clone()).collect();
+    let states = query::states(context.tools, &names, None)?;
+    for (change, state) in changes.iter_mut().zip(states) {
+        if change.from.is_none() {
+            change.from = state.version;
+        }
+    }
+    changes.extend(work.groups());
+    Ok(changes)
+}
+
+/// What the calls would change, by the tables that `--assumeno` shows, and what of it would go that nothing asks to remove.
+fn rehearse(
+    context: &Context<'_>,
+    program: Program,
+    transaction: &Transaction,
+    work: &Work,
+) -> Result<(Vec<PackageChange>, Vec<String>)> {
     let mut changes: Vec<PackageChange> = Vec::new();
+    let mut going = Vec::new();
     for (verb, names) in work.calls(program) {
         // What is removed by a call before is still in the way of this one.
         let pending: Vec<String> =
@@ -280,22 +306,12 @@ fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<Pack
                 failure(&format!("`{program}` would refuse to {verb} {}", quoted(&names)), &output)
             }));
         }
-        let unasked = |change: &&PackageChange| change.to.is_none() && !pending.contains(&change.name);
-        if let (false, Some(change)) = (transaction.allow_removals || pending.is_empty(), plan.iter().find(unasked)) {
-            return Err(Error::failed(format!("`{program}` would remove `{}`, which nothing asks for", change.name))
-                .hint("remove it by a resource of its own before, or set `allow_removals` where it may go"));
+        if verb != REMOVE && !transaction.allow_removals {
+            going.extend(unasked(&plan, &pending).cloned());
         }
         changes.extend(plan.into_iter().filter(|change| change.to.is_some() || !pending.contains(&change.name)));
     }
-    let names: Vec<String> = changes.iter().map(|change| change.name.clone()).collect();
-    let states = query::states(context.tools, &names, None)?;
-    for (change, state) in changes.iter_mut().zip(states) {
-        if change.from.is_none() {
-            change.from = state.version;
-        }
-    }
-    changes.extend(work.groups());
-    Ok(changes)
+    Ok((changes, going))
 }
 
 /// Only looks: dnf 5 would wait even for that, as long as it takes and without a word.
@@ -314,8 +330,12 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     if Work::needed(context, transaction)?.is_empty() {
         return Ok(());
     }
-    wait(context, started, deadline)?;
+    let waited = wait(context, started, deadline)?;
     let work = Work::needed(context, transaction)?;
+    let rehearsed = context.rehearsed && !waited;
+    if !rehearsed && !transaction.allow_removals && work.installs() {
+        asks_for_all(context, program, transaction, &work)?;
+    }
     if transaction.config_files == ConfigFiles::Replace {
         note(context, "rpm decides by package whose configuration files win: the setting is of no effect".to_owned());
     }
@@ -369,6 +389,23 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     Ok(())
 }
 
+/// Refuses work by which something goes that nothing asks to remove: dnf takes away what is obsolete, and has no option
+/// against it. What dnf itself would refuse is found here too.
+fn asks_for_all(context: &Context<'_>, program: Program, transaction: &Transaction, work: &Work) -> Result<()> {
+    let rehearse = || rehearse(context, program, transaction, work);
+    let rehearsed = rehearse().or_else(|error| {
+        // Only with a yes it takes the key of a repository, and knows nothing of that before.
+        if program.is_yum() {
+            return Err(error);
+        }
+        let mut command = Command::new([program.name, "-y", "makecache"]);
+        command.timeout = transaction.timeout;
+        watched(context, command)?;
+        rehearse()
+    });
+    refuse_removals(program.name, &rehearsed?.1)
+}
+
 fn refusal(program: Program, left: &[String], output: &str) -> Error {
     missing(output).unwrap_or_else(|| failure(&format!("`{program}` failed, {}", left.join(", ")), output))
 }
@@ -410,7 +447,7 @@ fn update_lists(context: &Context<'_>, source: Option<&Path>) -> Result<()> {
 }
 
 /// Waits for the locks, so that the holder is known; dnf itself waits for those taken later.
-fn wait(context: &Context<'_>, started: Instant, deadline: Instant) -> Result<()> {
+fn wait(context: &Context<'_>, started: Instant, deadline: Instant) -> Result<bool> {
     locks::wait_for(started, deadline, context.progress, &|| {
         if let Some(held) = locks::first_held(context.root, &LOCKS)? {
             return Ok(Some(held));

@@ -1,10 +1,12 @@
 use crate::host::PackageChange;
 
-/// Reads the plan that `--assumeno` shows. `from` is filled for removals only: the table does not say what is replaced.
+/// Reads the plan that `--assumeno` shows. `from` is filled for removals only: dnf 4 does not say which version is replaced.
+/// What a package of another name replaces, which it obsoletes, is removed.
 ///
 /// The table is made for 80 columns: a long name stands alone on its line, the rest of the row on the next.
 pub fn plan(output: &str) -> Vec<PackageChange> {
     let mut changes: Vec<PackageChange> = Vec::new();
+    let mut replaced: Vec<PackageChange> = Vec::new();
     let mut section = Section::Other;
     let mut row: Vec<&str> = Vec::new();
     for line in output.lines() {
@@ -16,16 +18,34 @@ pub fn plan(output: &str) -> Vec<PackageChange> {
             if depth == 1 {
                 finish(section, &mut row, &mut changes);
             }
-            // dnf 5 names below a package the one that it replaces.
-            if line.trim_start().starts_with("replacing ") {
+            // Below a package stands what it replaces: an older one of its own name too, with dnf 5.
+            if let Some(rest) = line.trim_start().strip_prefix("replacing ") {
                 finish(section, &mut row, &mut changes);
+                replaced.extend(replacing(rest));
             } else {
                 row.extend(line.split_whitespace());
             }
         }
     }
     finish(section, &mut row, &mut changes);
+    for change in replaced {
+        if !changes.iter().any(|other| other.name == change.name) {
+            changes.push(change);
+        }
+    }
     changes
+}
+
+/// `NAME.ARCH VERSION` of dnf 4 and yum, `NAME ARCH VERSION REPOSITORY SIZE` of dnf 5.
+fn replacing(rest: &str) -> Option<PackageChange> {
+    let words: Vec<&str> = rest.split_whitespace().collect();
+    let (name, version) = match words.as_slice() {
+        &[full, version] => (full.rsplit_once('.')?.0, version),
+        &[name, _, version, ..] => (name, version),
+        &[] | &[_] => return None,
+    };
+    let from = Some(version.strip_prefix("0:").unwrap_or(version).to_owned());
+    Some(PackageChange { name: name.to_owned(), from, to: None })
 }
 
 fn finish(section: Section, row: &mut Vec<&str>, changes: &mut Vec<PackageChange>) {
@@ -202,6 +222,21 @@ mod tests {
     fn the_plan_of_dnf5_is_read() {
         let output = include_str!("../../../../../tests/captured/dnf5-assumeno.txt");
         assert_eq!(plan(output), [change("lab-app", None, Some("2.0-1")), change("lab-small-03", None, Some("1.0-1"))]);
+    }
+
+    #[test]
+    fn what_a_package_of_another_name_replaces_is_removed() {
+        let four = "Upgrading:\n lab-new            noarch            2.0-1            lab-rpm            6.2 k\n     \
+                    replacing  lab-old.noarch 1.0-1\n\nTransaction Summary\n";
+        let five = "Upgrading:\n lab-new             noarch 0:2.0-1 lab-rpm      4.0   B\n   replacing lab-new noarch \
+                    0:1.0-1 <unknown>    4.0   B\n   replacing lab-old noarch 0:1.0-1 <unknown>    4.0   B\n\n";
+        for output in [four, five] {
+            assert_eq!(plan(output), [change("lab-new", None, Some("2.0-1")), change("lab-old", Some("1.0-1"), None)]);
+        }
+        // One that comes in a newer version itself stays.
+        let split = "Upgrading:\n lab-new  noarch  2.0-1  lab-rpm  6.2 k\n     replacing  lab-old.noarch 1.0-1\n lab-old  \
+                     noarch  2.0-1  lab-rpm  6.2 k\n";
+        assert_eq!(plan(split), [change("lab-new", None, Some("2.0-1")), change("lab-old", None, Some("2.0-1"))]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a transaction still has to change, and what it has left undone.
 use super::{
     super::{Context, refused_downgrade},
-    VERSIONLOCK, groups,
+    REMOVE, VERSIONLOCK, groups,
     held::Held,
     program::Program,
     quoted, states, versions,
@@ -72,7 +72,7 @@ impl Work {
         let argument = |spec: &PackageSpec| if groups::is(&spec.name) { word(&spec.name) } else { spec.joined("-") };
         let mut calls = Vec::new();
         if !self.remove.is_empty() {
-            calls.push(("remove", self.remove.iter().map(word).collect()));
+            calls.push((REMOVE, self.remove.iter().map(word).collect()));
         }
         // `install` leaves an installed name alone on dnf 5 where it would upgrade it on dnf 4.
         let (upgrade, install): (Vec<_>, Vec<_>) = self
@@ -86,6 +86,10 @@ impl Work {
             }
         }
         calls
+    }
+
+    pub fn installs(&self) -> bool {
+        !self.install.is_empty()
     }
 
     pub fn is_empty(&self) -> bool {
