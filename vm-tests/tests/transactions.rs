@@ -437,6 +437,48 @@ fn an_installation_removes_nothing_that_nobody_asked_to_remove() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn an_undo_leaves_what_others_did_with_packages_since() -> Result<()> {
+    for (machine, there, manager) in [
+        (debian()?, "dpkg-query -W -f '${db:Status-Abbrev}' NAME | grep -q '^ii'", "apt-get -qq -y"),
+        (of_rpm(EL9)?, "rpm -q NAME >/dev/null", "dnf -q -y"),
+        (of_rpm(FEDORA)?, "rpm -q NAME >/dev/null", "dnf -q -y"),
+    ] {
+        let has = |name: &str| machine.sh(&there.replace("NAME", name)).code == 0;
+        let by_hand = |words: &str| machine.sh(&format!("{manager} {words}")).success();
+        let undo = |words: &str| machine.sh(&format!("brasa undo {words}"));
+        // Somebody installs what needs a package of the run.
+        settle(&machine, "- {type: package, name: lab-lib}\n");
+        by_hand("install lab-app");
+        let told = undo("last --dry-run").success();
+        assert!(told.stdout.contains("! `lab-app` would go with it, and the run did not bring it"), "{told}");
+        let refused = undo("last").exits(1);
+        assert!(
+            refused.stderr.contains("`lab-app` would go with it") && refused.stderr.contains("--force"),
+            "{refused}"
+        );
+        assert!(has("lab-app") && has("lab-lib"));
+        undo("last --force").success();
+        assert!(!has("lab-app") && !has("lab-lib"));
+        // Somebody upgrades what the run brought.
+        let old = "- {type: package, name: lab-app, version: '1.0', install_recommends: false}\n";
+        settle(&machine, old);
+        by_hand("install lab-app lab-small-01");
+        let refused = undo("last").exits(1);
+        let words = "`lab-app` is installed in version `2.0";
+        assert!(
+            refused.stderr.contains(words) && refused.stderr.contains("the run left it installed in version `1.0"),
+            "{refused}"
+        );
+        assert!(has("lab-app") && has("lab-lib"));
+        // Put back as the run left it, it is the run's own.
+        converge(&machine, &old.replace("version", "allow_downgrade: true, version")).exits(2);
+        undo("3").success();
+        assert!(!has("lab-app") && !has("lab-lib") && has("lab-small-01"));
+    }
+    Ok(())
+}
+
 /// dnf takes what is obsolete away without a word, in an upgrade as in an installation.
 #[test]
 fn what_a_package_obsoletes_goes_by_a_yes_alone() -> Result<()> {

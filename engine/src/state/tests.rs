@@ -184,6 +184,21 @@ fn there_and_back(before: &Fake, operations: &[Op]) -> Undone {
 }
 
 #[test]
+fn a_package_in_another_version_than_the_run_left_is_a_conflict() {
+    let place = Place::new();
+    let mut fake = machine();
+    let run = place.run(&mut fake, &[install("bind9")]).unwrap();
+    assert_eq!(place.state.undo_plan(&run, &fake).unwrap().conflicts, []);
+    let mut fake = fake.with_installed("bind9", "9.20");
+    let refused = place.undo(&mut fake, &run, false).unwrap_err().to_string();
+    let told = "`bind9` is installed in version `9.20` now: the run left it installed in version `9.18`";
+    assert!(refused.ends_with(told), "{refused}");
+    assert!(fake.packages(&Provider::Platform, &["bind9".into()]).unwrap()[0].present());
+    assert_eq!(place.undo(&mut fake, &run, true).unwrap().failed, 0);
+    assert!(!fake.packages(&Provider::Platform, &["bind9".into()]).unwrap()[0].present());
+}
+
+#[test]
 fn every_kind_of_operation_is_taken_back_exactly() {
     let account = Op::Account;
     let staff = Group { name: "staff".into(), gid: Some(50), members: vec!["bob".into()] };

@@ -1,5 +1,7 @@
+mod packages;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     fmt,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -13,7 +15,7 @@ use crate::{
     event::Summary,
     host::{
         AccountChange, Active, Enabled, Entry, EntryKind, Grade, Host, Journal, Kept, Op, Probe, Seen, ServiceVerb,
-        Transaction, Write, dns::RecordChange, same_line,
+        Write, dns::RecordChange, same_line,
     },
 };
 
@@ -131,6 +133,7 @@ impl State {
         // Trees that the run itself removed later on: what is missing in them is no work of others.
         let mut trees: Vec<&Path> = Vec::new();
         let (mut lines, mut names) = (BTreeSet::new(), BTreeSet::new());
+        let mut packages = packages::Own::default();
         for operation in left.into_iter().rev() {
             if !Self::happened(operation, probe)? {
                 continue;
@@ -154,6 +157,7 @@ impl State {
             {
                 plan.conflicts.extend(other_records(change, probe)?);
             }
+            plan.conflicts.extend(packages.note(operation, probe));
             let way_back = operation.way_back();
             let lost = lost_with_home(operation, &removed, probe)?;
             for op in &way_back.operations {
@@ -187,6 +191,7 @@ impl State {
             }
             plan.items.push(item);
         }
+        plan.conflicts.extend(packages.taken_along(&plan.items, probe));
         settle_services(&mut plan.items);
         Ok(plan)
     }
@@ -598,7 +603,7 @@ fn still_needed(operation: &Op, probe: &dyn Probe) -> Result<Option<Op>> {
             needed(probe.entry(path)?.is_none_or(|now| now.kind != kind))
         }
         Op::Remove { path, .. } => needed(probe.entry(path)?.is_some()),
-        Op::Packages(transaction) => packages_needed(transaction, probe),
+        Op::Packages(transaction) => packages::needed(transaction, probe),
         Op::Service { unit, verb } => {
             let now = probe.service(unit)?;
             needed(match verb {
@@ -618,22 +623,6 @@ fn still_needed(operation: &Op, probe: &dyn Probe) -> Result<Option<Op>> {
             needed(true)
         }
     }
-}
-
-fn packages_needed(transaction: &Transaction, probe: &dyn Probe) -> Result<Option<Op>> {
-    let mut left = transaction.clone();
-    let names: Vec<_> = transaction.install.iter().map(|spec| spec.name.clone()).collect();
-    let states: BTreeMap<_, _> = names.iter().cloned().zip(probe.packages(&transaction.provider, &names)?).collect();
-    left.install.retain(|spec| states.get(&spec.name).is_none_or(|state| state.version != spec.version));
-    let states = probe.packages(&transaction.provider, &transaction.remove)?;
-    let present: BTreeMap<_, _> = transaction.remove.iter().zip(states).collect();
-    left.remove.retain(|name| present.get(name).is_none_or(|state| state.version.is_some()));
-    for (names, held) in [(&mut left.hold, true), (&mut left.release, false)] {
-        let states = probe.packages(&transaction.provider, names)?;
-        let mut differs = states.iter().map(|state| state.held != held);
-        names.retain(|_| differs.next().unwrap_or(true));
-    }
-    Ok((!left.is_empty()).then_some(Op::Packages(left)))
 }
 
 fn account_needed(change: &AccountChange, probe: &dyn Probe) -> Result<Option<Op>> {
