@@ -125,6 +125,25 @@ fn zypper_keeps_packages() -> Result<()> {
     settle(&machine, &format!("- {{type: package, name: lab-app, {}, action: upgrade}}\n", file("2.0")));
     machine.run(["rpm", "-q", "lab-lib"]).success();
 
+    // What is in the way goes by a yes alone, and what is obsolete too; a plan says the same.
+    for (gone, name) in [("lab-old", "lab-new"), ("lab-app", "lab-conflict")] {
+        if gone == "lab-old" {
+            machine.sh(&format!("rpm -i {at}/lab-old-1.0-1.noarch.rpm")).success();
+        }
+        let has = |name: &str| machine.run(["rpm", "-q", name]).code == 0;
+        let of = |rest: &str| format!("- {{type: package, name: {name}{rest}}}\n");
+        let refused = converge(&machine, &of("")).exits(1);
+        assert!(refused.stderr.contains(gone), "{refused}");
+        assert!(machine.run(["brasa", "plan"]).exits(1).stderr.contains(gone));
+        assert!(has(gone) && !has(name));
+        let plan = lab::plan(&machine, &of(", allow_removals: true"));
+        assert!(plan.stdout.contains(&format!("- {gone} ")), "{plan}");
+        settle(&machine, &of(", allow_removals: true"));
+        assert!(!has(gone) && has(name));
+        machine.run(["brasa", "undo", "last"]).success();
+        assert!(has(gone) && !has(name), "undo puts it back");
+    }
+
     // A script of the package fails: its words are told.
     let failed = converge(&machine, "- {type: package, name: lab-bad}\n").exits(1);
     assert!(failed.stderr.contains("%prein(lab-bad-1.0-1.noarch) scriptlet failed"), "{failed}");
@@ -484,6 +503,13 @@ fn rpm_packages_come_from_files() -> Result<()> {
         settle(&machine, "- {type: package, name: lab-doc}\n");
         let installed = "rpm -q --qf '%{VERSION}' lab-app | grep -v 'not installed'";
         installs_files(&machine, "dnf_package", "rpm_package", &file, installed);
+        // rpm takes away what is obsolete: not unasked.
+        machine.sh(&format!("rpm -i {at}/lab-old-1.0-1.noarch.rpm")).success();
+        let new = format!("- {{type: rpm_package, name: lab-new, source: '{}'}}\n", file("lab-new 2.0"));
+        let refused = converge(&machine, &new).exits(1);
+        assert!(refused.stderr.contains("rpm would remove `lab-old`, which nothing asks for"), "{refused}");
+        machine.sh("rpm -q lab-old && ! rpm -q lab-new").success();
+        settle(&machine, &format!("- {{type: rpm_package, name: lab-old, action: remove}}\n{new}"));
         settle(&machine, "- {type: yum_package, name: lab-app, action: remove}\n");
     }
     Ok(())

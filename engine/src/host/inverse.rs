@@ -304,8 +304,14 @@ pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange]) -> Und
         Provider::Rpm => Provider::Dnf,
         other => other.clone(),
     };
-    let mut back =
-        Transaction { allow_downgrade: true, allow_removals: true, recommends: Some(false), ..Transaction::new(by) };
+    // All that came is named: what else nothing needs by then was there before.
+    let mut back = Transaction {
+        allow_downgrade: true,
+        allow_removals: true,
+        keep_unneeded: true,
+        recommends: Some(false),
+        ..Transaction::new(by)
+    };
     let mut kept = Vec::new();
     for change in changes {
         match (&change.from, &change.to) {

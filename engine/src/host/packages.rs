@@ -148,7 +148,7 @@ impl Provider {
             Self::Rpm => {
                 &["response_file", "allow_removals", "flush_cache", "install_recommends", "reconfig", "lock", "unlock"]
             }
-            Self::Zypper => &["response_file", "allow_removals", "flush_cache", "reconfig"],
+            Self::Zypper => &["response_file", "flush_cache", "reconfig"],
             Self::Pacman | Self::Apk => &[
                 "response_file",
                 "source",
@@ -321,6 +321,9 @@ pub struct Transaction {
     /// Whether what is installed may take away packages that nothing asks to remove.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_removals: bool,
+    /// Whether what nothing needs any more stays when packages are removed, where a package manager takes that along.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_unneeded: bool,
     /// Whether recommended packages come along; `None` leaves it to the system's configuration.
     #[serde(default)]
     pub recommends: Option<bool>,
@@ -347,6 +350,7 @@ impl Transaction {
             release: Vec::new(),
             allow_downgrade: false,
             allow_removals: false,
+            keep_unneeded: false,
             recommends: None,
             config_files: ConfigFiles::Keep,
             options: Vec::new(),
@@ -381,6 +385,7 @@ impl Transaction {
                 t.provider.clone(),
                 t.allow_downgrade,
                 t.allow_removals,
+                t.keep_unneeded,
                 t.recommends,
                 t.config_files,
                 t.options.clone(),

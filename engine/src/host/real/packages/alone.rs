@@ -4,12 +4,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Context, Manager, apt, dnf, locks, refused_downgrade};
+use super::{Context, Manager, apt, dnf, locks, refused_downgrade, unasked};
 use crate::{
     Error, Result,
     host::{
         Answer, Candidate, Command, ConfigFiles, PackageChange, PackageSpec, PackageState, Progress, Scheme,
-        Transaction,
+        Transaction, versions::rpm::compare,
     },
     values::Seconds,
 };
@@ -137,6 +137,27 @@ impl Alone {
         Ok(())
     }
 
+    /// What rpm takes away, for a package in a file obsoletes it: its trial does not tell.
+    fn obsolete(&self, context: &Context<'_>, work: &Work) -> Result<Vec<PackageChange>> {
+        let mut gone = Vec::new();
+        for spec in work.install.iter().filter(|_| self.is_rpm()) {
+            let answer = context.tools.query(&Command::new(["rpm", "-qp", "--obsoletes", "--", &self.file(spec)?]))?;
+            for line in answer.stdout.lines() {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let Some(name) = words.first().filter(|name| **name != spec.name) else { continue };
+                let from = self.above.packages(context, &[(*name).to_owned()])?.remove(0).version;
+                let obsolete = |there: &String| match words.as_slice() {
+                    &[_, sign, version] => dnf::query::meets(compare(there, version), sign),
+                    _ => true,
+                };
+                if from.as_ref().is_some_and(obsolete) {
+                    gone.push(PackageChange { name: (*name).to_owned(), from, to: None });
+                }
+            }
+        }
+        Ok(gone)
+    }
+
     /// Tells dpkg which packages are held and which are not any more.
     fn select(&self, context: &Context<'_>, names: &[String], selection: &str) -> Result<()> {
         if names.is_empty() {
@@ -199,6 +220,11 @@ impl Manager for Alone {
             changes.push(PackageChange { name: spec.name.clone(), from: state.version, to: spec.version.clone() });
         }
         changes.retain(|change| change.from != change.to);
+        for change in self.obsolete(context, &work)? {
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
         Ok(changes)
     }
 
@@ -211,6 +237,11 @@ impl Manager for Alone {
         self.forget();
         let planned = self.simulate(context, transaction)?;
         let work = self.needed(context, transaction)?;
+        // Not before: a resource before this one may be what removes it.
+        if let Some(name) = unasked(&planned, &[&work.remove[..], &work.purge].concat()).next() {
+            return Err(Error::failed(format!("{} would remove `{name}`, which nothing asks for", self.program))
+                .hint("remove it by a resource of its own before"));
+        }
         let mut failed = None;
         for mut command in self.commands(&work, transaction, false)? {
             (context.progress)(&Progress::Step { text: command.to_string(), percent: None });

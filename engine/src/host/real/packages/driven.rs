@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Context, Lists, Manager, difference, lists, locks, refused_downgrade};
+use super::{Context, Lists, Manager, difference, lists, locks, refuse_removals, refused_downgrade, unasked};
 use crate::{
     Error, Result,
     host::{
@@ -95,6 +95,11 @@ pub trait Tool {
 
     /// Whether one call takes one package only.
     fn one_each(&self, _: &Transaction) -> bool {
+        false
+    }
+
+    /// Whether an installation may take other packages away, which its rehearsal tells.
+    fn removes(&self) -> bool {
         false
     }
 
@@ -461,9 +466,10 @@ impl Manager for Driven {
     fn simulate(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
         let work = self.needed(context, transaction)?;
         let installed = self.installed(context)?;
-        let mut changes = Vec::new();
+        let mut changes: Vec<PackageChange> = Vec::new();
         for call in work.calls(self.at_once(transaction)) {
             let asked = call.names();
+            let before = changes.len();
             for (name, to) in self.tool.rehearse(context, &call, transaction)? {
                 let key = self.tool.key(&name);
                 let from = installed.versions.get(&key).cloned();
@@ -472,6 +478,12 @@ impl Manager for Driven {
                 if from != to {
                     changes.push(PackageChange { name, from, to });
                 }
+            }
+            if !transaction.allow_removals && matches!(call, Call::Install(_) | Call::Upgrade(_)) {
+                let (done, plan) = changes.split_at(before);
+                let gone = done.iter().filter(|change| change.to.is_none()).map(|change| change.name.clone());
+                let gone: Vec<String> = gone.collect();
+                refuse_removals(self.tool.name(), &unasked(plan, &gone).cloned().collect::<Vec<_>>())?;
             }
         }
         Ok(changes)
@@ -482,7 +494,7 @@ impl Manager for Driven {
         if self.needed(context, transaction)?.is_empty() {
             return Ok(());
         }
-        self.wait(context, started, transaction.timeout)?;
+        let waited = self.wait(context, started, transaction.timeout)?;
         if let Some(lists) = self.tool.lists()
             && !transaction.install.is_empty()
             && !(lists.any)(context.root)?
@@ -491,6 +503,10 @@ impl Manager for Driven {
         }
         self.forget();
         let work = self.needed(context, transaction)?;
+        let rehearsed = transaction.allow_removals || (context.rehearsed && !waited);
+        if self.tool.removes() && !rehearsed && !(work.install.is_empty() && work.upgrade.is_empty()) {
+            self.simulate(context, transaction)?;
+        }
         let before = self.installed(context)?;
         let mut failed = None;
         let mut ended = Ok(());

@@ -62,6 +62,10 @@ impl Tool for Zypper {
         Ok(answer.success().then(|| offered(&answer.stdout)))
     }
 
+    fn removes(&self) -> bool {
+        true
+    }
+
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {
         command(call, transaction, &[])
     }
@@ -139,6 +143,9 @@ fn command(call: &Call<'_>, transaction: &Transaction, more: &[&str]) -> Command
             argv.extend(["install", "--auto-agree-with-licenses"].map(str::to_owned));
             if transaction.allow_downgrade {
                 argv.push("--oldpackage".to_owned());
+            }
+            if transaction.allow_removals {
+                argv.push("--force-resolution".to_owned());
             }
             match transaction.recommends {
                 Some(true) => argv.push("--recommends".to_owned()),

@@ -484,6 +484,9 @@ fn command(program: Program, answer: &str, verb: &str, names: &[String], transac
     if let Some(recommends) = transaction.recommends {
         arguments.push(format!("--setopt=install_weak_deps={}", if recommends { "True" } else { "False" }));
     }
+    if transaction.keep_unneeded && verb == REMOVE {
+        arguments.push("--setopt=clean_requirements_on_remove=False".to_owned());
+    }
     if transaction.allow_removals && verb == "install" && !program.is_yum() {
         arguments.push("--allowerasing".to_owned());
     }

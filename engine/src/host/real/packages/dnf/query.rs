@@ -118,7 +118,8 @@ fn providing(tools: &dyn Tools, names: &[&str]) -> Result<Vec<Option<String>>> {
     names.iter().map(ask).collect()
 }
 
-fn meets(order: Ordering, sign: &str) -> bool {
+/// Whether a comparison is as a sign of rpm's says.
+pub fn meets(order: Ordering, sign: &str) -> bool {
     match order {
         Ordering::Less => sign.contains('<'),
         Ordering::Equal => sign.contains('='),
