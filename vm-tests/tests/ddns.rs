@@ -247,6 +247,7 @@ fn each_refusal_is_told_in_its_own_words() -> Result<()> {
         .sh("ip addr add 203.0.113.6/32 dev lo && ip addr add 198.51.100.1/24 dev lo && ip route del default")
         .success();
     refused(update(&machine, "--a route"), 69, "no route of IPv4 leads out");
+    refused(update(&machine, "--a route"), 69, "hint: this machine has an address of IPv6: --aaaa is for that");
     refused(update(&machine, "--a interface:lo"), 69, "has several addresses (198.51.100.1, 203.0.113.5, 203.0.113.6)");
     update(&machine, "--aaaa route").success();
     machine
@@ -254,6 +255,41 @@ fn each_refusal_is_told_in_its_own_words() -> Result<()> {
         .success();
     refused(update(&machine, "--aaaa interface:lo"), 69, "the interface `lo` has no IPv6 address that others can use");
     refused(update(&machine, "--a 2001:db8::1"), 64, "`2001:db8::1` is no address of IPv4");
+    Ok(())
+}
+
+/// A metadata service as EC2 has it in version 2: nothing is told without a token.
+const METADATA: &str = r#"
+use IO::Socket::INET;
+my $server = IO::Socket::INET->new(LocalAddr => '169.254.169.254:80', Listen => 5, ReuseAddr => 1) or die;
+$| = 1; print 'ready';
+while (my $client = $server->accept) {
+    my $head = '';
+    while (my $line = <$client>) { last if $line =~ /^\s*$/; $head .= $line }
+    my ($status, $body) = ('401 Unauthorized', '');
+    if ($head =~ m{^PUT /latest/api/token } and $head =~ /^x-aws-ec2-metadata-token-ttl-seconds: \d/mi) {
+        ($status, $body) = ('200 OK', 'the-token');
+    } elsif ($head =~ /^x-aws-ec2-metadata-token: the-token\s*$/mi) {
+        ($status, $body) = $head =~ m{^GET /latest/meta-data/public-ipv4 } ? ('200 OK', '198.51.100.7') : ('404 Not Found', '');
+    }
+    print $client "HTTP/1.1 $status\r\nContent-Length: " . length($body) . "\r\nConnection: close\r\n\r\n$body";
+    close $client;
+}
+"#;
+
+#[test]
+fn a_cloud_tells_the_address_and_no_proxy_is_asked_for_it() -> Result<()> {
+    let machine = machine()?;
+    let _bind = bind(&machine, &[]);
+    machine.sh("ip addr add 169.254.169.254/32 dev lo").success();
+    let mut service = machine.spawn(["perl", "-e", METADATA]);
+    service.wait_until(|stdout, _| stdout == "ready");
+    let line = "brasa ddns update hmac-sha256.example.test -s 127.0.0.1 -k /srv/bind/keys/hmac-sha256 --a metadata";
+    let asked = machine.command(line.split(' ')).env("http_proxy", "http://127.0.0.1:1").run().success();
+    assert!(asked.stdout.ends_with("A none -> 198.51.100.7\n"), "{asked}");
+    refused(update(&machine, "--aaaa metadata"), 69, "the metadata service tells no public IPv6 address");
+    service.kill();
+    refused(update(&machine, "--a metadata"), 69, "no metadata service answers at `http://169.254.169.254`");
     Ok(())
 }
 

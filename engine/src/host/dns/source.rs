@@ -81,8 +81,12 @@ pub fn address(sources: &[Source], six: bool, server: &[SocketAddr]) -> Result<O
             Err(reason) => why.push(reason),
         }
     }
-    let error = Error::failed(format!("no {} address is found: {}", version(six), why.join("; ")))
+    let mut error = Error::failed(format!("no {} address is found: {}", version(six), why.join("; ")))
         .hint("the record was left as it is");
+    if leading(!six, &[]).is_ok() {
+        let option = if six { "--a" } else { "--aaaa" };
+        error = error.hint(format!("this machine has an address of {}: {option} is for that", version(!six)));
+    }
     Err(Trouble { unreachable: true, error })
 }
 

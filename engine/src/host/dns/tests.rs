@@ -1,11 +1,12 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
+    time::{Duration, SystemTime},
 };
 
 use super::{
-    Algorithm, Data, Key, Name, RecordSet, RecordType, Source, address,
+    Algorithm, Client, Data, Key, Name, RecordSet, RecordType, Server, Source, address,
     message::{Message, query, update},
     source::metadata,
     tsig::{self, Signature},
@@ -359,4 +360,84 @@ fn each_cloud_tells_the_address() {
     assert_eq!(metadata(&base, false, true), Ok([10, 0, 0, 1].into()));
     let told = metadata("http://127.0.0.1:1", false, false).unwrap_err();
     assert_eq!(told, "no metadata service answers at `http://127.0.0.1:1`: Connection refused (os error 111)");
+}
+
+/// What a client with a key makes of a server that sends these datagrams for every question, each made from the question.
+fn told_by(answers: &'static [fn(&[u8]) -> Vec<u8>]) -> String {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let listener = TcpListener::bind(address).unwrap();
+    std::thread::spawn(move || {
+        let mut question = [0; 512];
+        loop {
+            let (length, from) = socket.recv_from(&mut question).unwrap();
+            for answer in answers {
+                socket.send_to(&answer(&question[..length]), from).unwrap();
+            }
+        }
+    });
+    // Over a stream it promises more than it gives.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            stream.unwrap().write_all(b"\xff\xffshort").unwrap();
+        }
+    });
+    let key = Key::new(name("k.example.com"), Algorithm::Sha256, b"secret".to_vec());
+    let now = || SystemTime::UNIX_EPOCH + Duration::from_secs(TIME);
+    let client = Client::new(Server::find(&address.to_string()).unwrap(), Some(&key), &now);
+    let trouble = client.sets(&name("n.example.com"), &[RecordType::A]).unwrap_err();
+    trouble.error.to_string().replace(&address.to_string(), "HERE")
+}
+
+/// The question as an answer that says yes to it, without its signature.
+fn echo(question: &[u8]) -> Vec<u8> {
+    let (_, at) = Message::read(question).unwrap().signature.unwrap();
+    let mut answer = question[..at].to_vec();
+    (answer[2], answer[11]) = (0x84, 0);
+    answer
+}
+
+#[test]
+fn only_a_signed_answer_to_the_question_counts() {
+    let before = "asking for A of `n.example.com`: the name server `HERE`";
+    let other_number = |question: &[u8]| {
+        let mut answer = echo(question);
+        answer[0] ^= 1;
+        answer
+    };
+    let other_name = |question: &[u8]| {
+        let mut answer = echo(question);
+        answer[13] = b'm';
+        answer
+    };
+    // What answers something else is passed over, and so is the question itself when it comes back.
+    assert_eq!(
+        told_by(const { &[|_| vec![0xff; 40], |question| question.to_vec(), |_| Vec::new(), echo] }),
+        format!("{before} gave an answer without a signature")
+    );
+    let passed_over: [fn(&[u8]) -> Vec<u8>; 3] = [other_number, other_name, echo];
+    let told = told_by(Box::leak(Box::new(passed_over)));
+    assert_eq!(told, format!("{before} gave an answer without a signature"));
+    let other_key: fn(&[u8]) -> Vec<u8> = |question| {
+        let mut answer = echo(question);
+        let key = Key::new(name("k.example.com"), Algorithm::Sha256, b"secreT".to_vec());
+        tsig::sign(&mut answer, &key, TIME);
+        answer
+    };
+    let told = told_by(Box::leak(Box::new([other_key])));
+    assert_eq!(told, format!("{before} gave an answer that another key than ours signed"));
+    let cut: fn(&[u8]) -> Vec<u8> = |question| {
+        let mut answer = echo(question);
+        answer[2] |= 2;
+        answer
+    };
+    let told = told_by(Box::leak(Box::new([cut])));
+    assert!(told.starts_with(&format!("{before} (HERE) cannot be asked: ")), "{told}");
+    let refused: fn(&[u8]) -> Vec<u8> = |question| {
+        let mut answer = echo(question);
+        answer[3] = 5;
+        answer
+    };
+    let told = told_by(Box::leak(Box::new([refused])));
+    assert_eq!(told, format!("{before} refuses it to the key `k.example.com`"));
 }
