@@ -362,8 +362,12 @@ fn each_cloud_tells_the_address() {
     assert_eq!(told, "no metadata service answers at `http://127.0.0.1:1`: Connection refused (os error 111)");
 }
 
-/// What a client with a key makes of a server that sends these datagrams for every question, each made from the question.
-fn told_by(answers: &'static [fn(&[u8]) -> Vec<u8>]) -> String {
+/// A datagram made from a question.
+type Answer = fn(&[u8]) -> Vec<u8>;
+
+/// What a client with a key makes of a server that sends these for every question.
+fn told_by(answers: &[Answer]) -> String {
+    let answers = answers.to_vec();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let listener = TcpListener::bind(address).unwrap();
@@ -371,7 +375,7 @@ fn told_by(answers: &'static [fn(&[u8]) -> Vec<u8>]) -> String {
         let mut question = [0; 512];
         loop {
             let (length, from) = socket.recv_from(&mut question).unwrap();
-            for answer in answers {
+            for answer in &answers {
                 socket.send_to(&answer(&question[..length]), from).unwrap();
             }
         }
@@ -412,32 +416,31 @@ fn only_a_signed_answer_to_the_question_counts() {
     };
     // What answers something else is passed over, and so is the question itself when it comes back.
     assert_eq!(
-        told_by(const { &[|_| vec![0xff; 40], |question| question.to_vec(), |_| Vec::new(), echo] }),
+        told_by(&[|_| vec![0xff; 40], |question| question.to_vec(), |_| Vec::new(), echo]),
         format!("{before} gave an answer without a signature")
     );
-    let passed_over: [fn(&[u8]) -> Vec<u8>; 3] = [other_number, other_name, echo];
-    let told = told_by(Box::leak(Box::new(passed_over)));
+    let told = told_by(&[other_number, other_name, echo]);
     assert_eq!(told, format!("{before} gave an answer without a signature"));
-    let other_key: fn(&[u8]) -> Vec<u8> = |question| {
+    let other_key: Answer = |question| {
         let mut answer = echo(question);
         let key = Key::new(name("k.example.com"), Algorithm::Sha256, b"secreT".to_vec());
         tsig::sign(&mut answer, &key, TIME);
         answer
     };
-    let told = told_by(Box::leak(Box::new([other_key])));
+    let told = told_by(&[other_key]);
     assert_eq!(told, format!("{before} gave an answer that another key than ours signed"));
-    let cut: fn(&[u8]) -> Vec<u8> = |question| {
+    let cut: Answer = |question| {
         let mut answer = echo(question);
         answer[2] |= 2;
         answer
     };
-    let told = told_by(Box::leak(Box::new([cut])));
+    let told = told_by(&[cut]);
     assert!(told.starts_with(&format!("{before} (HERE) cannot be asked: ")), "{told}");
-    let refused: fn(&[u8]) -> Vec<u8> = |question| {
+    let refused: Answer = |question| {
         let mut answer = echo(question);
         answer[3] = 5;
         answer
     };
-    let told = told_by(Box::leak(Box::new([refused])));
+    let told = told_by(&[refused]);
     assert_eq!(told, format!("{before} refuses it to the key `k.example.com`"));
 }
