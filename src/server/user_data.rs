@@ -119,3 +119,20 @@ pub fn fitting(text: &str, limit: Limit, provider: &str) -> Result<Vec<u8>, Fail
     Err(Failure::input(message)
         .hint("take files out of it: an archive of cookbooks may be fetched by `recipe_url` in solo.rb"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Limit, fitting};
+
+    #[test]
+    fn what_is_too_long_is_packed_where_that_is_taken() {
+        let text = "x".repeat(1000);
+        let fit = |bytes, gzip| fitting(&text, Limit { bytes, gzip }, "cloud");
+        assert_eq!(fit(1000, true).unwrap(), text.as_bytes());
+        let packed = fit(999, true).unwrap();
+        assert!(packed.starts_with(&[0x1f, 0x8b]) && packed.len() < 100, "it is gzip, and short");
+        let told = |refused: Result<Vec<u8>, crate::failure::Failure>| refused.unwrap_err().message;
+        assert_eq!(told(fit(999, false)), "the user-data has 1000 bytes; `cloud` takes 999");
+        assert!(told(fit(5, true)).ends_with(" bytes, packed; `cloud` takes 5"));
+    }
+}

@@ -279,7 +279,5 @@ fn bootstrap_looks_before_it_connects() {
     error: `-oProxyCommand=x` is no machine's name
     hint: name it as ssh does: HOST, USER@HOST, or a name in ~/.ssh/config
     ");
-    insta::assert_snapshot!(said(&["box", "-j", "ROOT/dna.json", "--key", "etc/x=y"], 64), @"
-    error: `etc/x=y` is not of the form /where/there=from/here
-    ");
+    insta::assert_snapshot!(said(&["box", "-j", "ROOT/dna.json", "--key", "etc/x=y"], 64), @"error: `etc/x=y` is not of the form /where/there=from/here");
 }
