@@ -33,6 +33,8 @@ const SEED: &str = "seed";
 const ADDRESSES: std::ops::RangeInclusive<u8> = 15..=250;
 /// Of an image that has a kernel beside it.
 const KERNEL_OPTIONS: &str = "root=/dev/vda rw console=ttyS0 quiet";
+/// Bytes of a socket's path. Source: unix(7), `sun_path`.
+const LONGEST_SOCKET: usize = 107;
 /// Bytes of the console that are shown.
 const CONSOLE: u64 = 2000;
 
@@ -176,7 +178,12 @@ impl Local {
         let seed =
             format!("file=fat:{},if=virtio,format=vvfat,readonly=on,label=cidata", doubled(&directory.join(SEED)));
         let file = |name: &str| directory.join(name).to_string_lossy().into_owned();
-        let monitor = format!("unix:{},server=on,wait=off", doubled(&directory.join("monitor")));
+        // A socket's path is short; without a monitor the machine is as good.
+        let monitor = directory.join("monitor");
+        let monitor = match monitor.as_os_str().len() {
+            ..=LONGEST_SOCKET => format!("unix:{},server=on,wait=off", doubled(&monitor)),
+            _ => "none".to_owned(),
+        };
         let mut words = vec![QEMU.to_owned()];
         let accelerators =
             self.accelerator.as_deref().map_or_else(|| vec!["kvm", "tcg,thread=multi"], |named| vec![named]);
