@@ -66,9 +66,9 @@ type Opened = Option<(String, Box<dyn Provider>)>;
 pub struct Dns {
     /// The key file.
     pub key: PathBuf,
-    /// The name server; without it the zone's primary.
-    pub server: Option<String>,
-    /// The zone; without it the one that the name is found in.
+    /// The zone's primary name server.
+    pub server: String,
+    /// The zone; without it the one that the server has the name in.
     pub zone: Option<String>,
 }
 
@@ -136,7 +136,9 @@ impl Description {
         let mut table = keys.table("dns");
         let dns = table.is_there().then(|| Dns {
             key: place.path(table.required("key", "name the key file: `key = \"tsig.private\"`")),
-            server: table.text("server").map(str::to_owned),
+            server: table
+                .required("server", "name the zone's primary name server: `server = \"ns1.example.com\"`")
+                .to_owned(),
             zone: table.text("zone").map(str::to_owned),
         });
         keys.close(table);

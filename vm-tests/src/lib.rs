@@ -11,6 +11,7 @@
 //! command    commands in a container: run, run in the background, kill -9
 //! snapshot   every path that a run must not touch, to compare before and after
 //! scenario   a folder with a node's files and what has to be so when it has converged
+//! story      the article from end to end: a name server, a server that comes and goes, and its name
 //! site       a machine with a cookbook that a scenario writes as it goes
 //! binary     the program as it is shipped: static, release
 //! ```
@@ -47,6 +48,7 @@ mod signing;
 mod site;
 mod snapshot;
 mod sshd;
+mod story;
 pub mod tested;
 mod vm;
 

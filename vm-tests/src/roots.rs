@@ -60,11 +60,27 @@ pub const KERNEL: Base = Base {
     el: false,
 };
 
-/// What a cloud's image is made of: a kernel, cloud-init, SSH.
+/// What a cloud's image is made of: a kernel, cloud-init, SSH; and what the article's run-list installs, which takes many
+/// minutes where the processor is emulated.
 pub const CLOUD: Base = Base {
     name: "debian-cloud",
     suite: "bookworm",
-    packages: &["cloud-init", "linux-image-cloud-amd64", "netplan.io", "openssh-server", "udev", "python3-minimal"],
+    packages: &[
+        "cloud-init",
+        "linux-image-cloud-amd64",
+        "netplan.io",
+        "openssh-server",
+        "udev",
+        "python3-minimal",
+        "build-essential",
+        "binutils-doc",
+        "autoconf",
+        "flex",
+        "bison",
+        "ruby",
+        "ruby-dev",
+        "dnsutils",
+    ],
     el: false,
 };
 

@@ -1,7 +1,8 @@
 //! Scenarios as folders: a node's `dna.json` and `solo.rb`, the machine it is for, and what has to be so when it has converged.
 //!
 //! `scenario.json` says which machine: `{"base": "debian-12", "repository": "deb", "reboot": true}`. `expect` is a shell script
-//! that runs in it with `set -eu`: every command has to succeed. Cookbooks as data lie in `scenarios/cookbooks`.
+//! that runs in it with `set -eu`: every command has to succeed. Cookbooks as data lie in `scenarios/cookbooks`. The scenario
+//! `article` is a story of several machines, told in [`story`](crate::story).
 
 use std::{
     fs,
@@ -11,7 +12,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Container, DEBIAN, DEBIAN13, EL9, FEDORA, Output, Repository, binary, deb_repo, root, rpm_repo, workspace,
+    Container, DEBIAN, DEBIAN13, EL9, FEDORA, Output, Repository, binary, deb_repo, root, rpm_repo, story, workspace,
 };
 
 /// Where the scenarios are.
@@ -97,6 +98,9 @@ impl Scenario {
 /// # Panics
 /// As [`Container::run`].
 pub fn run(name: &str, tell: &mut dyn FnMut(&str)) -> Result<(), String> {
+    if fs::read_to_string(directory().join(name).join("scenario.json")).is_ok_and(|text| text.contains("\"story\"")) {
+        return story::article(&directory().join(name), tell);
+    }
     let scenario = Scenario::read(name)?;
     tell("start");
     let mut machine = scenario.start().map_err(|error| error.to_string())?;

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use lab::scenario;
 
 fn run(name: &str) {
-    if let Err(why) = scenario::run(name, &mut |_| {}) {
+    let started = std::time::Instant::now();
+    let mut tell = |what: &str| lab::announce(&format!("{name}: {:.0} s: {what}", started.elapsed().as_secs_f64()));
+    if let Err(why) = scenario::run(name, &mut tell) {
         panic!("{name}: {why}");
     }
 }
@@ -21,7 +23,7 @@ macro_rules! scenarios {
     };
 }
 
-scenarios!(debian_12 = "debian-12", debian_13 = "debian-13", el_9 = "el-9", fedora = "fedora");
+scenarios!(article = "article", debian_12 = "debian-12", debian_13 = "debian-13", el_9 = "el-9", fedora = "fedora");
 
 #[test]
 fn each_folder_is_run() {

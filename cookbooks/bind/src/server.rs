@@ -19,6 +19,8 @@ use crate::NAMED;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bind {
+    /// Port to answer at.
+    pub port: u16,
     /// IPv4 addresses to answer at.
     pub listen_on: Vec<String>,
     /// IPv6 addresses to answer at.
@@ -43,6 +45,7 @@ impl Default for Bind {
     fn default() -> Self {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Self {
+            port: 53,
             listen_on: words(&["any"]),
             listen_on_v6: words(&["any"]),
             allow_query: words(&["any"]),
@@ -444,8 +447,9 @@ impl Bind {
     fn options(&self, directory: &str, after: &str) -> String {
         let mut text = format!("{MANAGED}options {{\n\tdirectory \"{directory}\";\n");
         let mut list = |name: &str, words: &[String]| text += &format!("\t{name} {{ {}}};\n", listed(words));
-        list("listen-on", &self.listen_on);
-        list("listen-on-v6", &self.listen_on_v6);
+        let port = if self.port == 53 { String::new() } else { format!(" port {}", self.port) };
+        list(&format!("listen-on{port}"), &self.listen_on);
+        list(&format!("listen-on-v6{port}"), &self.listen_on_v6);
         list("allow-query", &self.allow_query);
         list("allow-transfer", &self.allow_transfer);
         if !self.forwarders.is_empty() {
