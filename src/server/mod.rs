@@ -5,6 +5,7 @@
 //! | `keys` | a table of TOML, key by key, with a place for every fault |
 //! | `description` | `servers/NAME.toml`: what a server is to be |
 //! | `provider` | who makes servers: the trait, and the table of those that are known |
+//! | `cloud` | clouds, asked over HTTP |
 //! | `local` `exec` | virtual machines of this machine; a program of the user's own |
 //! | `record` | what is remembered of a server between commands |
 //! | `user_data` | what cloud-init is told |
@@ -13,6 +14,7 @@
 //! | `work` `steps` | a command on one server, and what is told of it |
 //! | `dns` | the name of a server that is destroyed |
 pub mod bootstrap;
+mod cloud;
 pub mod description;
 mod dns;
 mod exec;

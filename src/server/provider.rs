@@ -3,7 +3,12 @@ use std::path::{Path, PathBuf};
 
 use brasa::{host::environment, suggest};
 
-use super::{exec, keys::Keys, local};
+use super::{
+    cloud::{ec2, openstack},
+    exec,
+    keys::Keys,
+    local,
+};
 use crate::failure::Failure;
 
 /// Something that makes servers: a cloud, a hypervisor, a user's own program.
@@ -152,7 +157,13 @@ impl Place<'_> {
 type Open = fn(&mut Keys<'_>, &Place<'_>) -> Box<dyn Provider>;
 
 /// Those that are known, by name.
-const PROVIDERS: &[(&str, Open)] = &[("local", local::open), ("exec", exec::open)];
+const PROVIDERS: &[(&str, Open)] = &[
+    ("local", local::open),
+    ("exec", exec::open),
+    ("ec2", ec2::open),
+    ("openstack", openstack::open),
+    ("rackspace", openstack::rackspace),
+];
 
 /// The provider of a description when it names none.
 pub const USUAL: &str = "local";

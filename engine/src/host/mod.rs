@@ -46,7 +46,7 @@ pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,
 };
 pub use proxies::{Proxies, SCHEMES as PROXY_SCHEMES};
-pub use real::{Real, Repair, Settings, clean_leftovers, shown_address, time_stamp};
+pub use real::{Real, Repair, Settings, clean_leftovers, http, shown_address, time_stamp};
 
 pub use surroundings::{Kind as FileKind, Pretended, Process, Surroundings};
 pub use unpack::{Unpacked, empty_repository, unpack};

@@ -23,6 +23,8 @@ use crate::{
 const IN_MEMORY: u64 = 4 * 1024 * 1024;
 /// Attempts at a server that cannot be reached or has trouble of its own.
 const ATTEMPTS: u32 = 4;
+/// A download is followed to so many other places.
+const REDIRECTS: u32 = 10;
 /// Where distributions keep the certificates that the administrator trusts.
 const BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -188,7 +190,7 @@ fn over_http(request: &Request, shown: &str, cache: &Path, proxy: Option<&str>) 
     }
 }
 
-enum Trouble {
+pub(super) enum Trouble {
     /// Trying again may help.
     Passing(String),
     /// It will not.
@@ -230,7 +232,7 @@ fn once(
 ) -> Result<Option<Memory>, Trouble> {
     let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
     let unusable = |error| Trouble::Final(format!("the proxy cannot be used: {error}"), None);
-    let agent = agent(left, proxy).map_err(unusable)?;
+    let agent = agent(left, proxy, REDIRECTS).map_err(unusable)?;
     let mut call = agent.get(&request.url);
     for (name, value) in &request.headers {
         call = call.header(name, value);
@@ -257,9 +259,10 @@ fn once(
     Ok(Some(Memory { url: shown(&request.url), etag, last_modified, sha256: Some(sha256), size }))
 }
 
-/// What speaks HTTP, until so much time has passed.
-fn agent(left: Duration, proxy: Option<&str>) -> Result<ureq::Agent, ureq::Error> {
+/// What speaks HTTP, until so much time has passed, and follows so many redirects.
+pub(super) fn agent(left: Duration, proxy: Option<&str>, redirects: u32) -> Result<ureq::Agent, ureq::Error> {
     let config = ureq::Agent::config_builder()
+        .max_redirects(redirects)
         .timeout_global(Some(left))
         .timeout_connect(Some(Duration::from_secs(30)))
         .http_status_as_error(false)
@@ -326,7 +329,7 @@ pub fn send(message: &Message, proxies: &Proxies) -> Result<()> {
     for (name, value) in &message.headers {
         request = request.header(name, value);
     }
-    let agent = agent(message.timeout.into(), proxy).map_err(fail)?;
+    let agent = agent(message.timeout.into(), proxy, REDIRECTS).map_err(fail)?;
     let bytes = match &message.body {
         Some(body) => Some(body.bytes().ok_or_else(|| Error::failed("the message is too large to be sent"))?),
         None => None,
@@ -402,7 +405,7 @@ fn roots() -> RootCerts {
     RootCerts::WebPki
 }
 
-fn trouble(error: ureq::Error) -> Trouble {
+pub(super) fn trouble(error: ureq::Error) -> Trouble {
     match error {
         ureq::Error::Io(error) => {
             let text = error.to_string();

@@ -3,6 +3,7 @@ mod accounts;
 mod command;
 mod fetch;
 pub(super) mod files;
+pub mod http;
 mod labels;
 mod network;
 pub(super) mod packages;

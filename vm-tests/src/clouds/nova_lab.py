@@ -1,0 +1,40 @@
+# The real Nova in one process: API, scheduler, conductor and a compute node whose hypervisor is Nova's own fake one, as Nova's functional
+# tests have it, served on $PORT. Tokens are looked at by the Keystone at $KEYSTONE. A project may have two servers.
+import json, os
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import eventlet, eventlet.wsgi
+from nova.tests.functional import integrated_helpers as helpers
+
+
+class Serve(helpers._IntegratedTestBase):
+    CAST_AS_CALL = False
+
+    def _setup_compute_service(self):
+        self.flags(compute_driver="fake.MediumFakeDriver")
+        self.flags(instances=2, group="quota")
+        return self._start_compute("compute")
+
+    def test_serve(self):
+        application = self.api_fixture.app()
+
+        def known(token):
+            if not token:
+                return None
+            try:
+                wanted = Request(os.environ["KEYSTONE"] + "/v3/auth/tokens", headers={"X-Auth-Token": token, "X-Subject-Token": token})
+                return json.load(urlopen(wanted))["token"]
+            except HTTPError:
+                return None
+
+        def wsgi(environ, start):
+            token = known(environ.get("HTTP_X_AUTH_TOKEN"))
+            if token is None or "project" not in token:
+                start("401 Unauthorized", [("content-type", "text/plain")])
+                return [b"Authentication required"]
+            environ.update(HTTP_X_AUTH_USER="admin", HTTP_X_AUTH_PROJECT_ID=self.api_fixture.project_id,
+                           HTTP_X_ROLES=",".join(role["name"] for role in token["roles"]))
+            return application(environ, start)
+
+        eventlet.wsgi.server(eventlet.listen(("127.0.0.1", int(os.environ["PORT"]))), wsgi, log_output=False)
