@@ -13,6 +13,7 @@
 //! scenario   a folder with a node's files and what has to be so when it has converged
 //! story      the article from end to end: a name server, a server that comes and goes, and its name
 //! site       a machine with a cookbook that a scenario writes as it goes
+//! clouds     EC2, OpenStack and Rackspace on loopback, the real ones where there is one
 //! binary     the program as it is shipped: static, release
 //! ```
 //!
@@ -34,6 +35,7 @@
 mod article;
 mod binary;
 mod cache;
+pub mod clouds;
 mod command;
 mod container;
 mod deb;

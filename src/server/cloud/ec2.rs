@@ -375,7 +375,8 @@ impl Form {
         }
         self.0.push_str(key);
         self.0.push('=');
-        self.0.push_str(&escaped(value));
+        // As AWS's own tools write a form.
+        self.0.push_str(&escaped(value).replace("%20", "+"));
     }
 
     fn add_some(&mut self, key: &str, value: Option<&str>) {
@@ -395,7 +396,7 @@ mod tests {
         form.add("Filter.1.Name", "tag:brasa-name");
         form.add_some("B", Some("a+b/c=~ é"));
         form.add_some("C", None);
-        assert_eq!(form.0, "Action=X&Version=2016-11-15&Filter.1.Name=tag%3Abrasa-name&B=a%2Bb%2Fc%3D~%20%C3%A9");
+        assert_eq!(form.0, "Action=X&Version=2016-11-15&Filter.1.Name=tag%3Abrasa-name&B=a%2Bb%2Fc%3D~+%C3%A9");
     }
 
     #[test]

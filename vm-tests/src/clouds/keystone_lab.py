@@ -1,6 +1,10 @@
-# keystone_lab.py PORT NOVA_PORT - the real Keystone on SQLite in the directory it is started in, with Nova in its catalog and a project
-# `lab`; says on stdout what an application credential is.
-import json, os, subprocess, sys, threading
+# keystone_lab.py PORT NOVA_PORT - the real Keystone on SQLite in the directory it is started in, with Nova in its catalog, a project
+# `admin` and its administrator `admin`; who.json says what an application credential of theirs is, and a token.
+import json
+import os
+import subprocess
+import sys
+import threading
 from socketserver import ThreadingMixIn
 from urllib.request import Request, urlopen
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -52,10 +56,11 @@ auth = {"auth": {"identity": {"methods": ["password"], "password": {"user": admi
 answer, token = ask("/auth/tokens", auth)
 user = answer["token"]["user"]["id"]
 service = ask("/services", {"service": {"type": "compute", "name": "nova"}}, token)[0]["service"]["id"]
-for region in ("RegionOne",):
-    ask("/endpoints", {"endpoint": {"service_id": service, "interface": "public", "region_id": region,
-                                    "url": f"http://127.0.0.1:{nova}/v2.1"}}, token)
+ask("/endpoints", {"endpoint": {"service_id": service, "interface": "public", "region_id": "RegionOne",
+                                "url": f"http://127.0.0.1:{nova}/v2.1"}}, token)
 credential = ask(f"/users/{user}/application_credentials", {"application_credential": {"name": "lab"}}, token)[0]
 credential = credential["application_credential"]
-print(json.dumps({"id": credential["id"], "secret": credential["secret"], "token": token}), flush=True)
+with open("who.new", "w") as who:
+    json.dump({"id": credential["id"], "secret": credential["secret"], "token": token}, who)
+os.rename("who.new", "who.json")
 threading.Event().wait()

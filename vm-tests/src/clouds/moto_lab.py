@@ -1,6 +1,8 @@
-# moto_lab.py PORT - Amazon EC2 as moto has it, which checks signatures, images, sizes and key pairs; says on stdout who may ask.
-import json, os, sys, threading
-from urllib.request import urlopen
+# moto_lab.py PORT - Amazon EC2 as moto has it, which checks signatures, images, sizes and key pairs; who.json says who may ask.
+import json
+import os
+import sys
+import threading
 
 port = int(sys.argv[1])
 os.environ.update(
@@ -21,5 +23,7 @@ iam.create_user(UserName="lab")
 iam.put_user_policy(UserName="lab", PolicyName="lab", PolicyDocument=json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}))
 key = iam.create_access_key(UserName="lab")["AccessKey"]
-print(json.dumps({"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}), flush=True)
+with open("who.new", "w") as who:
+    json.dump({"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}, who)
+os.rename("who.new", "who.json")
 threading.Event().wait()

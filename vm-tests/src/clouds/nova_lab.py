@@ -1,18 +1,33 @@
 # The real Nova in one process: API, scheduler, conductor and a compute node whose hypervisor is Nova's own fake one, as Nova's functional
-# tests have it, served on $PORT. Tokens are looked at by the Keystone at $KEYSTONE. A project may have two servers.
-import json, os
+# tests have it, served on $PORT. Tokens are looked at by the Keystone at $KEYSTONE. A project may have two servers. That hypervisor
+# breaks off when the metadata `lab` of a server says so: what becomes of it then is Nova's own doing.
+import json
+import os
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import eventlet, eventlet.wsgi
+import eventlet
+import eventlet.wsgi
+from nova import exception
 from nova.tests.functional import integrated_helpers as helpers
+from nova.virt import fake
+
+
+class Hypervisor(fake.MediumFakeDriver):
+    def spawn(self, context, instance, *rest, **named):
+        if instance.metadata.get("lab") == "break off":
+            raise exception.BuildAbortException(instance_uuid=instance.uuid, reason="the disk is full")
+        return super().spawn(context, instance, *rest, **named)
+
+
+fake.Lab = Hypervisor  # drivers are looked for below `nova.virt`
 
 
 class Serve(helpers._IntegratedTestBase):
     CAST_AS_CALL = False
 
     def _setup_compute_service(self):
-        self.flags(compute_driver="fake.MediumFakeDriver")
+        self.flags(compute_driver="fake.Lab")
         self.flags(instances=2, group="quota")
         return self._start_compute("compute")
 
