@@ -375,6 +375,19 @@ pub enum Server {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Make a server, converge it twice (the second run must change nothing), check it, and destroy it
+    Test {
+        #[command(flatten)]
+        of: OneServer,
+        #[command(flatten)]
+        remote: Remote,
+        /// A script of shell that is run there as root with `set -eu`; `verify` of the description when not given
+        #[arg(long, value_name = "FILE")]
+        verify: Option<PathBuf>,
+        /// Leave the server there, to look at it
+        #[arg(long)]
+        keep: bool,
+    },
     /// Print the user-data of cloud-init, for other tools that make servers
     UserData {
         #[command(flatten)]
@@ -400,6 +413,7 @@ A description, servers/NAME.toml (paths start in its directory):
   authorized_keys = [\"ops.pub\"]   who else may log in
   binary = \"brasa\"                the program to put there [default: this one]
   ready_within = 900               seconds in which it must be ready
+  verify = \"check.sh\"             what `brasa server test` runs there
   [files]                          files and directories to put there: \"/where/there\" = \"from/here\"
   [keys]                           the same for secrets: for root alone, never in user-data
   [dns]                            key = \"tsig.private\": `destroy` removes the name's records by it";

@@ -1,5 +1,8 @@
 //! `brasa server`: servers are made, converged and destroyed.
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+};
 
 use brasa::host::{disk, tool::Output as Shown};
 use serde_json::{Value, json};
@@ -32,6 +35,7 @@ pub fn server(command: &Server, output: &Output) -> Result<Code, Failure> {
         Server::Show { of } => show(of, output),
         Server::Ssh { of, command } => session(of, command),
         Server::Destroy { of, yes } => destroy(of, *yes, output),
+        Server::Test { of, remote, verify, keep } => test(of, remote, verify.as_deref(), *keep, output),
         Server::UserData { of, pull, sha256 } => print_user_data(of, pull.as_deref().zip(sha256.as_deref())),
     }
 }
@@ -55,6 +59,71 @@ fn converge(of: &OneServer, remote: &Remote, output: &Output) -> Result<Code, Fa
     let work = Work { records: &records, described, provider, steps: &steps };
     let (record, code) = work.converge(record, &remote.converging(output))?;
     verdict("converge", &record, code, &steps, output)
+}
+
+/// A server of the test's own: made, converged twice, checked, and destroyed whatever came of it.
+fn test(of: &OneServer, remote: &Remote, verify: Option<&Path>, keep: bool, output: &Output) -> Result<Code, Failure> {
+    let records = Records::open(of.places.state.as_deref())?;
+    let (described, provider) = Description::read(&of.places.servers, &of.name, records.directory())?;
+    let name = described.name.clone();
+    let steps = steps(&name, output);
+    let _lock = records.lock(&name, "test")?;
+    // What is destroyed in the end must be the test's own.
+    if records.read(&name)?.is_some() || !provider.find(&name)?.is_empty() {
+        return Err(Failure::refused(format!("there is a server `{name}` already, and a test makes its own"))
+            .hint(format!("`brasa server destroy {name}` first, or describe another one for tests")));
+    }
+    let script = verify.map(Path::to_owned).or_else(|| described.verify.clone());
+    if let Some(script) = &script {
+        disk::size(script)?;
+    }
+    let work = Work { records: &records, described, provider, steps: &steps };
+    let tried = trial(&work, remote, script.as_deref(), output);
+    let gone = if keep { Ok(false) } else { records.read(&name).and_then(|record| work.destroy(record)) };
+    let code = tried?;
+    gone?;
+    if output.format != Format::Human {
+        let document = json!({
+            "schema_version": SCHEMA_VERSION,
+            "command": "server test",
+            "success": code == 0,
+            "exit_code": code,
+            "name": name,
+            "kept": keep,
+            "phases": steps.to_json(),
+            "seconds": steps.seconds(),
+        });
+        print_json(&document, output.format)?;
+    }
+    if code == 0 {
+        steps.say(&format!("passed ({:.1} s in all)", steps.seconds()));
+    }
+    Ok(Code::Of(code))
+}
+
+/// The exit code of what did not go as it should; 0 when all did.
+fn trial(work: &Work<'_>, remote: &Remote, script: Option<&Path>, output: &Output) -> Result<u8, Failure> {
+    let steps = work.steps;
+    let (record, code) = work.create(&remote.converging(output))?;
+    if !matches!(code, 0 | 2 | 35) {
+        steps.warn(&format!("the first run ended with {code}"));
+        return Ok(code);
+    }
+    let twice = Remote { detailed_exitcode: true, ..remote.clone() };
+    let (record, code) = work.converge(record, &twice.converging(output))?;
+    if code != 0 {
+        let what = if code == 2 { "changed something again".to_owned() } else { format!("ended with {code}") };
+        steps.warn(&format!("the second run {what}"));
+        return Ok(if code == 2 { 1 } else { code });
+    }
+    let Some(script) = script else { return Ok(0) };
+    match work.verify(&record, script, remote.converging(output).output)? {
+        0 => Ok(0),
+        code => {
+            steps.warn(&format!("`{}` ended with {code}", script.display()));
+            Ok(1)
+        }
+    }
 }
 
 impl Remote {

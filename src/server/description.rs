@@ -54,6 +54,8 @@ pub struct Description {
     pub keys: Vec<(String, PathBuf)>,
     /// Seconds in which it must be ready.
     pub ready_within: u64,
+    /// The script that checks it, for `brasa server test`.
+    pub verify: Option<PathBuf>,
     /// The key file of dynamic DNS by which the name's records are removed when the server is destroyed, with its server.
     pub dns: Option<Dns>,
 }
@@ -133,6 +135,7 @@ impl Description {
         let authorized_keys = keys.texts("authorized_keys");
         let (files, secret) = (paths(keys.pairs("files")).collect(), paths(keys.pairs("keys")).collect());
         let ready_within = keys.number("ready_within", 1..=86_400).unwrap_or(READY_WITHIN);
+        let verify = keys.text("verify").map(|path| place.path(path));
         let mut table = keys.table("dns");
         let dns = table.is_there().then(|| Dns {
             key: place.path(table.required("key", "name the key file: `key = \"tsig.private\"`")),
@@ -162,6 +165,7 @@ impl Description {
             files,
             keys: secret,
             ready_within,
+            verify,
             dns,
             base: base.clone(),
         };

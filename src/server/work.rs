@@ -24,6 +24,8 @@ const SETTLING: u64 = 30;
 const APPEARING: u64 = 30;
 /// Seconds in which a server must be gone.
 const GOING: u64 = 300;
+/// Where the script that checks a server is put: gone when it is booted again.
+const CHECK: &str = "/run/brasa-verify";
 /// The file of the host key while it is being made.
 const HOST_KEY: &str = "host_key";
 
@@ -88,6 +90,18 @@ impl Work<'_> {
         self.reach(&record, &ssh)?;
         let code = self.settle(&mut record, &ssh, converging)?;
         Ok((record, code))
+    }
+
+    /// Runs a script of shell on the server, as root; its exit code.
+    ///
+    /// # Errors
+    /// What the server refused.
+    pub fn verify(&self, record: &Record, script: &Path, output: Output) -> Result<u8, Failure> {
+        let ssh = Ssh::to(record, &self.records.of(self.name()));
+        ssh.put_file(CHECK, 0o700, script, true)?;
+        let code = ssh.stream(&format!("sh -eu {CHECK}"), output)?;
+        self.steps.done("checked");
+        Ok(code)
     }
 
     /// A record with a server behind it: a new one, or one that an interrupted command began.

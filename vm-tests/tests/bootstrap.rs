@@ -467,3 +467,38 @@ fn the_script_puts_a_program_in_place_that_it_has_checked() -> Result<()> {
     fs::remove_dir_all(&place).unwrap();
     Ok(())
 }
+
+#[test]
+fn a_test_of_a_server_tells_what_failed_and_leaves_nothing() -> Result<()> {
+    let site = Site::new("test")?;
+    site.write("check", "test \"$(cat /srv/converged)\" = done\n");
+    site.describe("verify = \"../check\"");
+    let good = "- {type: file, name: /srv/converged, content: done}\n";
+    let gone = || assert!(!site.path("cloud/id").exists() && !site.record().exists(), "the server is still there");
+    site.server(&["test", "web"]).exits(0).says(&["web: checked (", "web: passed ("]);
+    gone();
+
+    site.order("- {type: execute, name: date >/srv/now}\n");
+    site.server(&["test", "web"]).exits(1).says(&["the second run changed something again"]);
+    gone();
+    site.order("- {type: execute, name: 'false'}\n");
+    site.server(&["test", "web"]).exits(1).says(&["the first run ended with 1"]);
+    gone();
+    site.order(good);
+    site.write("check", "echo it looks; test -e /srv/none\n");
+    let failed = site.server(&["test", "web"]).exits(1).says(&["check` ended with 1"]);
+    assert!(failed.stdout.ends_with("it looks\n"), "{}", failed.stdout);
+    gone();
+    site.server(&["test", "web", "--verify", "no-such-check"]).exits(65).says(&["no-such-check"]);
+    gone();
+
+    // Somebody's server is not taken for the test's own.
+    site.write("check", "true\n");
+    site.server(&["test", "web", "--keep"]).exits(0);
+    assert!(site.path("cloud/id").exists());
+    site.server(&["test", "web"]).exits(73).says(&["there is a server `web` already"]);
+    assert!(site.path("cloud/id").exists(), "it was destroyed");
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    gone();
+    Ok(())
+}
