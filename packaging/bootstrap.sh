@@ -36,9 +36,12 @@ shift $((OPTIND - 1))
 right() { [ -f "$1" ] && { [ -z "$sha" ] || echo "$sha  $1" | sha256sum -c - >/dev/null 2>&1; }; }
 
 fetch() {
-    if has curl; then curl -fsSL --retry 5 --retry-delay 2 -o "$2" "$1"
+    if has curl; then curl -fsSL --connect-timeout 30 --speed-limit 1 --speed-time 60 --retry 5 --retry-delay 2 -o "$2" "$1"
     elif has wget; then wget -q -T 60 -O "$2" "$1"
-    elif has python3; then python3 -c 'import sys, urllib.request as u; u.urlretrieve(sys.argv[1], sys.argv[2])' "$1" "$2"
+    elif has python3; then
+        python3 -c 'import socket, sys, urllib.request as u
+socket.setdefaulttimeout(60)
+u.urlretrieve(sys.argv[1], sys.argv[2])' "$1" "$2"
     else fail 69 "there is none of curl, wget and python3 to fetch $1 with"; fi
 }
 
@@ -60,11 +63,13 @@ install_program() {
 right "$program" || install_program
 "$program" --version >/dev/null 2>&1 || fail 65 "$program does not run on this machine ($(uname -sm))"
 
+# A log that cannot be written is no reason to lose the exit code.
+(: >>"$log") 2>/dev/null || log=/dev/null
 # POSIX has no pipefail: the exit code goes past both tees by a descriptor of its own, and what is printed stays on its own stream.
 exec 4>&1
 code=$({
     {
-        { code=0; "$program" converge "$@" 2>&1 1>&5 3>&- 4>&- 5>&- || code=$?; echo "$code" >&3; } | tee -a "$log" >&2
-    } 5>&1 | tee -a "$log" >&4
+        { code=0; "$program" converge "$@" 2>&1 1>&5 3>&- 4>&- 5>&- || code=$?; echo "$code" >&3; } | tee -a "$log" >&2 || :
+    } 5>&1 | tee -a "$log" >&4 || :
 } 3>&1)
 exit "$code"

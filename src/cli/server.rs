@@ -74,8 +74,8 @@ fn test(of: &OneServer, remote: &Remote, verify: Option<&Path>, keep: bool, outp
             .hint(format!("`brasa server destroy {name}` first, or describe another one for tests")));
     }
     let script = verify.map(Path::to_owned).or_else(|| described.verify.clone());
-    if let Some(script) = &script {
-        disk::size(script)?;
+    if let Some(script) = script.as_ref().filter(|script| !disk::exists(script)) {
+        return Err(Failure::input(format!("the check `{}` does not exist", script.display())));
     }
     let work = Work { records: &records, described, provider, steps: &steps };
     let tried = trial(&work, remote, script.as_deref(), output);

@@ -453,6 +453,10 @@ fn the_script_puts_a_program_in_place_that_it_has_checked() -> Result<()> {
     run(dash, &["-s", &"0".repeat(64), "-u", &url]).exits(65).says(&["has not the SHA-256", "not put in place"]);
     run(dash, &["-s", &sha, "-u", "file:///no/such"]).exits(69).says(&["file:///no/such cannot be fetched"]);
     assert_eq!(fs::read_dir(place.join("bin")).unwrap().count(), 0, "nothing half fetched stays");
+    // A log that cannot be written takes nothing away from the run.
+    for log in ["/no/such/log", "/dev/full"] {
+        assert_eq!(run(dash, &["-l", log, "-s", &sha, "-u", &url]).exits(35).stdout, "out converge\n");
+    }
     let ran = run(dash, &["-s", &sha, "-u", &url, "--", "-j", "a b"]).exits(35);
     assert_eq!((ran.stdout.as_str(), ran.stderr.lines().last()), ("out converge -j a b\n", Some("err")));
     assert_eq!(mode(Path::new(program)), 0o755);

@@ -173,7 +173,10 @@ fn addresses_and_texts_go_in_one_message() -> Result<()> {
     refused(half, 69, "no IPv6 address is found: there is no interface `none`; there are `lo`");
     assert_eq!(answer(&machine, "@127.0.0.1", name, "A"), format!("{name}. 60 IN A 192.0.2.8"));
     assert_eq!(answer(&machine, "@127.0.0.1", name, "AAAA"), format!("{name}. 60 IN AAAA 2001:db8:1::5"));
-    update(&machine, "--aaaa interface:none,none").success();
+    // What cannot be looked at takes no record away, what is seen to be without an address does.
+    let unseen = update(&machine, "--aaaa interface:none,none");
+    refused(unseen, 69, "no IPv6 address is found: there is no interface `none`; there are `lo`");
+    update(&machine, "--aaaa interface:lo,none").success();
     assert_eq!(answer(&machine, "@127.0.0.1", name, "AAAA"), "");
     let line = format!("delete {name} -s 127.0.0.1 -k /srv/bind/keys/hmac-sha256");
     assert!(ddns(&machine, &line).success().stdout.contains("was changed"));

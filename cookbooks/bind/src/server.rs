@@ -404,20 +404,27 @@ pub fn server(r: &mut Recipe) -> Result<()> {
     let mut text = format!("{MANAGED}include \"{}\";\n", keys_file.display());
     for (name, zone) in &bind.zones {
         let file = Path::new(places.zones).join(format!("db.{}", name.replace('/', "_")));
+        // What named puts updates into before it writes the file anew.
+        let journal = PathBuf::from(format!("{}.jnl", file.display()));
         text += &zone.settings(name, &file);
         match zone.file(name, own) {
             Ok(content) => {
                 let file = File::at(file).content(content).mode(0o644).owner(places.user).group(places.user);
                 let file = file.verify(format!("named-checkzone {name} %{{path}}"));
-                // A zone that takes updates is written by the server alone, and by nobody beside it.
-                let action = if zone.grants.is_empty() { file::Create } else { file::CreateIfMissing };
-                r.add(file.action(action).notifies(service::Reload, NAMED, Delayed));
+                // A zone that takes updates is written by the server alone, and by nobody beside it: also when it has taken
+                // some, and grants nothing any more.
+                if zone.grants.is_empty() {
+                    let file = file.action(file::Create).not_if(exists(&journal));
+                    r.add(file.notifies(service::Reload, NAMED, Delayed));
+                } else {
+                    r.add(file.action(file::CreateIfMissing).notifies(service::Reload, NAMED, Delayed));
+                }
             }
             Err(fault) => r.fault(fault),
         }
     }
     let root = |path: &Path| File::at(path).mode(0o644).owner("root").group(places.user);
-    let zones = r.add(root(&zones_file).content(text));
+    let zones = r.add(root(&zones_file).content(text).verify("named-checkconf %{path}"));
     let options = match family {
         Family::Debian => root(&of_settings("named.conf.options")).content(bind.options("/var/cache/bind", "")),
         _ => root(Path::new("/etc/named.conf")).content(bind.options(

@@ -290,7 +290,8 @@ impl<'c> Client<'c> {
                 &format!("does not know the key `{}`, or does not let it do this, or has no such zone", key.name()),
                 "compare the key and the zone with the server's settings",
             )),
-            (None, _) if answer.code() != 0 => Ok(answer),
+            // A refusal needs no signature: it changes nothing. That there is no such name is an answer like any other.
+            (None, _) if ![0, NXDOMAIN].contains(&answer.code()) => Ok(answer),
             (None, _) => Err(refused(
                 "gave an answer without a signature",
                 "it may know nothing of keys: give the zone's own primary server",

@@ -57,6 +57,14 @@ impl Source {
     }
 }
 
+/// Why a source has no address.
+enum Lack {
+    /// It was looked at, and has none.
+    Nothing(String),
+    /// It could not be looked at, or does not say which one.
+    Unseen(String),
+}
+
 const fn version(six: bool) -> &'static str {
     if six { "IPv6" } else { "IPv4" }
 }
@@ -66,19 +74,25 @@ const fn version(six: bool) -> &'static str {
 /// # Errors
 /// No address, and why of each source.
 pub fn address(sources: &[Source], six: bool, server: &[SocketAddr]) -> Result<Option<IpAddr>, Trouble> {
-    let mut why = Vec::new();
+    let (mut why, mut sure) = (Vec::new(), true);
     for source in sources {
         let found = match source {
-            Source::Absent => return Ok(None),
+            // Only where it was seen that there is none: what could not be looked at takes no record away.
+            Source::Absent if sure => return Ok(None),
+            Source::Absent => continue,
             Source::Fixed(address) => Ok(*address),
             Source::Interface(None) => leading(six, server).and_then(|own| steady(own, six, server)),
             Source::Interface(Some(name)) => of_interface(name, six, server),
             Source::Route => leading(six, &[]),
-            Source::Metadata { private } => metadata(METADATA, six, *private),
+            Source::Metadata { private } => metadata(METADATA, six, *private).map_err(Lack::Unseen),
         };
         match found {
             Ok(address) => return Ok(Some(address)),
-            Err(reason) => why.push(reason),
+            Err(lack) => {
+                sure &= matches!(lack, Lack::Nothing(_));
+                let (Lack::Nothing(reason) | Lack::Unseen(reason)) = lack;
+                why.push(reason);
+            }
         }
     }
     let mut error = Error::failed(format!("no {} address is found: {}", version(six), why.join("; ")))
@@ -91,7 +105,7 @@ pub fn address(sources: &[Source], six: bool, server: &[SocketAddr]) -> Result<O
 }
 
 /// The address this machine would send from; no packet is needed to know that.
-fn leading(six: bool, server: &[SocketAddr]) -> Result<IpAddr, String> {
+fn leading(six: bool, server: &[SocketAddr]) -> Result<IpAddr, Lack> {
     // Any address that only the default route leads to. Source: RFC 5737, RFC 3849.
     let far: SocketAddr = if six {
         (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 53).into()
@@ -106,8 +120,8 @@ fn leading(six: bool, server: &[SocketAddr]) -> Result<IpAddr, String> {
         socket.local_addr()
     });
     match connected {
-        Ok(own) => usable(own.ip()).map(|()| own.ip()),
-        Err(_) => Err(format!("no route of {} leads out of this machine", version(six))),
+        Ok(own) => usable(own.ip()).map(|()| own.ip()).map_err(Lack::Nothing),
+        Err(_) => Err(Lack::Nothing(format!("no route of {} leads out of this machine", version(six)))),
     }
 }
 
@@ -124,25 +138,25 @@ fn usable(address: IpAddr) -> Result<(), String> {
 }
 
 /// The address of IPv6 that stays: what the machine sends from may be one that it changes every day (RFC 8981).
-fn steady(own: IpAddr, six: bool, server: &[SocketAddr]) -> Result<IpAddr, String> {
+fn steady(own: IpAddr, six: bool, server: &[SocketAddr]) -> Result<IpAddr, Lack> {
     if !six {
         return Ok(own);
     }
-    let interfaces = real::interfaces().map_err(|error| error.to_string())?;
+    let interfaces = real::interfaces().map_err(|error| Lack::Unseen(error.to_string()))?;
     match interfaces.iter().find(|interface| interface.addresses.iter().any(|(address, _)| *address == own)) {
         Some(interface) => of_interface(&interface.name, six, server),
         None => Ok(own),
     }
 }
 
-fn of_interface(name: &str, six: bool, server: &[SocketAddr]) -> Result<IpAddr, String> {
-    let interfaces = real::interfaces().map_err(|error| error.to_string())?;
+fn of_interface(name: &str, six: bool, server: &[SocketAddr]) -> Result<IpAddr, Lack> {
+    let interfaces = real::interfaces().map_err(|error| Lack::Unseen(error.to_string()))?;
     let Some(interface) = interfaces.iter().find(|interface| interface.name == name) else {
         let all: Vec<String> = interfaces.iter().map(|interface| format!("`{}`", interface.name)).collect();
-        return Err(format!("there is no interface `{name}`; there are {}", all.join(", ")));
+        return Err(Lack::Unseen(format!("there is no interface `{name}`; there are {}", all.join(", "))));
     };
     if !interface.up {
-        return Err(format!("the interface `{name}` is down"));
+        return Err(Lack::Unseen(format!("the interface `{name}` is down")));
     }
     let flags = disk::read_limited("/proc/net/if_inet6".as_ref(), 1 << 20).ok().flatten().unwrap_or_default();
     let flags = String::from_utf8_lossy(&flags);
@@ -155,12 +169,13 @@ fn of_interface(name: &str, six: bool, server: &[SocketAddr]) -> Result<IpAddr, 
     found.dedup();
     let best: Vec<IpAddr> = found.iter().filter(|(rank, _)| *rank == found[0].0).map(|(_, address)| *address).collect();
     match best.as_slice() {
-        [] => Err(format!("the interface `{name}` has no {} address that others can use", version(six))),
+        [] => Err(Lack::Nothing(format!("the interface `{name}` has no {} address that others can use", version(six)))),
         [one] => Ok(*one),
         // The machine's own choice is one that people know.
         several => leading(six, server).ok().filter(|own| several.contains(own)).ok_or_else(|| {
             let all: Vec<String> = several.iter().map(ToString::to_string).collect();
-            format!("the interface `{name}` has several addresses ({}): give the one that is meant", all.join(", "))
+            let all = all.join(", ");
+            Lack::Unseen(format!("the interface `{name}` has several addresses ({all}): give the one that is meant"))
         }),
     }
 }

@@ -443,4 +443,11 @@ fn only_a_signed_answer_to_the_question_counts() {
     };
     let told = told_by(&[refused]);
     assert_eq!(told, format!("{before} refuses it to the key `k.example.com`"));
+    // That there is no such name would have a record count as removed.
+    let no_name: Answer = |question| {
+        let mut answer = echo(question);
+        answer[3] = 3;
+        answer
+    };
+    assert_eq!(told_by(&[no_name]), format!("{before} gave an answer without a signature"));
 }
