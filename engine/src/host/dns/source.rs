@@ -79,7 +79,7 @@ pub fn address(sources: &[Source], six: bool, server: &[SocketAddr]) -> Result<O
         let found = match source {
             // Only where it was seen that there is none: what could not be looked at takes no record away.
             Source::Absent if sure => return Ok(None),
-            Source::Absent => continue,
+            Source::Absent => break,
             Source::Fixed(address) => Ok(*address),
             Source::Interface(None) => leading(six, server).and_then(|own| steady(own, six, server)),
             Source::Interface(Some(name)) => of_interface(name, six, server),

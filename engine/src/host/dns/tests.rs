@@ -260,8 +260,11 @@ fn the_first_source_that_has_an_address_is_taken() {
     let nowhere = || Source::Interface(Some("no-such".into()));
     let found = |sources: &[Source]| address(sources, false, &[]).map_err(|trouble| trouble.error.to_string());
     assert_eq!(found(&[nowhere(), fixed(), Source::Absent]), Ok(Some([192, 0, 2, 1].into())));
-    assert_eq!(found(&[nowhere(), Source::Absent, fixed()]), Ok(None));
-    let told = found(&[Source::Interface(Some("lo".into())), nowhere()]).unwrap_err();
+    let bare = || Source::Interface(Some("lo".into()));
+    assert_eq!(found(&[bare(), Source::Absent, fixed()]), Ok(None));
+    let told = found(&[nowhere(), Source::Absent, fixed()]).unwrap_err();
+    assert!(told.starts_with("no IPv4 address is found: there is no interface `no-such`"), "{told}");
+    let told = found(&[bare(), nowhere()]).unwrap_err();
     assert!(
         told.starts_with(
             "no IPv4 address is found: the interface `lo` has no IPv4 address that others can use; there is no"
