@@ -110,13 +110,14 @@ fn change(line: &str) -> Option<&str> {
     ["  + ", "  ~ ", "  - "].iter().find_map(|sign| line.strip_prefix(sign))
 }
 
-/// What a plan says will be changed, and what may be.
+/// What a plan says will be changed, and what may be, or is not known.
 fn foreseen(plan: &str) -> (BTreeSet<&str>, BTreeSet<&str>) {
-    let of = |word: &str| {
+    let of = |word: &str| -> BTreeSet<&str> {
         let lines = plan.lines().filter_map(change).filter_map(|line| line.strip_prefix(word));
         lines.map(str::trim_start).collect()
     };
-    (of("will "), of("may "))
+    let unknown = plan.lines().filter_map(|line| line.strip_prefix("  ? unknown")).map(str::trim_start);
+    (of("will "), of("may ").into_iter().chain(unknown).collect())
 }
 
 /// What a run has changed.
