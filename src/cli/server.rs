@@ -79,7 +79,7 @@ fn test(of: &OneServer, remote: &Remote, verify: Option<&Path>, keep: bool, outp
     }
     let work = Work { records: &records, described, provider, steps: &steps };
     let tried = trial(&work, remote, script.as_deref(), output);
-    let gone = if keep { Ok(false) } else { records.read(&name).and_then(|record| work.destroy(record)) };
+    let gone = if keep { Ok(false) } else { records.read(&name).and_then(|record| work.destroy(record, true)) };
     let code = tried?;
     gone?;
     if output.format != Format::Human {
@@ -375,7 +375,7 @@ fn destroy(of: &OneServer, yes: bool, output: &Output) -> Result<Code, Failure> 
         }
     }
     let work = Work { records: &records, described, provider, steps: &steps };
-    let was_there = work.destroy(record)?;
+    let was_there = work.destroy(record, false)?;
     steps.say(if was_there { "destroyed and forgotten" } else { "there is none" });
     if output.format != Format::Human {
         let document = json!({

@@ -120,9 +120,11 @@ impl Work<'_> {
                 Some(machine) => Err(self.stray(machine)),
             };
         };
-        let mine = found.iter().find(|machine| record.is_of(machine));
-        match (mine, record.phase) {
-            (None, _) if !found.is_empty() => Err(self.stray(&found[0])),
+        // Whatever is done to ours, it must not be done to somebody else's.
+        if let Some(other) = found.iter().find(|machine| !record.is_of(machine)) {
+            return Err(self.stray(other));
+        }
+        match (found.first(), record.phase) {
             (None, phase) => {
                 if phase > Phase::Asked {
                     self.steps.warn("the server that was recorded is gone; it is made anew");
@@ -369,12 +371,16 @@ impl Work<'_> {
         Ok(code)
     }
 
-    /// Destroys every server of this name that the provider has, and forgets it. Whether there was any.
+    /// Destroys every server of this name that the provider has, or only the one of the record, and forgets it. Whether there was
+    /// any.
     ///
     /// # Errors
     /// What the provider or the name server refused: the record stays then, and the same command goes on.
-    pub fn destroy(&self, record: Option<Record>) -> Result<bool, Failure> {
+    pub fn destroy(&self, record: Option<Record>, only_ours: bool) -> Result<bool, Failure> {
         let mut found = self.provider.find(self.name())?;
+        if only_ours {
+            found.retain(|machine| record.as_ref().is_some_and(|record| record.is_of(machine)));
+        }
         let recorded = record.as_ref().filter(|record| !record.id.is_empty());
         if let Some(record) = recorded.filter(|record| found.iter().all(|machine| machine.id != record.id)) {
             found.extend(self.provider.look(&record.id)?);

@@ -34,11 +34,12 @@ create)
     if [ -e other_key ]; then cp other_key machine/host_key.new
     else printf '%b' "$(printf '%b' "$key")" >machine/host_key.new; echo >>machine/host_key.new; fi
     mv machine/host_key.new machine/host_key
+    [ ! -e answer-find.later ] || mv answer-find.later answer-find
     [ ! -e stall_after ] || { touch stalled; while [ -e stall_after ]; do sleep 0.05; done; exit 1; }
     printf '{"machine":%s}\n' "$(machine)" ;;
 find|list) if [ -e id ]; then printf '{"machines":[%s]}\n' "$(machine)"; else echo '{"machines":[]}'; fi ;;
 look) printf '{"machine":%s}\n' "$(machine)" ;;
-destroy) rm -f id machine/host_key; echo '{}' ;;
+destroy) text id >>destroyed; echo >>destroyed; rm -f id machine/host_key; echo '{}' ;;
 esac
 "#;
 
@@ -504,5 +505,33 @@ fn a_test_of_a_server_tells_what_failed_and_leaves_nothing() -> Result<()> {
     assert!(site.path("cloud/id").exists(), "it was destroyed");
     site.server(&["destroy", "web", "--yes"]).exits(0);
     gone();
+    Ok(())
+}
+
+#[test]
+fn somebody_elses_server_of_the_same_name_is_never_cleaned_up() -> Result<()> {
+    let site = Site::new("stranger")?;
+    let stranger = "{\"id\":\"stranger\",\"name\":\"web\",\"token\":\"other\",\"state\":\"running\"}";
+    let destroyed = || fs::read_to_string(site.path("cloud/destroyed")).unwrap_or_default();
+    // Ours is half made, and has failed.
+    site.write("cloud/stall_after", "");
+    let mut create = site.command(&["server", "create", "web"]).spawn().unwrap();
+    await_file(&site.path("cloud/stalled"));
+    kill(&mut create);
+    fs::remove_file(site.path("cloud/stall_after")).unwrap();
+    let ours = fs::read_to_string(site.path("cloud/id")).unwrap().replace("running", "failed");
+    site.write("cloud/answer-find", &format!("{{\"machines\":[{ours},{stranger}]}}"));
+    site.server(&["create", "web"]).exits(73).says(&["that is not recorded here: `stranger`"]);
+    assert_eq!(destroyed(), "");
+    fs::remove_file(site.path("cloud/answer-find")).unwrap();
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    site.machine.gone();
+
+    // It comes while a test makes its own.
+    fs::remove_file(site.path("cloud/destroyed")).unwrap();
+    site.write("cloud/answer-find.later", &format!("{{\"machines\":[{stranger}]}}"));
+    site.server(&["test", "web"]).exits(0);
+    let gone = destroyed();
+    assert!(gone.starts_with("m-") && !gone.contains("stranger"), "{gone}");
     Ok(())
 }
