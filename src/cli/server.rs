@@ -16,7 +16,7 @@ use crate::{
     report::{SCHEMA_VERSION, printable},
     server::{
         description::Description,
-        provider::{Machine, Provider},
+        provider::{Machine, Provider, there},
         record::{Record, Records},
         ssh::Ssh,
         steps::Steps,
@@ -258,7 +258,7 @@ fn row(
 ) -> Result<(Row, Vec<Machine>), Failure> {
     let record = records.read(name)?;
     let (described, provider) = known(records, places, name, record.as_ref())?;
-    let found = provider.find(name)?;
+    let found = there(&*provider, name, record.as_ref().map_or("", |record| &record.id))?;
     let all = if asked.contains(&described.provider) {
         Vec::new()
     } else {
@@ -297,7 +297,7 @@ fn show(of: &OneServer, output: &Output) -> Result<Code, Failure> {
     let name = bare(&of.name);
     let record = records.read(&name)?;
     let (described, provider) = known(&records, &of.places, &name, record.as_ref())?;
-    let found = provider.find(&name)?;
+    let found = there(&*provider, &name, record.as_ref().map_or("", |record| &record.id))?;
     let machines: Vec<Value> = found
         .iter()
         .map(|machine| {
@@ -359,7 +359,7 @@ fn destroy(of: &OneServer, yes: bool, output: &Output) -> Result<Code, Failure> 
     let (described, provider) = known(&records, &of.places, &name, record.as_ref())?;
     let steps = steps(&name, output);
     if !yes {
-        let found = provider.find(&name)?;
+        let found = there(&*provider, &name, record.as_ref().map_or("", |record| &record.id))?;
         let there: Vec<String> =
             found.iter().map(|machine| format!("`{}` at {}", machine.id, shown(machine))).collect();
         if !there.is_empty() {

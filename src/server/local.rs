@@ -123,18 +123,20 @@ impl Provider for Local {
     }
 
     fn look(&self, id: &str) -> Result<Option<Machine>, Failure> {
-        Ok(self.list()?.into_iter().find(|machine| machine.id == id))
+        // By its id it is ours wherever its files are: the directory of the records may have been moved since.
+        Ok(processes::running(QEMU)?.iter().filter_map(machine_of).map(|(machine, _)| machine).find(|one| one.id == id))
     }
 
     fn list(&self) -> Result<Vec<Machine>, Failure> {
-        Ok(processes::running(QEMU)?.iter().filter_map(|running| self.machine_of(running)).collect())
+        let all = processes::running(QEMU)?;
+        let ours = all.iter().filter_map(machine_of).filter(|(_, directory)| directory.parent() == Some(&self.state));
+        Ok(ours.map(|(machine, _)| machine).collect())
     }
 
     fn destroy(&self, id: &str) -> Result<(), Failure> {
         for running in processes::running(QEMU)? {
-            if let Some(machine) = self.machine_of(&running).filter(|machine| machine.id == id) {
+            if let Some((_, directory)) = machine_of(&running).filter(|(machine, _)| machine.id == id) {
                 processes::end(&running)?;
-                let directory = self.state.join(&machine.name);
                 for file in FILES {
                     disk::remove(&directory.join(file))?;
                 }
@@ -150,25 +152,6 @@ impl Provider for Local {
 }
 
 impl Local {
-    /// The machine behind a process, when it is one of ours.
-    fn machine_of(&self, running: &Running) -> Option<Machine> {
-        let name = Path::new(running.after("-pidfile")?).strip_prefix(&self.state).ok()?;
-        let name = name.parent().filter(|_| name.ends_with(PID))?.to_str()?.to_owned();
-        let id = running.after("-uuid")?.to_owned();
-        let network = running.after("-nic")?;
-        let part = |key: &str| network.split(',').find_map(|part| part.strip_prefix(key));
-        let port = part("hostfwd=tcp:127.0.0.1:")?.strip_suffix("-:22")?.parse().ok()?;
-        Some(Machine {
-            token: id.replace('-', ""),
-            id,
-            name,
-            state: State::Running,
-            reason: None,
-            addresses: vec![part("dhcpstart=")?.to_owned()],
-            ssh: Some(("127.0.0.1".to_owned(), port)),
-        })
-    }
-
     /// What every machine has.
     fn machine(&self, wanted: &Wanted<'_>, directory: &Path) -> Result<Vec<String>, Failure> {
         let (memory, processors) = (self.memory.to_string(), self.processors.to_string());
@@ -284,6 +267,26 @@ impl Local {
         end.map(|(bytes, _)| printable(String::from_utf8_lossy(&bytes).replace('\r', "").trim()).into_owned())
             .unwrap_or_default()
     }
+}
+
+/// The machine behind a process, when brasa made it, and the directory with its files.
+fn machine_of(running: &Running) -> Option<(Machine, PathBuf)> {
+    let directory = Path::new(running.after("-pidfile")?);
+    let directory = directory.parent().filter(|_| directory.ends_with(PID))?;
+    let id = running.after("-uuid")?.to_owned();
+    let network = running.after("-nic")?;
+    let part = |key: &str| network.split(',').find_map(|part| part.strip_prefix(key));
+    let port = part("hostfwd=tcp:127.0.0.1:")?.strip_suffix("-:22")?.parse().ok()?;
+    let machine = Machine {
+        token: id.replace('-', ""),
+        id,
+        name: directory.file_name()?.to_str()?.to_owned(),
+        state: State::Running,
+        reason: None,
+        addresses: vec![part("dhcpstart=")?.to_owned()],
+        ssh: Some(("127.0.0.1".to_owned(), port)),
+    };
+    Some((machine, directory.to_owned()))
 }
 
 /// qemu's own network: the machine has this address in it, and its port 22 is a port of ours.

@@ -59,6 +59,18 @@ pub trait Provider {
     }
 }
 
+/// What there is of a server: all that has its name, and the one of this id also where it is not found by its name.
+///
+/// # Errors
+/// As [`Provider::create`].
+pub fn there(provider: &dyn Provider, name: &str, id: &str) -> Result<Vec<Machine>, Failure> {
+    let mut found = provider.find(name)?;
+    if !id.is_empty() && found.iter().all(|machine| machine.id != id) {
+        found.extend(provider.look(id)?);
+    }
+    Ok(found)
+}
+
 /// What a server is to be, as far as its provider is concerned. Image, size and what else the provider needs to know it has read
 /// from its own table when it was opened.
 pub struct Wanted<'a> {

@@ -95,7 +95,7 @@ impl Records {
     /// The records in `given`, else in `$XDG_STATE_HOME/brasa/servers`, else in `~/.local/state/brasa/servers`.
     ///
     /// # Errors
-    /// That there is neither a directory of state nor a home.
+    /// That there is neither a directory of state nor a home; that it cannot be made.
     pub fn open(given: Option<&Path>) -> Result<Self, Failure> {
         let absolute = |name: &str| environment::var(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let usual = || absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
@@ -104,10 +104,15 @@ impl Records {
             Some(given) => Some(here().join(given)),
             None => usual().map(|state| state.join("brasa/servers")),
         };
-        directory.map(|directory| Self { directory }).ok_or_else(|| {
+        let directory = directory.ok_or_else(|| {
             Failure::input("there is no place for the records of servers: neither HOME nor XDG_STATE_HOME is set")
                 .hint("name a directory with --state")
-        })
+        })?;
+        // A virtual machine is known by its files' path: however the directory is written, it is one.
+        if !disk::is_directory(&directory) {
+            disk::create_private_dirs(&directory)?;
+        }
+        Ok(Self { directory: disk::canonical(&directory)? })
     }
 
     /// The directory of all records.

@@ -10,7 +10,7 @@ use super::{
     bootstrap::{self, Load},
     description::Description,
     dns, host_key,
-    provider::{Machine, Provider, State, Wanted},
+    provider::{Machine, Provider, State, Wanted, there},
     record::{Phase, Record, Records},
     ssh::{self, Ssh, Trouble},
     steps::{Patience, Steps, now},
@@ -113,7 +113,7 @@ impl Work<'_> {
                 format!("the server `{name}` was made by `{}`, not by `{}`", record.provider, self.described.provider);
             return Err(Failure::refused(message).hint(format!("`brasa server destroy {name}` first")));
         }
-        let found = self.provider.find(name)?;
+        let found = there(&*self.provider, name, recorded.as_ref().map_or("", |record| &record.id))?;
         let Some(record) = recorded else {
             return match found.first() {
                 None => self.fresh(),
@@ -377,13 +377,9 @@ impl Work<'_> {
     /// # Errors
     /// What the provider or the name server refused: the record stays then, and the same command goes on.
     pub fn destroy(&self, record: Option<Record>, only_ours: bool) -> Result<bool, Failure> {
-        let mut found = self.provider.find(self.name())?;
+        let mut found = there(&*self.provider, self.name(), record.as_ref().map_or("", |record| &record.id))?;
         if only_ours {
             found.retain(|machine| record.as_ref().is_some_and(|record| record.is_of(machine)));
-        }
-        let recorded = record.as_ref().filter(|record| !record.id.is_empty());
-        if let Some(record) = recorded.filter(|record| found.iter().all(|machine| machine.id != record.id)) {
-            found.extend(self.provider.look(&record.id)?);
         }
         let was_there = !found.is_empty() || record.is_some();
         if let Some(mut record) = record {

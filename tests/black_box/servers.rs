@@ -1,5 +1,8 @@
 //! `brasa server` as far as it goes without a server: descriptions, a provider that talks nonsense, user-data.
-use std::os::unix::fs::PermissionsExt;
+use std::{
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    process::{Child, Command, Stdio},
+};
 
 use serde_json::{Value, json};
 
@@ -280,4 +283,43 @@ fn bootstrap_looks_before_it_connects() {
     hint: name it as ssh does: HOST, USER@HOST, or a name in ~/.ssh/config
     ");
     insta::assert_snapshot!(said(&["box", "-j", "ROOT/dna.json", "--key", "etc/x=y"], 64), @"error: `etc/x=y` is not of the form /where/there=from/here");
+}
+
+/// A process that looks as a virtual machine does; it ends with the test.
+fn machine(pidfile: &std::path::Path) -> Child {
+    let mut command = Command::new("sh");
+    command.arg0("qemu-system-x86_64").args(["-c", "read never", "-pidfile"]).arg(pidfile);
+    command.args(["-uuid", "00112233-4455-6677-8899-aabbccddeeff", "-nic"]);
+    command.arg("user,dhcpstart=10.0.2.77,hostfwd=tcp:127.0.0.1:2222-:22").stdin(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn a_virtual_machine_is_found_however_the_directory_of_its_record_is_written() {
+    let place = site("dna = \"../dna.json\"\n[local]\nimage = \"none\"\n");
+    let state = place.path("state/servers").canonicalize().unwrap_or_else(|_| place.path("state/servers"));
+    std::fs::create_dir_all(state.join("web")).unwrap();
+    std::os::unix::fs::symlink(place.path("state"), place.path("linked")).unwrap();
+    let mut running = machine(&state.canonicalize().unwrap().join("web/vm.pid"));
+    for written in ["ROOT/state/servers", "ROOT/servers/../state/servers", "ROOT/linked/servers"] {
+        let listed = place.call(&["server", "list", "--servers", "ROOT/servers", "--state", written]).code(0).stdout;
+        assert_eq!(listed, "web  local  running  10.0.2.77  not recorded here\n", "{written}");
+    }
+    assert!(running.try_wait().unwrap().is_none());
+
+    // The whole directory is moved while it runs: its id tells that it is the one.
+    let record = json!({
+        "version": 1, "name": "web", "fqdn": "web", "provider": "local", "token": "00112233445566778899aabbccddeeff",
+        "phase": "converged", "id": "00112233-4455-6677-8899-aabbccddeeff", "addresses": [], "ssh": {"host": "127.0.0.1", "port": 2222}, "user": "root",
+        "ssh_key": null, "base": place.path("servers"), "since": 0,
+    });
+    std::fs::create_dir_all(place.path("moved/web")).unwrap();
+    place.write("moved/web/server.json", record.to_string());
+    let moved = |words: &[&str]| {
+        place.call(&[&["server"], words, &["--servers", "ROOT/servers", "--state", "ROOT/moved"]].concat()).code(0)
+    };
+    assert_eq!(moved(&["list"]).stdout, "web  local  running  10.0.2.77  converged\n");
+    let gone = moved(&["destroy", "web", "--yes"]).stderr;
+    assert!(gone.contains("destroyed and forgotten"), "{gone}");
+    assert!(!running.wait().unwrap().success(), "it was ended, and did not end by itself");
+    assert!(!place.path("moved/web").exists());
 }

@@ -64,6 +64,14 @@ pub fn is_directory(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_dir())
 }
 
+/// The one path of something that is there: absolute, without links.
+///
+/// # Errors
+/// What the system refused.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).map_err(Error::io("look at", path))
+}
+
 /// Whether there is a symbolic link, wherever it leads.
 #[must_use]
 pub fn is_link(path: &Path) -> bool {
