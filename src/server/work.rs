@@ -26,7 +26,7 @@ const APPEARING: u64 = 30;
 const GOING: u64 = 300;
 /// Where the script that checks a server is put: gone when it is booted again.
 const CHECK: &str = "/run/brasa-verify";
-/// The file of the host key while it is being made.
+/// The file of the host key until the provider has answered.
 const HOST_KEY: &str = "host_key";
 
 /// A command on one server.
@@ -116,7 +116,7 @@ impl Work<'_> {
         let found = there(&*self.provider, name, recorded.as_ref().map_or("", |record| &record.id))?;
         let Some(record) = recorded else {
             return match found.first() {
-                None => self.fresh(),
+                None => self.fresh(None),
                 Some(machine) => Err(self.stray(machine)),
             };
         };
@@ -125,18 +125,18 @@ impl Work<'_> {
             return Err(self.stray(other));
         }
         match (found.first(), record.phase) {
-            (None, phase) => {
-                if phase > Phase::Asked {
-                    self.steps.warn("the server that was recorded is gone; it is made anew");
-                }
-                self.fresh()
+            // It may still come: asked by the same token it is the same server.
+            (None, Phase::Asked) => self.fresh(Some(&record)),
+            (None, _) => {
+                self.steps.warn("the server that was recorded is gone; it is made anew");
+                self.fresh(None)
             }
             (Some(machine), phase)
                 if phase == Phase::Going || matches!(machine.state, State::Failed | State::Going) =>
             {
                 self.steps.warn(&format!("`{}` is half {}: it is cleaned up first", machine.id, half(phase)));
                 self.remove(&found)?;
-                self.fresh()
+                self.fresh(None)
             }
             (Some(machine), Phase::Converged) => {
                 let message = format!("the server `{name}` exists already: `{}` at {}", machine.id, shown(machine));
@@ -166,20 +166,27 @@ impl Work<'_> {
             .hint(format!("`brasa server destroy {name}` destroys it"))
     }
 
-    /// Makes keys and record, then asks the provider.
-    fn fresh(&self) -> Result<Record, Failure> {
+    /// Makes keys and record, or takes those of a request whose answer was lost, then asks the provider.
+    fn fresh(&self, asked: Option<&Record>) -> Result<Record, Failure> {
         let (name, described) = (self.name(), &self.described);
-        self.records.forget(name)?;
+        if asked.is_none() {
+            self.records.forget(name)?;
+        }
         let directory = self.records.of(name);
         disk::create_private_dirs(&directory)?;
-        let token = hexadecimal(environment::random::<16>()?);
+        let token = match asked {
+            Some(record) => record.token.clone(),
+            None => hexadecimal(environment::random::<16>()?),
+        };
+        let login = directory.join(ssh::LOGIN_KEY);
         let login = match &described.ssh_key {
             Some(key) => ssh::public_key(&public_half(key))?,
-            None => ssh::make_key(&directory.join(ssh::LOGIN_KEY), &format!("brasa-{name}"))?,
+            None if asked.is_some() && disk::exists(&login) => ssh::public_key(&public_half(&login))?,
+            None => ssh::make_key(&login, &format!("brasa-{name}"))?,
         };
         let mut authorized = vec![login.clone()];
         authorized.extend(described.authorized()?);
-        let host_key = self.host_key(&directory)?;
+        let host_key = self.host_key(&directory, asked.is_some())?;
         let text = user_data(described, &authorized, Some(&host_key), None)?;
         let user_data = fitting(&text, self.provider.limit(), &described.provider)?;
         let mut record = Record {
@@ -206,8 +213,10 @@ impl Work<'_> {
                 Ok(record)
             }
             Err(failure) => {
-                // Where nothing was made, nothing is to be remembered; where that is not known, the record stays.
-                if self.provider.find(name).is_ok_and(|found| found.is_empty()) {
+                // Where nothing was made, nothing is to be remembered; where that is not known, the record stays. Who gave no
+                // answer may have heard, and the server comes later.
+                let answered = matches!(failure.code, Code::Usage | Code::Input | Code::Denied | Code::Refused);
+                if answered && self.provider.find(name).is_ok_and(|found| found.is_empty()) {
                     self.records.forget(name)?;
                 }
                 Err(failure)
@@ -215,13 +224,13 @@ impl Work<'_> {
         }
     }
 
-    /// A host key that is known before the server is. Its private half is kept nowhere here.
-    fn host_key(&self, directory: &Path) -> Result<HostKey, Failure> {
+    /// A host key that is known before the server is. Its private half stays here until the provider has answered, so that the
+    /// same server can be asked for again.
+    fn host_key(&self, directory: &Path, again: bool) -> Result<HostKey, Failure> {
         let path = directory.join(HOST_KEY);
-        let public = ssh::make_key(&path, "")?;
+        let there = again && disk::exists(&path);
+        let public = if there { ssh::public_key(&public_half(&path))? } else { ssh::make_key(&path, "")? };
         let private = bootstrap::input(&path, 64 << 10)?;
-        disk::remove(&path)?;
-        disk::remove(&path.with_added_extension("pub"))?;
         let line = format!("{} {public}\n", self.described.fqdn);
         self.records.put(self.name(), ssh::KNOWN_HOSTS, line.as_bytes())?;
         Ok(HostKey { private: String::from_utf8_lossy(&private).into_owned(), public })
@@ -233,7 +242,10 @@ impl Work<'_> {
         record.phase = record.phase.max(Phase::Made);
         record.addresses.clone_from(&machine.addresses);
         record.ssh = machine.ssh.clone().or_else(|| Some((machine.addresses.first()?.clone(), 22)));
-        self.records.write(record)
+        self.records.write(record)?;
+        let host_key = self.records.of(&record.name).join(HOST_KEY);
+        disk::remove(&public_half(&host_key))?;
+        Ok(disk::remove(&host_key)?)
     }
 
     /// Waits until the provider says that the server runs and has an address.

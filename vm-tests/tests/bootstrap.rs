@@ -25,6 +25,8 @@ machine() {
 }
 case $action in
 create)
+    text token >>tokens; echo >>tokens
+    [ ! -e mute ] || { rm mute; echo '{"error":{"kind":"unavailable","message":"no answer"}}'; exit 0; }
     [ ! -e stall ] || { touch stalled; while [ -e stall ]; do sleep 0.05; done; exit 1; }
     key=$(printf '%s' "$request" | sed -n 's/.*ed25519_private\\": \\"\([^"]*\)\\".*/\1/p')
     printf '{"id":"m-%s","name":"%s","token":"%s","state":"running","addresses":["192.0.2.%s"],"ssh":{"host":"127.0.0.1","port":%s}}' \
@@ -533,5 +535,29 @@ fn somebody_elses_server_of_the_same_name_is_never_cleaned_up() -> Result<()> {
     site.server(&["test", "web"]).exits(0);
     let gone = destroyed();
     assert!(gone.starts_with("m-") && !gone.contains("stranger"), "{gone}");
+    Ok(())
+}
+
+#[test]
+fn a_server_whose_answer_was_lost_is_asked_for_again_as_the_same_one() -> Result<()> {
+    let site = Site::new("lost")?;
+    site.write("cloud/mute", "");
+    site.server(&["create", "web"]).exits(69).says(&["no answer"]);
+    assert!(site.record().join("server.json").exists(), "it may still come");
+    let host_key = fs::read_to_string(site.record().join("host_key")).unwrap();
+    assert_eq!(mode(&site.record().join("host_key")), 0o600);
+    site.write("cloud/stall_after", "");
+    let mut create = site.command(&["server", "create", "web"]).spawn().unwrap();
+    await_file(&site.path("cloud/stalled"));
+    kill(&mut create);
+    fs::remove_file(site.path("cloud/stall_after")).unwrap();
+    let tokens = fs::read_to_string(site.path("cloud/tokens")).unwrap();
+    let [first, second] = tokens.lines().collect::<Vec<_>>()[..] else { panic!("{tokens}") };
+    assert_eq!(first, second, "a provider that keeps tokens makes one server of both");
+    assert_eq!(fs::read_to_string(site.path("cloud/machine/host_key")).unwrap().trim(), host_key.trim());
+    // It came late, and is found.
+    site.server(&["create", "web"]).exits(0).says(&["going on with `m-"]);
+    assert!(!site.record().join("host_key").exists(), "the private half is not kept");
+    site.server(&["destroy", "web", "--yes"]).exits(0);
     Ok(())
 }
