@@ -62,8 +62,7 @@ fn pages(program: &Path) -> Result<Pages, Failure> {
         let about = text(kind, "about");
         let first = about.split_once(". ").map_or(about, |(first, _)| first).trim_end_matches('.');
         index += &format!("- [`{name}`]({name}.md): {first}.\n");
-        let data = format!("As data:\n\n```yaml\n{}```", example::of(name)?);
-        pages.insert(PathBuf::from(format!("kinds/{name}.md")), kind_page(kind, &data));
+        pages.insert(PathBuf::from(format!("kinds/{name}.md")), kind_page(kind, &as_data(&example::of(name)?)));
     }
     let said = says(program, program, &["explain", "rust_block", "--format", "json"])?;
     let code = serde_json::from_str(&said).map_err(|error| format!("`brasa explain rust_block`: {error}"))?;
@@ -90,6 +89,10 @@ const OF_EVERY_RESOURCE: &str = "
 | `retries`, `retry_delay` | it is tried again after a failure, after a delay (2 s when not given) |
 | `sensitive` | its content is shown in no diff, report or log |
 ";
+
+fn as_data(example: &str) -> String {
+    format!("As data:\n\n```yaml\n{example}```")
+}
 
 fn kind_page(kind: &Value, data: &str) -> String {
     let (name, named) = (text(kind, "kind"), text(kind, "named"));
@@ -211,7 +214,7 @@ mod tests {
             "actions": [{"name": "cook", "about": "Cooks it."}, {"name": "eat", "about": "Eats it."}],
             "properties": [{"name": "salt", "type": "a | b", "about": "How much."}],
         });
-        let page = kind_page(&kind, "- type: dish\n  name: soup\n");
+        let page = kind_page(&kind, &as_data("- type: dish\n  name: soup\n"));
         assert!(page.contains("| `cook` (default) | Cooks it. |\n| `eat` | Eats it. |\n"), "{page}");
         assert!(page.contains("```yaml\n- type: dish\n  name: soup\n```\n"), "{page}");
         assert!(page.contains("| `salt` | a \\| b | How much. |\n"), "{page}");
