@@ -4,7 +4,7 @@ use std::{
     path::Path,
 };
 
-use brasa::host::{disk, tool::Output as Shown};
+use brasa::host::{disk, environment, tool::Output as Shown};
 use serde_json::{Value, json};
 
 use super::{
@@ -74,14 +74,20 @@ fn test(of: &OneServer, remote: &Remote, verify: Option<&Path>, keep: bool, outp
             .hint(format!("`brasa server destroy {name}` first, or describe another one for tests")));
     }
     let script = verify.map(Path::to_owned).or_else(|| described.verify.clone());
-    if let Some(script) = script.as_ref().filter(|script| !disk::exists(script)) {
-        return Err(Failure::input(format!("the check `{}` does not exist", script.display())));
+    if let Some(script) = script.as_ref().filter(|script| disk::size(script).is_err()) {
+        return Err(Failure::input(format!("the script `{}`, which is to check it, cannot be read", script.display())));
     }
     let work = Work { records: &records, described, provider, steps: &steps };
     let tried = trial(&work, remote, script.as_deref(), output);
-    let gone = if keep { Ok(false) } else { records.read(&name).and_then(|record| work.destroy(record, true)) };
+    if !keep && let Err(failure) = clean_up(&work) {
+        let still = format!("it may still be there: `brasa server destroy {name}` removes it");
+        // What went wrong first is told last, as the end of the command.
+        if tried.is_ok() {
+            return Err(failure.hint(still));
+        }
+        steps.warn(&format!("it was not cleaned up: {}; {still}", failure.message));
+    }
     let code = tried?;
-    gone?;
     if output.format != Format::Human {
         let document = json!({
             "schema_version": SCHEMA_VERSION,
@@ -99,6 +105,13 @@ fn test(of: &OneServer, remote: &Remote, verify: Option<&Path>, keep: bool, outp
         steps.say(&format!("passed ({:.1} s in all)", steps.seconds()));
     }
     Ok(Code::Of(code))
+}
+
+/// Destroys the server of a test, also where a signal asked to stop; a second one stops this too.
+fn clean_up(work: &Work<'_>) -> Result<bool, Failure> {
+    environment::go_on();
+    let record = work.records.read(&work.described.name)?;
+    work.destroy(record, true)
 }
 
 /// The exit code of what did not go as it should; 0 when all did.

@@ -41,7 +41,7 @@ create)
     printf '{"machine":%s}\n' "$(machine)" ;;
 find|list) if [ -e id ]; then printf '{"machines":[%s]}\n' "$(machine)"; else echo '{"machines":[]}'; fi ;;
 look) printf '{"machine":%s}\n' "$(machine)" ;;
-destroy) text id >>destroyed; echo >>destroyed; rm -f id machine/host_key; echo '{}' ;;
+destroy) [ ! -e broken ] || exit 1; text id >>destroyed; echo >>destroyed; rm -f id machine/host_key; echo '{}' ;;
 esac
 "#;
 
@@ -498,6 +498,32 @@ fn a_test_of_a_server_tells_what_failed_and_leaves_nothing() -> Result<()> {
     gone();
     site.server(&["test", "web", "--verify", "no-such-check"]).exits(65).says(&["no-such-check"]);
     gone();
+
+    // A signal ends the test, and not the cleaning up.
+    let interrupted = || {
+        let slow =
+            "- {type: execute, name: slow, command: touch /srv/begun; while test ! -e /srv/go; do sleep 0.05; done}\n";
+        site.order(slow);
+        let test = site.command(&["server", "test", "web"]).stderr(Stdio::piped()).spawn().unwrap();
+        await_file(&site.machine.path("/srv/begun"));
+        Command::new("kill").args(["-INT", &test.id().to_string()]).status().unwrap();
+        let ended = test.wait_with_output().unwrap();
+        fs::remove_file(site.machine.path("/srv/begun")).unwrap();
+        fs::write(site.machine.path("/srv/go"), "").unwrap();
+        assert_eq!(ended.status.code(), Some(130));
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    };
+    let said = interrupted();
+    assert!(said.contains("web: destroyed ("), "{said}");
+    gone();
+    fs::remove_file(site.machine.path("/srv/go")).unwrap_or_default();
+    site.write("cloud/broken", "");
+    let said = interrupted();
+    assert!(said.contains("`brasa server destroy web` removes it"), "{said}");
+    fs::remove_file(site.path("cloud/broken")).unwrap();
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    gone();
+    site.order(good);
 
     // Somebody's server is not taken for the test's own.
     site.write("check", "true\n");

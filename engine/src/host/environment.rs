@@ -129,6 +129,11 @@ pub fn stop_signal() -> Option<i32> {
     i32::try_from(stopped().load(Ordering::Relaxed)).ok().filter(|signal| *signal != 0)
 }
 
+/// Forgets the signal that asked to stop, for what must be done all the same: the next one asks again.
+pub fn go_on() {
+    stopped().store(0, Ordering::Relaxed);
+}
+
 fn stopped() -> &'static AtomicUsize {
     STOPPED.get_or_init(|| {
         let stopped = Arc::new(AtomicUsize::new(0));
