@@ -17,7 +17,7 @@ use crate::{
     server::{
         description::Description,
         provider::{Machine, Provider, there},
-        record::{Record, Records},
+        record::{Phase, Record, Records},
         ssh::Ssh,
         steps::Steps,
         user_data::{Pull, user_data},
@@ -45,6 +45,9 @@ fn create(of: &OneServer, remote: &Remote, output: &Output) -> Result<Code, Fail
     let (described, provider) = Description::read(&of.places.servers, &of.name, records.directory())?;
     let steps = steps(&described.name, output);
     let _lock = records.lock(&described.name, "create")?;
+    if let Some(record) = records.read(&described.name)? {
+        same_place(&records, &of.places, &described, &record)?;
+    }
     let work = Work { records: &records, described, provider, steps: &steps };
     let (record, code) = work.create(&remote.converging(output))?;
     verdict("create", &record, code, &steps, output)
@@ -56,6 +59,7 @@ fn converge(of: &OneServer, remote: &Remote, output: &Output) -> Result<Code, Fa
     let steps = steps(&described.name, output);
     let _lock = records.lock(&described.name, "converge")?;
     let record = recorded(&records, &described.name)?;
+    same_place(&records, &of.places, &described, &record)?;
     let work = Work { records: &records, described, provider, steps: &steps };
     let (record, code) = work.converge(record, &remote.converging(output))?;
     verdict("converge", &record, code, &steps, output)
@@ -202,7 +206,7 @@ fn list(places: &ServerPlaces, output: &Output) -> Result<Code, Failure> {
     }
     names.sort();
     names.dedup();
-    let (mut rows, mut code, mut asked) = (Vec::new(), Code::Success, Vec::new());
+    let (mut rows, mut code, mut asked, mut strays) = (Vec::new(), Code::Success, Vec::new(), Vec::new());
     for name in &names {
         let (row, machines) = match row(&records, places, name, &mut asked) {
             Ok(found) => found,
@@ -213,14 +217,23 @@ fn list(places: &ServerPlaces, output: &Output) -> Result<Code, Failure> {
                 (Row { name: name.clone(), state: "unknown".to_owned(), ..Row::default() }, Vec::new())
             }
         };
+        let provider = row.provider.clone();
         rows.push(row);
-        rows.extend(machines.into_iter().filter(|stray| !names.contains(&stray.name)).map(|stray| Row {
-            name: stray.name.clone(),
-            provider: asked.last().cloned().unwrap_or_default(),
-            state: stray.state.word().to_owned(),
-            address: stray.addresses.first().cloned().unwrap_or_default(),
-            note: format!("`{}`, neither described nor recorded here", stray.id),
-        }));
+        for stray in machines.into_iter().filter(|stray| !names.contains(&stray.name)) {
+            // The same place may be written in two ways.
+            let key = (provider.clone(), stray.id.clone());
+            if strays.contains(&key) {
+                continue;
+            }
+            strays.push(key);
+            rows.push(Row {
+                name: stray.name,
+                provider: provider.clone(),
+                state: stray.state.word().to_owned(),
+                address: stray.addresses.first().cloned().unwrap_or_default(),
+                note: format!("`{}`, neither described nor recorded here", stray.id),
+            });
+        }
     }
     if output.format != Format::Human {
         let rows: Vec<Value> = rows.iter().map(Row::to_json).collect();
@@ -272,10 +285,10 @@ fn row(
     let record = records.read(name)?;
     let (described, provider) = known(records, places, name, record.as_ref())?;
     let found = there(&*provider, name, record.as_ref().map_or("", |record| &record.id))?;
-    let all = if asked.contains(&described.provider) {
+    let all = if asked.contains(&described.place) {
         Vec::new()
     } else {
-        asked.push(described.provider.clone());
+        asked.push(described.place.clone());
         provider.list()?
     };
     let mine = found.iter().find(|machine| record.as_ref().is_some_and(|record| record.is_of(machine)));
@@ -303,6 +316,31 @@ fn known(
         }
         Some((_, None)) | None => Description::read(&places.servers, name, records.directory()),
     }
+}
+
+/// Refuses to look for a recorded server where its description says now, while it is where the description said then.
+fn same_place(
+    records: &Records,
+    places: &ServerPlaces,
+    described: &Description,
+    record: &Record,
+) -> Result<(), Failure> {
+    let name = &record.name;
+    let (kept, provider) = known(records, places, name, Some(record))?;
+    if kept.place == described.place {
+        return Ok(());
+    }
+    // One that was asked for and is not there yet may come.
+    let is_there = record.phase == Phase::Asked
+        || there(&*provider, name, &record.id)?.iter().any(|machine| record.is_of(machine));
+    if !is_there {
+        return Ok(());
+    }
+    let message =
+        format!("the server `{name}` was made by `{}` elsewhere than its description says now", kept.provider);
+    Err(Failure::refused(message)
+        .hint(format!("`{}` is what it was made by; take the change back", records.description(name).display()))
+        .hint(format!("or `brasa server destroy {name}` first")))
 }
 
 fn show(of: &OneServer, output: &Output) -> Result<Code, Failure> {

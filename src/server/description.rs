@@ -32,6 +32,8 @@ pub struct Description {
     pub fqdn: String,
     /// The provider's name.
     pub provider: String,
+    /// The provider with what its table says of the place where servers are: where it is another, they are not found.
+    pub place: String,
     /// The file, to be kept with the record.
     pub text: Vec<u8>,
     /// The directory that relative paths start in.
@@ -154,6 +156,7 @@ impl Description {
         let described = Self {
             name,
             fqdn,
+            place: opened.as_ref().map(|(name, _)| provider::place(name, &document)).unwrap_or_default(),
             provider: opened.as_ref().map(|(name, _)| name.clone()).unwrap_or_default(),
             text,
             user,

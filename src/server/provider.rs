@@ -1,7 +1,7 @@
 //! Who makes servers: one small trait, and the table of those that are known.
 use std::path::{Path, PathBuf};
 
-use brasa::{host::environment, suggest};
+use brasa::{host::environment, node::json::Document, suggest};
 
 use super::{
     cloud::{ec2, openstack},
@@ -179,6 +179,16 @@ const PROVIDERS: &[(&str, Open)] = &[
 
 /// The provider of a description when it names none.
 pub const USUAL: &str = "local";
+
+/// Keys of the providers' tables by which they ask somebody else, or for somebody else.
+const PLACES: [&str; 6] = ["command", "settings", "cloud", "profile", "region", "endpoint"];
+
+/// A provider's name with what its table says of the place where its servers are, to be compared.
+pub fn place(name: &str, document: &Document) -> String {
+    let table = &document.root().value()[name];
+    let said = PLACES.iter().filter_map(|key| Some(format!("{key}={}", table.get(key)?)));
+    std::iter::once(name.to_owned()).chain(said).collect::<Vec<_>>().join(" ")
+}
 
 /// Opens the provider that the description names by its key `provider`.
 pub fn open(description: &mut Keys<'_>, place: &Place<'_>) -> Option<(String, Box<dyn Provider>)> {

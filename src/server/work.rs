@@ -108,11 +108,6 @@ impl Work<'_> {
     fn begin(&self) -> Result<Record, Failure> {
         let name = self.name();
         let recorded = self.records.read(name)?;
-        if let Some(record) = recorded.as_ref().filter(|record| record.provider != self.described.provider) {
-            let message =
-                format!("the server `{name}` was made by `{}`, not by `{}`", record.provider, self.described.provider);
-            return Err(Failure::refused(message).hint(format!("`brasa server destroy {name}` first")));
-        }
         let found = there(&*self.provider, name, recorded.as_ref().map_or("", |record| &record.id))?;
         let Some(record) = recorded else {
             return match found.first() {
@@ -368,6 +363,12 @@ impl Work<'_> {
 
     /// Puts everything there, gives the server a host key that nobody else has seen, and converges it.
     fn settle(&self, record: &mut Record, ssh: &Ssh, converging: &Converging) -> Result<u8, Failure> {
+        // What comes to be known later (a name server, say) is known to `destroy` then. Another name would be another server's.
+        if record.fqdn == self.described.fqdn {
+            self.records.keep_description(&record.name, &self.described.text)?;
+            record.base.clone_from(&self.described.base);
+            self.records.write(record)?;
+        }
         let sha = self.load().upload(ssh, &|what| self.steps.say(what))?;
         self.steps.done("uploaded");
         if record.phase < Phase::Converged {

@@ -323,3 +323,31 @@ fn a_virtual_machine_is_found_however_the_directory_of_its_record_is_written() {
     assert!(!running.wait().unwrap().success(), "it was ended, and did not end by itself");
     assert!(!place.path("moved/web").exists());
 }
+
+#[test]
+fn servers_that_nobody_described_are_listed_of_every_place_once() {
+    let place = answering(b"", "");
+    for zone in ["a", "b"] {
+        place.write(
+            &format!("servers/in-{zone}.toml"),
+            format!("dna = \"../dna.json\"\nprovider = \"exec\"\n[exec]\ncommand = \"../cloud\"\nsettings = {{zone = \"{zone}\"}}\n"),
+        );
+    }
+    std::fs::remove_file(place.path("servers/web.toml")).unwrap();
+    let one = |name: &str| format!("{{\"id\":\"{name}\",\"name\":\"{name}\",\"state\":\"running\"}}");
+    let script = format!(
+        "#!/bin/sh\nrequest=$(cat)\ncase $request in\n*'\"find\"'*) echo '{{\"machines\":[]}}' ;;\n\
+         *'\"zone\":\"a\"'*) echo '{{\"machines\":[{both},{a}]}}' ;;\n*) echo '{{\"machines\":[{both},{b}]}}' ;;\nesac\n",
+        both = one("both"),
+        a = one("lost-a"),
+        b = one("lost-b")
+    );
+    place.write("cloud", script);
+    insta::assert_snapshot!(server(&place, &["list"]).code(0).stdout, @"
+    in-a    exec  absent
+    both    exec  running    `both`, neither described nor recorded here
+    lost-a  exec  running    `lost-a`, neither described nor recorded here
+    in-b    exec  absent
+    lost-b  exec  running    `lost-b`, neither described nor recorded here
+    ");
+}

@@ -20,6 +20,10 @@ text() { printf '%s' "$request" | sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p"; 
 action=$(text action)
 echo "$action" >>asked
 [ ! -e "answer-$action" ] || { cat "answer-$action"; exit 0; }
+case $action$request in
+create*) ;;
+*'"zone":"b"'*) echo '{"machine":null,"machines":[]}'; exit 0 ;;
+esac
 machine() {
     if [ -e id ]; then cat id; else printf null; fi
 }
@@ -585,5 +589,26 @@ fn a_server_whose_answer_was_lost_is_asked_for_again_as_the_same_one() -> Result
     site.server(&["create", "web"]).exits(0).says(&["going on with `m-"]);
     assert!(!site.record().join("host_key").exists(), "the private half is not kept");
     site.server(&["destroy", "web", "--yes"]).exits(0);
+    Ok(())
+}
+
+#[test]
+fn a_server_is_looked_for_where_it_was_made() -> Result<()> {
+    let site = Site::new("place")?;
+    site.server(&["create", "web"]).exits(0);
+    let described = fs::read_to_string(site.path("servers/web.toml")).unwrap();
+    let longer = described.clone() + "timeout = 90\n";
+    site.write("servers/web.toml", &longer);
+    site.server(&["converge", "web"]).exits(0);
+    assert_eq!(fs::read_to_string(site.record().join("server.toml")).unwrap(), longer, "`destroy` goes by it");
+
+    site.write("servers/web.toml", &(described + "settings = {zone = \"b\"}\n"));
+    for command in ["create", "converge"] {
+        site.server(&[command, "web"]).exits(73).says(&["was made by `exec` elsewhere", "brasa server destroy web"]);
+    }
+    site.server(&["list"]).exits(0);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    assert!(!site.path("cloud/id").exists(), "it runs on");
+    site.machine.gone();
     Ok(())
 }
