@@ -263,17 +263,17 @@ impl Ssh {
         let pack = ["tar", "-C", &from.to_string_lossy(), "--owner=0", "--group=0", "-cf", "-", "."].map(str::to_owned);
         let target = shell_word(path);
         let mask = if private { "077" } else { "022" };
-        let line = format!("umask {mask}; mkdir -p {target} && tar -C {target} --no-same-permissions -xf -");
+        let line =
+            format!("umask {mask}; mkdir -p {target} && tar -C {target} --no-same-permissions -xf - && cat >/dev/null");
         let argv = self.command(&line);
-        let words: Vec<String> = pack.iter().map(|word| shell_word(word)).collect();
-        let sent: Vec<String> = argv.iter().map(|word| shell_word(word)).collect();
-        let piped = format!("{} | {}", words.join(" "), sent.join(" "));
-        let ended = Tool::new(&["sh".to_owned(), "-c".to_owned(), piped], UPLOAD).run()?;
+        let ended = Tool { input: Input::Of(&pack), ..Tool::new(&argv, UPLOAD) }.run()?;
         match ended.code {
             0 => Ok(()),
             OF_SSH => Err(Trouble::of(&ended.stderr).failure(&self.name, &ended.stderr)),
             code => {
-                let said = after_colon(&last_line(&ended.stderr));
+                // The last line of tar's is of no file.
+                let first = ended.stderr.lines().find(|line| line.starts_with("tar:")).map(str::to_owned);
+                let said = after_colon(&first.unwrap_or_else(|| last_line(&ended.stderr)));
                 Err(Failure::failed(format!("`{}`: putting `{path}` there failed ({code}){said}", self.name)))
             }
         }

@@ -347,6 +347,17 @@ fn wrong_keys_failed_runs_and_broken_servers_are_told_apart() -> Result<()> {
     site.order("- {type: file, name: /srv/converged, content: done}\n");
     site.server(&["create", "web"]).exits(0);
 
+    // A directory that cannot be packed whole: here by a tar that says so, since root may read everything.
+    let tar = "#!/bin/sh\n/usr/bin/tar \"$@\"\necho 'tar: ./x: Cannot open: Permission denied' >&2\nexit 2\n";
+    site.write("bin/tar", tar);
+    fs::set_permissions(site.path("bin/tar"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", site.path("bin").display(), std::env::var("PATH").unwrap());
+    let packed =
+        site.command(&["server", "converge", "web"]).env("PATH", path).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&packed.stderr);
+    assert!(said.contains("putting `/var/cookbooks` there failed (2): tar: ./x: Cannot open"), "{said}");
+    assert_eq!(packed.status.code(), Some(1));
+
     // A program that does not run there.
     site.write("not-a-program", "#!/no/such/interpreter\n");
     site.describe("binary = \"../not-a-program\"");

@@ -5,7 +5,7 @@ use std::{
     io::{Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{self, RecvTimeoutError},
@@ -55,6 +55,8 @@ pub enum Input<'a> {
     Bytes(&'a [u8]),
     /// A file.
     File(&'a Path),
+    /// What another program prints; when that fails, so has the whole.
+    Of(&'a [String]),
     /// What this program would read: the terminal.
     Ours,
 }
@@ -95,13 +97,31 @@ impl<'a> Tool<'a> {
     /// [`Error::Missing`] when there is no such program; [`Error::Timeout`]; [`Error::Interrupted`] when a signal asked this
     /// process to stop: it is ended in both cases.
     pub fn run(&self) -> Result<Ended> {
-        let mut child = self.start()?;
+        let mut feeder = match self.input {
+            Input::Of(argv) => Some(Self::feeder(argv)?),
+            Input::Nothing | Input::Bytes(_) | Input::File(_) | Input::Ours => None,
+        };
+        let started = self.start(feeder.as_mut().and_then(|feeder| feeder.stdout.take()));
+        let mut child = match (started, &mut feeder) {
+            (Err(error), Some(feeder)) => {
+                self.end(feeder);
+                return Err(error);
+            }
+            (started, _) => started?,
+        };
         let (out, errors) = (Kept::default(), Kept::default());
         let (say, heard) = mpsc::channel();
         let mut open = 0;
         for (stream, kept) in [
             (child.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>), &out),
             (child.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>), &errors),
+            (
+                feeder
+                    .as_mut()
+                    .and_then(|feeder| feeder.stderr.take())
+                    .map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+                &errors,
+            ),
         ] {
             let (Some(stream), kept, say) = (stream, kept.clone(), say.clone()) else { continue };
             open += 1;
@@ -112,7 +132,18 @@ impl<'a> Tool<'a> {
             });
         }
         drop(say);
-        let code = self.wait(&mut child)?;
+        let waited = self.wait(&mut child);
+        let mut code = match (waited, &mut feeder) {
+            (Err(error), Some(feeder)) => {
+                self.end(feeder);
+                return Err(error);
+            }
+            (waited, _) => waited?,
+        };
+        if let Some(feeder) = &mut feeder {
+            let fed = self.wait(feeder)?;
+            code = if code == 0 { fed } else { code };
+        }
         let until = Instant::now() + GRACE;
         while open > 0 {
             match heard.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -123,11 +154,16 @@ impl<'a> Tool<'a> {
         Ok(Ended { code, stdout: out.bytes(), stderr: String::from_utf8_lossy(&errors.bytes()).into_owned() })
     }
 
-    fn start(&self) -> Result<Child> {
-        let (program, arguments) = self.argv.split_first().ok_or_else(|| Error::failed("a command needs a program"))?;
-        let mut command = Command::new(program);
-        command.args(arguments);
+    fn feeder(argv: &[String]) -> Result<Child> {
+        let mut command = command(argv)?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        spawn(&mut command, argv)
+    }
+
+    fn start(&self, fed: Option<ChildStdout>) -> Result<Child> {
+        let mut command = command(self.argv)?;
         command.stdin(match self.input {
+            Input::Of(_) => fed.map_or_else(Stdio::null, Stdio::from),
             Input::Nothing => Stdio::null(),
             Input::Bytes(_) => Stdio::piped(),
             Input::File(path) => File::open(path).map_err(Error::io("read", path))?.into(),
@@ -141,10 +177,7 @@ impl<'a> Tool<'a> {
         if self.apart {
             command.process_group(0);
         }
-        let mut child = command.spawn().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::Missing { kind: "program", name: program.clone(), why: None },
-            _ => Error::io("start", program)(error),
-        })?;
+        let mut child = spawn(&mut command, self.argv)?;
         if let (Input::Bytes(bytes), Some(mut stdin)) = (self.input, child.stdin.take()) {
             let bytes = bytes.to_vec();
             // A program that does not read its input ends the pipe early: its exit code tells how it went.
@@ -192,6 +225,21 @@ impl<'a> Tool<'a> {
     }
 }
 
+fn command(argv: &[String]) -> Result<Command> {
+    let (program, arguments) = argv.split_first().ok_or_else(|| Error::failed("a command needs a program"))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
+}
+
+fn spawn(command: &mut Command, argv: &[String]) -> Result<Child> {
+    let program = argv.first().map_or("", String::as_str);
+    command.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::Missing { kind: "program", name: program.to_owned(), why: None },
+        _ => Error::io("start", program)(error),
+    })
+}
+
 /// A stream as far as it is kept.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
@@ -235,6 +283,29 @@ mod tests {
         assert_eq!(Tool::new(&shell("kill -9 $$"), 60).run().unwrap().code, 137);
         let none = Tool::new(&["/no/such".to_owned()], 60).run();
         assert!(matches!(none, Err(Error::Missing { kind: "program", .. })), "{none:?}");
+    }
+
+    #[test]
+    fn a_program_is_fed_by_another_whose_failure_counts() {
+        let run = |from: &str, to: &str| {
+            let (from, to) = (shell(from), shell(to));
+            let ended = Tool { input: Input::Of(&from), ..Tool::new(&to, 60) }.run().unwrap();
+            (ended.code, String::from_utf8(ended.stdout).unwrap(), ended.stderr)
+        };
+        assert_eq!(run("echo in", "cat"), (0, "in\n".to_owned(), String::new()));
+        assert_eq!(run("echo in; echo oops >&2; exit 2", "cat"), (2, "in\n".to_owned(), "oops\n".to_owned()));
+        assert_eq!(run("yes", "exit 3").0, 3);
+    }
+
+    #[test]
+    fn who_feeds_a_program_ends_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let id = directory.path().join("id");
+        let from = shell(&format!("echo $$ >{}; exec sleep 603", id.display()));
+        let ended = Tool { input: Input::Of(&from), ..Tool::new(&shell("exec sleep 604"), 1) }.run();
+        assert!(matches!(ended, Err(Error::Timeout { .. })), "{ended:?}");
+        let id: i32 = std::fs::read_to_string(id).unwrap().trim().parse().unwrap();
+        assert!(nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), None).is_err(), "it goes on");
     }
 
     #[test]
