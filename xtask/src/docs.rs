@@ -205,7 +205,7 @@ fn write(pages: &Pages) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cell, kind_page};
+    use super::{as_data, cell, kind_page};
 
     #[test]
     fn a_kind_makes_a_page() {
