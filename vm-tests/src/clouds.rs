@@ -164,11 +164,14 @@ fn scripts() -> Result<Artefact> {
 }
 
 /// All three with their libraries, from PyPI. Nothing in it is run by the path that it has while it is made.
-fn installed() -> Result<Artefact> {
+///
+/// # Errors
+/// [`Error::Call`] if a tool or PyPI fails.
+pub fn installed() -> Result<Artefact> {
     let python = || find("python3").unwrap_or_else(|| PathBuf::from("python3"));
     need(&[("python3", "python3")])?;
     let version = call("ask Python's version", Command::new(python()).args(["-c", "import sys; print(sys.version)"]))?;
-    cache::artefact("clouds", &format!("1 {version} {REQUIREMENTS}"), |directory| {
+    cache::artefact("clouds", &format!("2 {version} {REQUIREMENTS}"), |directory| {
         if call("look for venv", Command::new(python()).args(["-c", "import ensurepip, venv"])).is_err() {
             need(&[("/usr/share/doc/python3-venv", "python3-venv")])?;
         }
@@ -176,7 +179,7 @@ fn installed() -> Result<Artefact> {
         write(&directory.join("requirements.txt"), REQUIREMENTS)?;
         let mut install = Command::new(directory.join("bin/python"));
         // Each version is told, and that of testtools is a newer one than mimic asks for: Nova needs it.
-        install.args(["-m", "pip", "install", "-q", "--no-deps", "--disable-pip-version-check", "-r"]);
+        install.args(["-m", "pip", "install", "-q", "--no-deps", "--no-compile", "--disable-pip-version-check", "-r"]);
         call("install clouds", install.arg(directory.join("requirements.txt")))?;
         let ask = "import site; print(site.getsitepackages()[0])";
         let packages = call("find them", Command::new(directory.join("bin/python")).args(["-c", ask]))?;

@@ -65,9 +65,10 @@ impl Ahead {
         if bases {
             // Nobody waits for it: a scenario that comes to a base first makes it itself, and one that fails is told there.
             thread::spawn(|| {
-                for base in [lab::DEBIAN, lab::EL9, lab::FEDORA, lab::DEBIAN13, lab::SYSTEM, lab::KERNEL] {
+                for base in [lab::DEBIAN, lab::EL9, lab::FEDORA, lab::DEBIAN13, lab::SYSTEM, lab::KERNEL, lab::CLOUD] {
                     drop(lab::root(base));
                 }
+                drop(lab::clouds::installed());
                 drop((lab::deb_repo(), lab::rpm_repo(), lab::article_repo()));
             });
         }
