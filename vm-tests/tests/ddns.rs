@@ -201,6 +201,24 @@ fn a_ttl_that_the_server_forces_is_sent_once() -> Result<()> {
     assert!(ddns(&machine, line).success().stdout.contains("is up to date"));
     // Another wish is tried again.
     assert!(ddns(&machine, &line.replace("900", "600")).success().stderr.contains("keeps A for 300 s"));
+    // A recipe's record settles by the same memory, and an undo goes back to what was asked for before.
+    let record = |address: &str, ttl: u32| {
+        format!(
+            "- {{type: dns_record, name: r.short.test, values: {address}, ttl: {ttl}, server: 127.0.0.1, key_file: /srv/bind/keys/hmac-sha256}}\n"
+        )
+    };
+    settle(&machine, &record("192.0.2.1", 900));
+    assert_eq!(answer(&machine, "@127.0.0.1", "r.short.test", "A"), "r.short.test. 300 IN A 192.0.2.1");
+    settle(&machine, &record("192.0.2.2", 600));
+    let line = "update r.short.test -s 127.0.0.1 -k /srv/bind/keys/hmac-sha256 --a 192.0.2.2 --ttl 600";
+    assert!(ddns(&machine, line).success().stdout.contains("is up to date"));
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(answer(&machine, "@127.0.0.1", "r.short.test", "A"), "r.short.test. 300 IN A 192.0.2.1");
+    converge(&machine, &record("192.0.2.1", 900)).success();
+    // Who asks for the time that the server forces has it; a time that it takes is told.
+    converge(&machine, &record("192.0.2.1", 300)).success();
+    settle(&machine, &record("192.0.2.1", 60));
+    assert_eq!(answer(&machine, "@127.0.0.1", "r.short.test", "A"), "r.short.test. 60 IN A 192.0.2.1");
     Ok(())
 }
 

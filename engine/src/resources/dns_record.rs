@@ -66,7 +66,8 @@ pub use Action::*;
 pub struct State {
     /// As zone files have it, sorted.
     pub values: Vec<String>,
-    /// Seconds for which resolvers keep it; `None`: there is nothing.
+    /// Seconds for which resolvers keep it, or those that a server was told which keeps a time of its own; `None`: there is
+    /// nothing.
     pub ttl: Option<u32>,
     #[serde(skip)]
     set: RecordSet,
@@ -83,7 +84,8 @@ impl State {
         let mut values: Vec<String> = set.values.iter().map(ToString::to_string).collect();
         values.sort_unstable();
         values.dedup();
-        Self { ttl: (!values.is_empty()).then_some(set.ttl), values, set }
+        let ttl = set.told.unwrap_or(set.ttl);
+        Self { ttl: (!values.is_empty()).then_some(ttl), values, set }
     }
 }
 
@@ -121,7 +123,7 @@ impl DnsRecord {
         let ttl = self.ttl.map_or(TTL, |ttl| ttl.0);
         let ttl = u32::try_from(ttl).ok().filter(|ttl| u64::from(*ttl) <= LONGEST);
         let ttl = ttl.ok_or_else(|| Fault::new(format!("a `ttl` has at most {LONGEST} seconds")))?;
-        Ok(RecordSet { kind, ttl, values })
+        Ok(RecordSet::of(kind, ttl, values))
     }
 
     fn authority(&self) -> Result<Authority, Fault> {
@@ -175,8 +177,12 @@ impl Resource for DnsRecord {
         probe.records(&self.authority()?, &self.owner()?, self.kind()?).map(State::of)
     }
 
-    fn want(&self, action: Action, _: &State, _: &dyn Probe) -> Result<Goal<State>> {
+    fn want(&self, action: Action, now: &State, _: &dyn Probe) -> Result<Goal<State>> {
         let wanted = self.wanted()?;
+        // Who asks for the very time that the server forces has it.
+        if action == Create && now.set.says(&wanted) {
+            return Ok(Goal::State(now.clone()));
+        }
         Ok(Goal::State(State::of(match action {
             Create => wanted,
             Delete => RecordSet { ttl: 0, values: Vec::new(), ..wanted },

@@ -1,7 +1,6 @@
 //! `brasa ddns`: a host's own name in a zone of dynamic DNS.
 mod keygen;
 mod settings;
-mod ttls;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -9,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use brasa::host::dns::{self, Algorithm, Data, Name, Outcome, RecordSet, RecordType, Server, Source, Trouble};
+use brasa::host::dns::{self, Algorithm, Data, Name, Outcome, RecordSet, RecordType, Server, Source, Trouble, Ttls};
 use serde_json::{Value, json};
 
-use self::{settings::Settings, ttls::Ttls};
+use self::settings::Settings;
 use super::{
     Code, Failure, Output,
     arguments::{Ddns, DdnsUpdate, DdnsZone, Format},
@@ -20,6 +19,8 @@ use super::{
 };
 use crate::report::{SCHEMA_VERSION, printable};
 
+/// Where it is remembered what servers made of the times that they were told.
+const STATE: &str = "/var/lib/brasa";
 /// Longest pause between two attempts, in seconds.
 const LONGEST_PAUSE: u64 = 30;
 
@@ -36,7 +37,8 @@ pub fn ddns(command: &Ddns, output: &Output) -> Result<Code, Failure> {
 
 fn update(options: &DdnsUpdate, output: &Output) -> Result<Code, Failure> {
     let settings = Settings::of(&options.zone, Some(options))?;
-    let ttls = Ttls::open(options.zone.places.state_dir.as_deref(), &settings.authority.server, &settings.name);
+    let state = options.zone.places.state_dir.as_deref().unwrap_or(STATE.as_ref());
+    let ttls = Ttls::open(state, &settings.authority.server, &settings.name);
     let dry = options.zone.dry_run;
     let outcome = patiently(&settings, &options.zone, output, &|| {
         let (sets, missing) = sets(&settings)?;
@@ -44,8 +46,7 @@ fn update(options: &DdnsUpdate, output: &Output) -> Result<Code, Failure> {
             Some(missing) if sets.is_empty() => return Err(missing),
             other => other,
         };
-        let same = |found: &RecordSet, wanted: &RecordSet| ttls.same(found, wanted);
-        let outcome = settings.authority.bring(&settings.name, &sets, &same, dry)?;
+        let outcome = settings.authority.bring(&settings.name, &sets, Some(&ttls), dry)?;
         if let Err(why) = ttls.keep(&outcome) {
             note(output, &format!("the server's own TTL cannot be remembered, so it is told again next time: {why}"));
         }
@@ -135,7 +136,7 @@ fn sets(settings: &Settings) -> Result<(Vec<RecordSet>, Option<Trouble>), Troubl
     }
     if let Some(texts) = &settings.txt {
         let values = texts.iter().map(|text| Data::text(text)).collect();
-        sets.push(RecordSet { kind: RecordType::Txt, ttl: settings.ttl, values });
+        sets.push(RecordSet::of(RecordType::Txt, settings.ttl, values));
     }
     Ok((sets, missing))
 }
@@ -146,7 +147,7 @@ fn address(kind: RecordType, sources: &[Source], server: &[SocketAddr], ttl: u32
         IpAddr::V4(four) => Data::A(four),
         IpAddr::V6(six) => Data::Aaaa(six),
     });
-    Ok(RecordSet { kind, ttl, values: values.collect() })
+    Ok(RecordSet::of(kind, ttl, values.collect()))
 }
 
 /// `--print-nsupdate`
@@ -162,7 +163,7 @@ fn nsupdate(options: &DdnsUpdate) -> Result<Code, Failure> {
     if let Some(zone) = &settings.authority.zone {
         batch += &format!("zone {zone}.\n");
     }
-    for RecordSet { kind, ttl, values } in &sets {
+    for RecordSet { kind, ttl, values, .. } in &sets {
         let (name, kind) = (&settings.name, kind.name());
         batch += &format!("update delete {name}. {kind}\n");
         for value in values {

@@ -8,6 +8,7 @@ use super::{
     key::{Algorithm, Key},
     message::{RecordSet, RecordType},
     name::Name,
+    ttls::Ttls,
     wire::Server,
 };
 use crate::{Error, Result};
@@ -56,27 +57,24 @@ impl Authority {
         self.key_file.as_ref().map(read).transpose()
     }
 
-    /// What a name has now.
+    /// What a name has now; `ttls` is what is remembered of times that the server forces.
     ///
     /// # Errors
     /// As [`Client::sets`].
-    pub fn sets(&self, name: &Name, kinds: &[RecordType]) -> Result<Vec<RecordSet>, Trouble> {
+    pub fn sets(&self, name: &Name, kinds: &[RecordType], ttls: &Ttls) -> Result<Vec<RecordSet>, Trouble> {
         let key = self.key()?;
-        Client::new(Server::find(&self.server)?, key.as_ref(), &SystemTime::now).sets(name, kinds)
+        let client = Client::new(Server::find(&self.server)?, key.as_ref(), &SystemTime::now);
+        let mut sets = client.sets(name, kinds)?;
+        sets.iter_mut().for_each(|set| ttls.note(set));
+        Ok(sets)
     }
 
     /// Has a name have these sets: the types that differ are changed by one message, and none is sent when none does. A set
-    /// of no values is removed. `same` says whether a set that was found will do for the one that is wanted.
+    /// of no values is removed. `ttls` is what is remembered of times that the server forces; [`Ttls::keep`] takes the outcome.
     ///
     /// # Errors
     /// As the server refuses: nothing was changed then.
-    pub fn bring(
-        &self,
-        name: &Name,
-        wanted: &[RecordSet],
-        same: &dyn Fn(&RecordSet, &RecordSet) -> bool,
-        dry: bool,
-    ) -> Result<Outcome, Trouble> {
+    pub fn bring(&self, name: &Name, wanted: &[RecordSet], ttls: Option<&Ttls>, dry: bool) -> Result<Outcome, Trouble> {
         if let Some(zone) = self.zone.as_ref().filter(|zone| !name.is_in(zone)) {
             return Err(Error::failed(format!("`{name}` is not in the zone `{zone}`"))
                 .hint("correct one of them")
@@ -85,8 +83,11 @@ impl Authority {
         let key = self.key()?;
         let client = Client::new(Server::find(&self.server)?, key.as_ref(), &SystemTime::now);
         let kinds: Vec<RecordType> = wanted.iter().map(|set| set.kind).collect();
-        let before = client.sets(name, &kinds)?;
-        let differing = wanted.iter().zip(&before).filter(|(wanted, found)| !same(found, wanted));
+        let mut before = client.sets(name, &kinds)?;
+        if let Some(ttls) = ttls {
+            before.iter_mut().for_each(|set| ttls.note(set));
+        }
+        let differing = wanted.iter().zip(&before).filter(|(wanted, found)| !found.says(wanted));
         let changed: Vec<RecordSet> = differing.map(|(wanted, _)| wanted.clone()).collect();
         let mut after = Vec::new();
         if !changed.is_empty() && !dry {
@@ -115,8 +116,7 @@ impl Authority {
     /// # Errors
     /// As [`Authority::bring`].
     pub fn remove(&self, name: &Name, kinds: &[RecordType], dry: bool) -> Result<Outcome, Trouble> {
-        let wanted: Vec<RecordSet> =
-            kinds.iter().map(|kind| RecordSet { kind: *kind, ttl: 0, values: Vec::new() }).collect();
-        self.bring(name, &wanted, &RecordSet::says, dry)
+        let wanted: Vec<RecordSet> = kinds.iter().map(|kind| RecordSet::of(*kind, 0, Vec::new())).collect();
+        self.bring(name, &wanted, None, dry)
     }
 }

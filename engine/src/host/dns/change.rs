@@ -1,8 +1,8 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{authority::Authority, message::RecordSet, name::Name};
+use super::{authority::Authority, message::RecordSet, name::Name, ttls::Ttls};
 use crate::{Error, Result, host::Probe};
 
 /// What a name is to have of one type, and what it has: so an undo knows the way back. The key is in its file only.
@@ -20,10 +20,12 @@ pub struct RecordChange {
 }
 
 impl RecordChange {
-    /// What takes it back.
+    /// What takes it back: a server that forces times is told again what it was told.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        Self { from: self.to.clone(), to: self.from.clone(), ..self.clone() }
+        let mut to = self.from.clone();
+        to.ttl = to.told.take().unwrap_or(to.ttl);
+        Self { from: self.to.clone(), to, ..self.clone() }
     }
 
     /// What is changed, for people: `www.example.com A`.
@@ -36,9 +38,11 @@ impl RecordChange {
         probe.records(&self.authority, &self.name, self.to.kind)
     }
 
-    pub(crate) fn perform(&self) -> Result<()> {
-        let wanted = [self.to.clone()];
-        self.authority.bring(&self.name, &wanted, &RecordSet::says, false).map(drop).map_err(Error::from)
+    /// `state` is brasa's directory of state: what the server makes of the time that it is told is remembered there.
+    pub(crate) fn perform(&self, state: &Path) -> Result<()> {
+        let ttls = Ttls::open(state, &self.authority.server, &self.name);
+        let outcome = self.authority.bring(&self.name, std::slice::from_ref(&self.to), Some(&ttls), false);
+        ttls.keep(&outcome.map_err(Error::from)?)
     }
 }
 

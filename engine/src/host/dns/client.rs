@@ -113,7 +113,7 @@ impl<'c> Client<'c> {
                     values.push(record.data);
                 }
             }
-            Ok(RecordSet { kind: *kind, ttl, values })
+            Ok(RecordSet::of(*kind, ttl, values))
         };
         kinds.iter().map(ask).collect()
     }

@@ -129,13 +129,23 @@ pub struct RecordSet {
     pub ttl: u32,
     /// What they say, in no order.
     pub values: Vec<Data>,
+    /// Seconds that the server was told for it, where it is known to keep a time of its own whatever it is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<u32>,
 }
 
 impl RecordSet {
-    /// Whether both say the same, for the same time.
+    /// All that a name is to have, or has, of a type.
+    #[must_use]
+    pub const fn of(kind: RecordType, ttl: u32, values: Vec<Data>) -> Self {
+        Self { kind, ttl, values, told: None }
+    }
+
+    /// Whether both say the same, for the same time: also where the server was told that time and keeps its own.
     #[must_use]
     pub fn says(&self, other: &Self) -> bool {
-        self.has_values_of(other) && (self.values.is_empty() || self.ttl == other.ttl)
+        let same_time = self.ttl == other.ttl || self.told == Some(other.ttl);
+        self.has_values_of(other) && (self.values.is_empty() || same_time)
     }
 
     /// Whether both say the same, in whatever order.

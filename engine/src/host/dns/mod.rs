@@ -11,6 +11,7 @@ mod message;
 mod name;
 mod source;
 mod tsig;
+mod ttls;
 mod wire;
 
 pub use authority::{Authority, Outcome};
@@ -20,6 +21,7 @@ pub use key::{Algorithm, Key};
 pub use message::{Data, RecordSet, RecordType};
 pub use name::Name;
 pub use source::{Source, address};
+pub use ttls::Ttls;
 pub use wire::Server;
 
 #[cfg(test)]

@@ -32,8 +32,8 @@ fn names_are_read_and_shown() {
 #[test]
 fn an_update_is_one_message() {
     let sets = [
-        RecordSet { kind: RecordType::A, ttl: 60, values: vec![Data::A([192, 0, 2, 1].into())] },
-        RecordSet { kind: RecordType::Aaaa, ttl: 60, values: Vec::new() },
+        RecordSet::of(RecordType::A, 60, vec![Data::A([192, 0, 2, 1].into())]),
+        RecordSet::of(RecordType::Aaaa, 60, Vec::new()),
     ];
     let bytes = update(0x0102, &name("example.com"), &name("n.example.com"), &sets);
     let head = [1, 2, 0x28, 0, 0, 1, 0, 0, 0, 3, 0, 0];
@@ -62,15 +62,16 @@ fn long_text_is_cut_into_parts() {
 
 #[test]
 fn sets_are_compared_as_sets() {
-    let set = |ttl, addresses: &[[u8; 4]]| RecordSet {
-        kind: RecordType::A,
-        ttl,
-        values: addresses.iter().map(|octets| Data::A((*octets).into())).collect(),
+    let set = |ttl, addresses: &[[u8; 4]]| {
+        RecordSet::of(RecordType::A, ttl, addresses.iter().map(|octets| Data::A((*octets).into())).collect())
     };
     let two = [[192, 0, 2, 1], [192, 0, 2, 2]];
     assert!(set(60, &two).says(&set(60, &[two[1], two[0], two[1]])));
     assert!(!set(60, &two).says(&set(61, &two)) && !set(60, &two).says(&set(60, &two[..1])));
     assert!(set(0, &[]).says(&set(60, &[])));
+    let forced = RecordSet { told: Some(900), ..set(300, &two) };
+    assert!(forced.says(&set(900, &two)) && forced.says(&set(300, &two)) && !forced.says(&set(600, &two)));
+    assert!(!forced.says(&set(900, &two[..1])));
 }
 
 /// An answer with a name that is told by a place before it.

@@ -28,7 +28,7 @@ use super::{
     Act, Answer, Candidate, Command, Enabled, Entry, Fetched, Group, Host, Init, Interface, Kernel, LogLevel, Op,
     PackageChange, PackageState, Performed, Probe, Progress, Provider, Proxies, Reboot, Request, ServiceState,
     Transaction, User, Write,
-    dns::{Authority, Name, RecordSet, RecordType},
+    dns::{Authority, Name, RecordSet, RecordType, Ttls},
     environment, unit_name,
 };
 use crate::{
@@ -269,7 +269,8 @@ impl Probe for Real {
     }
 
     fn records(&self, authority: &Authority, name: &Name, kind: RecordType) -> Result<RecordSet> {
-        let mut sets = authority.sets(name, &[kind])?;
+        let ttls = Ttls::open(&self.settings.state, &authority.server, name);
+        let mut sets = authority.sets(name, &[kind], &ttls)?;
         Ok(sets.pop().unwrap_or_default())
     }
 
@@ -359,7 +360,7 @@ impl Host for Real {
                 self.run(command)?;
             }
             Op::Kept(kept) => kept.by.iter().try_for_each(|command| self.run(command))?,
-            Op::Records(change) => change.perform()?,
+            Op::Records(change) => change.perform(&self.settings.state)?,
             Op::Act(Act::Send(message)) => fetch::send(message, &self.settings.proxies)?,
             Op::Act(Act::Reboot(reboot)) => self.reboot = Some(reboot.clone()),
             Op::Act(Act::CancelReboot) => self.reboot = None,

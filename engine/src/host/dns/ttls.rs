@@ -1,14 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use brasa::{
-    Result,
-    host::{
-        disk,
-        dns::{Name, Outcome, RecordSet},
-    },
-};
+use super::{authority::Outcome, message::RecordSet, name::Name};
+use crate::{Result, host::disk};
 
-const DIRECTORY: &str = "/var/lib/brasa";
 /// Bytes of the file at most.
 const LIMIT: u64 = 1 << 20;
 
@@ -21,31 +15,37 @@ pub struct Ttls {
 }
 
 impl Ttls {
-    pub fn open(directory: Option<&Path>, server: &str, name: &Name) -> Self {
-        let path = directory.unwrap_or(DIRECTORY.as_ref()).join("ddns-ttls");
+    /// Reads what is remembered of a name at a server, in brasa's directory of state.
+    #[must_use]
+    pub fn open(directory: &Path, server: &str, name: &Name) -> Self {
+        let path = directory.join("ddns-ttls");
         // Whoever may not read it sends an update too many.
         let bytes = disk::read_limited(&path, LIMIT).ok().flatten().unwrap_or_default();
         let lines = String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect();
         Self { path, lines, begin: format!("{server} {name} ") }
     }
 
-    fn line(&self, wanted: &RecordSet, given: u32) -> String {
-        format!("{}{} {} {given}", self.begin, wanted.kind.name(), wanted.ttl)
-    }
-
-    /// Whether what the server has will do.
-    pub fn same(&self, found: &RecordSet, wanted: &RecordSet) -> bool {
-        found.says(wanted) || (found.has_values_of(wanted) && self.lines.contains(&self.line(wanted, found.ttl)))
+    /// Notes in a set that was found what the server was told, where it keeps a time of its own.
+    pub(super) fn note(&self, found: &mut RecordSet) {
+        let begin = format!("{}{} ", self.begin, found.kind.name());
+        let asked_and_given = self.lines.iter().find_map(|line| line.strip_prefix(&begin)?.split_once(' '));
+        let number = |text: &str| text.parse::<u32>().ok();
+        found.told = asked_and_given
+            .filter(|(_, given)| number(given) == Some(found.ttl) && !found.values.is_empty())
+            .and_then(|(asked, _)| number(asked));
     }
 
     /// Remembers what the server made of the times that it was told.
+    ///
+    /// # Errors
+    /// What the system refused.
     pub fn keep(&self, outcome: &Outcome) -> Result<()> {
         let mut lines = self.lines.clone();
         for (wanted, after) in outcome.changed.iter().zip(&outcome.after) {
             let begin = format!("{}{} ", self.begin, wanted.kind.name());
             lines.retain(|line| !line.starts_with(&begin));
             if !wanted.values.is_empty() && wanted.ttl != after.ttl {
-                lines.push(self.line(wanted, after.ttl));
+                lines.push(format!("{begin}{} {}", wanted.ttl, after.ttl));
             }
         }
         if lines == self.lines {
