@@ -133,10 +133,10 @@ impl Ssh {
     }
 
     /// Runs a line of shell as root and hands back how it ended. 255 is ssh's own: the line itself never ends so.
-    fn ask(&self, line: &str, input: Input<'_>, seconds: u64) -> Result<Ended, Failure> {
+    fn ask(&self, line: &str, input: Input<'_>, seconds: u64) -> Result<Ended, Error> {
         let argv = self.command(line);
         tracing::debug!("on `{}`: {line}", self.name);
-        Tool { input, ..Tool::new(&argv, seconds) }.run().map_err(no_ssh)
+        Tool { input, ..Tool::new(&argv, seconds) }.run()
     }
 
     fn as_root(&self, line: &str) -> String {
@@ -153,7 +153,7 @@ impl Ssh {
     }
 
     fn fed(&self, line: &str, input: Input<'_>, seconds: u64, what: &str) -> Result<String, Failure> {
-        let ended = self.ask(line, input, seconds)?;
+        let ended = self.ask(line, input, seconds).map_err(no_ssh)?;
         match ended.code {
             0 => Ok(String::from_utf8_lossy(&ended.stdout).into_owned()),
             OF_SSH => Err(Trouble::of(&ended.stderr).failure(&self.name, &ended.stderr)),
@@ -178,7 +178,12 @@ impl Ssh {
         match self.ask(line, Input::Nothing, seconds) {
             Ok(ended) if ended.code == OF_SSH => Ok(Err((Trouble::of(&ended.stderr), last_line(&ended.stderr)))),
             Ok(ended) => Ok(Ok(ended)),
-            Err(failure) => Err(failure),
+            Err(Error::Timeout { limit, .. }) => {
+                // What hangs on a connection hangs on what shares it.
+                self.close();
+                Ok(Err((Trouble::Silent, format!("nothing came back within {limit}"))))
+            }
+            Err(error) => Err(no_ssh(error)),
         }
     }
 

@@ -24,6 +24,8 @@ const SETTLING: u64 = 30;
 const APPEARING: u64 = 30;
 /// Seconds in which a server must be gone.
 const GOING: u64 = 300;
+/// Seconds for one look whether a server answers, at least and at most.
+const ONCE: (u64, u64) = (5, 60);
 /// Where the script that checks a server is put: gone when it is booted again.
 const CHECK: &str = "/run/brasa-verify";
 /// The file of the host key until the provider has answered.
@@ -317,7 +319,7 @@ impl Work<'_> {
         let mut settling: Option<Patience> = None;
         let mut rounds = 0_u32;
         loop {
-            let (trouble, said) = match ssh.attempt("true", 60)? {
+            let (trouble, said) = match ssh.attempt("true", patience.left().clamp(ONCE.0, ONCE.1))? {
                 Ok(ended) if ended.code == 0 => break,
                 Ok(ended) => (Trouble::NotLetIn, ssh::last_line(&ended.stderr)),
                 Err(trouble) => trouble,
@@ -350,12 +352,21 @@ impl Work<'_> {
         }
         self.steps.done("SSH answers");
         let wait = "command -v cloud-init >/dev/null 2>&1 || exit 0; cloud-init status --wait >/dev/null 2>&1";
-        match ssh.attempt(wait, patience.left().max(5))? {
-            Ok(ended) if ended.code == 1 => {
-                self.steps.warn("cloud-init ended with errors; `cloud-init status --long` there tells more");
+        loop {
+            match ssh.attempt(wait, patience.left().max(ONCE.0))? {
+                Ok(ended) if ended.code == 1 => {
+                    self.steps.warn("cloud-init ended with errors; `cloud-init status --long` there tells more");
+                    break;
+                }
+                Ok(_) => break,
+                // It may boot the machine again.
+                Err((Trouble::Silent, _)) if patience.wait()? => {}
+                Err((Trouble::Silent, said)) => {
+                    let message = format!("cloud-init of `{}` was not done within {seconds} s: {said}", record.name);
+                    return Err(self.unready(message, &record.id));
+                }
+                Err((trouble, said)) => return Err(trouble.failure(&record.name, &said)),
             }
-            Ok(_) => {}
-            Err((trouble, said)) => return Err(trouble.failure(&record.name, &said)),
         }
         self.steps.done("ready");
         Ok(())

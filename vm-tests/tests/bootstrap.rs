@@ -38,7 +38,7 @@ create)
     printf '{"id":"m-%s","name":"%s","token":"%s","state":"running","addresses":["192.0.2.%s"],"ssh":{"host":"127.0.0.1","port":%s}}' \
         "$(text token)" "$(text name)" "$(text token)" "$(cat number)" "$(cat port)" >id
     echo $(($(cat number) + 1)) >number
-    text authorized_key >machine/authorized_keys
+    { cat forced 2>/dev/null; text authorized_key; } >machine/authorized_keys
     if [ -e other_key ]; then cp other_key machine/host_key.new
     else printf '%b' "$(printf '%b' "$key")" >machine/host_key.new; echo >>machine/host_key.new; fi
     mv machine/host_key.new machine/host_key
@@ -393,6 +393,36 @@ fn wrong_keys_failed_runs_and_broken_servers_are_told_apart() -> Result<()> {
     let quota = site.server(&["create", "web"]).exits(73);
     quota.says(&["provider` create: the quota is used up", "hint: ask for more"]);
     assert!(!site.record().exists(), "nothing was made, so nothing is remembered");
+    Ok(())
+}
+
+#[test]
+fn a_machine_that_hangs_is_waited_for_as_one_that_is_silent() -> Result<()> {
+    let site = Site::new("hangs")?;
+    let text = fs::read_to_string(site.path("servers/web.toml")).unwrap();
+    site.write("servers/web.toml", &text.replace("ready_within = 20", "ready_within = 2"));
+    // Who connects is let in, and then nothing comes back.
+    site.write("cloud/forced", "command=\"exec sleep 1000\" ");
+    let hangs = site.server(&["create", "web"]).exits(69);
+    hangs.says(&["`web` did not answer by SSH within 2 s: nothing came back within 5 s", "goes on waiting"]);
+    // The next one is let in, and cloud-init hangs.
+    let keys = site.machine.text("/root/.ssh/authorized_keys").unwrap();
+    let own = keys.split_once("1000\" ").unwrap().1;
+    fs::write(site.machine.path("/root/.ssh/authorized_keys"), own).unwrap();
+    let cloud_init = site.machine.path("/usr/local/bin/cloud-init");
+    fs::write(&cloud_init, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    fs::set_permissions(&cloud_init, fs::Permissions::from_mode(0o755)).unwrap();
+    let hangs = site.server(&["create", "web"]).exits(69);
+    hangs.says(&["going on with", "cloud-init of `web` was not done within 2 s: nothing came back", "goes on waiting"]);
+    fs::remove_file(cloud_init).unwrap();
+    site.server(&["create", "web"]).exits(0).says(&["going on with", "converged at 192.0.2.7"]);
+    // A socket that takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    site.machine.gone();
+    site.write("cloud/port", &silent.local_addr().unwrap().port().to_string());
+    site.server(&["create", "web"]).exits(69).says(&["`web` did not answer by SSH within 2 s", "goes on waiting"]);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
     Ok(())
 }
 
