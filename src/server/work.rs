@@ -128,15 +128,22 @@ impl Work<'_> {
                 self.steps.warn("the server that was recorded is gone; it is made anew");
                 self.fresh(None)
             }
+            // What was converged once is somebody's server, whatever state it is in now.
             (Some(machine), phase)
-                if phase == Phase::Going || matches!(machine.state, State::Failed | State::Going) =>
+                if phase == Phase::Going
+                    || machine.state == State::Going
+                    || (machine.state == State::Failed && phase < Phase::Converged) =>
             {
                 self.steps.warn(&format!("`{}` is half {}: it is cleaned up first", machine.id, half(phase)));
                 self.remove(&found)?;
                 self.fresh(None)
             }
             (Some(machine), Phase::Converged) => {
-                let message = format!("the server `{name}` exists already: `{}` at {}", machine.id, shown(machine));
+                let state =
+                    Some(machine.state).filter(|state| *state != State::Running && !machine.addresses.is_empty());
+                let state = state.map(|state| format!(", {}", state.word())).unwrap_or_default();
+                let at = shown(machine);
+                let message = format!("the server `{name}` exists already: `{}` at {at}{state}", machine.id);
                 Err(Failure::refused(message)
                     .hint(format!("`brasa server converge {name}` converges it again"))
                     .hint(format!("`brasa server destroy {name}` destroys it")))
@@ -263,7 +270,7 @@ impl Work<'_> {
                     }
                 }
                 Some(Machine { state: State::Building, .. }) => {}
-                Some(broken @ Machine { state: State::Failed, .. }) => {
+                Some(broken @ Machine { state: State::Failed, .. }) if record.phase < Phase::Ready => {
                     let reason = broken.reason.clone().unwrap_or_else(|| "it does not say why".to_owned());
                     let message =
                         format!("`{}` could not make the server `{}`: {reason}", record.provider, record.name);
@@ -273,8 +280,9 @@ impl Work<'_> {
                     self.records.forget(&record.name)?;
                     return Err(Failure::refused(message + &console));
                 }
-                Some(Machine { state: state @ (State::Stopped | State::Going), .. }) => {
-                    let message = format!("the server `{}` (`{}`) is {}", record.name, record.id, state.word());
+                Some(Machine { state: state @ (State::Stopped | State::Failed | State::Going), reason, .. }) => {
+                    let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                    let message = format!("the server `{}` (`{}`) is {}{why}", record.name, record.id, state.word());
                     return Err(Failure::refused(message).hint(format!(
                         "start it by its provider's own means, or `brasa server destroy {}`",
                         record.name

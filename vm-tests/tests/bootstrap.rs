@@ -225,6 +225,15 @@ fn a_server_is_made_converged_destroyed_and_made_again_without_a_question_about_
     let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("a document alone");
     assert_eq!((&report["exit_code"], &report["server"]["phase"]), (&0.into(), &"converged".into()));
 
+    // What was converged is not half made, whatever its provider says of it later.
+    let running = fs::read_to_string(site.path("cloud/id")).unwrap();
+    let failed = running.replace(r#""state":"running""#, r#""state":"failed","reason":"a disk is full""#);
+    site.write("cloud/id", &failed);
+    site.server(&["create", "web"]).exits(73).says(&["exists already", "at 192.0.2.7, failed"]);
+    site.server(&["converge", "web"]).exits(73).says(&["is failed: a disk is full", "brasa server destroy web"]);
+    assert!(!site.path("cloud/destroyed").exists() && site.record().exists(), "it is left alone");
+    site.write("cloud/id", &running);
+
     site.server(&["destroy", "web"]).exits(64).says(&["nobody is here to answer", "--yes"]);
     site.server(&["destroy", "web", "--yes"]).exits(0).says(&["destroyed and forgotten"]);
     site.machine.gone();
