@@ -140,6 +140,11 @@ fn ec2() -> Result<()> {
 
     user.set(&[("AWS_ACCESS_KEY_ID", &id), ("AWS_SECRET_ACCESS_KEY", &secret)]);
     user.lives("one", "ec2");
+    // Files that nobody needs may be broken.
+    user.write(".aws/credentials", "broken\n");
+    user.says(&["list"], 0, &["one  ec2  absent"]);
+    user.describe("two", "ec2", 2, &settings("profile = \"work\""));
+    user.says(&["create", "two"], 65, &[".aws/credentials:1` is neither a profile nor a setting"]);
 
     // The same account by a profile, and by a program that a profile names.
     user.set(&[]);

@@ -38,8 +38,6 @@ pub struct Files {
     profile: String,
     /// Whether the profile was asked for, by the description or by `AWS_PROFILE`.
     asked: bool,
-    /// The profile must be used, whatever else is in the environment.
-    only: bool,
     credentials: Option<Ini>,
     config: Option<Ini>,
 }
@@ -47,6 +45,25 @@ pub struct Files {
 /// A variable of the environment that says something.
 fn var(name: &str) -> Option<String> {
     environment::var(name).filter(|value| !value.trim().is_empty())
+}
+
+impl Account {
+    /// The one of the environment, where it has one.
+    ///
+    /// # Errors
+    /// That it has only a part of one.
+    pub fn of_environment() -> Result<Option<Self>, Failure> {
+        let Some(id) = var("AWS_ACCESS_KEY_ID") else { return Ok(None) };
+        let source = "the environment";
+        let secret = var("AWS_SECRET_ACCESS_KEY").ok_or_else(|| half("AWS_SECRET_ACCESS_KEY", source))?;
+        let token = var("AWS_SESSION_TOKEN").map(Secret::from);
+        Ok(Some(Self { id, secret: secret.into(), token, source: source.to_owned() }))
+    }
+}
+
+/// The region that the environment says.
+pub fn region_of_environment() -> Option<String> {
+    var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION"))
 }
 
 impl Files {
@@ -70,9 +87,9 @@ impl Files {
         let credentials = read(&path("AWS_SHARED_CREDENTIALS_FILE", "credentials"))?;
         let config = read(&path("AWS_CONFIG_FILE", "config"))?;
         let named = profile.map(str::to_owned).or_else(|| var("AWS_PROFILE"));
-        let (asked, only) = (named.is_some(), profile.is_some());
+        let asked = named.is_some();
         let profile = named.unwrap_or_else(|| "default".to_owned());
-        Ok(Self { profile, asked, only, credentials, config })
+        Ok(Self { profile, asked, credentials, config })
     }
 
     /// A setting of the profile in `~/.aws/credentials`.
@@ -87,10 +104,9 @@ impl Files {
         usual.or_else(|| config.get(&format!("profile {}", self.profile), key))
     }
 
-    /// The region, where the description does not say.
+    /// The region of the profile.
     pub fn region(&self) -> Option<String> {
-        let set = self.setting("region").or_else(|| self.credential("region")).map(str::to_owned);
-        var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION")).or(set)
+        self.setting("region").or_else(|| self.credential("region")).map(str::to_owned)
     }
 
     /// Who asks.
@@ -98,14 +114,6 @@ impl Files {
     /// # Errors
     /// That there are no credentials, or not all parts of them; what the program said that was to give them.
     pub fn account(&self) -> Result<Account, Failure> {
-        if !self.only
-            && let Some(id) = var("AWS_ACCESS_KEY_ID")
-        {
-            let source = "the environment";
-            let secret = var("AWS_SECRET_ACCESS_KEY").ok_or_else(|| half("AWS_SECRET_ACCESS_KEY", source))?;
-            let token = var("AWS_SESSION_TOKEN").map(Secret::from);
-            return Ok(Account { id, secret: secret.into(), token, source: source.to_owned() });
-        }
         let process = self.credential("credential_process").or_else(|| self.setting("credential_process"));
         if let Some(account) = self.kept(|key| self.credential(key), self.credentials.as_ref())? {
             return Ok(account);
@@ -268,7 +276,6 @@ mod tests {
         Files {
             profile: profile.to_owned(),
             asked: profile != "default",
-            only: true,
             credentials: read("credentials", credentials),
             config: read("config", config),
         }

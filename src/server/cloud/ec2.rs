@@ -239,8 +239,20 @@ impl Ec2 {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
-        let files = aws::Files::read(self.profile.as_deref())?;
-        let region = self.region.clone().or_else(|| files.region()).ok_or_else(|| {
+        let account = match self.profile {
+            Some(_) => None,
+            None => aws::Account::of_environment()?,
+        };
+        let region = self.region.clone().or_else(aws::region_of_environment);
+        // What the environment says needs no files: whoever has both may have broken ones.
+        let (account, region) = match (account, region) {
+            (Some(account), Some(region)) => (account, Some(region)),
+            (account, region) => {
+                let files = aws::Files::read(self.profile.as_deref())?;
+                (account.map_or_else(|| files.account(), Ok)?, region.or_else(|| files.region()))
+            }
+        };
+        let region = region.ok_or_else(|| {
             Failure::input("there is no region to ask EC2 in")
                 .hint("name it in the description: `region = \"eu-central-1\"`, or set AWS_REGION")
         })?;
@@ -258,7 +270,6 @@ impl Ec2 {
         }
         let url = url.trim_end_matches('/').to_owned();
         let host = url.split('/').nth(2).unwrap_or_default().to_owned();
-        let account = files.account()?;
         Ok(self.session.get_or_init(|| Session { url, host, region, account }))
     }
 
