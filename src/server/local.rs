@@ -16,7 +16,7 @@ use brasa::{
 
 use super::{
     keys::Keys,
-    provider::{Limit, Machine, Place, Provider, State, Wanted},
+    provider::{Limit, Machine, Place, Provider, State, Wanted, end_of_console},
     ssh::last_line,
 };
 use crate::{failure::Failure, report::printable};
@@ -146,8 +146,8 @@ impl Provider for Local {
         Ok(())
     }
 
-    fn console(&self, name: &str, _id: &str) -> Option<String> {
-        Some(self.end_of_console(name)).filter(|end| !end.is_empty())
+    fn last_words(&self, name: &str, _id: &str) -> Option<String> {
+        end_of_console(&self.end_of_console(name))
     }
 }
 

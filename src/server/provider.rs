@@ -53,10 +53,15 @@ pub trait Provider {
     /// As [`Provider::create`].
     fn destroy(&self, id: &str) -> Result<(), Failure>;
 
-    /// What the provider knows of a server that does not come up, as the end of its console; nothing where there is nothing.
-    fn console(&self, _name: &str, _id: &str) -> Option<String> {
+    /// What the provider knows of a server that does not come up, and what that is: `the end of its console:` and lines, say.
+    fn last_words(&self, _name: &str, _id: &str) -> Option<String> {
         None
     }
+}
+
+/// The end of a console as [`Provider::last_words`]; nothing where it is empty.
+pub fn end_of_console(end: &str) -> Option<String> {
+    (!end.trim().is_empty()).then(|| format!("the end of its console:\n{end}"))
 }
 
 /// What there is of a server: all that has its name, and the one of this id also where it is not found by its name.

@@ -274,11 +274,11 @@ impl Work<'_> {
                     let reason = broken.reason.clone().unwrap_or_else(|| "it does not say why".to_owned());
                     let message =
                         format!("`{}` could not make the server `{}`: {reason}", record.provider, record.name);
-                    let console = self.console(&record.id);
+                    let words = self.last_words(&record.id);
                     self.steps.warn(&format!("{message}; what is left of it is removed"));
                     self.remove(std::slice::from_ref(broken))?;
                     self.records.forget(&record.name)?;
-                    return Err(Failure::refused(message + &console));
+                    return Err(Failure::refused(message + &words));
                 }
                 Some(Machine { state: state @ (State::Stopped | State::Failed | State::Going), reason, .. }) => {
                     let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -302,22 +302,19 @@ impl Work<'_> {
 
     fn gone(&self, record: &Record) -> Failure {
         let message = format!("the server `{}` is gone: `{}` knows no `{}`", record.name, record.provider, record.id);
-        Failure::unavailable(message + &self.console(&record.id))
+        Failure::unavailable(message + &self.last_words(&record.id))
             .hint(format!("`brasa server create {}` makes it anew", record.name))
     }
 
     fn unready(&self, message: String, id: &str) -> Failure {
         let name = self.name();
-        Failure::unavailable(message + &self.console(id))
+        Failure::unavailable(message + &self.last_words(id))
             .hint(format!("`brasa server create {name}` goes on waiting, `brasa server destroy {name}` removes it"))
             .hint("`ready_within` in its description gives it more time")
     }
 
-    fn console(&self, id: &str) -> String {
-        self.provider
-            .console(self.name(), id)
-            .map(|end| format!("; the end of its console:\n{end}"))
-            .unwrap_or_default()
+    fn last_words(&self, id: &str) -> String {
+        self.provider.last_words(self.name(), id).map(|words| format!("; {words}")).unwrap_or_default()
     }
 
     /// Waits until SSH answers with the right key, and cloud-init is done.

@@ -176,6 +176,15 @@ fn ec2() -> Result<()> {
         user.describe("three", "ec2", 2, &text);
         user.says(&["create", "three"], code, &[said]);
     }
+    // One that somebody else destroyed: EC2 still tells why.
+    user.describe("lost", "ec2", 2, &settings("profile = \"work\""));
+    user.says(&["create", "lost"], 65, &["made (", "no way from here"]);
+    fs::rename(user.home.join("state"), user.home.join("ours")).unwrap();
+    user.says(&["destroy", "lost", "--yes"], 0, &["destroyed and forgotten"]);
+    fs::remove_dir_all(user.home.join("state")).unwrap_or_default();
+    fs::rename(user.home.join("ours"), user.home.join("state")).unwrap();
+    user.says(&["converge", "lost"], 69, &["the server `lost` is gone", "; EC2 says of it: ", "initiated shutdown"]);
+    user.says(&["destroy", "lost", "--yes"], 0, &["destroyed and forgotten"]);
     drop(cloud);
     user.describe("four", "ec2", 2, NOBODY);
     user.says(&["create", "four"], 69, &["cannot ask `http://127.0.0.1:9/`", "Connection refused"]);

@@ -161,9 +161,9 @@ impl Provider for Ec2 {
     }
 
     /// Why a server is gone that nobody destroyed: a volume that could not be made, a quota, a fault of the host.
-    fn console(&self, _: &str, id: &str) -> Option<String> {
+    fn last_words(&self, _: &str, id: &str) -> Option<String> {
         let instance = self.instance(id).ok()??;
-        Some(cut(instance.text_at(&["stateReason", "message"])?).to_owned())
+        Some(format!("EC2 says of it: {}", cut(instance.text_at(&["stateReason", "message"])?)))
     }
 }
 

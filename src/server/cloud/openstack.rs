@@ -19,14 +19,12 @@ use crate::{
     failure::Failure,
     server::{
         keys::Keys,
-        provider::{Limit, Machine, Place, Provider, State, Wanted},
+        provider::{Limit, Machine, Place, Provider, State, Wanted, end_of_console},
     },
 };
 
 /// Bytes of user-data whose base64 has the 65535 bytes that Nova takes.
 const USER_DATA: usize = 65_535 / 4 * 3;
-/// Pages of servers that are read; Nova has up to a thousand on each.
-const PAGES: usize = 100;
 /// Lines of a console.
 const LINES: u64 = 30;
 
@@ -51,15 +49,15 @@ struct OpenStack {
 
 /// Reads the table `openstack`.
 pub fn open(keys: &mut Keys<'_>, _: &Place<'_>) -> Box<dyn Provider> {
-    read(keys, "openstack", false)
+    Box::new(nova(keys, "openstack", false))
 }
 
 /// Reads the table `rackspace`.
 pub fn rackspace(keys: &mut Keys<'_>, _: &Place<'_>) -> Box<dyn Provider> {
-    read(keys, "rackspace", true)
+    Box::new(nova(keys, "rackspace", true))
 }
 
-fn read(keys: &mut Keys<'_>, name: &'static str, rackspace: bool) -> Box<dyn Provider> {
+fn nova(keys: &mut Keys<'_>, name: &'static str, rackspace: bool) -> OpenStack {
     let image =
         keys.required("image", "name an image of a system with cloud-init, by name or id: `image = \"debian-12\"`");
     let size = keys.required("size", "name a flavor, by name or id: `size = \"m1.small\"`");
@@ -70,7 +68,7 @@ fn read(keys: &mut Keys<'_>, name: &'static str, rackspace: bool) -> Box<dyn Pro
     let (image, size) = (image.to_owned(), size.to_owned());
     let mut text = |key| keys.text(key).map(str::to_owned);
     let (cloud, region, key, zone) = (text("cloud"), text("region"), text("key"), text("availability_zone"));
-    Box::new(OpenStack {
+    OpenStack {
         name,
         rackspace,
         cloud,
@@ -87,7 +85,7 @@ fn read(keys: &mut Keys<'_>, name: &'static str, rackspace: bool) -> Box<dyn Pro
         metadata,
         private_first: prefers_private(keys),
         session: RefCell::new(None),
-    })
+    }
 }
 
 impl Provider for OpenStack {
@@ -157,21 +155,28 @@ impl Provider for OpenStack {
 
     fn list(&self) -> Result<Vec<Machine>, Failure> {
         // Metadata cannot be asked for, and names may be changed by their owner: all are looked at.
-        let mut found = Vec::new();
-        let mut path = "/servers/detail".to_owned();
-        for _ in 0..PAGES {
-            let answer = self.json("GET", &path, None)?;
+        let (mut found, mut seen) = (Vec::new(), String::new());
+        loop {
+            let from = if seen.is_empty() { String::new() } else { format!("?marker={seen}") };
+            let answer = self.json("GET", &format!("/servers/detail{from}"), None)?;
             let servers = answer["servers"].as_array().map_or(&[][..], Vec::as_slice);
             let ours = servers.iter().filter(|server| server["metadata"][MANAGED.0] == MANAGED.1);
             found.extend(ours.filter_map(|server| self.machine(server)));
             let more =
                 answer["servers_links"].as_array().is_some_and(|links| links.iter().any(|link| link["rel"] == "next"));
-            match servers.last().and_then(|server| server["id"].as_str()) {
-                Some(last) if more => path = format!("/servers/detail?marker={}", plain(last)),
-                Some(_) | None => break,
+            let last = servers.last().and_then(|server| server["id"].as_str()).map(plain);
+            match last.filter(|last| more && !last.is_empty()) {
+                // What is overlooked would be made a second time.
+                Some(last) if last == seen => {
+                    return Err(Failure::failed(format!("Nova of `{}` has no end of its list of servers", self.name))
+                        .hint(
+                            "it gives the same page again and again: is `endpoint` right, and does no proxy answer?",
+                        ));
+                }
+                Some(last) => seen = last,
+                None => return Ok(found),
             }
         }
-        Ok(found)
     }
 
     fn destroy(&self, id: &str) -> Result<(), Failure> {
@@ -179,10 +184,10 @@ impl Provider for OpenStack {
         if matches!(reply.status, 200..=299 | 404) { Ok(()) } else { Err(self.refusal(&reply)) }
     }
 
-    fn console(&self, _: &str, id: &str) -> Option<String> {
+    fn last_words(&self, _: &str, id: &str) -> Option<String> {
         let wish = json!({"os-getConsoleOutput": {"length": LINES}});
         let answer = self.json("POST", &format!("/servers/{}/action", plain(id)), Some(&wish)).ok()?;
-        answer["output"].as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned)
+        end_of_console(answer["output"].as_str()?)
     }
 }
 
@@ -353,9 +358,17 @@ fn is_uuid(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        cell::RefCell,
+        io::{BufRead as _, BufReader, Write as _},
+        net::TcpListener,
+        path::Path,
+    };
+
+    use brasa::node::json::Document;
     use serde_json::json;
 
-    use super::{USER_DATA, base64, is_uuid, plain, said};
+    use super::{Keys, Provider as _, USER_DATA, base64, is_uuid, nova, plain, said};
 
     #[test]
     fn the_limit_is_that_of_base64() {
@@ -373,6 +386,27 @@ mod tests {
         ] {
             assert_eq!(said(&answer), wanted, "{answer}");
         }
+    }
+
+    #[test]
+    fn a_list_that_does_not_end_is_not_taken_for_whole() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let body = r#"{"servers": [{"id": "x"}], "servers_links": [{"rel": "next"}]}"#;
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                lines.map_while(Result::ok).find(|line| line.is_empty());
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+                    .unwrap();
+            }
+        });
+        let document = Document::parse_toml(Path::new("x.toml"), b"image = 'i'\nsize = 's'\n".to_vec()).unwrap();
+        let mut nova = nova(&mut Keys::of(&document), "openstack", false);
+        nova.session = RefCell::new(Some(("token".into(), url, String::new())));
+        let told = nova.list().map(|found| found.len()).map_err(|failure| failure.message);
+        assert_eq!(told, Err("Nova of `openstack` has no end of its list of servers".to_owned()));
     }
 
     #[test]
