@@ -92,10 +92,11 @@ impl Phase {
 }
 
 impl Records {
-    /// The records in `given`, else in `$XDG_STATE_HOME/brasa/servers`, else in `~/.local/state/brasa/servers`.
+    /// The records in `given`, else in `$XDG_STATE_HOME/brasa/servers`, else in `~/.local/state/brasa/servers`. Nothing is made
+    /// before something is written: who only looks needs no place to write.
     ///
     /// # Errors
-    /// That there is neither a directory of state nor a home; that it cannot be made.
+    /// That there is neither a directory of state nor a home.
     pub fn open(given: Option<&Path>) -> Result<Self, Failure> {
         let absolute = |name: &str| environment::var(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let usual = || absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
@@ -109,10 +110,9 @@ impl Records {
                 .hint("name a directory with --state")
         })?;
         // A virtual machine is known by its files' path: however the directory is written, it is one.
-        if !disk::is_directory(&directory) {
-            disk::create_private_dirs(&directory)?;
-        }
-        Ok(Self { directory: disk::canonical(&directory)? })
+        let known = directory.ancestors().find_map(|there| Some((there, disk::canonical(there).ok()?)));
+        let whole = known.and_then(|(there, path)| Some(path.join(directory.strip_prefix(there).ok()?)));
+        Ok(Self { directory: whole.unwrap_or(directory) })
     }
 
     /// The directory of all records.

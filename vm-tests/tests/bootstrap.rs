@@ -646,6 +646,35 @@ fn a_server_whose_answer_was_lost_is_asked_for_again_as_the_same_one() -> Result
 }
 
 #[test]
+fn who_only_looks_needs_no_place_to_write() -> Result<()> {
+    let site = Site::new("look")?;
+    let look = |words: &str| {
+        let state = site.path("state").display().to_string();
+        fs::create_dir_all(&state).unwrap();
+        let brasa = lab::binary().unwrap().display().to_string();
+        let line =
+            format!("mount --bind {state} {state} && mount -o remount,bind,ro {state} && exec {brasa} server {words}");
+        let mut command = site.command(&[]);
+        let mut alone = Command::new("unshare");
+        alone.args(["--mount", "--propagation", "private", "sh", "-c", &line]).current_dir(&site.directory);
+        alone.envs(command.stdin(Stdio::null()).get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let output = alone.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    };
+    let listed = look("list").exits(0);
+    assert!(listed.stdout.starts_with("web  exec  absent"), "{}", listed.stdout);
+    assert_eq!(fs::read_dir(site.path("state")).unwrap().count(), 0);
+    look("create web").exits(1).says(&["the file system is mounted read-only"]);
+    site.server(&["create", "web"]).exits(0);
+    let listed = look("list").exits(0);
+    assert!(listed.stdout.starts_with("web  exec  running  192.0.2.7  converged"), "{}", listed.stdout);
+    look("show web").exits(0);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    Ok(())
+}
+
+#[test]
 fn a_server_is_looked_for_where_it_was_made() -> Result<()> {
     let site = Site::new("place")?;
     site.server(&["create", "web"]).exits(0);
