@@ -389,6 +389,7 @@ const fn all_or_nothing(operation: &Op) -> bool {
         Op::Remove { recursive, .. } => !*recursive,
         // A server carries an update out as a whole, or not at all.
         Op::UpdatePackageLists { .. } | Op::Records(_) => true,
-        Op::Packages(_) | Op::Service { .. } | Op::Account(_) | Op::Kept(_) | Op::Run(_) | Op::Act(_) => false,
+        Op::Packages(_) | Op::Service { .. } | Op::Account(_) | Op::Kept(_) | Op::Foreseen(_) => false,
+        Op::Run(_) | Op::Act(_) => false,
     }
 }

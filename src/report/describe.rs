@@ -61,9 +61,13 @@ fn sign_of(operation: &Op, changed: &Changed) -> Sign {
         Op::Records(change) if change.from.values.is_empty() => Sign::Add,
         Op::Records(change) if change.to.values.is_empty() => Sign::Remove,
         Op::Records(_) => Sign::Change,
-        Op::Kept(_) | Op::UpdatePackageLists { .. } | Op::Service { .. } | Op::Run(_) | Op::Act(_) | Op::Log { .. } => {
-            Sign::Change
-        }
+        Op::Kept(_)
+        | Op::Foreseen(_)
+        | Op::UpdatePackageLists { .. }
+        | Op::Service { .. }
+        | Op::Run(_)
+        | Op::Act(_)
+        | Op::Log { .. } => Sign::Change,
     }
 }
 
@@ -136,6 +140,7 @@ fn said(operation: &Op) -> String {
             AccountChange::RemoveGroup { group } => format!("remove group {}", group.name),
         },
         Op::Run(command) => format!("run {command}"),
+        Op::Foreseen(foreseen) => format!("run {}", foreseen.by),
         Op::Kept(kept) => {
             let commands: Vec<_> = kept.by.iter().map(ToString::to_string).collect();
             format!("run {}", commands.join(", then "))

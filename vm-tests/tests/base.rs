@@ -209,9 +209,9 @@ fn alternatives_are_what_update_alternatives_makes_them() -> Result<()> {
     assert_eq!(runs(), "a\n");
     let shown = machine.run(["update-alternatives", "--query", "tool"]).success().stdout;
     assert!(shown.contains("Status: manual\nBest: /opt/tool-b\nValue: /opt/tool-a\n"), "{shown}");
-    // A link that was turned, and a priority that was changed, are put right.
+    // A link that was turned, and a priority that was changed, are put right: of two that share a link by the first.
     machine.sh("ln -sf /opt/tool-b /usr/bin/tool").success();
-    settle(&machine, &tool("path: /opt/tool-a, priority: 10"));
+    settle(&machine, &both);
     machine.run(["update-alternatives", "--install", "/usr/bin/tool", "tool", "/opt/tool-a", "99"]).success();
     settle(&machine, &both);
     settle(&machine, &tool("action: auto"));
@@ -222,10 +222,42 @@ fn alternatives_are_what_update_alternatives_makes_them() -> Result<()> {
     assert!(refused.stderr.contains("is not among the alternatives of `tool`"), "{refused}");
     settle(&machine, &tool("path: /opt/tool-a, action: remove"));
     assert!(!machine.exists("/usr/bin/tool"));
-    // One with slaves, as a package brings it.
-    converge(&machine, "- {type: alternatives, name: pager, path: /bin/more, action: set}\n").exits(2);
-    machine.run(["update-alternatives", "--auto", "pager"]).success();
+    // One with slaves, as a package brings it, which another program would take away.
+    machine
+        .sh("mkdir -p /usr/share/man/man1 && touch /usr/share/man/man1/more.1.gz && update-alternatives --auto pager")
+        .success();
+    assert!(machine.exists("/usr/share/man/man1/pager.1.gz"), "a slave's link");
+    let pager = |rest: &str| format!("- {{type: alternatives, name: pager, {rest}}}\n");
+    for change in
+        ["path: /bin/more, action: set", "path: /opt/tool-a, priority: 999", "path: /bin/more, action: remove"]
+    {
+        taken_back(&machine, &pager(change));
+    }
+    // What was chosen since by somebody else stays.
+    settle(&machine, &pager("path: /opt/tool-a, priority: 5"));
+    machine.run(["update-alternatives", "--set", "pager", "/opt/tool-a"]).success();
+    let refused = machine.run(["brasa", "undo", "last"]).exits(1);
+    assert!(refused.stderr.contains("`/etc/alternatives/pager` was changed since: its target is another"), "{refused}");
     Ok(())
+}
+
+/// Everything that update-alternatives keeps, and the links that it makes.
+const KEPT: &str = "cd /var/lib/dpkg/alternatives && grep -r . . | sort && stat -c '%a %U:%G %n' *
+    find /etc/alternatives /usr/bin /usr/share/man -lname '/etc/*' -o -path '/etc/alternatives/*' | sort | xargs stat -c '%A %U:%G %N'";
+
+/// Converges, and takes it back: all is as it was, and what the undo did can be taken back, too.
+fn taken_back(machine: &Container, resources: &str) {
+    let look = || machine.sh(KEPT).success().stdout;
+    let before = look();
+    settle(machine, resources);
+    let after = look();
+    assert_ne!(before, after);
+    // The last that changed something.
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(look(), before, "{resources}");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(look(), after, "{resources}");
+    machine.run(["brasa", "undo", "last"]).success();
 }
 
 #[test]

@@ -237,6 +237,7 @@ fn join(joined: &mut Vec<Op>, operations: &[Op]) -> bool {
             | Op::Service { .. }
             | Op::Account(_)
             | Op::Kept(_)
+            | Op::Foreseen(_)
             | Op::Records(_)
             | Op::Run(_)
             | Op::Act(_)

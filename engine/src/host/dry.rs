@@ -17,6 +17,7 @@ use super::{
     Interface, Kernel, Op, PackageChange, PackageState, Performed, Probe, Provider, Request, ServiceState, ServiceVerb,
     Transaction, User, Write,
     dns::{Authority, Name, RecordSet, RecordType},
+    inverse::Seen,
     overlay::Overlay,
     unit_name,
 };
@@ -373,6 +374,16 @@ impl<'a> Dry<'a> {
                 match kept.applied(self.peek(&kept.path)?.as_ref()) {
                     Some(entry) => self.put(&kept.path, entry)?,
                     None => self.files.remove(&self.files.place(self.below, &kept.path)?),
+                }
+                Ok(Performed::Done)
+            }
+            Op::Foreseen(foreseen) => {
+                self.root("changing what a program keeps")?;
+                for Seen { path, entry } in &foreseen.leaves {
+                    match entry {
+                        Some(entry) => self.put(path, entry.clone())?,
+                        None => self.files.remove(&self.files.place(self.below, path)?),
+                    }
                 }
                 Ok(Performed::Done)
             }

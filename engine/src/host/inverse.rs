@@ -101,6 +101,7 @@ impl Undo {
                 let grade = if note.is_some() { Grade::BestEffort } else { Grade::Exact };
                 Self { grade, note, ..Self::exact([Op::Kept(kept.inverse())]) }
             }
+            Op::Foreseen(foreseen) => of_paths(&foreseen.leaves, probe)?,
             Op::Records(change) => Self::exact([Op::Records(change.inverse())]),
             Op::Run(command) => {
                 Self::none(Grade::Impossible, format!("`{command}` was run: nobody knows how to take it back"))
@@ -123,6 +124,7 @@ pub(super) fn touched(op: &Op) -> Vec<PathBuf> {
         | Op::Mkdir { path, .. }
         | Op::Link { path, .. }
         | Op::Remove { path, .. } => vec![path.clone()],
+        Op::Foreseen(foreseen) => foreseen.leaves.iter().map(|seen| seen.path.clone()).collect(),
         Op::Packages(_)
         | Op::UpdatePackageLists { .. }
         | Op::Service { .. }
@@ -133,6 +135,26 @@ pub(super) fn touched(op: &Op) -> Vec<PathBuf> {
         | Op::Act(_)
         | Op::Log { .. } => Vec::new(),
     }
+}
+
+/// What puts back what is at these paths now, wherever something else will be.
+fn of_paths(leaves: &[Seen], probe: &dyn Probe) -> Result<Undo> {
+    let (mut operations, mut others) = (Vec::new(), Vec::new());
+    for Seen { path, entry } in leaves {
+        match probe.entry(path)? {
+            Some(now) => put_back(path, now, probe, &mut operations, &mut others)?,
+            None if entry.is_some() => {
+                operations.push(Op::Remove { path: path.clone(), recursive: false, backup: 0 });
+            }
+            None => {}
+        }
+    }
+    let mut undo = Undo::exact(operations);
+    if !others.is_empty() {
+        undo.grade = Grade::BestEffort;
+        undo.note = Some(format!("cannot be made again: {}", others.join(", ")));
+    }
+    Ok(undo)
 }
 
 fn of_path(op: &Op, path: &Path, probe: &dyn Probe) -> Result<Undo> {
@@ -175,6 +197,7 @@ fn of_path(op: &Op, path: &Path, probe: &dyn Probe) -> Result<Undo> {
         | Op::Service { .. }
         | Op::Account(_)
         | Op::Kept(_)
+        | Op::Foreseen(_)
         | Op::Records(_)
         | Op::Run(_)
         | Op::Act(_)

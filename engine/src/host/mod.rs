@@ -40,7 +40,7 @@ pub use fake::{Brings, Fake, Start};
 pub use inverse::{Grade, Seen, Undo, is_small};
 pub use journal::{Ended, Journal, Sink};
 pub use kept::{Kept, line_of, same as same_line};
-pub use op::{AccountChange, LogLevel, Op, ServiceVerb, Write};
+pub use op::{AccountChange, Foreseen, LogLevel, Op, ServiceVerb, Write};
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,

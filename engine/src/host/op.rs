@@ -6,6 +6,7 @@ use super::{
     act::Act,
     command::Command,
     dns::RecordChange,
+    inverse::Seen,
     kept::Kept,
     packages::{Provider, Transaction},
     probe::{Group, User},
@@ -85,6 +86,8 @@ pub enum Op {
     Account(AccountChange),
     /// Has a program change a line of a file that it alone writes.
     Kept(Kept),
+    /// Has a program change files that it alone writes.
+    Foreseen(Foreseen),
     /// Changes what a name has in a zone of the domain name system.
     Records(RecordChange),
     /// Runs a command whose effect the engine cannot see.
@@ -124,6 +127,7 @@ impl Op {
             | Self::UpdatePackageLists { .. }
             | Self::Service { .. }
             | Self::Kept(_)
+            | Self::Foreseen(_)
             | Self::Records(_)
             | Self::Run(_)
             | Self::Act(_)
@@ -153,12 +157,23 @@ impl Op {
             | Self::UpdatePackageLists { .. }
             | Self::Service { .. }
             | Self::Kept(_)
+            | Self::Foreseen(_)
             | Self::Records(_)
             | Self::Run(_)
             | Self::Act(_)
             | Self::Log { .. } => None,
         }
     }
+}
+
+/// A command of which it is known what it makes of which files and links. So a plan shows what will be there, and an undo puts
+/// back what was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// The command.
+    pub by: Command,
+    /// Every path that it may change, as it will be by then. The file that a program keeps may come out in other words.
+    pub leaves: Vec<Seen>,
 }
 
 /// A file to be written.

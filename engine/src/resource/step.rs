@@ -129,6 +129,7 @@ fn report(
             match operation {
                 Op::Run(command) => command.sensitive = true,
                 Op::Write(write) => write.sensitive = true,
+                Op::Foreseen(foreseen) => foreseen.by.sensitive = true,
                 Op::Kept(kept) => {
                     kept.by.iter_mut().chain(&mut kept.back).for_each(|command| command.sensitive = true);
                 }

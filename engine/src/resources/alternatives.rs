@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Error, Fault, Result, actions,
     facts::{Facts, Family},
-    host::{Command, EntryKind, Op, Probe},
+    host::{Command, Entry, EntryKind, Foreseen, Op, Probe, Seen},
     properties,
     resource::{Change, Found, Goal, Priority, Resource},
     suggest,
@@ -63,6 +63,9 @@ pub struct State {
     /// The priority of the program, when it is among the alternatives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
+    /// Every path of the name, as it is to be left.
+    #[serde(skip)]
+    leaves: Vec<Seen>,
 }
 
 /// The file of a name. Source: deb-alternatives sources, `alternative_parse_fileline`; that of chkconfig agrees so far.
@@ -70,7 +73,20 @@ pub struct State {
 struct Known {
     mode: String,
     link: PathBuf,
-    choices: Vec<(PathBuf, i32)>,
+    /// Names of slaves, and their links.
+    slaves: Vec<(String, PathBuf)>,
+    choices: Vec<Choice>,
+}
+
+/// A program among the alternatives.
+#[derive(Clone, Debug, PartialEq)]
+struct Choice {
+    path: PathBuf,
+    /// Its priority, with what else stands in that line.
+    number: String,
+    priority: i32,
+    /// What it has for each slave; an empty path where it has nothing.
+    slaves: Vec<PathBuf>,
 }
 
 impl Known {
@@ -78,19 +94,56 @@ impl Known {
         let mut lines = text.lines();
         let (mode, link) = (lines.next()?.to_owned(), lines.next()?.into());
         // Slaves, a name and a link each, up to an empty line; each choice then has a line for every one of them.
-        let slaves = lines.by_ref().take_while(|line| !line.is_empty()).count() / 2;
+        let head: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+        let slaves: Vec<_> = head.chunks_exact(2).map(|slave| (slave[0].to_owned(), slave[1].into())).collect();
         let mut choices = Vec::new();
         while let Some(path) = lines.next().filter(|line| !line.is_empty()) {
+            let number = lines.next()?.to_owned();
             // chkconfig has a family before the number, as `@java@100`, and the name of a service behind it.
-            let number = lines.next()?.rsplit('@').next()?.split(' ').next()?;
-            choices.push((path.into(), number.parse().ok()?));
-            lines.by_ref().take(slaves).for_each(drop);
+            let priority = number.rsplit('@').next()?.split(' ').next()?.parse().ok()?;
+            let slaves = lines.by_ref().take(slaves.len()).map(PathBuf::from).collect();
+            choices.push(Choice { path: path.into(), number, priority, slaves });
         }
-        Some(Self { mode, link, choices })
+        Some(Self { mode, link, slaves, choices })
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("{}\n{}\n", self.mode, self.link.display());
+        let mut line = |line: &dyn std::fmt::Display| text += &format!("{line}\n");
+        for (name, link) in &self.slaves {
+            line(name);
+            line(&link.display());
+        }
+        line(&"");
+        for Choice { path, number, slaves, .. } in &self.choices {
+            line(&path.display());
+            line(number);
+            slaves.iter().for_each(|slave| line(&slave.display()));
+        }
+        line(&"");
+        text
+    }
+
+    fn of(&self, path: &Path) -> Option<&Choice> {
+        self.choices.iter().find(|choice| choice.path == path)
     }
 
     fn priority(&self, path: &Path) -> Option<i32> {
-        self.choices.iter().find(|(choice, _)| choice == path).map(|(_, priority)| *priority)
+        self.of(path).map(|choice| choice.priority)
+    }
+
+    /// The program that the priorities lead to: of several with the highest one the first.
+    fn best(&self) -> Option<&Choice> {
+        self.choices.iter().rev().max_by_key(|choice| choice.priority)
+    }
+
+    /// With this program among the alternatives, which brings no slaves.
+    fn install(&mut self, path: &Path, priority: i32, link: &Path) {
+        self.choices.retain(|choice| choice.path != path);
+        let slaves = vec![PathBuf::new(); self.slaves.len()];
+        self.choices.push(Choice { path: path.into(), number: priority.to_string(), priority, slaves });
+        self.choices.sort_by(|one, other| one.path.cmp(&other.path));
+        self.link = link.into();
     }
 }
 
@@ -119,15 +172,88 @@ impl Alternatives {
     }
 
     fn known(&self, probe: &dyn Probe) -> Result<Option<Known>> {
-        let debian = Facts::new(probe).family() == Family::Debian;
-        let directory = if debian { "/var/lib/dpkg/alternatives" } else { "/var/lib/alternatives" };
-        let file = Path::new(directory).join(self.what());
+        let (file, _) = self.file(probe);
         let Some(text) = text(&file, probe)? else { return Ok(None) };
         let broken = || {
             let error = Error::failed(format!("`{}` is not as update-alternatives writes it", file.display()));
             error.hint(format!("look at it, or remove it and `{}` to begin anew", self.choice().display()))
         };
         Known::parse(&text).map(Some).ok_or_else(broken)
+    }
+
+    /// The file of this name, and whether the program of the Debian family writes it.
+    fn file(&self, probe: &dyn Probe) -> (PathBuf, bool) {
+        let debian = Facts::new(probe).family() == Family::Debian;
+        let directory = if debian { "/var/lib/dpkg/alternatives" } else { "/var/lib/alternatives" };
+        (Path::new(directory).join(self.what()), debian)
+    }
+
+    /// Every path of this name as update-alternatives leaves it after an action. Source: update-alternatives(1).
+    fn after(&self, action: Action, known: Option<Known>, probe: &dyn Probe) -> Result<Vec<Seen>> {
+        let mut known = known.unwrap_or_else(|| Known {
+            mode: "auto".to_owned(),
+            link: self.used(),
+            slaves: Vec::new(),
+            choices: Vec::new(),
+        });
+        let was = known.link.clone();
+        let mut chosen = target(&self.choice(), probe)?;
+        // Whoever turned the link by hand has chosen; one that leads nowhere is no choice.
+        match &chosen {
+            Some(path) if known.of(path).is_some() => {}
+            Some(path) if resolve(path, probe)?.1.is_some() => "manual".clone_into(&mut known.mode),
+            Some(_) | None => "auto".clone_into(&mut known.mode),
+        }
+        let path = self.path.as_deref();
+        match (action, path) {
+            (Install, Some(path)) => {
+                let priority = self.priority.map_or(0, |Priority(number)| number);
+                known.install(path, priority, &self.used());
+            }
+            (Remove, Some(path)) => {
+                known.choices.retain(|choice| choice.path != path);
+                if chosen.as_deref() == Some(path) {
+                    "auto".clone_into(&mut known.mode);
+                }
+            }
+            (Set, Some(path)) => {
+                "manual".clone_into(&mut known.mode);
+                chosen = Some(path.to_owned());
+            }
+            (Auto, _) => "auto".clone_into(&mut known.mode),
+            (Install | Remove | Set | Refresh, _) => {}
+        }
+        if known.mode == "auto" {
+            chosen = known.best().map(|choice| choice.path.clone());
+        }
+        let link = |path: &Path, target: Option<&Path>| {
+            let kind = target.map(|target| EntryKind::Link { target: target.to_owned() });
+            Seen { path: path.to_owned(), entry: kind.map(|kind| entry(kind, 0o777)) }
+        };
+        let any = !known.choices.is_empty();
+        let text = any.then(|| entry(EntryKind::File { content: known.text().as_str().into() }, 0o644));
+        let mut leaves = vec![Seen { path: self.file(probe).0, entry: text }];
+        let own = self.choice();
+        leaves.push(link(&own, chosen.as_deref().filter(|_| any)));
+        leaves.push(link(&known.link, any.then_some(own.as_path())));
+        if was != known.link && target(&was, probe)? == Some(own) {
+            leaves.push(link(&was, None));
+        }
+        let choice = chosen.as_deref().and_then(|path| known.of(path));
+        for (number, (name, used)) in known.slaves.iter().enumerate() {
+            let path = choice.and_then(|choice| choice.slaves.get(number)).map(PathBuf::as_path);
+            let there = match path {
+                Some(path) => path.is_absolute() && resolve(path, probe)?.1.is_some(),
+                None => false,
+            };
+            let own = Path::new(CHOSEN).join(name);
+            leaves.push(link(&own, path.filter(|_| there)));
+            // What is no link there is left alone.
+            if there || target(used, probe)?.is_some() {
+                leaves.push(link(used, there.then_some(own.as_path())));
+            }
+        }
+        Ok(leaves)
     }
 
     fn require_known<'k>(&self, known: Option<&'k Known>) -> Result<&'k Known> {
@@ -144,6 +270,10 @@ fn target(path: &Path, probe: &dyn Probe) -> Result<Option<PathBuf>> {
         Some(EntryKind::Link { target }) => Some(target),
         Some(EntryKind::File { .. } | EntryKind::Directory | EntryKind::Other { .. }) | None => None,
     })
+}
+
+fn entry(kind: EntryKind, mode: u32) -> Entry {
+    Entry { kind, mode: mode.into(), owner: "root".to_owned(), group: "root".to_owned() }
 }
 
 fn no_path() -> Fault {
@@ -189,11 +319,12 @@ impl Resource for Alternatives {
         let priority = self.path.as_ref().and_then(|path| known.priority(path));
         // A link that leads elsewhere is not the one of this name.
         let link = if target(&known.link, probe)? == Some(self.choice()) { Some(known.link) } else { None };
-        Ok(State { mode: Some(known.mode), chosen: target(&self.choice(), probe)?, link, priority })
+        let leaves = Vec::new();
+        Ok(State { mode: Some(known.mode), chosen: target(&self.choice(), probe)?, link, priority, leaves })
     }
 
     fn read_for(&self, action: Action, probe: &dyn Probe) -> Result<State> {
-        let State { mode, chosen, link, priority } = self.read(probe)?;
+        let State { mode, chosen, link, priority, .. } = self.read(probe)?;
         // What comes of the choice is the business of update-alternatives, and of the actions that are about it.
         Ok(match action {
             Install => State { link, priority, ..State::default() },
@@ -225,8 +356,8 @@ impl Resource for Alternatives {
         if let Some((link, priority)) = link.zip(priority) {
             found = found.action("install").with("link", shown(&link)).with("priority", priority);
         }
-        let others = known.choices.iter().filter(|(choice, _)| *choice != path);
-        let others: Vec<_> = others.map(|(choice, number)| format!("`{}` ({number})", shown(choice))).collect();
+        let others = known.choices.iter().filter(|choice| choice.path != path);
+        let others: Vec<_> = others.map(|choice| format!("`{}` ({})", shown(&choice.path), choice.priority)).collect();
         found = match known.mode.as_str() {
             "auto" => found.action("auto"),
             _ if is_chosen => found.action("set"),
@@ -260,7 +391,8 @@ impl Resource for Alternatives {
                 let path = self.program()?;
                 let known = self.require_known(known.as_ref())?;
                 if known.priority(path).is_none() {
-                    let choices: Vec<_> = known.choices.iter().map(|(path, _)| path.display().to_string()).collect();
+                    let choices: Vec<_> =
+                        known.choices.iter().map(|choice| choice.path.display().to_string()).collect();
                     let shown = path.display().to_string();
                     let error = Error::failed(format!("`{shown}` is not among the alternatives of `{}`", self.what()));
                     return Err(error.hint(suggest::hint(&shown, choices.iter().map(String::as_str))));
@@ -275,12 +407,16 @@ impl Resource for Alternatives {
             }
             Refresh => {
                 self.require_known(known.as_ref())?;
-                if Facts::new(probe).family() == Family::Debian {
+                if self.file(probe).1 {
                     let error = Error::failed("update-alternatives of the Debian family has no `refresh`");
                     return Err(error.hint("the actions `install`, `set` and `auto` put the links right there"));
                 }
+                to.leaves = self.after(action, known, probe)?;
                 return Ok(Goal::Event("refresh", to));
             }
+        }
+        if to != *now {
+            to.leaves = self.after(action, known, probe)?;
         }
         Ok(Goal::State(to))
     }
@@ -289,7 +425,10 @@ impl Resource for Alternatives {
         let Change { from, to, event } = change;
         let name = self.what();
         let shown = |path: &Path| path.display().to_string();
-        let run = |words: &[&str]| Ok(vec![Op::Run(Command::new([&["update-alternatives"], words].concat()))]);
+        let run = |words: &[&str]| {
+            let by = Command::new([&["update-alternatives"], words].concat());
+            Ok(vec![Op::Foreseen(Foreseen { by, leaves: to.leaves.clone() })])
+        };
         match (from, to) {
             _ if *event == Some("refresh") => run(&["--refresh", name]),
             (_, State { link: Some(link), priority: Some(priority), .. }) => {
@@ -308,11 +447,9 @@ impl Resource for Alternatives {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
-    use super::{Action, Alternatives, Auto, Install, Known, Refresh, Remove, Set};
+    use super::{Action, Alternatives, Auto, Choice, Install, Known, Refresh, Remove, Set};
     use crate::{
-        host::{Fake, Op, Write},
+        host::{Dry, Fake, Op, Write},
         resource::{Resource as _, Step, step},
         resources::trial::{faults, faults_of, refused},
         spec::laws,
@@ -372,7 +509,8 @@ mod tests {
         if changed.event.is_none() {
             assert_eq!(step(&of(), action, machine).unwrap(), Step::UpToDate);
         }
-        let command = |op: &Op| if let Op::Run(command) = op { command.to_string() } else { format!("{op:?}") };
+        let command =
+            |op: &Op| if let Op::Foreseen(foreseen) = op { foreseen.by.to_string() } else { format!("{op:?}") };
         changed.operations.iter().map(command).collect()
     }
 
@@ -392,6 +530,17 @@ mod tests {
         ran(less, Install, &mut machine);
         let mut turned = machine.with_link("/usr/bin/pager", "/bin/more");
         assert_eq!(ran(less, Install, &mut turned), [install]);
+    }
+
+    #[test]
+    fn a_plan_knows_what_becomes_of_links_that_several_share() {
+        let mut machine = machine();
+        ran(less, Install, &mut machine);
+        let more = Alternatives::named("pager").path("/bin/more").priority(50);
+        let turned = machine.with_link("/usr/bin/pager", "/bin/more");
+        let mut dry = Dry::new(&turned);
+        assert!(matches!(step(&less(), Install, &mut dry).unwrap(), Step::Changed(_)));
+        assert_eq!(step(&more, Install, &mut dry).unwrap(), Step::UpToDate);
     }
 
     #[test]
@@ -444,13 +593,25 @@ mod tests {
     fn the_file_of_red_hat_is_read_too() {
         let text = "manual\n/usr/bin/java\njre\n/usr/lib/jvm/jre\n\n/usr/lib/jvm/a/java\n@java-1.8@1800 svc\n/usr/lib/jvm/a\n\
                     /usr/lib/jvm/b/java\n-5\n/usr/lib/jvm/b\n";
-        let choices: Vec<(PathBuf, i32)> =
-            vec![("/usr/lib/jvm/a/java".into(), 1800), ("/usr/lib/jvm/b/java".into(), -5)];
-        let known = Known { mode: "manual".into(), link: "/usr/bin/java".into(), choices };
+        let choice = |of: &str, number: &str, priority| Choice {
+            path: format!("/usr/lib/jvm/{of}/java").into(),
+            number: number.into(),
+            priority,
+            slaves: vec![format!("/usr/lib/jvm/{of}").into()],
+        };
+        let known = Known {
+            mode: "manual".into(),
+            link: "/usr/bin/java".into(),
+            slaves: vec![("jre".into(), "/usr/lib/jvm/jre".into())],
+            choices: vec![choice("a", "@java-1.8@1800 svc", 1800), choice("b", "-5", -5)],
+        };
+        assert_eq!(known.text(), format!("{text}\n"));
         assert_eq!(Known::parse(text), Some(known));
         let mut machine = Fake::new()
             .with_file("/etc/os-release", "ID=rhel\n")
             .with_file("/var/lib/alternatives/java", text)
+            .with_file("/usr/lib/jvm/b/java", "")
+            .with_directory("/usr/bin")
             .with_link("/etc/alternatives/java", "/usr/lib/jvm/b/java");
         let java = || Alternatives::named("java").path("/usr/lib/jvm/b/java");
         assert_eq!(ran(java, Set, &mut machine), [""; 0]);

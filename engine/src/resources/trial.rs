@@ -88,6 +88,7 @@ fn shown(op: &Op) -> String {
         }
         Op::Service { unit, verb } => format!("{} {unit}", verb.name()),
         Op::Run(command) => format!("run {command}"),
+        Op::Foreseen(foreseen) => format!("run {}", foreseen.by),
         Op::Kept(kept) => kept.by.iter().map(|command| format!("run {command}")).collect::<Vec<_>>().join(", "),
         Op::Records(change) => change.to_string(),
         Op::Act(act) => act.to_string(),

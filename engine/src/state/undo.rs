@@ -429,8 +429,9 @@ fn expected(operation: &Operation) -> Vec<Seen> {
         // A tree may have been removed in part: what is left of it is no work of others.
         Op::Remove { recursive: true, .. } => Vec::new(),
         Op::Remove { path, .. } => seen(path, None),
-        // A link's owner and a hard link's content are not in the operation.
+        // A link's owner and a hard link's content are not in the operation, nor the very words of what a program keeps.
         Op::Link { .. }
+        | Op::Foreseen(_)
         | Op::Packages(_)
         | Op::UpdatePackageLists { .. }
         | Op::Service { .. }
@@ -619,9 +620,12 @@ fn still_needed(operation: &Op, probe: &dyn Probe) -> Result<Option<Op>> {
         Op::Account(change) => account_needed(change, probe),
         Op::Kept(kept) => needed(!kept.is_done(probe)?),
         Op::Records(change) => needed(!change.now(probe)?.says(&change.to)),
-        Op::Link { hard: true, .. } | Op::UpdatePackageLists { .. } | Op::Run(_) | Op::Act(_) | Op::Log { .. } => {
-            needed(true)
-        }
+        Op::Link { hard: true, .. }
+        | Op::UpdatePackageLists { .. }
+        | Op::Foreseen(_)
+        | Op::Run(_)
+        | Op::Act(_)
+        | Op::Log { .. } => needed(true),
     }
 }
 

@@ -91,6 +91,17 @@ impl Fake {
                     None => self.state.entries.remove(&kept.path, false),
                 }
             }
+            Op::Foreseen(foreseen) => {
+                self.run(&foreseen.by)?;
+                for Seen { path, entry } in &foreseen.leaves {
+                    match entry {
+                        Some(entry) => self.state.entries.put(path, entry.clone()),
+                        None if self.entry(path)?.is_some() => self.state.entries.remove(path, false)?,
+                        None => {}
+                    }
+                }
+                Ok(())
+            }
             Op::Records(change) => {
                 let place = super::record_key(&change.authority, &change.name, change.to.kind);
                 if change.to.values.is_empty() {

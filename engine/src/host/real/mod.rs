@@ -310,6 +310,7 @@ impl Host for Real {
             | Op::Service { .. }
             | Op::Account(_)
             | Op::Kept(_)
+            | Op::Foreseen(_)
             | Op::Records(_)
             | Op::Run(_)
             | Op::Act(_) => self.labels.settle(&*self.tell)?,
@@ -360,6 +361,7 @@ impl Host for Real {
                 self.run(command)?;
             }
             Op::Kept(kept) => kept.by.iter().try_for_each(|command| self.run(command))?,
+            Op::Foreseen(foreseen) => self.run(&foreseen.by)?,
             Op::Records(change) => change.perform(&self.settings.state)?,
             Op::Act(Act::Send(message)) => fetch::send(message, &self.settings.proxies)?,
             Op::Act(Act::Reboot(reboot)) => self.reboot = Some(reboot.clone()),
