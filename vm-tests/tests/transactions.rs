@@ -84,6 +84,57 @@ fn apt_keeps_to_bounds_and_holds() -> Result<()> {
     Ok(())
 }
 
+/// Of a package that came along with another one: once a recipe names it, nothing takes it away with that. `alone` installs
+/// `lab-app` and takes it away again, which leaves `lab-lib`; `cleans` tells what a clean-up would take.
+fn what_is_named_stays(machine: &Container, alone: &str, cleans: &str) {
+    let goes = || machine.sh(cleans).stdout.contains("lab-lib");
+    let lib = "- {type: package, name: lab-lib}\n";
+    machine.sh(alone).success();
+    assert!(goes());
+    let plan = lab::plan(machine, lib);
+    assert!(
+        plan.stdout.contains(", automatically installed") && plan.stdout.contains(", marked as manually installed"),
+        "{plan}"
+    );
+    assert!(goes(), "a plan marks nothing");
+    settle(machine, lib);
+    assert!(!goes());
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(goes());
+    // An upgrade names it too, and undo puts the mark back with the version.
+    let older = machine.sh(&format!("{cleans} | grep lab-lib")).success().stdout;
+    settle(machine, "- {type: package, name: lab-lib, action: upgrade}\n");
+    assert!(!goes());
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(machine.sh(&format!("{cleans} | grep lab-lib")).success().stdout, older);
+    // It is known beforehand of what comes along in the same run.
+    settle(machine, "- {type: package, name: lab-lib, action: remove}\n");
+    let both =
+        format!("- {{type: package, name: lab-app, install_recommends: false}}\n- {{type: log, name: between}}\n{lib}");
+    let first = settle(machine, &both);
+    assert!(
+        first.stdout.contains("package[lab-lib] install") && first.stdout.contains("as manually installed"),
+        "{first}"
+    );
+}
+
+#[test]
+fn what_came_along_for_apt_stays_once_it_is_named() -> Result<()> {
+    let machine = debian()?;
+    let alone = "apt-get -qq -y --no-install-recommends install lab-app lab-lib=1.0 && apt-mark -qq auto lab-lib && apt-get \
+                 -qq -y remove lab-app";
+    what_is_named_stays(&machine, alone, "apt-get -qq -s autoremove");
+    Ok(())
+}
+
+#[test]
+fn what_came_along_for_dnf5_stays_once_it_is_named() -> Result<()> {
+    let alone = "dnf -q -y --setopt=install_weak_deps=False install lab-app lab-lib-1.0 && dnf -q -y mark dependency lab-lib && \
+                 dnf -q -y remove --no-autoremove lab-app";
+    what_is_named_stays(&of_rpm(FEDORA)?, alone, "dnf -q --assumeno autoremove 2>&1");
+    Ok(())
+}
+
 /// The version of `lab-app` that rpm has.
 const APP_OF_RPM: &str = "rpm -q --qf '%{VERSION}-%{RELEASE}' lab-app";
 

@@ -87,6 +87,8 @@ struct Packages {
     provides: BTreeMap<String, String>,
     /// Packages that will be held, or not.
     held: BTreeMap<String, bool>,
+    /// Packages that will be marked as come along with others, or not.
+    automatic: BTreeMap<String, bool>,
     /// The package lists will have been refreshed.
     refreshed: bool,
     /// Sources whose lists will have been fetched, as they are by then.
@@ -632,6 +634,7 @@ impl Dry<'_> {
             }
         }
         self.ask_for(transaction);
+        let marks = self.below.marks_automatic(provider).unwrap_or(false);
         let pending = self.packages.entry(Registry::of(provider)).or_default();
         pending.provides.extend(provides);
         for mut change in changes {
@@ -639,6 +642,9 @@ impl Dry<'_> {
                 Some(known) if known.version == change.to => continue,
                 Some(known) => change.from.clone_from(&known.version),
                 None => {}
+            }
+            if marks && (change.from.is_none() || change.to.is_none()) {
+                pending.automatic.insert(change.name.clone(), change.to.is_some());
             }
             let purged = transaction.purge.contains(&change.name);
             pending.changed.insert(change.name.clone(), Shadow { version: change.to.clone(), purged });
@@ -653,6 +659,9 @@ impl Dry<'_> {
         pending.asked.retain(|name| !transaction.remove.contains(name) && !transaction.purge.contains(name));
         let holds = |names: &'_ [String], held| names.iter().cloned().map(move |name| (name, held)).collect::<Vec<_>>();
         pending.held.extend(holds(&transaction.release, false).into_iter().chain(holds(&transaction.hold, true)));
+        let asked = transaction.install.iter().map(|spec| &spec.name).chain(&transaction.manual);
+        let marks = asked.map(|name| (name, false)).chain(transaction.automatic.iter().map(|name| (name, true)));
+        pending.automatic.extend(marks.map(|(name, automatic)| (name.clone(), automatic)));
         Ok(performed)
     }
 
@@ -1095,6 +1104,9 @@ impl Probe for Dry<'_> {
             if let Some(held) = pending.and_then(|pending| pending.held.get(name)) {
                 state.held = *held;
             }
+            if let Some(automatic) = pending.and_then(|pending| pending.automatic.get(name)) {
+                state.automatic = *automatic;
+            }
             answers.push(state);
         }
         Ok(answers)
@@ -1148,6 +1160,10 @@ impl Probe for Dry<'_> {
             return Ok(Some(Seconds(0)));
         }
         self.below.package_lists_age(provider)
+    }
+
+    fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
+        self.below.marks_automatic(provider)
     }
 
     fn has_package_lists(&self, provider: &Provider) -> Result<bool> {

@@ -64,6 +64,15 @@ impl Undo {
         })
     }
 
+    /// Packages that it marks again as come along with others.
+    pub(super) fn automatic(&self) -> Vec<String> {
+        let marked = self.operations.iter().filter_map(|operation| match operation {
+            Op::Packages(transaction) => Some(transaction.automatic.clone()),
+            _ => None,
+        });
+        marked.flatten().collect()
+    }
+
     /// Contents that taking it back needs, in memory or in files.
     pub(super) fn contents(&self) -> impl Iterator<Item = &Blob> {
         self.operations.iter().filter_map(Op::content)
@@ -84,14 +93,17 @@ impl Undo {
             | Op::Mkdir { path, .. }
             | Op::Link { path, .. }
             | Op::Remove { path, .. } => of_path(op, path, probe)?,
-            Op::Packages(transaction) if transaction.moves_nothing() => of_holds(transaction, probe)?,
+            Op::Packages(transaction) if transaction.moves_nothing() => of_marks(transaction, probe)?,
             Op::Packages(transaction) => {
                 let changes = match probe.simulate(transaction) {
                     Ok(changes) => changes,
                     // Whatever keeps it from being foreseen is met again, and reported, when it is performed.
                     Err(_) => named_changes(transaction, probe)?,
                 };
-                of_packages(&transaction.provider, &changes)
+                let there = changes.iter().filter(|change| change.from.is_some()).map(|change| change.name.clone());
+                let names: Vec<String> = there.chain(transaction.manual.iter().cloned()).collect();
+                let automatic = marked(&transaction.provider, &names, true, probe)?;
+                of_packages(&transaction.provider, &changes, automatic)
             }
             Op::UpdatePackageLists { .. } => Self::none(Grade::Needless, "refreshed package lists stay as they are"),
             Op::Service { unit, verb } => of_service(unit, *verb, &probe.service(unit)?),
@@ -307,8 +319,18 @@ fn named_changes(transaction: &Transaction, probe: &dyn Probe) -> Result<Vec<Pac
     Ok(names.into_iter().zip(states).enumerate().map(change).collect())
 }
 
-/// Holds are put back as they were.
-fn of_holds(transaction: &Transaction, probe: &dyn Probe) -> Result<Undo> {
+/// Those of some packages that are marked as come along with others, or not.
+fn marked(provider: &Provider, names: &[String], automatic: bool, probe: &dyn Probe) -> Result<Vec<String>> {
+    if names.is_empty() || !probe.marks_automatic(provider)? {
+        return Ok(Vec::new());
+    }
+    let states = probe.packages(provider, names)?;
+    let marked = names.iter().zip(states).filter(|(_, state)| state.version.is_some() && state.automatic == automatic);
+    Ok(marked.map(|(name, _)| name.clone()).collect())
+}
+
+/// Holds and marks are put back as they were.
+fn of_marks(transaction: &Transaction, probe: &dyn Probe) -> Result<Undo> {
     let held = |names: &[String], held: bool| -> Result<Vec<String>> {
         let states = probe.packages(&transaction.provider, names)?;
         Ok(names.iter().zip(states).filter(|(_, state)| state.held == held).map(|(name, _)| name.clone()).collect())
@@ -316,11 +338,13 @@ fn of_holds(transaction: &Transaction, probe: &dyn Probe) -> Result<Undo> {
     let mut back = Transaction::new(transaction.provider.clone());
     back.hold = held(&transaction.release, true)?;
     back.release = held(&transaction.hold, false)?;
+    back.automatic = marked(&transaction.provider, &transaction.manual, true, probe)?;
+    back.manual = marked(&transaction.provider, &transaction.automatic, false, probe)?;
     Ok(Undo::exact((!back.is_empty()).then_some(Op::Packages(back))))
 }
 
-/// The way back from what a package manager changed.
-pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange]) -> Undo {
+/// The way back from what a package manager changed; `automatic` is what was marked as come along with others.
+pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange], automatic: Vec<String>) -> Undo {
     // dpkg and rpm know what is in files alone; older versions are had from what is above them.
     let by = match provider {
         Provider::Dpkg => Provider::Apt,
@@ -333,6 +357,7 @@ pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange]) -> Und
         allow_removals: true,
         keep_unneeded: true,
         recommends: Some(false),
+        automatic,
         ..Transaction::new(by)
     };
     let mut kept = Vec::new();
@@ -349,7 +374,6 @@ pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange]) -> Und
             (None, None) => {}
         }
     }
-    let empty = back.install.is_empty() && back.remove.is_empty();
     let note = if kept.is_empty() {
         "packages: what was added is removed, old versions are put back where they can still be had; \
          what their scripts did stays"
@@ -359,7 +383,7 @@ pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange]) -> Und
     };
     Undo {
         grade: Grade::BestEffort,
-        operations: if empty { Vec::new() } else { vec![Op::Packages(back)] },
+        operations: if back.is_empty() { Vec::new() } else { vec![Op::Packages(back)] },
         note: Some(note),
         before: Vec::new(),
     }

@@ -107,7 +107,7 @@ impl<'a> Journal<'a> {
                 && !transaction.moves_nothing()
                 && (performed.is_err() || !packages.is_empty())
             {
-                ended.undo = Some(of_packages(&transaction.provider, &packages));
+                ended.undo = Some(of_packages(&transaction.provider, &packages, undo.automatic()));
                 ended.packages.clone_from(&packages);
             }
             // The change is made whether or not its end can be written down: it must not count as one that was not made.
@@ -196,6 +196,10 @@ impl Probe for Journal<'_> {
 
     fn reads_all_sources(&self, provider: &Provider) -> Result<bool> {
         self.below.reads_all_sources(provider)
+    }
+
+    fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
+        self.below.marks_automatic(provider)
     }
 
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {

@@ -236,6 +236,8 @@ pub struct PackageState {
     pub broken: Option<String>,
     /// Whether it is held at its version.
     pub held: bool,
+    /// Whether it is marked as one that came along with others, and may go when nothing needs it.
+    pub automatic: bool,
 }
 
 impl PackageState {
@@ -315,6 +317,12 @@ pub struct Transaction {
     /// To hold no longer, before the rest is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub release: Vec<String>,
+    /// To mark as asked for, once the rest is done: they stay when nothing needs them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manual: Vec<String>,
+    /// To mark as come along with others, once the rest is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub automatic: Vec<String>,
     /// Whether an older version than the installed one may be put in.
     #[serde(default)]
     pub allow_downgrade: bool,
@@ -348,6 +356,8 @@ impl Transaction {
             purge: Vec::new(),
             hold: Vec::new(),
             release: Vec::new(),
+            manual: Vec::new(),
+            automatic: Vec::new(),
             allow_downgrade: false,
             allow_removals: false,
             keep_unneeded: false,
@@ -361,7 +371,11 @@ impl Transaction {
     /// Whether it names no package at all.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.moves_nothing() && self.hold.is_empty() && self.release.is_empty()
+        self.moves_nothing()
+            && self.hold.is_empty()
+            && self.release.is_empty()
+            && self.manual.is_empty()
+            && self.automatic.is_empty()
     }
 
     /// Whether no package comes or goes by it.
@@ -373,7 +387,8 @@ impl Transaction {
     /// The names of all packages that it is about.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         let installed = self.install.iter().map(|spec| &spec.name);
-        installed.chain(&self.remove).chain(&self.purge).chain(&self.hold).chain(&self.release)
+        let moved = installed.chain(&self.remove).chain(&self.purge);
+        moved.chain(&self.hold).chain(&self.release).chain(&self.manual).chain(&self.automatic)
     }
 
     /// Whether `other` may be carried out in the same call: same provider and options. A hold stands between what comes
@@ -410,6 +425,8 @@ impl Transaction {
         unite(&mut self.purge, other.purge);
         unite(&mut self.hold, other.hold);
         unite(&mut self.release, other.release);
+        unite(&mut self.manual, other.manual);
+        unite(&mut self.automatic, other.automatic);
     }
 }
 

@@ -75,6 +75,14 @@ pub trait Probe {
         Ok(false)
     }
 
+    /// Whether the package manager marks what comes along with others, and tells it.
+    ///
+    /// # Errors
+    /// A package manager that is not on this machine.
+    fn marks_automatic(&self, _provider: &Provider) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Whether the lists of the source that this file declares were fetched since it, or its key, was last changed, and are
     /// still there.
     ///

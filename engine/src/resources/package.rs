@@ -18,7 +18,9 @@ properties! {
     /// Packages of the platform's own package manager: apt on the Debian family, dnf or yum on the RHEL family, zypper on
     /// SUSE's, pacman on Arch's, apk on Alpine; or of another one, by `provider`. Several names are one transaction, and so
     /// are neighbouring package resources. `install` never upgrades what is installed; a package that another one provides
-    /// counts as installed; one that is installed only in part is repaired. `@NAME` is a group of dnf or yum.
+    /// counts as installed; one that is installed only in part is repaired. One that came along with others is marked as asked
+    /// for (of apt and dnf 5), so that a clean-up leaves it; the other package managers tell that only to their own programs, so
+    /// there it goes with what needed it. `@NAME` is a group of dnf or yum.
     pub struct Package("package name") {
         names: Names;
         /// The packages, when they differ from the resource's name.

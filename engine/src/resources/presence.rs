@@ -23,6 +23,38 @@ pub struct Package {
     pub held: bool,
     /// Whether debconf knows other answers than those that the resource gives.
     pub answers_differ: bool,
+    /// Whether somebody asked for it.
+    pub mark: Mark,
+}
+
+/// What a package manager remembers of why a package is there.
+#[derive(Clone, Copy, Debug, Eq)]
+pub enum Mark {
+    /// Nothing, or that somebody asked for it.
+    Plain,
+    /// It came along with others, and may go when nothing needs it.
+    Automatic,
+    /// As [`Plain`](Self::Plain), of what was [`Automatic`](Self::Automatic) before.
+    Manual,
+}
+
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        matches!(self, Self::Automatic) == matches!(other, Self::Automatic)
+    }
+}
+
+impl Mark {
+    const ALL: [(Self, &str); 2] =
+        [(Self::Automatic, ", automatically installed"), (Self::Manual, ", marked as manually installed")];
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Automatic => Self::ALL[0].1,
+            Self::Manual => Self::ALL[1].1,
+        }
+    }
 }
 
 const HELD: &str = ", held";
@@ -32,7 +64,7 @@ impl Serialize for Package {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let held = if self.held { HELD } else { "" };
         let answers = if self.answers_differ { ANSWERS } else { "" };
-        serializer.collect_str(&format_args!("{}{held}{answers}", self.presence.words()))
+        serializer.collect_str(&format_args!("{}{}{held}{answers}", self.presence.words(), self.mark.words()))
     }
 }
 
@@ -43,7 +75,9 @@ impl<'de> Deserialize<'de> for Package {
             |text: &'_ str, suffix| text.strip_suffix(suffix).map_or((text.len(), false), |rest| (rest.len(), true));
         let (end, answers_differ) = without(&text, ANSWERS);
         let (end, held) = without(&text[..end], HELD);
-        Ok(Self { presence: Presence::of_words(&text[..end]), held, answers_differ })
+        let marked = Mark::ALL.into_iter().find_map(|(mark, words)| Some((text[..end].strip_suffix(words)?, mark)));
+        let (rest, mark) = marked.unwrap_or((&text[..end], Mark::Plain));
+        Ok(Self { presence: Presence::of_words(rest), held, answers_differ, mark })
     }
 }
 
@@ -151,7 +185,7 @@ pub(crate) fn bounds(version: &str) -> Option<Pin> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Package, Presence, bounds};
+    use super::{Mark, Package, Presence, bounds};
     use crate::host::Scheme;
 
     #[test]
@@ -176,9 +210,11 @@ mod tests {
         let matching = Presence::Matching(bounds("~> 1.2").unwrap(), Scheme::Platform);
         for presence in all.into_iter().chain([matching]) {
             for (held, answers_differ) in [(false, false), (true, false), (true, true)] {
-                let package = Package { presence: presence.clone(), held, answers_differ };
-                let json = serde_json::to_value(&package).unwrap();
-                assert_eq!(serde_json::from_value::<Package>(json).unwrap(), package);
+                for mark in [Mark::Plain, Mark::Automatic, Mark::Manual] {
+                    let package = Package { presence: presence.clone(), held, answers_differ, mark };
+                    let json = serde_json::to_value(&package).unwrap();
+                    assert_eq!(serde_json::from_value::<Package>(json).unwrap(), package);
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use std::{
 use super::{
     answers::{self, Answers},
     package, package_file,
-    presence::{Package, Presence, Presences, bounds},
+    presence::{Mark, Package, Presence, Presences, bounds},
 };
 use crate::{
     Error, Fault, Result,
@@ -169,7 +169,8 @@ impl<'a> Selection<'a> {
         let differing = self.answers.as_ref().map_or(Ok(Vec::new()), |answers| answers.differing(names, probe))?;
         let package = |(name, state): (&String, &PackageState)| {
             let (presence, answers_differ) = (self.presence(name, state), differing.contains(name));
-            (name.clone(), Package { presence, held: state.held, answers_differ })
+            let mark = if state.automatic { Mark::Automatic } else { Mark::Plain };
+            (name.clone(), Package { presence, held: state.held, answers_differ, mark })
         };
         Ok(Presences(names.iter().zip(&states).map(package).collect()))
     }
@@ -214,6 +215,11 @@ impl<'a> Selection<'a> {
         }
         let (mut actions, mut versions) = (Vec::new(), Vec::new());
         let held = now.values().filter(|package| package.held).count();
+        let automatic = now.iter().filter(|(_, package)| package.mark == Mark::Automatic).map(|(name, _)| name);
+        let unsaid =
+            automatic.map(|name| format!("that `{name}` came along with others, and goes when nothing needs it"));
+        found.unsaid.extend(unsaid);
+        let marked = !found.unsaid.is_empty();
         for (name, Package { presence, .. }) in now {
             let (action, version, unsaid) = match presence {
                 Presence::Absent | Presence::ConfigFiles | Presence::Removed => {
@@ -236,6 +242,8 @@ impl<'a> Selection<'a> {
         }
         actions.dedup();
         found.actions = match actions.as_slice() {
+            // Installed is what somebody asked for.
+            _ if marked => Vec::new(),
             ["install"] if held == self.names.len() => vec!["install", "lock"],
             // A hold outlives the package, and is about the one that comes again.
             ["remove"] => actions,
@@ -320,16 +328,16 @@ impl<'a> Selection<'a> {
             }
             Aim::Upgrade => self.upgrade(&mut to, probe)?,
             Aim::Remove => {
-                for Package { presence, .. } in to.0.values_mut() {
+                for Package { presence, mark, .. } in to.0.values_mut() {
                     if !presence.is_lacking() {
-                        *presence = Presence::Removed;
+                        (*presence, *mark) = (Presence::Removed, Mark::Plain);
                     }
                 }
             }
             Aim::Purge => {
-                for Package { presence, .. } in to.0.values_mut() {
+                for Package { presence, mark, .. } in to.0.values_mut() {
                     if !presence.is_lacking() || *presence == Presence::ConfigFiles {
-                        *presence = Presence::Absent;
+                        (*presence, *mark) = (Presence::Absent, Mark::Plain);
                     }
                 }
             }
@@ -363,6 +371,11 @@ impl<'a> Selection<'a> {
     /// The goal, once it is known that nothing stands in its way.
     fn settled(&self, aim: Aim, now: &Presences, mut to: Presences) -> Result<Goal<Presences>> {
         refuse_held(now, &to)?;
+        // What a recipe names is not to go with what needed it before.
+        if matches!(aim, Aim::Install | Aim::Upgrade) {
+            let automatic = to.0.values_mut().filter(|package| package.mark == Mark::Automatic);
+            automatic.for_each(|package| package.mark = Mark::Manual);
+        }
         // Answers are given before what asks for them comes.
         if matches!(aim, Aim::Install | Aim::Upgrade) {
             let comes = to.0.iter().any(|(name, package)| package.presence != now.0[name].presence);
@@ -457,6 +470,9 @@ impl<'a> Selection<'a> {
                 (true, false) => transaction.release.push(name.clone()),
                 (true, true) | (false, false) => {}
             }
+            if matches!(to.mark, Mark::Manual) {
+                transaction.manual.push(name.clone());
+            }
             if from.is_some_and(|from| from.presence == to.presence) {
                 continue;
             }
@@ -544,7 +560,7 @@ fn refuse_held(now: &Presences, to: &Presences) -> Result<()> {
     Ok(())
 }
 
-/// The names of all that is installed, where a package manager tells them.
+/// The names of all that is installed and did not come along with others, where a package manager tells them.
 pub(crate) fn all(provider: &Provider, probe: &dyn Probe) -> Result<Option<Vec<String>>> {
     let of_dpkg = ["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Package}\n"];
     let of_rpm = ["rpm", "-qa", "--queryformat=installed %{NAME}\n"];
@@ -568,10 +584,11 @@ pub(crate) fn all(provider: &Provider, probe: &dyn Probe) -> Result<Option<Vec<S
         let names: Vec<String> = lines.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect();
         // A machine of the one family may have the tools of the other.
         let states = probe.packages(provider, &names)?;
-        let there = names.into_iter().zip(states).filter(|(_, state)| state.version.is_some());
-        let there: Vec<_> = there.map(|(name, _)| name).collect();
+        let there: Vec<_> = names.into_iter().zip(states).filter(|(_, state)| state.version.is_some()).collect();
         if answer.success() && !there.is_empty() {
-            return Ok(Some(there));
+            // What came along with others comes along with them again.
+            let asked_for = there.into_iter().filter(|(_, state)| !state.automatic);
+            return Ok(Some(asked_for.map(|(name, _)| name).collect()));
         }
     }
     Ok(None)
@@ -673,7 +690,7 @@ pub(crate) use packages;
 
 #[cfg(test)]
 mod tests {
-    use super::{Package, Presence, Presences, Selection};
+    use super::{Mark, Package, Presence, Presences, Selection};
     use crate::{
         host::{Op, Provider, Transaction},
         resource::Change,
@@ -685,7 +702,7 @@ mod tests {
         let names = Words::from(["a", "b", "c"]);
         let versions = Words::from(["", "2", ""]);
         let selection = Selection::new(&names, Some(&versions), Transaction::new(Provider::Platform));
-        let package = |presence| Package { presence, held: false, answers_differ: false };
+        let package = |presence| Package { presence, held: false, answers_differ: false, mark: Mark::Plain };
         let state = |states: [Presence; 3]| Presences(names.0.iter().cloned().zip(states.map(package)).collect());
         let from = state([Presence::Absent, Presence::Version("1".to_owned()), Presence::Version("7".to_owned())]);
         let to = state([Presence::Installed, Presence::Version("2".to_owned()), Presence::Installed]);

@@ -546,6 +546,30 @@ proptest! {
 }
 
 #[test]
+fn what_comes_along_is_marked_so_until_it_is_asked_for() {
+    let machine = Fake::debian("12")
+        .marking_automatic()
+        .with_candidate("app", "1.0")
+        .with_candidate("lib", "1.0")
+        .with_dependencies("app", ["lib"]);
+    let names = ["app", "lib"].map(str::to_owned);
+    let marks = |probe: &dyn Probe| {
+        let states = probe.packages(&Provider::Platform, &names).unwrap();
+        states.into_iter().map(|state| state.automatic).collect::<Vec<_>>()
+    };
+    let install = Transaction { install: vec![PackageSpec::any("app")], ..Transaction::new(Provider::Platform) };
+    let mark = Transaction { manual: vec!["lib".to_owned()], ..Transaction::new(Provider::Platform) };
+    let remove = Transaction { remove: names.to_vec(), ..Transaction::new(Provider::Platform) };
+    let (mut dry, mut real) = (Dry::new(&machine), machine.clone());
+    for (transaction, marked) in [(install, [false, true]), (mark, [false, false]), (remove, [false, false])] {
+        let op = Op::Packages(transaction);
+        dry.perform(&op).unwrap();
+        real.perform(&op).unwrap();
+        assert_eq!((marks(&dry), marks(&real)), (marked.to_vec(), marked.to_vec()), "{op:?}");
+    }
+}
+
+#[test]
 fn what_was_left_unconfigured_is_finished_in_a_plan_too() {
     let broken = PackageState {
         version: Some("1.0".to_owned()),

@@ -534,6 +534,13 @@ impl Fake {
         self
     }
 
+    /// A package manager of the platform that marks what comes along with others.
+    #[must_use]
+    pub fn marking_automatic(mut self) -> Self {
+        self.packages_mut(&Provider::Platform).marks_automatic = true;
+        self
+    }
+
     /// A virtual package that `real` provides.
     #[must_use]
     pub fn with_provided(mut self, name: &str, real: &str) -> Self {
@@ -854,6 +861,10 @@ impl Probe for Fake {
 
     fn reads_all_sources(&self, provider: &Provider) -> Result<bool> {
         Ok(self.packages_of(provider)?.readable_sources)
+    }
+
+    fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
+        Ok(self.packages_of(provider)?.marks_automatic)
     }
 
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {

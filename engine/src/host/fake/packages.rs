@@ -29,6 +29,8 @@ pub(super) struct Packages {
     pub(super) fetched: BTreeMap<PathBuf, Digest>,
     /// What installing a package puts on the machine.
     pub(super) brings: BTreeMap<String, Brings>,
+    /// What comes along with others is marked so.
+    pub(super) marks_automatic: bool,
     /// Whether versions lie side by side (gems).
     pub(super) side_by_side: bool,
 }
@@ -83,18 +85,29 @@ impl Packages {
             after.remove(name, true, &mut changes);
         }
         after.hold(&transaction.hold, true)?;
+        for (names, automatic) in [(&transaction.manual, false), (&transaction.automatic, true)] {
+            for name in names {
+                after.installed_mut(name)?.automatic = automatic;
+            }
+        }
         *self = after;
         Ok(changes)
     }
 
     fn hold(&mut self, names: &[String], held: bool) -> Result<()> {
         for name in names {
-            let state = self.installed.get_mut(name).filter(|state| state.version.is_some());
-            let absent =
-                || Error::Missing { kind: "package", name: name.clone(), why: Some("it is not installed".into()) };
-            state.ok_or_else(absent)?.held = held;
+            self.installed_mut(name)?.held = held;
         }
         Ok(())
+    }
+
+    fn installed_mut(&mut self, name: &str) -> Result<&mut PackageState> {
+        let state = self.installed.get_mut(name).filter(|state| state.version.is_some());
+        state.ok_or_else(|| Error::Missing {
+            kind: "package",
+            name: name.to_owned(),
+            why: Some("it is not installed".into()),
+        })
     }
 
     fn install(&mut self, spec: &PackageSpec, downgrade: bool, changes: &mut Vec<PackageChange>) -> Result<()> {
@@ -112,6 +125,7 @@ impl Packages {
         };
         let name = candidate.name;
         let mut state = self.installed.get(&name).cloned().unwrap_or_default();
+        state.automatic = false;
         if state.versions.contains(&version) {
             // One that was left unconfigured is finished, which no package manager calls an installation.
             if state.broken.take().is_some() {
@@ -134,6 +148,9 @@ impl Packages {
             if !self.state(dependency).present() {
                 let spec = PackageSpec::any(dependency);
                 self.install(&spec, downgrade, changes)?;
+                if let (true, Some(state)) = (self.marks_automatic, self.installed.get_mut(dependency)) {
+                    state.automatic = true;
+                }
             }
         }
         changes.push(PackageChange { name: name.clone(), from: state.version.clone(), to: Some(version.clone()) });

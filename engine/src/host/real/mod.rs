@@ -200,6 +200,10 @@ impl Probe for Real {
         self.packages.reads_all_sources(&Runner(&self.settings.proxies), provider)
     }
 
+    fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
+        self.packages.marks_automatic(provider)
+    }
+
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
         self.packages.is_fetched(provider, source)
     }

@@ -81,5 +81,13 @@ pub fn needed(transaction: &Transaction, probe: &dyn Probe) -> Result<Option<Op>
         let mut differs = states.iter().map(|state| state.held != held);
         names.retain(|_| differs.next().unwrap_or(true));
     }
+    let comes: Vec<_> = left.install.iter().map(|spec| spec.name.clone()).collect();
+    for (names, automatic) in [(&mut left.manual, false), (&mut left.automatic, true)] {
+        let states = probe.packages(&transaction.provider, names)?.into_iter();
+        let marked = states.map(|state| state.version.map(|_| state.automatic));
+        let mut marked: BTreeMap<_, _> = names.iter().cloned().zip(marked).collect();
+        // One that comes again is marked by that; one that has gone has no mark.
+        names.retain(|name| comes.contains(name) || marked.remove(name).flatten().is_some_and(|now| now != automatic));
+    }
     Ok((!left.is_empty()).then_some(Op::Packages(left)))
 }

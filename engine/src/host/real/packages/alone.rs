@@ -8,7 +8,7 @@ use super::{Context, Manager, apt, dnf, locks, refused_downgrade, unasked};
 use crate::{
     Error, Result,
     host::{
-        Answer, Candidate, Command, ConfigFiles, PackageChange, PackageSpec, PackageState, Progress, Scheme,
+        Answer, Candidate, Command, ConfigFiles, PackageChange, PackageSpec, PackageState, Progress, Provider, Scheme,
         Transaction, versions::rpm::compare,
     },
     values::Seconds,
@@ -158,6 +158,14 @@ impl Alone {
         Ok(gone)
     }
 
+    /// What the package manager above is to remember: it may know an installed package from before, as one that came along
+    /// with others.
+    fn marks(&self, transaction: &Transaction) -> Transaction {
+        let asked = transaction.install.iter().map(|spec| &spec.name).chain(&transaction.manual);
+        let above = if self.is_rpm() { Provider::Dnf } else { Provider::Apt };
+        Transaction { manual: asked.cloned().collect(), timeout: transaction.timeout, ..Transaction::new(above) }
+    }
+
     /// Tells dpkg which packages are held and which are not any more.
     fn select(&self, context: &Context<'_>, names: &[String], selection: &str) -> Result<()> {
         if names.is_empty() {
@@ -264,7 +272,8 @@ impl Manager for Alone {
         match failed {
             _ if left.is_empty() => {
                 self.forget();
-                self.select(context, &transaction.hold, "hold")
+                self.select(context, &transaction.hold, "hold")?;
+                self.above.perform(context, &self.marks(transaction))
             }
             Some(answer) => Err(self.failure(&format!("`{}` failed", self.program), &answer)),
             None => Err(Error::failed(format!(
@@ -277,6 +286,10 @@ impl Manager for Alone {
 
     fn forget(&self) {
         self.above.forget();
+    }
+
+    fn marks_automatic(&self, root: &Path) -> bool {
+        self.above.marks_automatic(root)
     }
 }
 

@@ -84,6 +84,11 @@ trait Manager {
         Ok(false)
     }
 
+    /// Whether it marks what comes along with others, and tells it.
+    fn marks_automatic(&self, _root: &Path) -> bool {
+        false
+    }
+
     /// Refreshes the lists: those of one source, or all.
     fn update_lists(&self, _context: &Context<'_>, _source: Option<&Path>) -> Result<()> {
         Ok(())
@@ -232,6 +237,14 @@ impl Packages {
     /// When the package manager cannot be asked.
     pub fn reads_all_sources(&self, tools: &dyn Tools, provider: &Provider) -> Result<bool> {
         self.find(provider)?.reads_all_sources(&self.context(tools, &|_| {}))
+    }
+
+    /// Whether it marks what comes along with others, and tells it.
+    ///
+    /// # Errors
+    /// A provider that is not on this machine.
+    pub fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
+        Ok(self.find(provider)?.marks_automatic(&self.root))
     }
 
     /// Carries out a transaction, and forgets what was read before it.

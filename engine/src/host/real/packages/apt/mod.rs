@@ -2,6 +2,7 @@
 mod call;
 mod candidates;
 mod diagnosis;
+mod marks;
 mod progress;
 mod simulation;
 mod status;
@@ -74,6 +75,10 @@ impl Manager for Apt {
 
     fn lists(&self) -> Option<&'static Lists> {
         Some(&LISTS)
+    }
+
+    fn marks_automatic(&self, _root: &Path) -> bool {
+        true
     }
 
     fn update_lists(&self, context: &Context<'_>, source: Option<&Path>) -> Result<()> {

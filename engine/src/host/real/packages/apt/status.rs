@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::{Tools, difference, directory::files_in};
+use super::{
+    super::{Tools, difference, directory::files_in},
+    marks::Marks,
+};
 use crate::{
     Error, Result,
     host::{Command, PackageChange, PackageState},
@@ -25,6 +28,7 @@ pub struct Database {
     entries: Vec<Entry>,
     by_name: HashMap<Box<str>, Vec<usize>>,
     native: String,
+    marks: Marks,
     /// Whether dpkg's own journal (`updates/`) holds work that is not in the status file yet.
     pub unmerged: bool,
     /// Whether it is an image without dpkg: packages are recorded but cannot be changed.
@@ -113,8 +117,8 @@ impl Database {
             text.push_str(&read_text(update)?.unwrap_or_default());
         }
         match Self::parse(text) {
-            Ok(database) => Ok(Self { unmerged: !updates.is_empty(), ..database }),
-            Err(trouble) => Self::ask(tools, &status, &trouble),
+            Ok(database) => Ok(Self { unmerged: !updates.is_empty(), marks: Marks::read(root)?, ..database }),
+            Err(trouble) => Ok(Self { marks: Marks::read(root)?, ..Self::ask(tools, &status, &trouble)? }),
         }
     }
 
@@ -175,7 +179,7 @@ impl Database {
             })
             .unwrap_or_default()
             .to_owned();
-        Ok(Self { text, entries, by_name, native, unmerged: false, read_only: false })
+        Ok(Self { text, entries, by_name, native, ..Self::default() })
     }
 
     /// State of a package by the name a recipe uses: `name` (of this machine's architecture) or `name:architecture`.
@@ -195,8 +199,11 @@ impl Database {
 
     fn state_of(&self, entry: &Entry) -> PackageState {
         let version = entry.state.unpacked().then(|| self.text[entry.version.clone()].to_owned());
+        let (name, architecture) = (&self.text[entry.name.clone()], &self.text[entry.architecture.clone()]);
         PackageState {
             versions: version.iter().cloned().collect(),
+            // The mark of one that was removed by dpkg alone is left until apt writes its own.
+            automatic: version.is_some() && self.marks.automatic(name, architecture, &self.native),
             version,
             provided_by: None,
             config_files: entry.state == State::ConfigFiles,
@@ -502,6 +509,11 @@ mod tests {
         assert_eq!(state("stuck"), broken("1.0", "half-configured: its configuration was interrupted or failed"));
         assert_eq!(state("fresh"), broken("1.0", "unpacked but not configured"));
         assert_eq!(state("waits"), broken("1.0", "waiting for triggers of other packages"));
+        let marks = ["mawk\nArchitecture: amd64", "gone\nArchitecture: amd64", "foreign\nArchitecture: i386"];
+        let marks = marks.map(|package| format!("Package: {package}\nAuto-Installed: 1\n\n"));
+        put(root.path(), "var/lib/apt/extended_states", marks.concat());
+        assert!(state("mawk").automatic && state("foreign:i386").automatic && !state("dpkg").automatic);
+        assert!(!state("gone").automatic, "what is not there did not come along");
         let database = Database::read(root.path(), &Query(None)).unwrap();
         let named = |name: &str, state| (name.to_owned(), state);
         assert_eq!(

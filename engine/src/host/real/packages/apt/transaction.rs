@@ -11,7 +11,7 @@ use super::{
     progress::Status,
     quoted,
     status::Database,
-    work::Work,
+    work::{Work, differently_marked},
 };
 use crate::{
     Error, Result,
@@ -95,9 +95,14 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     }
     let ended = ended.and_then(|()| select(context, &work.hold, "hold", &clock));
     // Also of a transaction that was stopped half way, the changes are told.
-    let after = Database::read(context.root, context.tools)?;
+    let mut after = Database::read(context.root, context.tools)?;
     context.changes.borrow_mut().extend(before.changes(&after));
     ended?;
+    for (names, verb) in [(&work.manual, MANUAL), (&work.automatic, AUTOMATIC)] {
+        if mark(context, &after, names, verb, &clock)? {
+            after = Database::read(context.root, context.tools)?;
+        }
+    }
     judge(context, &work, &before, &after, failed, &Diagnosis::of(&outputs))
 }
 
@@ -206,6 +211,25 @@ fn select(context: &Context<'_>, names: &[String], selection: &str, clock: &Cloc
     }
     let diagnosis = Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr));
     Err(diagnosis.error(&format!("dpkg could not mark {} as `{selection}`", quoted(names))))
+}
+
+/// The verbs of `apt-mark` for what is asked for, and for what came along with others.
+const MANUAL: &str = "manual";
+const AUTOMATIC: &str = "auto";
+
+/// Tells apt why packages are there. Whether that was needed still: what was installed by its name is marked by that.
+fn mark(context: &Context<'_>, now: &Database, names: &[String], verb: &str, clock: &Clock) -> Result<bool> {
+    let names = differently_marked(names, verb == AUTOMATIC, now);
+    if names.is_empty() {
+        return Ok(false);
+    }
+    let arguments = ["apt-mark", verb, "--"].map(ToOwned::to_owned).into_iter().chain(names.iter().cloned());
+    let answer = watched(context, command(arguments.collect(), ConfigFiles::Keep, clock))?;
+    if answer.success() {
+        return Ok(true);
+    }
+    let diagnosis = Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr));
+    Err(diagnosis.error(&format!("apt could not mark {} as `{verb}`", quoted(&names))))
 }
 
 fn command(arguments: Vec<String>, config_files: ConfigFiles, clock: &Clock) -> Command {
@@ -378,6 +402,10 @@ fn judge(
     for (names, held) in [(&work.hold, true), (&work.release, false)] {
         let differ = names.iter().filter(|name| after.state(name).held != held);
         left.extend(differ.map(|name| format!("`{name}` is {} held", if held { "not" } else { "still" })));
+    }
+    for (names, verb) in [(&work.manual, MANUAL), (&work.automatic, AUTOMATIC)] {
+        let differ = differently_marked(names, verb == AUTOMATIC, after);
+        left.extend(differ.into_iter().map(|name| format!("`{name}` is not marked as `{verb}`")));
     }
     let was = [before.unconfigured(), before.half_installed()].concat();
     for (name, state) in after.unconfigured().into_iter().chain(after.half_installed()) {

@@ -20,6 +20,9 @@ pub struct Work {
     pub purge: Vec<String>,
     pub hold: Vec<String>,
     pub release: Vec<String>,
+    /// To mark as asked for, and as come along with others.
+    pub manual: Vec<String>,
+    pub automatic: Vec<String>,
     allow_downgrade: bool,
 }
 
@@ -38,7 +41,8 @@ impl Work {
     pub fn needed(transaction: &Transaction, database: &Database) -> Result<Self> {
         let names = transaction.install.iter().map(|spec| &spec.name);
         let holds = transaction.hold.iter().chain(&transaction.release);
-        for name in names.chain(&transaction.remove).chain(&transaction.purge).chain(holds) {
+        let marks = transaction.manual.iter().chain(&transaction.automatic);
+        for name in names.chain(&transaction.remove).chain(&transaction.purge).chain(holds).chain(marks) {
             if !valid_name(name) {
                 return Err(Error::failed(format!("`{name}` is not a package name for apt")).hint(
                     "a name has lower-case letters, digits, `+`, `-` and `.`, and may end in `:ARCHITECTURE`; patterns, \
@@ -79,11 +83,17 @@ impl Work {
         let held = |name: &&String, held| database.state(name).held == held;
         work.hold = transaction.hold.iter().filter(|name| held(name, false)).cloned().collect();
         work.release = transaction.release.iter().filter(|name| held(name, true)).cloned().collect();
+        work.manual = differently_marked(&transaction.manual, false, database);
+        // What is to come is marked by that as asked for.
+        let comes = |name: &&String| transaction.install.iter().any(|spec| spec.name == **name);
+        work.automatic = transaction.automatic.iter().filter(comes).cloned().collect();
+        let there = differently_marked(&transaction.automatic, true, database);
+        work.automatic.extend(there.into_iter().filter(|name| !comes(&name)));
         Ok(work)
     }
 
     pub fn is_empty(&self) -> bool {
-        let lists = [&self.remove, &self.purge, &self.hold, &self.release];
+        let lists = [&self.remove, &self.purge, &self.hold, &self.release, &self.manual, &self.automatic];
         self.install.is_empty() && lists.iter().all(|names| names.is_empty())
     }
 
@@ -242,6 +252,15 @@ impl Trouble {
             .hint("correct the version, or add the repository that has it before the package"),
         })
     }
+}
+
+/// Those of some packages that are installed and not marked so.
+pub fn differently_marked(names: &[String], automatic: bool, database: &Database) -> Vec<String> {
+    let differs = |name: &&String| {
+        let state = database.state(name);
+        state.version.is_some() && state.automatic != automatic
+    };
+    names.iter().filter(differs).cloned().collect()
 }
 
 /// Reads what is said of a version.

@@ -1,6 +1,7 @@
 //! rpm packages by dnf 4, dnf 5, microdnf or yum: one `rpm -q` reads the state of all names, one call changes it.
 mod groups;
 mod held;
+mod marks;
 mod output;
 mod program;
 pub(super) mod query;
@@ -14,6 +15,7 @@ use std::{
 };
 
 use held::Held;
+use marks::Marks;
 pub use program::PROGRAMS;
 use program::Program;
 use work::Work;
@@ -46,6 +48,9 @@ const PROCESS_FILES: [&str; 4] = [
 
 /// The command that holds packages.
 const VERSIONLOCK: &str = "versionlock";
+
+/// The command that tells why packages are there.
+const MARK: &str = "mark";
 
 /// The command that removes packages.
 const REMOVE: &str = "remove";
@@ -139,6 +144,10 @@ impl Manager for Dnf {
         Some(&LISTS)
     }
 
+    fn marks_automatic(&self, root: &Path) -> bool {
+        marks::told(root)
+    }
+
     fn reads_all_sources(&self, context: &Context<'_>) -> Result<bool> {
         let known = self.readable.get();
         let readable = known.map_or_else(|| reads_all_sources(context), Ok)?;
@@ -159,13 +168,15 @@ fn states(context: &Context<'_>, names: &[String], known: Option<&[query::Instal
     let there = if groups.is_empty() { Vec::new() } else { groups::installed(context)? };
     // A lock outlives the package that it is about.
     let held = if plain.is_empty() { Held::default() } else { Held::of(context.root)? };
+    let marks = if plain.is_empty() { Marks::default() } else { Marks::of(context.root)? };
     let state = |name: &String| {
         if groups::is(name) {
             let version = there.contains(name).then(|| groups::INSTALLED.to_owned());
             return PackageState { versions: version.iter().cloned().collect(), version, ..PackageState::default() };
         }
         let state = of_plain.next().unwrap_or_default();
-        PackageState { held: held.holds(name), ..state }
+        let automatic = state.version.is_some() && marks.automatic(name);
+        PackageState { held: held.holds(name), automatic, ..state }
     };
     Ok(names.iter().map(state).collect())
 }
@@ -344,10 +355,10 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     let mut failed = false;
     let mut ended = Ok(());
     let holding = Transaction { options: Vec::new(), recommends: None, ..transaction.clone() };
-    let calls =
-        work.locks("delete", &work.release).into_iter().chain(work.calls(program)).chain(work.locks("add", &work.hold));
+    let calls = work.locks("delete", &work.release).into_iter().chain(work.calls(program));
+    let calls = calls.chain(work.locks("add", &work.hold)).chain(work.marks());
     for (verb, names) in calls {
-        let settings = if verb == VERSIONLOCK { &holding } else { transaction };
+        let settings = if [VERSIONLOCK, MARK].contains(&verb) { &holding } else { transaction };
         let mut command = command(program, "-y", verb, &names, settings);
         let left = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
         command.timeout = Seconds(left);

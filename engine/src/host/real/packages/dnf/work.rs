@@ -1,7 +1,7 @@
 //! What a transaction still has to change, and what it has left undone.
 use super::{
     super::{Context, refused_downgrade},
-    REMOVE, VERSIONLOCK, groups,
+    MARK, REMOVE, VERSIONLOCK, groups,
     held::Held,
     program::Program,
     quoted, states, versions,
@@ -19,6 +19,9 @@ pub struct Work {
     remove: Vec<String>,
     pub hold: Vec<String>,
     pub release: Vec<String>,
+    /// To mark as asked for, and as come along with others.
+    manual: Vec<String>,
+    automatic: Vec<String>,
 }
 
 impl Work {
@@ -42,6 +45,8 @@ impl Work {
             remove: Vec::new(),
             hold: locks(&transaction.hold, true),
             release: locks(&transaction.release, false),
+            manual: differently_marked(context, &transaction.manual, false)?,
+            automatic: differently_marked(context, &transaction.automatic, true)?,
         };
         for (spec, state) in transaction.install.iter().zip(states.by_ref()) {
             let mut spec = spec.clone();
@@ -62,6 +67,11 @@ impl Work {
                 work.before.push(state);
             }
         }
+        // What is to come is marked by that as asked for.
+        let comes = |name: &&String| work.install.iter().any(|spec| spec.name == **name);
+        let coming: Vec<String> = transaction.automatic.iter().filter(comes).cloned().collect();
+        work.automatic.retain(|name| !coming.contains(name));
+        work.automatic.extend(coming);
         work.remove =
             remove.into_iter().zip(states).filter(|(_, state)| state.version.is_some()).map(|(name, _)| name).collect();
         Ok(work)
@@ -93,7 +103,8 @@ impl Work {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.install.is_empty() && self.remove.is_empty() && self.hold.is_empty() && self.release.is_empty()
+        let lists = [&self.remove, &self.hold, &self.release, &self.manual, &self.automatic];
+        self.install.is_empty() && lists.iter().all(|names| names.is_empty())
     }
 
     /// Groups that come and go: no package's version tells of them.
@@ -108,6 +119,12 @@ impl Work {
     pub fn locks(&self, verb: &str, names: &[String]) -> Option<(&'static str, Vec<String>)> {
         let words = [verb.to_owned()].into_iter().chain(names.iter().cloned());
         (!names.is_empty()).then(|| (VERSIONLOCK, words.collect()))
+    }
+
+    pub fn marks(&self) -> impl Iterator<Item = (&'static str, Vec<String>)> {
+        let marks = [("user", &self.manual), ("dependency", &self.automatic)].into_iter();
+        let marks = marks.filter(|(_, names)| !names.is_empty());
+        marks.map(|(word, names)| (MARK, [word.to_owned()].into_iter().chain(names.iter().cloned()).collect()))
     }
 
     /// What was not done of it, and the groups of which something was.
@@ -139,10 +156,21 @@ impl Work {
                 held.by(name).map(|entry| format!("`{name}` is still held, by `{entry}` in the list of versionlock")),
             );
         }
+        for (names, automatic, word) in [(&self.manual, false, "user"), (&self.automatic, true, "dependency")] {
+            let differ = differently_marked(context, names, automatic)?.into_iter();
+            left.extend(differ.map(|name| format!("`{name}` is not marked as `{word}`")));
+        }
         let mut groups = self.groups();
         groups.retain(|group| !left.iter().any(|text| text.starts_with(&format!("`{}` ", group.name))));
         Ok((left, groups))
     }
+}
+
+/// Those of some packages that are installed and not marked so.
+fn differently_marked(context: &Context<'_>, names: &[String], automatic: bool) -> Result<Vec<String>> {
+    let states = states(context, names, None)?.into_iter();
+    let differs = |(_, state): &(&String, PackageState)| state.version.is_some() && state.automatic != automatic;
+    Ok(names.iter().zip(states).filter(differs).map(|(name, _)| name.clone()).collect())
 }
 
 /// The version to ask for: of bounds the newest on offer that meets them.
