@@ -217,10 +217,10 @@ fn a_capability_of_a_version_is_compared_by_it() -> Result<()> {
 }
 
 /// Stands in for a program and notes that it was called.
-const COUNTED: &str = "#!/bin/sh\necho \"${0##*/} $1\" >>/run/calls\nexec \"$0.real\" \"$@\"\n";
+const COUNTED: &str = "#!/bin/sh\necho \"${0##*/} $1 $2\" >>/run/calls\nexec \"$0.real\" \"$@\"\n";
 
 #[test]
-fn two_queries_tell_that_there_is_nothing_to_do() -> Result<()> {
+fn one_query_tells_that_there_is_nothing_to_do() -> Result<()> {
     for base in [EL9, FEDORA] {
         let machine = of(base)?;
         let names =
@@ -233,8 +233,10 @@ fn two_queries_tell_that_there_is_nothing_to_do() -> Result<()> {
         }
         machine.sh("chmod 755 /usr/bin/rpm /usr/bin/dnf").success();
         converge(&machine, &packages).success();
-        // The first package, and all that there are.
-        assert_eq!(machine.read("/run/calls"), "rpm -q\nrpm -q\n", "twelve packages, on {}", base.name);
+        assert_eq!(machine.read("/run/calls"), "rpm -q -a\n", "twelve packages, on {}", base.name);
+        // What is no package's own name is asked about by itself.
+        converge(&machine, "- {type: package, name: /etc/lab-app.conf}\n- {type: package, name: lab-app}\n").success();
+        assert_eq!(machine.read("/run/calls"), "rpm -q -a\nrpm -q -a\nrpm -q --whatprovides\n", "on {}", base.name);
     }
     Ok(())
 }

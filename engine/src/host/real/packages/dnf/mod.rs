@@ -1,4 +1,4 @@
-//! rpm packages by dnf 4, dnf 5, microdnf or yum: one `rpm -q` reads the state of all names, one call changes it.
+//! rpm packages by dnf 4, dnf 5, microdnf or yum: one `rpm -qa` reads the state of all names, one call changes it.
 mod groups;
 mod held;
 mod marks;
@@ -91,8 +91,8 @@ fn any_list(root: &Path) -> Result<bool> {
     Ok(false)
 }
 
-/// dnf, with the states that were asked for, and all that is installed once it was asked for more than once: resources ask
-/// one after the other, and each call of rpm costs as much as many packages.
+/// dnf, with the states that were asked for, and all that is installed: resources ask one after the other, and a call of rpm
+/// for all packages of a machine costs as much as some for one each.
 #[derive(Default)]
 pub struct Dnf {
     asked: RefCell<HashMap<String, PackageState>>,
@@ -105,7 +105,7 @@ impl Manager for Dnf {
         (!has_program(root, "rpm")).then(|| "this machine has no `rpm`: dnf packages cannot be managed here".to_owned())
     }
 
-    /// Asks rpm only about names not asked before.
+    /// Asks rpm once for all that is installed, and again only about what is no package's own name.
     fn packages(&self, context: &Context<'_>, names: &[String]) -> Result<Vec<PackageState>> {
         let mut known = self.asked.borrow_mut();
         let mut new: Vec<String> = names.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
@@ -113,7 +113,8 @@ impl Manager for Dnf {
         new.dedup();
         if !new.is_empty() {
             let mut installed = self.installed.borrow_mut();
-            if installed.is_none() && !known.is_empty() {
+            // Whether a group is there, rpm does not know.
+            if installed.is_none() && !new.iter().all(|name| groups::is(name)) {
                 *installed = Some(query::whole(context.tools)?);
             }
             let states = states(context, &new, installed.as_deref())?;
