@@ -36,6 +36,7 @@ pub fn word(program: Program, name: &str) -> String {
 /// Groups that are installed.
 pub fn installed(context: &Context<'_>) -> Result<Vec<String>> {
     let program = Program::of(context.root)?;
+    program.lacks("install groups of packages")?;
     if program.is_five() {
         return kept(context.root);
     }

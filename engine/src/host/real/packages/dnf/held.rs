@@ -38,6 +38,8 @@ impl Held {
         let settings = match generation {
             Generation::Three => "etc/yum/pluginconf.d/versionlock.conf",
             Generation::Four => "etc/dnf/plugins/versionlock.conf",
+            // It knows no plugins of dnf's.
+            Generation::Micro => return Ok(Self::default()),
             Generation::Five => {
                 let Some(text) = text_of(&root.join(TABLES))? else { return Ok(Self::default()) };
                 let names = of_tables(&table(TABLES, &text)?);

@@ -188,6 +188,9 @@ fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Cand
     for name in names.iter().filter(|name| !groups::is(name)) {
         query::valid(name)?;
     }
+    if program.is_micro() {
+        return names.iter().map(|name| tried(context, program, name)).collect();
+    }
     if program.is_yum() {
         let words = ["list", "available", "-q"].into_iter().map(ToOwned::to_owned);
         let answer = context
@@ -229,6 +232,22 @@ fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Cand
         .collect()
 }
 
+/// What microdnf would put in for a name: it tells no versions, so it is told to install it and not allowed to.
+fn tried(context: &Context<'_>, program: Program, name: &str) -> Result<Option<Candidate>> {
+    if groups::is(name) {
+        return Ok(None);
+    }
+    let command = command(program, "--assumeno", "install", &[name.to_owned()], &Transaction::new(Provider::Dnf));
+    let answer = context.tools.query(&command)?;
+    let output = joined(&answer);
+    let plan = output::plan(&output);
+    if plan.is_empty() && !answer.success() && missing(&output).is_none() {
+        return Err(failure(&format!("cannot ask `{program}` for `{name}`"), &output));
+    }
+    let own = plan.into_iter().find(|change| change.name == name);
+    Ok(own.and_then(|change| Some(Candidate { version: change.to?, name: change.name })))
+}
+
 /// Which of several providers of a capability dnf would take.
 fn preferred(
     context: &Context<'_>,
@@ -243,7 +262,8 @@ fn preferred(
 
 /// Asks for a package that nothing has: dnf reads all repositories for that.
 fn reads_all_sources(context: &Context<'_>) -> Result<bool> {
-    let Some(program) = Program::of(context.root).ok().filter(|program| !program.is_yum()) else { return Ok(false) };
+    let tells = |program: &Program| !program.is_yum() && !program.is_micro();
+    let Some(program) = Program::of(context.root).ok().filter(tells) else { return Ok(false) };
     let command = Command::new([program.name, "--assumeno", "repoquery", query::DIVIDER]);
     let answer = looked(context, program, command)?;
     Ok(answer.success() && !output::leaves_out(&joined(&answer)))
@@ -252,6 +272,7 @@ fn reads_all_sources(context: &Context<'_>) -> Result<bool> {
 /// All versions of a package on offer, and the one installed.
 fn versions(context: &Context<'_>, name: &str) -> Result<Vec<String>> {
     let program = Program::of(context.root)?;
+    program.lacks(&format!("tell which versions of `{name}` are on offer"))?;
     let words: &[&str] = if program.is_yum() {
         &["list", "-q", "--showduplicates"]
     } else {
@@ -494,12 +515,13 @@ fn watched(context: &Context<'_>, mut command: Command) -> Result<(Answer, Strin
 fn command(program: Program, answer: &str, verb: &str, names: &[String], transaction: &Transaction) -> Command {
     let mut arguments = vec![program.name.to_owned(), answer.to_owned(), verb.to_owned()];
     if let Some(recommends) = transaction.recommends {
-        arguments.push(format!("--setopt=install_weak_deps={}", if recommends { "True" } else { "False" }));
+        arguments.push(format!("--setopt=install_weak_deps={}", u8::from(recommends)));
     }
-    if transaction.keep_unneeded && verb == REMOVE {
+    // microdnf has neither option, removes nothing that is not asked for, and lets nothing go that is in the way.
+    if transaction.keep_unneeded && verb == REMOVE && !program.is_micro() {
         arguments.push("--setopt=clean_requirements_on_remove=False".to_owned());
     }
-    if transaction.allow_removals && verb == "install" && !program.is_yum() {
+    if transaction.allow_removals && verb == "install" && !program.is_yum() && !program.is_micro() {
         arguments.push("--allowerasing".to_owned());
     }
     arguments.extend(transaction.options.iter().cloned());
@@ -519,7 +541,9 @@ fn failure(what: &str, output: &str) -> Error {
         ));
     }
     let error = Error::failed(format!("{what}: {reason}"));
-    if reason.contains(VERSIONLOCK) && reason.contains("command") {
+    if reason.contains("nknown option --assumeno") {
+        error.hint("this microdnf is too old to tell what it would do: install a newer one, or `dnf`")
+    } else if reason.contains(VERSIONLOCK) && reason.contains("command") {
         error.hint("install the plugin: `python3-dnf-plugin-versionlock`, or `yum-plugin-versionlock` for yum")
     } else if output.contains("scriptlet failed") {
         error.hint("correct what the package's script complains about, and run again")
@@ -541,3 +565,6 @@ fn quoted(names: &[String]) -> String {
 fn note(context: &Context<'_>, message: String) {
     (context.progress)(&Progress::Note { level: LogLevel::Warn, message });
 }
+
+#[cfg(test)]
+mod tests;

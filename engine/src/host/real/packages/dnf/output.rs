@@ -3,13 +3,16 @@ use crate::host::PackageChange;
 /// Reads the plan that `--assumeno` shows. `from` is filled for removals only: dnf 4 does not say which version is replaced.
 /// What a package of another name replaces, which it obsoletes, is removed.
 ///
-/// The table is made for 80 columns: a long name stands alone on its line, the rest of the row on the next.
+/// The table is made for 80 columns: a long name stands alone on its line, the rest of the row on the next. That of microdnf
+/// has name, version and architecture in one word.
 pub fn plan(output: &str) -> Vec<PackageChange> {
     let mut changes: Vec<PackageChange> = Vec::new();
     let mut replaced: Vec<PackageChange> = Vec::new();
     let mut section = Section::Other;
     let mut row: Vec<&str> = Vec::new();
+    let mut whole = false;
     for line in output.lines() {
+        whole |= line.split_whitespace().eq(["Package", "Repository", "Size"]);
         let depth = line.len() - line.trim_start().len();
         if depth == 0 || line.trim().is_empty() {
             finish(section, &mut row, &mut changes);
@@ -21,7 +24,9 @@ pub fn plan(output: &str) -> Vec<PackageChange> {
             // Below a package stands what it replaces: an older one of its own name too, with dnf 5.
             if let Some(rest) = line.trim_start().strip_prefix("replacing ") {
                 finish(section, &mut row, &mut changes);
-                replaced.extend(replacing(rest));
+                replaced.extend(if whole { parted(rest.trim(), Section::Removes) } else { replacing(rest) });
+            } else if whole {
+                changes.extend(line.split_whitespace().next().and_then(|word| parted(word, section)));
             } else {
                 row.extend(line.split_whitespace());
             }
@@ -34,6 +39,15 @@ pub fn plan(output: &str) -> Vec<PackageChange> {
         }
     }
     changes
+}
+
+/// `NAME-VERSION-RELEASE.ARCH`, as microdnf has it.
+fn parted(word: &str, section: Section) -> Option<PackageChange> {
+    let mut parts = word.rsplit_once('.')?.0.rsplitn(3, '-');
+    let (release, version, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let version = format!("{}-{release}", version.strip_prefix("0:").unwrap_or(version));
+    let (from, to) = if section == Section::Installs { (None, Some(version)) } else { (Some(version), None) };
+    Some(PackageChange { name: name.to_owned(), from, to })
 }
 
 /// `NAME.ARCH VERSION` of dnf 4 and yum, `NAME ARCH VERSION REPOSITORY SIZE` of dnf 5.
@@ -92,10 +106,12 @@ impl Section {
 pub fn unknown(output: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for line in output.lines() {
-        let found = ["No match for argument: ", "No package "]
+        let found = ["No match for argument: ", "No package ", "error: No package "]
             .iter()
             .find_map(|start| line.trim().strip_prefix(start))
-            .map(|rest| rest.strip_suffix(" available.").unwrap_or(rest).trim());
+            .map(|rest| rest.strip_suffix(" available.").unwrap_or(rest).trim())
+            // microdnf.
+            .map(|rest| rest.strip_prefix("matches '").and_then(|rest| rest.strip_suffix('\'')).unwrap_or(rest));
         if let Some(name) = found
             && !names.iter().any(|known| known == name)
         {

@@ -15,8 +15,10 @@ pub const PROGRAMS: [&str; 4] = ["dnf", "dnf5", "yum", "microdnf"];
 pub enum Generation {
     /// yum 3, of Enterprise Linux 7.
     Three,
-    /// dnf 4, and microdnf, which has fewer words.
+    /// dnf 4.
     Four,
+    /// microdnf, which is made of the libraries of dnf 4 and has few of its words.
+    Micro,
     /// dnf 5, which Fedora 41 and later call `dnf`, `yum` and `microdnf` too.
     Five,
 }
@@ -39,6 +41,7 @@ impl Program {
             Some(own) if own.starts_with("dnf5") => Generation::Five,
             // What is called yum later is a link to dnf.
             Some("yum") => Generation::Three,
+            Some("microdnf") => Generation::Micro,
             Some(_) | None => Generation::Four,
         };
         Ok(Self { name, generation })
@@ -50,6 +53,19 @@ impl Program {
 
     pub fn is_yum(self) -> bool {
         self.generation == Generation::Three
+    }
+
+    pub fn is_micro(self) -> bool {
+        self.generation == Generation::Micro
+    }
+
+    /// What microdnf has no word for, said before anything is done.
+    pub fn lacks(self, what: &str) -> Result<()> {
+        if !self.is_micro() {
+            return Ok(());
+        }
+        Err(Error::failed(format!("`{self}` cannot {what}"))
+            .hint("install `dnf`, by a resource before this one or by hand: it is used in its place then"))
     }
 }
 
@@ -95,7 +111,8 @@ mod tests {
                 Generation::Five,
             ),
             ("dnf5", &[], "dnf5", Generation::Five),
-            ("microdnf", &[], "microdnf", Generation::Four),
+            ("microdnf", &[], "microdnf", Generation::Micro),
+            ("dnf-3", &[("dnf", "dnf-3"), ("microdnf", "/elsewhere/microdnf")], "dnf", Generation::Four),
         ] {
             let root = tempfile::tempdir().unwrap();
             let programs = root.path().join("usr/bin");

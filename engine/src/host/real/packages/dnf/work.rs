@@ -36,6 +36,9 @@ impl Work {
         }
         let names: Vec<String> =
             transaction.install.iter().map(|spec| spec.name.clone()).chain(remove.clone()).collect();
+        if let Some(name) = transaction.hold.iter().chain(&transaction.release).next() {
+            Program::of(context.root)?.lacks(&format!("hold `{name}` at its version, or release it"))?;
+        }
         let mut states = states(context, &names, None)?.into_iter();
         let held = Held::of(context.root)?;
         let locks = |names: &[String], done| names.iter().filter(|name| held.holds(name) != done).cloned().collect();
