@@ -509,7 +509,15 @@ fn rpm_packages_come_from_files() -> Result<()> {
         let refused = converge(&machine, &new).exits(1);
         assert!(refused.stderr.contains("rpm would remove `lab-old`, which nothing asks for"), "{refused}");
         machine.sh("rpm -q lab-old && ! rpm -q lab-new").success();
+        let plan = machine.run(["brasa", "plan"]).exits(1);
+        let words = "rpm would remove `lab-old`, which nothing asks for";
+        assert!(plan.stderr.contains(words), "a plan says the same: {plan}");
         settle(&machine, &format!("- {{type: rpm_package, name: lab-old, action: remove}}\n{new}"));
+        // By another package manager, and so not in the same step.
+        settle(&machine, "- {type: rpm_package, name: lab-new, action: remove}\n");
+        machine.sh(&format!("rpm -i {at}/lab-old-1.0-1.noarch.rpm")).success();
+        settle(&machine, &format!("- {{type: dnf_package, name: lab-old, action: remove}}\n{new}"));
+        machine.sh("rpm -q lab-new && ! rpm -q lab-old").success();
         settle(&machine, "- {type: yum_package, name: lab-app, action: remove}\n");
     }
     Ok(())

@@ -561,6 +561,12 @@ fn what_a_package_obsoletes_goes_by_a_yes_alone() -> Result<()> {
         // It is asked for where a resource of its own removes it.
         settle(&machine, &format!("- {{type: package, name: lab-old, action: remove}}\n{}", new("action: upgrade")));
         assert!(!has("lab-old") && has("lab-new-2.0"));
+        // And in a step before, which a plan takes into account.
+        settle(&machine, "- {type: package, name: lab-new, action: remove}\n");
+        machine.run(["rpm", "-i", RPMS]).success();
+        let before = "- {type: package, name: lab-old, action: remove}\n- {type: log, name: between}\n";
+        settle(&machine, &format!("{before}{}", new("action: install")));
+        assert!(!has("lab-old") && has("lab-new-2.0"));
     }
     Ok(())
 }

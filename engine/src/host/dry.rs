@@ -560,11 +560,7 @@ impl Dry<'_> {
             pending.changed.get(name).is_some_and(|shadow| shadow.version.is_none())
         };
         let mut performed = Performed::Done;
-        let foreseen = if transaction.moves_nothing() {
-            Ok(Vec::new())
-        } else {
-            self.below.simulate(&self.with_pending_releases(transaction))
-        };
+        let foreseen = if transaction.moves_nothing() { Ok(Vec::new()) } else { self.foreseen(transaction) };
         let mut changes = match foreseen {
             Ok(changes) => changes,
             Err(error) => {
@@ -663,6 +659,21 @@ impl Dry<'_> {
         let marks = asked.map(|name| (name, false)).chain(transaction.automatic.iter().map(|name| (name, true)));
         pending.automatic.extend(marks.map(|(name, automatic)| (name.clone(), automatic)));
         Ok(performed)
+    }
+
+    /// What the machine says of a transaction. What is in its way now, and will have gone by then, is in nobody's way.
+    fn foreseen(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        let mut transaction = self.with_pending_releases(transaction);
+        self.below.simulate(&transaction).or_else(|refusal| {
+            let pending = self.registry(&transaction.provider).map(|pending| &pending.changed);
+            let gone = pending.into_iter().flatten().filter(|(_, shadow)| shadow.version.is_none());
+            let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
+            if transaction.install.is_empty() || gone.is_empty() {
+                return Err(refusal);
+            }
+            transaction.remove.extend(gone);
+            self.below.simulate(&transaction).map_err(|_| refusal)
+        })
     }
 
     /// What is still held on the machine, and will not be by then, does not stand in the way of a transaction.
@@ -1137,7 +1148,7 @@ impl Probe for Dry<'_> {
     }
 
     fn simulate(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
-        let changes = match self.below.simulate(&self.with_pending_releases(transaction)) {
+        let changes = match self.foreseen(transaction) {
             Ok(changes) => changes,
             Err(error) => {
                 let Some(doubt) = self.not_final(&transaction.provider, &error)? else {

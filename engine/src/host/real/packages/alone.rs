@@ -233,6 +233,10 @@ impl Manager for Alone {
                 changes.push(change);
             }
         }
+        if let Some(name) = unasked(&changes, &names).next() {
+            return Err(Error::failed(format!("{} would remove `{name}`, which nothing asks for", self.program))
+                .hint("remove it by a resource of its own before"));
+        }
         Ok(changes)
     }
 
@@ -245,11 +249,6 @@ impl Manager for Alone {
         self.forget();
         let planned = self.simulate(context, transaction)?;
         let work = self.needed(context, transaction)?;
-        // Not before: a resource before this one may be what removes it.
-        if let Some(name) = unasked(&planned, &[&work.remove[..], &work.purge].concat()).next() {
-            return Err(Error::failed(format!("{} would remove `{name}`, which nothing asks for", self.program))
-                .hint("remove it by a resource of its own before"));
-        }
         let mut failed = None;
         for mut command in self.commands(&work, transaction, false)? {
             (context.progress)(&Progress::Step { text: command.to_string(), percent: None });
