@@ -18,11 +18,12 @@ use crate::host::{call, find, need};
 /// What is installed.
 const REQUIREMENTS: &str = include_str!("clouds/requirements.txt");
 /// What starts it.
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("hold.sh", include_str!("clouds/hold.sh")),
     ("moto_lab.py", include_str!("clouds/moto_lab.py")),
     ("keystone_lab.py", include_str!("clouds/keystone_lab.py")),
     ("nova_lab.py", include_str!("clouds/nova_lab.py")),
+    ("tls_lab.py", include_str!("clouds/tls_lab.py")),
 ];
 
 /// How long a server may take to come up: the machine may have other things to do.
@@ -137,6 +138,16 @@ pub fn openstack() -> Result<(Cloud, Cloud)> {
     let keystone = Cloud::start(keystone, &[], &["keystone_lab.py", &port, &other])?;
     let nova = Cloud::start(nova, &environment, &["-m", "testtools.run", "nova_lab.Serve.test_serve"])?;
     Ok((keystone.ready(true)?, nova.ready(false)?))
+}
+
+/// TLS in front of a cloud; [`Cloud::who`] has `ca`, the file with the certificate of its authority.
+///
+/// # Errors
+/// If it does not come up.
+pub fn behind_tls(cloud: &Cloud) -> Result<Cloud> {
+    need(&[("openssl", "openssl")])?;
+    let port = free_port()?;
+    Cloud::start(port, &[], &["tls_lab.py", &port.to_string(), &cloud.port.to_string()])?.ready(true)
 }
 
 /// Rackspace as mimic has it: any user and key are accepted, and what the metadata of a server says goes wrong does.

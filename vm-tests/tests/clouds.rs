@@ -228,14 +228,12 @@ fn openstack() -> Result<()> {
     // What the file says goes before what is found in the environment.
     user.set(&[]);
     let (id, secret) = (keystone.who("id"), keystone.who("secret"));
-    user.write(
-        "clouds.yaml",
-        &format!(
-            "clouds:\n  credential:\n    auth_type: v3applicationcredential\n    auth:\n      auth_url: {url}/v3\n      application_credential_id: {id}\n    region_name: RegionOne\n  \
+    let yaml = format!(
+        "clouds:\n  credential:\n    auth_type: v3applicationcredential\n    auth:\n      auth_url: {url}/v3\n      application_credential_id: {id}\n    region_name: RegionOne\n  \
              token:\n    auth_type: v3token\n    auth:\n      auth_url: {url}\n      token: {}\n      project_name: admin\n",
-            keystone.who("token")
-        ),
+        keystone.who("token")
     );
+    user.write("clouds.yaml", &yaml);
     user.describe("two", "openstack", 15, &format!("cloud = \"credential\"\n{tiny}"));
     user.says(&["create", "two"], 77, &["has no `application_credential_secret`"]);
     user.write(
@@ -249,6 +247,43 @@ fn openstack() -> Result<()> {
     }
     user.describe("two", "openstack", 15, &format!("cloud = \"tokn\"\n{tiny}"));
     user.says(&["create", "two"], 77, &["there is no cloud `tokn`", "did you mean `token`?"]);
+
+    // Behind an authority that only who names it trusts.
+    let fronts = [clouds::behind_tls(&keystone)?, clouds::behind_tls(&nova)?];
+    let [url, compute] = fronts.each_ref().map(|front| front.url().replace("http:", "https:"));
+    let private = |more: &str| {
+        format!(
+            "clouds:\n  private:\n    auth: {{auth_url: '{url}', username: admin, password: secret, project_name: admin}}\n{more}\n"
+        )
+    };
+    user.write("clouds.yaml", &private(""));
+    user.describe("two", "openstack", 15, &format!("cloud = \"private\"\n{tiny}"));
+    user.says(&["create", "two"], 69, &["cannot ask `https://127.0.0.1", "UnknownIssuer", "cacert"]);
+    user.write("clouds.yaml", &private("    verify: false"));
+    user.says(&["create", "two"], 65, &["says `verify: false`", "`cacert`"]);
+    user.write("clouds.yaml", &private("    cacert: nowhere.pem"));
+    user.says(&["create", "two"], 65, &["there is no file `nowhere.pem`, which is `cacert` of the cloud `private`"]);
+    user.write("clouds.yaml", &private("    cacert: clouds.yaml"));
+    user.says(&["create", "two"], 65, &["there is no certificate in `clouds.yaml`"]);
+    let both = format!(
+        "{}{}",
+        fs::read_to_string(fronts[0].who("ca")).unwrap(),
+        fs::read_to_string(fronts[1].who("ca")).unwrap()
+    );
+    user.write("both.pem", &both);
+    user.write("clouds.yaml", &private("    cacert: ~/both.pem"));
+    user.describe("two", "openstack", 15, &format!("cloud = \"private\"\nendpoint = \"{compute}/v2.1\"\n{tiny}"));
+    user.says(&["create", "two"], 65, &["made (", "no way from here"]);
+    user.says(&["destroy", "two", "--yes"], 0, &["destroyed and forgotten"]);
+    user.environment = by_password("secret");
+    user.environment[0].1.clone_from(&url);
+    user.describe("two", "openstack", 15, &format!("endpoint = \"{compute}/v2.1\"\n{tiny}"));
+    user.says(&["create", "two"], 69, &["UnknownIssuer"]);
+    user.environment.push(("OS_CACERT".to_owned(), user.home.join("both.pem").display().to_string()));
+    user.says(&["create", "two"], 65, &["made (", "no way from here"]);
+    user.says(&["destroy", "two", "--yes"], 0, &["destroyed and forgotten"]);
+    user.set(&[]);
+    user.write("clouds.yaml", &yaml);
 
     let cloud = "cloud = \"credential\"\n";
     for (settings, said) in [

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use brasa::{
     Error,
-    host::{disk, environment},
+    host::{disk, environment, http::Authorities},
     node::json::Document,
     suggest,
 };
@@ -71,6 +71,7 @@ impl Settings {
                 Some(file) => match file.get(*name)? {
                     Value::String(text) => Some(text.clone()),
                     Value::Number(number) => Some(number.to_string()),
+                    Value::Bool(flag) => Some(flag.to_string()),
                     _ => None,
                 },
                 None => {
@@ -79,6 +80,36 @@ impl Settings {
                 }
             })
             .filter(|text| !text.trim().is_empty())
+    }
+
+    /// Whom to trust in place of those that the system trusts.
+    ///
+    /// # Errors
+    /// That the file of certificates cannot be read or has none; that the cloud is not to be looked at closely, which is refused:
+    /// whoever answers in its place would have the password, and could be the server.
+    pub fn authorities(&self) -> Result<Option<Authorities>, Failure> {
+        let source = &self.source;
+        for (name, unsafe_when) in [("verify", ["false", "no", "off", "0"]), ("insecure", ["true", "yes", "on", "1"])] {
+            let set = self.get(&[name]).unwrap_or_default().to_ascii_lowercase();
+            if unsafe_when.contains(&set.as_str()) {
+                let message = format!("{source} says `{name}: {set}`, and no password is sent to whoever answers");
+                return Err(Failure::input(message)
+                    .hint("take it away, and name the certificates of the cloud's authority by `cacert` (OS_CACERT)"));
+            }
+        }
+        let Some(written) = self.get(&["cacert"]) else { return Ok(None) };
+        let path = match (written.strip_prefix("~/"), var("HOME")) {
+            (Some(rest), Some(home)) => Path::new(&home).join(rest),
+            (_, _) => PathBuf::from(&written),
+        };
+        let Some(pem) = disk::read_limited(&path, LIMIT)? else {
+            return Err(Failure::input(format!("there is no file `{written}`, which is `cacert` of {source}")));
+        };
+        let authorities = Authorities::from_pem(&pem);
+        authorities.map(Some).ok_or_else(|| {
+            Failure::input(format!("there is no certificate in `{written}`, which is `cacert` of {source}"))
+                .hint("it is to be in PEM: `-----BEGIN CERTIFICATE-----`")
+        })
     }
 
     /// A setting that must be there.

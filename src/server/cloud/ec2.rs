@@ -290,7 +290,8 @@ impl Ec2 {
         headers.push(("authorization", &authorization));
         let url = format!("{}{path}", url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"));
         // All of it may be asked twice: a token makes one server, however often it is shown.
-        let reply = ask(&Call { method: "POST", url: &url, headers: &headers, body, seconds: SECONDS }, true)?;
+        let call = Call { method: "POST", url: &url, headers: &headers, body, seconds: SECONDS, authorities: None };
+        let reply = ask(&call, true)?;
         let read = std::str::from_utf8(&reply.body).ok().and_then(Element::parse);
         match read {
             Some(answer) if reply.status == 200 => Ok(answer),

@@ -2,7 +2,7 @@
 //!
 //! Source: OpenStack, "Identity API v3", Authentication; Rackspace, "Identity API 2.0", Authenticate with an API key.
 use brasa::{
-    host::http::{Call, Reply},
+    host::http::{Authorities, Call, Reply},
     suggest,
     values::Secret,
 };
@@ -22,6 +22,8 @@ pub struct Session {
     pub compute: String,
     /// Where the credentials are from, for messages.
     pub source: String,
+    /// Whom to trust in place of those that the system trusts.
+    pub authorities: Option<Authorities>,
 }
 
 /// What is asked for.
@@ -58,8 +60,10 @@ impl Wish<'_> {
                 settings.source
             )));
         }
+        let authorities = settings.authorities()?;
+        let trusted = authorities.as_ref();
         let (token, mut places) =
-            if rackspace { by_key(&settings, &url)? } else { by_keystone(&settings, &url, &kind)? };
+            if rackspace { by_key(&settings, &url, trusted)? } else { by_keystone(&settings, &url, &kind, trusted)? };
         let region = self.region.map(str::to_owned).or_else(|| settings.get(&["region_name"]));
         let compute = match (self.endpoint, &region) {
             (Some(endpoint), _) => endpoint.to_owned(),
@@ -86,7 +90,7 @@ impl Wish<'_> {
         if !is_address(&compute) {
             return Err(Failure::failed("the address of Nova in the cloud's catalog is no http or https address"));
         }
-        Ok(Session { token, compute, source: settings.source })
+        Ok(Session { token, compute, source: settings.source, authorities })
     }
 }
 
@@ -94,7 +98,7 @@ impl Wish<'_> {
 type Entry = (Secret, Vec<(String, String)>);
 
 /// Keystone v3: by password, by an application credential, by a token.
-fn by_keystone(settings: &Settings, url: &str, kind: &str) -> Result<Entry, Failure> {
+fn by_keystone(settings: &Settings, url: &str, kind: &str, trusted: Option<&Authorities>) -> Result<Entry, Failure> {
     let mut auth = json!({"identity": identity(settings, kind)?});
     if auth["identity"]["methods"][0] != "application_credential"
         && let Some(scope) = scope(settings)
@@ -102,7 +106,7 @@ fn by_keystone(settings: &Settings, url: &str, kind: &str) -> Result<Entry, Fail
         auth["scope"] = scope;
     }
     let base = url.strip_suffix("/v2.0").or_else(|| url.strip_suffix("/v3")).unwrap_or(url);
-    let reply = post(&format!("{base}/v3/auth/tokens"), &json!({"auth": auth}))?;
+    let reply = post(&format!("{base}/v3/auth/tokens"), &json!({"auth": auth}), trusted)?;
     let answer: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let token = reply.header("x-subject-token").filter(|_| reply.status == 201);
     let token = token.ok_or_else(|| refusal(&reply, &answer, url, settings))?;
@@ -179,10 +183,10 @@ fn domain(settings: &Settings, ids: &[&str], names: &[&str]) -> Value {
 }
 
 /// Rackspace's Identity v2: by the key of an account.
-fn by_key(settings: &Settings, url: &str) -> Result<Entry, Failure> {
+fn by_key(settings: &Settings, url: &str, trusted: Option<&Authorities>) -> Result<Entry, Failure> {
     let (user, key) = (settings.need(&["username"])?, settings.need(&["api_key"])?);
     let body = json!({"auth": {"RAX-KSKEY:apiKeyCredentials": {"username": user, "apiKey": key}}});
-    let reply = post(&format!("{url}/tokens"), &body)?;
+    let reply = post(&format!("{url}/tokens"), &body, trusted)?;
     let answer: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let access = &answer["access"];
     let token = access["token"]["id"].as_str().filter(|_| reply.status == 200);
@@ -196,9 +200,16 @@ fn by_key(settings: &Settings, url: &str) -> Result<Entry, Failure> {
     Ok((token.into(), places.collect()))
 }
 
-fn post(url: &str, body: &Value) -> Result<Reply, Failure> {
+fn post(url: &str, body: &Value, authorities: Option<&Authorities>) -> Result<Reply, Failure> {
     let headers = [("content-type", "application/json"), ("accept", "application/json")];
-    ask(&Call { method: "POST", url, headers: &headers, body: body.to_string().as_bytes(), seconds: SECONDS }, true)
+    let body = body.to_string();
+    let call = Call { method: "POST", url, headers: &headers, body: body.as_bytes(), seconds: SECONDS, authorities };
+    ask(&call, true).map_err(|failure| match failure.message.contains("UnknownIssuer") {
+        true => {
+            failure.hint("name the file with the authority's certificate by `cacert` in clouds.yaml, or by OS_CACERT")
+        }
+        false => failure,
+    })
 }
 
 /// Why there is no token.

@@ -1,12 +1,12 @@
 //! The providers `openstack` and `rackspace`: Nova.
 //!
 //! Source: OpenStack, "Compute API" (without a microversion: 2.1); Rackspace, "Cloud Servers API v2".
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use brasa::{
     host::http::{Call, Reply},
     suggest,
-    values::{Secret, base64},
+    values::base64,
 };
 use serde_json::{Map, Value, json};
 
@@ -44,7 +44,7 @@ struct OpenStack {
     config_drive: bool,
     metadata: Vec<(String, String)>,
     private_first: bool,
-    session: RefCell<Option<(Secret, String, String)>>,
+    session: RefCell<Option<Rc<Session>>>,
 }
 
 /// Reads the table `openstack`.
@@ -272,40 +272,38 @@ impl OpenStack {
     /// Asks with a token; with a new one when the old one is over.
     fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Reply, Failure> {
         let known = self.session.borrow().clone();
-        let (token, compute) = match known {
-            Some((token, compute, _)) => (token, compute),
-            None => self.log_in()?,
-        };
+        let session = known.map_or_else(|| self.log_in(), Ok)?;
         let body = body.map(Value::to_string).unwrap_or_default();
-        let once = |token: &Secret| {
+        let once = |session: &Session| {
+            let Session { token, compute, authorities, .. } = session;
             let headers = [
                 ("x-auth-token", token.expose()),
                 ("content-type", "application/json"),
                 ("accept", "application/json"),
             ];
-            let url = format!("{compute}{path}");
-            let call = Call { method, url: &url, headers: &headers, body: body.as_bytes(), seconds: SECONDS };
+            let (url, body) = (format!("{compute}{path}"), body.as_bytes());
+            let authorities = authorities.as_ref();
+            let call = Call { method, url: &url, headers: &headers, body, seconds: SECONDS, authorities };
             // A second request for a server would make a second one.
             ask(&call, method != "POST")
         };
-        let reply = once(&token)?;
+        let reply = once(&session)?;
         if reply.status != 401 {
             return Ok(reply);
         }
-        let (token, _) = self.log_in()?;
-        once(&token)
+        once(&*self.log_in()?)
     }
 
-    fn log_in(&self) -> Result<(Secret, String), Failure> {
+    fn log_in(&self) -> Result<Rc<Session>, Failure> {
         let wish = Wish {
             cloud: self.cloud.as_deref(),
             region: self.region.as_deref(),
             endpoint: self.endpoint.as_deref(),
             rackspace: self.rackspace,
         };
-        let Session { token, compute, source } = wish.session()?;
-        self.session.replace(Some((token.clone(), compute.clone(), source)));
-        Ok((token, compute))
+        let session = Rc::new(wish.session()?);
+        self.session.replace(Some(Rc::clone(&session)));
+        Ok(session)
     }
 
     /// What Nova says against a request.
@@ -314,7 +312,7 @@ impl OpenStack {
         let why = said(&answer).map_or_else(|| beginning(&reply.body), str::to_owned);
         let message = format!("Nova of `{}`: {} {why}", self.name, reply.status);
         let session = self.session.borrow();
-        let source = session.as_ref().map_or("", |(_, _, source)| source);
+        let source = session.as_ref().map_or("", |session| session.source.as_str());
         let quota = why.to_ascii_lowercase();
         let quota = reply.status == 413 || quota.contains("quota") || quota.contains("limit exceeded");
         match reply.status {
@@ -363,12 +361,13 @@ mod tests {
         io::{BufRead as _, BufReader, Write as _},
         net::TcpListener,
         path::Path,
+        rc::Rc,
     };
 
     use brasa::node::json::Document;
     use serde_json::json;
 
-    use super::{Keys, Provider as _, USER_DATA, base64, is_uuid, nova, plain, said};
+    use super::{Keys, Provider as _, Session, USER_DATA, base64, is_uuid, nova, plain, said};
 
     #[test]
     fn the_limit_is_that_of_base64() {
@@ -404,7 +403,8 @@ mod tests {
         });
         let document = Document::parse_toml(Path::new("x.toml"), b"image = 'i'\nsize = 's'\n".to_vec()).unwrap();
         let mut nova = nova(&mut Keys::of(&document), "openstack", false);
-        nova.session = RefCell::new(Some(("token".into(), url, String::new())));
+        let session = Session { token: "token".into(), compute: url, source: String::new(), authorities: None };
+        nova.session = RefCell::new(Some(Rc::new(session)));
         let told = nova.list().map(|found| found.len()).map_err(|failure| failure.message);
         assert_eq!(told, Err("Nova of `openstack` has no end of its list of servers".to_owned()));
     }

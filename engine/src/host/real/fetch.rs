@@ -232,7 +232,7 @@ fn once(
 ) -> Result<Option<Memory>, Trouble> {
     let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
     let unusable = |error| Trouble::Final(format!("the proxy cannot be used: {error}"), None);
-    let agent = agent(left, proxy, REDIRECTS).map_err(unusable)?;
+    let agent = agent(left, proxy, REDIRECTS, roots()).map_err(unusable)?;
     let mut call = agent.get(&request.url);
     for (name, value) in &request.headers {
         call = call.header(name, value);
@@ -259,8 +259,13 @@ fn once(
     Ok(Some(Memory { url: shown(&request.url), etag, last_modified, sha256: Some(sha256), size }))
 }
 
-/// What speaks HTTP, until so much time has passed, and follows so many redirects.
-pub(super) fn agent(left: Duration, proxy: Option<&str>, redirects: u32) -> Result<ureq::Agent, ureq::Error> {
+/// What speaks HTTP, until so much time has passed, follows so many redirects, and trusts these authorities.
+pub(super) fn agent(
+    left: Duration,
+    proxy: Option<&str>,
+    redirects: u32,
+    roots: RootCerts,
+) -> Result<ureq::Agent, ureq::Error> {
     let config = ureq::Agent::config_builder()
         .max_redirects(redirects)
         .timeout_global(Some(left))
@@ -270,7 +275,7 @@ pub(super) fn agent(left: Duration, proxy: Option<&str>, redirects: u32) -> Resu
         // The file itself is wanted: one that is packed on the way would be unpacked, and its checksum another.
         .accept_encoding("identity")
         .user_agent(concat!("brasa/", env!("CARGO_PKG_VERSION")))
-        .tls_config(TlsConfig::builder().root_certs(roots()).build());
+        .tls_config(TlsConfig::builder().root_certs(roots).build());
     Ok(config.build().into())
 }
 
@@ -329,7 +334,7 @@ pub fn send(message: &Message, proxies: &Proxies) -> Result<()> {
     for (name, value) in &message.headers {
         request = request.header(name, value);
     }
-    let agent = agent(message.timeout.into(), proxy, REDIRECTS).map_err(fail)?;
+    let agent = agent(message.timeout.into(), proxy, REDIRECTS, roots()).map_err(fail)?;
     let bytes = match &message.body {
         Some(body) => Some(body.bytes().ok_or_else(|| Error::failed("the message is too large to be sent"))?),
         None => None,
@@ -389,20 +394,19 @@ impl<R: Read> Read for Tee<'_, R> {
 }
 
 /// The system's certificates, as its administrator wants them; Mozilla's where there are none.
-fn roots() -> RootCerts {
-    for bundle in BUNDLES {
-        let Ok(pem) = fs::read(bundle) else { continue };
-        let certificates: Vec<_> = ureq::tls::parse_pem(&pem)
-            .filter_map(|item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                Ok(_) | Err(_) => None,
-            })
-            .collect();
-        if !certificates.is_empty() {
-            return RootCerts::Specific(Arc::new(certificates));
-        }
-    }
-    RootCerts::WebPki
+pub(super) fn roots() -> RootCerts {
+    BUNDLES.iter().find_map(|bundle| certificates(&fs::read(bundle).ok()?)).unwrap_or(RootCerts::WebPki)
+}
+
+/// The certificates of a file in PEM, where it has any.
+pub(super) fn certificates(pem: &[u8]) -> Option<RootCerts> {
+    let certificates: Vec<_> = ureq::tls::parse_pem(pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            Ok(_) | Err(_) => None,
+        })
+        .collect();
+    (!certificates.is_empty()).then(|| RootCerts::Specific(Arc::new(certificates)))
 }
 
 pub(super) fn trouble(error: ureq::Error) -> Trouble {
@@ -437,6 +441,8 @@ fn certificate(why: String) -> Trouble {
     let says = format!("it says {}-{}-{}", &stamp[..4], &stamp[4..6], &stamp[6..8]);
     let hint = if now < RELEASED {
         Some(format!("the clock of this machine is wrong, {says}; set it (`date`, chrony, systemd-timesyncd)"))
+    } else if why.contains("UnknownIssuer") {
+        Some("its certificate is from an authority that this machine does not trust".to_owned())
     } else {
         about_time.then(|| format!("the certificate is out of date, or the clock of this machine is wrong: {says}"))
     };

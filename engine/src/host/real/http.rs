@@ -1,7 +1,9 @@
 //! Questions to the interfaces of other programs: one request, one answer, whatever its status.
 use std::{io::Read, time::Duration};
 
-use super::fetch::{Trouble, agent, shown, trouble};
+use ureq::tls::RootCerts;
+
+use super::fetch::{Trouble, agent, certificates, roots, shown, trouble};
 use crate::{
     Error, Result,
     host::{Proxies, environment},
@@ -23,6 +25,20 @@ pub struct Call<'a> {
     pub body: &'a [u8],
     /// Seconds for all of it.
     pub seconds: u64,
+    /// Who is trusted, in place of those that the system trusts.
+    pub authorities: Option<&'a Authorities>,
+}
+
+/// Authorities whose certificates are trusted.
+#[derive(Clone, Debug)]
+pub struct Authorities(RootCerts);
+
+impl Authorities {
+    /// Those of a file in PEM; `None` when there is no certificate in it.
+    #[must_use]
+    pub fn from_pem(pem: &[u8]) -> Option<Self> {
+        certificates(pem).map(Self)
+    }
 }
 
 /// An answer.
@@ -75,7 +91,12 @@ impl Call<'_> {
         for (name, value) in self.headers {
             request = request.header(*name, *value);
         }
-        let agent = agent(Duration::from_secs(self.seconds), proxy, 0)?;
+        let agent = agent(
+            Duration::from_secs(self.seconds),
+            proxy,
+            0,
+            self.authorities.map_or_else(roots, |own| own.0.clone()),
+        )?;
         let response = match self.body {
             [] => agent.run(request.body(())?)?,
             body => agent.run(request.body(body)?)?,
@@ -114,7 +135,14 @@ mod tests {
     }
 
     fn call(url: &str) -> Call<'_> {
-        Call { method: "POST", url, headers: &[("x-auth-token", "t0ken")], body: b"the end", seconds: 20 }
+        Call {
+            method: "POST",
+            url,
+            headers: &[("x-auth-token", "t0ken")],
+            body: b"the end",
+            seconds: 20,
+            authorities: None,
+        }
     }
 
     #[test]
