@@ -149,7 +149,11 @@ impl Provider {
                 &["response_file", "allow_removals", "flush_cache", "install_recommends", "reconfig", "lock", "unlock"]
             }
             Self::Zypper => &["response_file", "flush_cache", "reconfig"],
-            Self::Pacman | Self::Apk => &[
+            Self::Apk => {
+                &["response_file", "source", "flush_cache", "install_recommends", "reconfig", "lock", "unlock"]
+            }
+            // It refuses what is in conflict by itself.
+            Self::Pacman => &[
                 "response_file",
                 "source",
                 "allow_removals",

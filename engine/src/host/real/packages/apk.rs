@@ -5,7 +5,7 @@ use super::{
     Context, Lists,
     directory::files_in,
     driven::{Call, Installed, Tool, ask},
-    has_program,
+    has_program, locks,
 };
 use crate::{
     Error, Result,
@@ -14,6 +14,9 @@ use crate::{
 
 /// Where the records of what is installed are: since Alpine 3.23, and before.
 const STATE: [&str; 2] = ["usr/lib/apk/db/installed", "lib/apk/db/installed"];
+
+/// Its locks, whole files: since apk 3, and before. Source: `apk_db_open` of apk-tools, which takes them with flock(2).
+const LOCKS: [&str; 2] = ["run/apk/db.lock", "lib/apk/db/lock"];
 
 static LISTS: Lists = Lists {
     stamp: "apk-lists.json",
@@ -70,6 +73,19 @@ impl Tool for Apk {
         command(call, transaction, &[])
     }
 
+    /// What came along with others, and is in conflict with what is to come or needed by nothing then.
+    fn removes(&self) -> bool {
+        true
+    }
+
+    fn held(&self, root: &Path) -> Result<Option<(String, String)>> {
+        let holder = |path: &&str| {
+            let holder = locks::flocked(&root.join(path))?;
+            Some((format!("apk's lock `/{path}`"), locks::describe(holder)))
+        };
+        Ok(LOCKS.iter().find_map(holder))
+    }
+
     fn rehearse(
         &self,
         context: &Context<'_>,
@@ -107,7 +123,7 @@ impl Tool for Apk {
     }
 }
 
-/// How long it may wait for its lock, which tells nobody who holds it. In seconds.
+/// How long it may wait itself for a lock that is taken later, or whose holder cannot be seen. In seconds.
 const WAIT: &str = "600";
 
 fn command(call: &Call<'_>, transaction: &Transaction, more: &[&str]) -> Command {
@@ -169,8 +185,9 @@ mod tests {
         Apk, Call, Tool as _, command, offered, parse, step,
     };
     use crate::{
-        Result,
+        Error, Result,
         host::{Answer, Command, PackageSpec, Provider, Transaction},
+        values::Seconds,
     };
 
     /// A machine on which `apk` prints what the real one does, and changes its file of what is installed.
@@ -212,6 +229,9 @@ mod tests {
                 return answer(1, "", text);
             }
             assert!(line.contains("--simulate"), "{line}");
+            if line.ends_with(" libnew") {
+                return answer(0, "(1/2) Purging libold (1.0-r0)\n(2/2) Installing libnew (1.0-r0)\nOK: 9 MiB\n", "");
+            }
             answer(
                 0,
                 "(1/2) Upgrading musl (1.2.4-r0 -> 1.2.4-r2)\n(2/2) Installing nginx (1.24.0-r7)\nOK: 9 MiB in 17 packages\n",
@@ -251,6 +271,40 @@ mod tests {
         let said =
             ["apk add --upgrade --no-progress --wait 600 nginx", "apk del --purge --no-progress --wait 600 nginx"];
         assert_eq!(*machine.said.borrow(), said);
+    }
+
+    #[test]
+    fn what_nobody_asked_to_remove_goes_by_a_yes_alone() {
+        let machine = Pretend::new("P:libold\nV:1.0-r0\n\n");
+        let packages = machine.packages();
+        let mut transaction = Transaction::new(Provider::Apk);
+        transaction.install = vec![PackageSpec::any("libnew")];
+        let refused = packages.perform(&machine, &transaction, &|_| {}).unwrap_err().to_string();
+        assert_eq!(refused, "apk would remove `libold`, which nothing asks for");
+        assert!(machine.said.borrow().is_empty(), "{:?}", machine.said);
+        transaction.allow_removals = true;
+        // This one brings something else, which is found out afterwards.
+        packages.perform(&machine, &transaction, &|_| {}).unwrap_err();
+        assert_eq!(*machine.said.borrow(), ["apk add --upgrade --no-progress --wait 600 libnew"]);
+    }
+
+    #[test]
+    fn its_lock_is_waited_for_and_the_holder_named() {
+        for path in super::LOCKS {
+            let machine = Pretend::new(MUSL);
+            let path = machine.path(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let lock = fs::File::create(&path).unwrap();
+            lock.lock().unwrap();
+            let install = vec![PackageSpec::any("nginx")];
+            let transaction = Transaction { install, timeout: Seconds(0), ..Transaction::new(Provider::Apk) };
+            let locked = machine.packages().perform(&machine, &transaction, &|_| {}).unwrap_err();
+            let Error::Locked { what, holder, .. } = &locked else { panic!("{locked}") };
+            assert!(what.starts_with("apk's lock `/") && what.contains("lock"), "{what}");
+            assert!(holder.contains(&format!("(process {}", std::process::id())), "{holder}");
+            lock.unlock().unwrap();
+            machine.packages().perform(&machine, &transaction, &|_| {}).unwrap();
+        }
     }
 
     #[test]

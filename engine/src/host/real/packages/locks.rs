@@ -1,7 +1,8 @@
 use std::{
     fs::{self, File},
     io,
-    path::Path,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -11,7 +12,7 @@ use nix::{
     libc,
 };
 
-use super::directory::text_of;
+use super::directory::{files_in, text_of};
 use crate::{Error, Result, host::Progress, values::Seconds};
 
 /// How often the locks are looked at, and how often waiting is told.
@@ -71,6 +72,28 @@ pub fn first_held(root: &Path, locks: &[(&str, &str)]) -> Result<Option<(String,
 pub fn process_in(path: &Path) -> Result<Option<i32>> {
     let Some(text) = text_of(path)? else { return Ok(None) };
     Ok(text.trim().parse().ok().filter(|process: &i32| Path::new("/proc").join(process.to_string()).exists()))
+}
+
+/// A process that has a file open, and of which what the kernel tells of that open file is `as_wanted`.
+pub fn process_with(file: &fs::Metadata, as_wanted: &dyn Fn(&str) -> bool) -> Option<i32> {
+    let has = |process: &Path, open: PathBuf| {
+        let same = fs::metadata(&open).is_ok_and(|one| (one.dev(), one.ino()) == (file.dev(), file.ino()));
+        let told = || fs::read_to_string(process.join("fdinfo").join(open.file_name()?)).ok();
+        same && as_wanted(&told().unwrap_or_default())
+    };
+    files_in(Path::new("/proc")).ok()?.iter().find_map(|process| {
+        let number = process.file_name()?.to_str()?.parse().ok()?;
+        let mut open = fs::read_dir(process.join("fd")).ok()?.flatten();
+        open.any(|one| has(process, one.path())).then_some(number)
+    })
+}
+
+/// The process that holds a lock on a whole file, as flock(2) makes them; `None` when nobody does, or it cannot be seen.
+///
+/// Source: proc_pid_fdinfo(5), `lock`. `/proc/locks` tells them by the number of a device, which on an overlay is another.
+pub fn flocked(path: &Path) -> Option<i32> {
+    let locked = |told: &str| told.lines().any(|line| line.starts_with("lock:") && line.contains(" FLOCK "));
+    process_with(&fs::metadata(path).ok()?, &locked)
 }
 
 /// Who holds the lock on a file; `None` when nobody does, or the file is not there.
@@ -141,6 +164,18 @@ mod tests {
     fn the_age_is_read_behind_any_name() {
         let stat = "812 (odd ) name) S 1 812 812 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12300 1 2";
         assert_eq!(age(stat, "163.55 300.00\n"), Some(40));
+    }
+
+    #[test]
+    fn a_whole_file_is_locked_by_one_that_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(super::flocked(file.path()), None, "one that is open is not locked");
+        file.as_file().lock().unwrap();
+        assert_eq!(super::flocked(file.path()), Some(std::process::id().cast_signed()));
+        // Who waits for it does not have it.
+        file.as_file().unlock().unwrap();
+        assert_eq!(super::flocked(file.path()), None);
+        assert_eq!(super::flocked(&file.path().join("nothing")), None);
     }
 
     #[test]

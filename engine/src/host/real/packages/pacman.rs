@@ -1,9 +1,5 @@
 //! pacman: state is read natively from its database of what is installed.
-use std::{
-    fs,
-    os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use super::{
     Context, Lists,
@@ -141,7 +137,7 @@ impl Tool for Pacman {
         let path = root.join(LOCK);
         let Ok(lock) = fs::metadata(&path) else { return Ok(None) };
         let what = format!("pacman's lock `/{LOCK}`");
-        match process_with(&lock) {
+        match locks::process_with(&lock, &|_| true) {
             Some(process) => Ok(Some((what, locks::describe(process)))),
             // It was taken away in the meantime, or is one that nobody will take away.
             None if !path.exists() => Ok(None),
@@ -206,21 +202,6 @@ fn arguments(words: &[&str], call: &Call<'_>, transaction: &Transaction) -> Comm
 fn values<'t>(text: &'t str, field: &str) -> impl Iterator<Item = &'t str> {
     let head = format!("%{field}%");
     text.lines().skip_while(move |line| *line != head).skip(1).take_while(|line| !line.is_empty())
-}
-
-/// The process that has this file open, as pacman has its lock.
-fn process_with(file: &fs::Metadata) -> Option<i32> {
-    let open = |directory: &PathBuf| {
-        let files = fs::read_dir(directory.join("fd")).ok()?;
-        let same =
-            |path: PathBuf| fs::metadata(path).is_ok_and(|one| (one.dev(), one.ino()) == (file.dev(), file.ino()));
-        files.flatten().any(|one| same(one.path())).then_some(())
-    };
-    let processes = files_in(Path::new("/proc")).ok()?;
-    processes.iter().find_map(|path| {
-        let number = path.file_name()?.to_str()?.parse().ok()?;
-        open(path).map(|()| number)
-    })
 }
 
 #[cfg(test)]
