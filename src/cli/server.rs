@@ -16,7 +16,7 @@ use crate::{
     report::{SCHEMA_VERSION, printable},
     server::{
         description::Description,
-        provider::{Machine, Provider, there},
+        provider::{Machine, Place, Provider, there},
         record::{Phase, Record, Records},
         ssh::Ssh,
         steps::Steps,
@@ -24,6 +24,9 @@ use crate::{
         work::{Converging, Work, shown},
     },
 };
+
+/// A description, and who is asked.
+type Described = (Description, Box<dyn Provider>);
 
 /// Does what was asked of servers.
 pub fn server(command: &Server, output: &Output) -> Result<Code, Failure> {
@@ -42,11 +45,13 @@ pub fn server(command: &Server, output: &Output) -> Result<Code, Failure> {
 
 fn create(of: &OneServer, remote: &Remote, output: &Output) -> Result<Code, Failure> {
     let records = Records::open(of.places.state.as_deref())?;
-    let (described, provider) = Description::read(&of.places.servers, &of.name, records.directory())?;
+    let (mut described, mut provider) = Description::read(&of.places.servers, &of.name, records.directory(), &[])?;
     let steps = steps(&described.name, output);
     let _lock = records.lock(&described.name, "create")?;
-    if let Some(record) = records.read(&described.name)? {
-        same_place(&records, &of.places, &described, &record)?;
+    if let Some(record) = records.read(&described.name)?
+        && let Some(found) = same_place(&records, of, &record)?
+    {
+        (described, provider) = found;
     }
     let work = Work { records: &records, described, provider, steps: &steps };
     let (record, code) = work.create(&remote.converging(output))?;
@@ -55,11 +60,13 @@ fn create(of: &OneServer, remote: &Remote, output: &Output) -> Result<Code, Fail
 
 fn converge(of: &OneServer, remote: &Remote, output: &Output) -> Result<Code, Failure> {
     let records = Records::open(of.places.state.as_deref())?;
-    let (described, provider) = Description::read(&of.places.servers, &of.name, records.directory())?;
+    let (mut described, mut provider) = Description::read(&of.places.servers, &of.name, records.directory(), &[])?;
     let steps = steps(&described.name, output);
     let _lock = records.lock(&described.name, "converge")?;
     let record = recorded(&records, &described.name)?;
-    same_place(&records, &of.places, &described, &record)?;
+    if let Some(found) = same_place(&records, of, &record)? {
+        (described, provider) = found;
+    }
     let work = Work { records: &records, described, provider, steps: &steps };
     let (record, code) = work.converge(record, &remote.converging(output))?;
     verdict("converge", &record, code, &steps, output)
@@ -68,7 +75,7 @@ fn converge(of: &OneServer, remote: &Remote, output: &Output) -> Result<Code, Fa
 /// A server of the test's own: made, converged twice, checked, and destroyed whatever came of it.
 fn test(of: &OneServer, remote: &Remote, verify: Option<&Path>, keep: bool, output: &Output) -> Result<Code, Failure> {
     let records = Records::open(of.places.state.as_deref())?;
-    let (described, provider) = Description::read(&of.places.servers, &of.name, records.directory())?;
+    let (described, provider) = Description::read(&of.places.servers, &of.name, records.directory(), &[])?;
     let name = described.name.clone();
     let steps = steps(&name, output);
     let _lock = records.lock(&name, "test")?;
@@ -303,38 +310,37 @@ fn row(
 }
 
 /// The description that a server was made by; of one that was not made, that in the directory of descriptions.
-fn known(
-    records: &Records,
-    places: &ServerPlaces,
-    name: &str,
-    record: Option<&Record>,
-) -> Result<(Description, Box<dyn Provider>), Failure> {
+fn known(records: &Records, places: &ServerPlaces, name: &str, record: Option<&Record>) -> Result<Described, Failure> {
     let kept = records.description(name);
     match record.map(|record| Ok::<_, Failure>((record, disk::read_limited(&kept, 1 << 20)?))).transpose()? {
         Some((record, Some(text))) => {
-            Description::parse(name.to_owned(), &kept, record.base.clone(), text, records.directory())
+            let place = Place { base: &record.base, state: records.directory(), kept: &record.place };
+            Description::parse(name.to_owned(), &kept, text, &place)
         }
-        Some((_, None)) | None => Description::read(&places.servers, name, records.directory()),
+        Some((record, None)) => Description::read(&places.servers, name, records.directory(), &record.place),
+        None => Description::read(&places.servers, name, records.directory(), &[]),
     }
 }
 
-/// Refuses to look for a recorded server where its description says now, while it is where the description said then.
-fn same_place(
-    records: &Records,
-    places: &ServerPlaces,
-    described: &Description,
-    record: &Record,
-) -> Result<(), Failure> {
+/// The description of a recorded server, and its provider at the place where it was made: what the description and the
+/// environment say now may lead elsewhere, which is refused as long as it is there. Where it is not, nothing holds it.
+fn same_place(records: &Records, of: &OneServer, record: &Record) -> Result<Option<Described>, Failure> {
     let name = &record.name;
-    let (kept, provider) = known(records, places, name, Some(record))?;
-    if kept.place == described.place {
-        return Ok(());
+    let (described, at_place) = Description::read(&of.places.servers, &of.name, records.directory(), &record.place)?;
+    let (kept, provider) = known(records, &of.places, name, Some(record))?;
+    if kept.place == described.place && described.moved.is_none() {
+        return Ok(Some((described, at_place)));
     }
     // One that was asked for and is not there yet may come.
     let is_there = record.phase == Phase::Asked
         || there(&*provider, name, &record.id)?.iter().any(|machine| record.is_of(machine));
     if !is_there {
-        return Ok(());
+        return Ok(None);
+    }
+    if let Some(moved) = described.moved {
+        return Err(Failure::refused(format!("the server `{name}` was made by `{}` {moved}", kept.provider))
+            .hint("unset it, or write what holds for this server into its description")
+            .hint(format!("or `brasa server destroy {name}` first")));
     }
     let message =
         format!("the server `{name}` was made by `{}` elsewhere than its description says now", kept.provider);

@@ -34,6 +34,8 @@ pub struct Description {
     pub provider: String,
     /// The provider with what its table says of the place where servers are: where it is another, they are not found.
     pub place: String,
+    /// What the environment says of that place now, where the server was made in another one.
+    pub moved: Option<String>,
     /// The file, to be kept with the record.
     pub text: Vec<u8>,
     /// The directory that relative paths start in.
@@ -77,13 +79,20 @@ pub struct Dns {
 }
 
 impl Description {
-    /// Reads `DIRECTORY/NAME.toml`, or the file itself where `name` is a path of one.
+    /// Reads `DIRECTORY/NAME.toml`, or the file itself where `name` is a path of one. `kept` is where the server is, when there is
+    /// a record of it.
     ///
     /// # Errors
     /// That there is none, and all that is wrong in it.
-    pub fn read(directory: &Path, name: &str, state: &Path) -> Result<(Self, Box<dyn Provider>), Failure> {
+    pub fn read(
+        directory: &Path,
+        name: &str,
+        state: &Path,
+        kept: &[(String, String)],
+    ) -> Result<(Self, Box<dyn Provider>), Failure> {
         let (name, path, base, text) = file(directory, name)?;
-        Self::parse(name, &path, base, text, state)
+        let place = Place { base: &base, state, kept };
+        Self::parse(name, &path, text, &place)
     }
 
     /// The same for a server that other tools make: of its provider nothing is looked at.
@@ -92,7 +101,8 @@ impl Description {
     /// As [`Description::read`].
     pub fn read_alone(directory: &Path, name: &str) -> Result<Self, Failure> {
         let (name, path, base, text) = file(directory, name)?;
-        Ok(Self::of(name, &path, base, text, &|keys| {
+        let place = Place { base: &base, state: Path::new(""), kept: &[] };
+        Ok(Self::of(name, &path, text, &place, &|keys| {
             provider::pass_over(keys);
             None
         })?
@@ -106,12 +116,10 @@ impl Description {
     pub fn parse(
         name: String,
         path: &Path,
-        base: PathBuf,
         text: Vec<u8>,
-        state: &Path,
+        place: &Place<'_>,
     ) -> Result<(Self, Box<dyn Provider>), Failure> {
-        let place = Place { base: &base, state };
-        let (described, provider) = Self::of(name, path, base.clone(), text, &|keys| provider::open(keys, &place))?;
+        let (described, provider) = Self::of(name, path, text, place, &|keys| provider::open(keys, place))?;
         // Without one there was a fault.
         provider.map(|provider| (described, provider)).ok_or_else(|| Failure::input("no provider is named"))
     }
@@ -119,13 +127,12 @@ impl Description {
     fn of(
         name: String,
         path: &Path,
-        base: PathBuf,
         text: Vec<u8>,
+        place: &Place<'_>,
         open: &dyn Fn(&mut Keys<'_>) -> Opened,
     ) -> Result<(Self, Option<Box<dyn Provider>>), Failure> {
         let document = Document::parse_toml(path, text.clone()).map_err(Error::Faults)?;
         let mut keys = Keys::of(&document);
-        let place = Place { base: &base, state: Path::new("") };
         let opened = open(&mut keys);
         let paths = |pairs: Vec<(String, String)>| pairs.into_iter().map(|(to, from)| (to, place.path(&from)));
         let fqdn = keys.text("fqdn").unwrap_or(&name).to_owned();
@@ -156,7 +163,8 @@ impl Description {
         let described = Self {
             name,
             fqdn,
-            place: opened.as_ref().map(|(name, _)| provider::place(name, &document)).unwrap_or_default(),
+            place: opened.as_ref().map(|(name, _)| provider::place(name, &document, place.kept)).unwrap_or_default(),
+            moved: opened.as_ref().and_then(|(name, _)| provider::moved(name, &document, place.kept)),
             provider: opened.as_ref().map(|(name, _)| name.clone()).unwrap_or_default(),
             text,
             user,
@@ -170,7 +178,7 @@ impl Description {
             ready_within,
             verify,
             dns,
-            base: base.clone(),
+            base: place.base.to_owned(),
         };
         for (key, entries) in [("files", &described.files), ("keys", &described.keys)] {
             for (to, _) in entries.iter().filter(|(to, _)| !is_target(to)) {
@@ -205,7 +213,7 @@ impl Description {
                 lines.push(written.trim().to_owned());
                 continue;
             }
-            let path = (Place { base: &self.base, state: Path::new("") }).path(written);
+            let path = (Place { base: &self.base, state: Path::new(""), kept: &[] }).path(written);
             let text = bootstrap::input(&path, LIMIT)?;
             let text = String::from_utf8_lossy(&text).into_owned();
             lines.extend(

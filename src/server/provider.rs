@@ -2,6 +2,7 @@
 use std::path::{Path, PathBuf};
 
 use brasa::{host::environment, node::json::Document, suggest};
+use serde_json::Value;
 
 use super::{
     cloud::{ec2, openstack},
@@ -40,6 +41,15 @@ pub trait Provider {
     /// # Errors
     /// As [`Provider::create`].
     fn look(&self, id: &str) -> Result<Option<Machine>, Failure>;
+
+    /// Where it makes servers, as far as it was found elsewhere than in its table too: keys and values that [`Place::kept`] hands
+    /// back, so that another environment leads to the same place.
+    ///
+    /// # Errors
+    /// As [`Provider::create`].
+    fn place(&self) -> Result<Kept, Failure> {
+        Ok(Kept::new())
+    }
 
     /// Every server that brasa made there.
     ///
@@ -151,15 +161,25 @@ pub struct Limit {
     pub gzip: bool,
 }
 
+/// Keys by which a place was found, with what they were then.
+pub type Kept = Vec<(String, String)>;
+
 /// What every provider may use to read its own table.
 pub struct Place<'a> {
     /// The directory of the description: relative paths in it start here.
     pub base: &'a Path,
     /// The directory of all servers' records, for a provider that keeps something beside them.
     pub state: &'a Path,
+    /// Where a server is that is recorded: it goes before the environment, and after the table.
+    pub kept: &'a [(String, String)],
 }
 
 impl Place<'_> {
+    /// What is remembered of a key.
+    pub fn kept(&self, key: &str) -> Option<String> {
+        kept(self.kept, key).map(str::to_owned)
+    }
+
     /// A path of the description: absolute, below the home directory by `~/`, or relative to the description.
     pub fn path(&self, written: &str) -> PathBuf {
         match (written.strip_prefix("~/"), environment::var("HOME")) {
@@ -188,11 +208,41 @@ pub const USUAL: &str = "local";
 /// Keys of the providers' tables by which they ask somebody else, or for somebody else.
 const PLACES: [&str; 6] = ["command", "settings", "cloud", "profile", "region", "endpoint"];
 
-/// A provider's name with what its table says of the place where its servers are, to be compared.
-pub fn place(name: &str, document: &Document) -> String {
+/// Variables of the environment by which a provider finds what its table does not say.
+const VARIABLES: [(&str, &str, &[&str]); 7] = [
+    ("ec2", "region", &["AWS_REGION", "AWS_DEFAULT_REGION"]),
+    ("ec2", "profile", &["AWS_PROFILE"]),
+    ("ec2", "endpoint", &["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"]),
+    ("openstack", "cloud", &["OS_CLOUD"]),
+    ("openstack", "region", &["OS_REGION_NAME"]),
+    ("rackspace", "cloud", &["OS_CLOUD"]),
+    ("rackspace", "region", &["OS_REGION_NAME", "RS_REGION_NAME"]),
+];
+
+fn kept<'k>(kept: &'k [(String, String)], key: &str) -> Option<&'k str> {
+    kept.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+}
+
+/// A provider's name with what its table, or else the record, says of the place where its servers are, to be compared.
+pub fn place(name: &str, document: &Document, remembered: &[(String, String)]) -> String {
     let table = &document.root().value()[name];
-    let said = PLACES.iter().filter_map(|key| Some(format!("{key}={}", table.get(key)?)));
+    let of = |key| table.get(key).cloned().or_else(|| kept(remembered, key).map(Value::from));
+    let said = PLACES.iter().filter_map(|key| Some(format!("{key}={}", of(key)?)));
     std::iter::once(name.to_owned()).chain(said).collect::<Vec<_>>().join(" ")
+}
+
+/// What the environment says now of the place, where it is another one than that of the record and the table says nothing.
+pub fn moved(name: &str, document: &Document, remembered: &[(String, String)]) -> Option<String> {
+    let table = &document.root().value()[name];
+    // What is in a cloud's file is not looked for in the environment.
+    let by_file = table.get("cloud").is_some() || kept(remembered, "cloud").is_some();
+    VARIABLES.iter().filter(|(of, key, _)| *of == name && table.get(key).is_none()).find_map(|(_, key, variables)| {
+        let then = kept(remembered, key).filter(|_| !(by_file && *key == "region"))?;
+        let set = |variable: &&&str| environment::var(variable).filter(|value| !value.trim().is_empty());
+        let variable = variables.iter().find(|variable| set(variable).is_some())?;
+        let now = set(&variable).filter(|now| now.trim_end_matches('/') != then)?;
+        Some(format!("with the {key} `{then}`, and {variable} says `{now}` now"))
+    })
 }
 
 /// Opens the provider that the description names by its key `provider`.

@@ -3,6 +3,7 @@
 //! The record is written before the provider is asked to make anything, so that what an interrupted command made is found again
 //! by its name and token. The provider has the last word on what there is.
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -16,7 +17,10 @@ use brasa::{
 };
 use serde_json::{Value, json};
 
-use super::{description::check_name, provider::Machine};
+use super::{
+    description::check_name,
+    provider::{Kept, Machine},
+};
 use crate::failure::Failure;
 
 /// The record's file in a server's directory.
@@ -56,6 +60,8 @@ pub struct Record {
     pub ssh_key: Option<PathBuf>,
     /// The directory that relative paths of the description start in.
     pub base: PathBuf,
+    /// Where it is, in its provider's keys: also what was in the environment alone.
+    pub place: Kept,
     /// When the making began, in seconds since 1970.
     pub since: u64,
 }
@@ -234,6 +240,7 @@ impl Record {
             "user": self.user,
             "ssh_key": self.ssh_key.as_ref().map(|path| path.to_string_lossy()),
             "base": self.base.to_string_lossy(),
+            "place": self.place.iter().cloned().collect::<BTreeMap<_, _>>(),
             "since": self.since,
         })
     }
@@ -245,6 +252,9 @@ impl Record {
             .and_then(|ssh| Some((ssh["host"].as_str()?.to_owned(), u16::try_from(ssh["port"].as_u64()?).ok()?)));
         let addresses = value["addresses"].as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect();
         let word = text("phase")?;
+        // A record of an older version has none.
+        let place = value["place"].as_object().into_iter().flatten();
+        let place = place.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
         (value["version"] == 1 && value["name"] == name).then_some(())?;
         Some(Self {
             name: name.to_owned(),
@@ -258,6 +268,7 @@ impl Record {
             user: text("user")?,
             ssh_key: text("ssh_key").map(PathBuf::from),
             base: text("base")?.into(),
+            place,
             since: value["since"].as_u64()?,
         })
     }

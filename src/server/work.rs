@@ -201,6 +201,7 @@ impl Work<'_> {
             user: described.user.clone(),
             ssh_key: described.ssh_key.clone(),
             base: described.base.clone(),
+            place: self.provider.place()?,
             since: now(),
             ..Record::default()
         };
@@ -383,6 +384,7 @@ impl Work<'_> {
         if record.fqdn == self.described.fqdn {
             self.records.keep_description(&record.name, &self.described.text)?;
             record.base.clone_from(&self.described.base);
+            record.place = self.provider.place()?;
             self.records.write(record)?;
         }
         let sha = self.load().upload(ssh, &|what| self.steps.say(what))?;

@@ -176,6 +176,42 @@ fn ec2() -> Result<()> {
         user.describe("three", "ec2", 2, &text);
         user.says(&["create", "three"], code, &[said]);
     }
+    // What only the environment said is remembered: another shell looks at the same place.
+    let url = cloud.url();
+    let shell = |user: &mut User, more: &[(&str, &str)]| {
+        let keys = [("AWS_ACCESS_KEY_ID", id.as_str()), ("AWS_SECRET_ACCESS_KEY", secret.as_str())];
+        user.set(&[&keys[..], more].concat());
+    };
+    shell(&mut user, &[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", &url)]);
+    user.describe("moved", "ec2", 2, "address = \"private\"\nimage = \"ami-785db401\"");
+    user.says(&["create", "moved"], 65, &["made (", "no way from here"]);
+    shell(&mut user, &[]);
+    user.says(&["show", "moved"], 0, &["running: "]);
+    user.says(&["converge", "moved"], 65, &["no way from here"]);
+    shell(&mut user, &[("AWS_REGION", "eu-central-1")]);
+    for command in ["create", "converge"] {
+        let why = "was made by `ec2` with the region `us-east-1`, and AWS_REGION says `eu-central-1` now";
+        user.says(&[command, "moved"], 73, &[why, "write what holds for this server into its description"]);
+    }
+    let listed = user.run(&["list"]).1;
+    assert!(listed.lines().any(|line| line.starts_with("moved ") && line.contains(" running ")), "{listed}");
+    // The same in words of its description is no other place.
+    user.describe("moved", "ec2", 2, &settings(""));
+    user.says(&["converge", "moved"], 65, &["no way from here"]);
+    user.describe("moved", "ec2", 2, "address = \"private\"\nimage = \"ami-785db401\"");
+    user.says(&["destroy", "moved", "--yes"], 0, &["destroyed and forgotten"]);
+    shell(&mut user, &[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", &url)]);
+    user.says(&["show", "moved"], 0, &["not made"]);
+    // A profile of the environment too, which stands for an account.
+    user.describe("moved", "ec2", 2, &settings(""));
+    user.set(&[("AWS_PROFILE", "work")]);
+    user.says(&["create", "moved"], 65, &["made (", "no way from here"]);
+    user.set(&[("AWS_PROFILE", "asked")]);
+    user.says(&["converge", "moved"], 73, &["with the profile `work`, and AWS_PROFILE says `asked` now"]);
+    user.set(&[]);
+    user.says(&["destroy", "moved", "--yes"], 0, &["destroyed and forgotten"]);
+    fs::remove_file(user.home.join("servers/moved.toml")).unwrap();
+
     // One that somebody else destroyed: EC2 still tells why.
     user.describe("lost", "ec2", 2, &settings("profile = \"work\""));
     user.says(&["create", "lost"], 65, &["made (", "no way from here"]);
@@ -281,9 +317,19 @@ fn openstack() -> Result<()> {
     user.says(&["create", "two"], 69, &["UnknownIssuer"]);
     user.environment.push(("OS_CACERT".to_owned(), user.home.join("both.pem").display().to_string()));
     user.says(&["create", "two"], 65, &["made (", "no way from here"]);
+    user.environment[0].1 = keystone.url();
+    let other = user.says(&["destroy", "two", "--yes"], 73, &["the environment is for `http://127.0.0.1:"]);
+    assert!(other.contains(&format!("was made at `{url}`")), "{other}");
+    user.environment[0].1.clone_from(&url);
     user.says(&["destroy", "two", "--yes"], 0, &["destroyed and forgotten"]);
-    user.set(&[]);
     user.write("clouds.yaml", &yaml);
+    user.set(&[("OS_CLOUD", "credential")]);
+    user.describe("two", "openstack", 15, &tiny);
+    user.says(&["create", "two"], 65, &["made (", "no way from here"]);
+    user.set(&[("OS_CLOUD", "token")]);
+    user.says(&["converge", "two"], 73, &["with the cloud `credential`, and OS_CLOUD says `token` now"]);
+    user.set(&[]);
+    user.says(&["destroy", "two", "--yes"], 0, &["destroyed and forgotten"]);
 
     let cloud = "cloud = \"credential\"\n";
     for (settings, said) in [

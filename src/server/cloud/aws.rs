@@ -92,6 +92,11 @@ impl Files {
         Ok(Self { profile, asked, credentials, config })
     }
 
+    /// The profile's name.
+    pub fn profile(&self) -> &str {
+        &self.profile
+    }
+
     /// A setting of the profile in `~/.aws/credentials`.
     fn credential(&self, key: &str) -> Option<&str> {
         self.credentials.as_ref()?.get(&self.profile, key)

@@ -21,6 +21,8 @@ const LIMIT: u64 = 1 << 20;
 pub struct Settings {
     /// Those of a file, `auth` among the others; without them the environment's.
     file: Option<Map<String, Value>>,
+    /// The cloud of the file.
+    pub cloud: Option<String>,
     /// What variables of the environment begin with.
     prefixes: &'static [&'static str],
     /// Where they are from, for messages.
@@ -40,7 +42,7 @@ impl Settings {
     /// That there is no such cloud, or that its file cannot be read.
     pub fn read(cloud: Option<&str>, prefixes: &'static [&'static str]) -> Result<Self, Failure> {
         let Some(name) = cloud.map(str::to_owned).or_else(|| var("OS_CLOUD")) else {
-            return Ok(Self { file: None, prefixes, source: "the environment".to_owned() });
+            return Ok(Self { file: None, cloud: None, prefixes, source: "the environment".to_owned() });
         };
         let Some((path, document)) = find("OS_CLIENT_CONFIG_FILE", "clouds.yaml")? else {
             return Err(Failure::denied(format!("there is no `clouds.yaml`, in which the cloud `{name}` would be"))
@@ -60,7 +62,7 @@ impl Settings {
             flat.extend(cloud.get("auth").and_then(Value::as_object).cloned().unwrap_or_default());
         }
         let source = format!("the cloud `{name}` of `{}`", path.display());
-        Ok(Self { file: Some(flat), prefixes, source })
+        Ok(Self { file: Some(flat), cloud: Some(name), prefixes, source })
     }
 
     /// A setting, under the first of these names that has it.

@@ -16,7 +16,7 @@ use crate::{
     failure::{Code, Failure},
     server::{
         keys::Keys,
-        provider::{Limit, Machine, Place, Provider, State, Wanted},
+        provider::{Kept, Limit, Machine, Place, Provider, State, Wanted},
     },
 };
 
@@ -52,10 +52,11 @@ struct Session {
     host: String,
     region: String,
     account: aws::Account,
+    place: Kept,
 }
 
 /// Reads the table `ec2`.
-pub fn open(keys: &mut Keys<'_>, _: &Place<'_>) -> Box<dyn Provider> {
+pub fn open(keys: &mut Keys<'_>, place: &Place<'_>) -> Box<dyn Provider> {
     let image = keys.required("image", "name an image of a system with cloud-init, by its id: `image = \"ami-...\"`");
     if !image.is_empty() && !image.starts_with("ami-") {
         keys.fault(
@@ -76,14 +77,14 @@ pub fn open(keys: &mut Keys<'_>, _: &Place<'_>) -> Box<dyn Provider> {
     Box::new(Ec2 {
         image: image.to_owned(),
         size: text("size").unwrap_or_else(|| SIZE.to_owned()),
-        profile: text("profile"),
+        profile: text("profile").or_else(|| place.kept("profile")),
         key: text("key"),
         subnet: text("subnet"),
         instance_profile: text("instance_profile"),
         security_groups: keys.texts("security_groups"),
-        endpoint: endpoint(keys),
+        endpoint: endpoint(keys).or_else(|| place.kept("endpoint")),
         private_first: prefers_private(keys),
-        region,
+        region: region.or_else(|| place.kept("region")),
         tags,
         session: OnceCell::new(),
     })
@@ -140,6 +141,10 @@ impl Provider for Ec2 {
 
     fn find(&self, name: &str) -> Result<Vec<Machine>, Failure> {
         self.those(&[(&format!("tag:{NAME}"), &[name])])
+    }
+
+    fn place(&self) -> Result<Kept, Failure> {
+        Ok(self.session()?.place.clone())
     }
 
     fn look(&self, id: &str) -> Result<Option<Machine>, Failure> {
@@ -245,10 +250,14 @@ impl Ec2 {
         };
         let region = self.region.clone().or_else(aws::region_of_environment);
         // What the environment says needs no files: whoever has both may have broken ones.
+        let mut place = Kept::new();
         let (account, region) = match (account, region) {
             (Some(account), Some(region)) => (account, Some(region)),
             (account, region) => {
                 let files = aws::Files::read(self.profile.as_deref())?;
+                if account.is_none() {
+                    place.push(("profile".to_owned(), files.profile().to_owned()));
+                }
                 (account.map_or_else(|| files.account(), Ok)?, region.or_else(|| files.region()))
             }
         };
@@ -261,6 +270,8 @@ impl Ec2 {
         }
         let named = ["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"].into_iter().find_map(environment::var);
         let named = self.endpoint.clone().or_else(|| named.filter(|url| !url.is_empty()));
+        place.push(("region".to_owned(), region.clone()));
+        place.extend(named.as_ref().map(|url| ("endpoint".to_owned(), url.trim_end_matches('/').to_owned())));
         let url = named.unwrap_or_else(|| {
             let end = if region.starts_with("cn-") { ".cn" } else { "" };
             format!("https://ec2.{region}.amazonaws.com{end}")
@@ -270,11 +281,11 @@ impl Ec2 {
         }
         let url = url.trim_end_matches('/').to_owned();
         let host = url.split('/').nth(2).unwrap_or_default().to_owned();
-        Ok(self.session.get_or_init(|| Session { url, host, region, account }))
+        Ok(self.session.get_or_init(|| Session { url, host, region, account, place }))
     }
 
     fn ask(&self, form: &Form) -> Result<Element, Failure> {
-        let Session { url, host, region, account } = self.session()?;
+        let Session { url, host, region, account, .. } = self.session()?;
         let stamp = time_stamp(environment::now());
         let stamp = format!("{}T{}Z", &stamp[..8], &stamp[8..]);
         let path = format!("/{}", url.splitn(4, '/').nth(3).unwrap_or_default());

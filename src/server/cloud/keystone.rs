@@ -9,7 +9,7 @@ use brasa::{
 use serde_json::{Value, json};
 
 use super::{SECONDS, ask, beginning, clouds_yaml::Settings, is_address, is_passing, openstack::said};
-use crate::failure::Failure;
+use crate::{failure::Failure, server::provider::Kept};
 
 /// Rackspace's own.
 const RACKSPACE: &str = "https://identity.api.rackspacecloud.com/v2.0";
@@ -24,6 +24,8 @@ pub struct Session {
     pub source: String,
     /// Whom to trust in place of those that the system trusts.
     pub authorities: Option<Authorities>,
+    /// By what it was found.
+    pub place: Kept,
 }
 
 /// What is asked for.
@@ -32,6 +34,8 @@ pub struct Wish<'a> {
     pub cloud: Option<&'a str>,
     /// The region.
     pub region: Option<&'a str>,
+    /// Keystone's address, where a server is known to be in its cloud.
+    pub auth_url: Option<&'a str>,
     /// Nova's address, where the catalog is not to be asked.
     pub endpoint: Option<&'a str>,
     /// Whether it is Rackspace, which has an older form of it.
@@ -60,11 +64,22 @@ impl Wish<'_> {
                 settings.source
             )));
         }
+        if let Some(known) = self.auth_url.filter(|known| *known != url) {
+            let source = &settings.source;
+            return Err(Failure::refused(format!("the server was made at `{known}`, and {source} is for `{url}`"))
+                .hint("take the credentials by which it was made"));
+        }
         let authorities = settings.authorities()?;
         let trusted = authorities.as_ref();
-        let (token, mut places) =
+        let (token, places) =
             if rackspace { by_key(&settings, &url, trusted)? } else { by_keystone(&settings, &url, &kind, trusted)? };
         let region = self.region.map(str::to_owned).or_else(|| settings.get(&["region_name"]));
+        let region = region.or_else(|| match &places[..] {
+            [(only, _)] => Some(only.clone()),
+            _ => None,
+        });
+        let place = [("cloud", settings.cloud.clone()), ("region", region.clone()), ("auth_url", Some(url))];
+        let place = place.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
         let compute = match (self.endpoint, &region) {
             (Some(endpoint), _) => endpoint.to_owned(),
             (None, Some(region)) => {
@@ -75,7 +90,6 @@ impl Wish<'_> {
                         .hint(suggest::hint(region, known.iter().map(String::as_str)))
                 })?
             }
-            (None, None) if places.len() == 1 => places.remove(0).1,
             (None, None) if places.is_empty() => {
                 return Err(Failure::input("the cloud's catalog has no Nova (`compute`) for this project")
                     .hint("is the project named? name the address by `endpoint` if it is not in the catalog"));
@@ -90,7 +104,7 @@ impl Wish<'_> {
         if !is_address(&compute) {
             return Err(Failure::failed("the address of Nova in the cloud's catalog is no http or https address"));
         }
-        Ok(Session { token, compute, source: settings.source, authorities })
+        Ok(Session { token, compute, source: settings.source, authorities, place })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     failure::Failure,
     server::{
         keys::Keys,
-        provider::{Limit, Machine, Place, Provider, State, Wanted, end_of_console},
+        provider::{Kept, Limit, Machine, Place, Provider, State, Wanted, end_of_console},
     },
 };
 
@@ -34,6 +34,8 @@ struct OpenStack {
     rackspace: bool,
     cloud: Option<String>,
     region: Option<String>,
+    /// Keystone's address, where it is known already.
+    auth_url: Option<String>,
     endpoint: Option<String>,
     image: String,
     size: String,
@@ -48,16 +50,16 @@ struct OpenStack {
 }
 
 /// Reads the table `openstack`.
-pub fn open(keys: &mut Keys<'_>, _: &Place<'_>) -> Box<dyn Provider> {
-    Box::new(nova(keys, "openstack", false))
+pub fn open(keys: &mut Keys<'_>, place: &Place<'_>) -> Box<dyn Provider> {
+    Box::new(nova(keys, place, "openstack", false))
 }
 
 /// Reads the table `rackspace`.
-pub fn rackspace(keys: &mut Keys<'_>, _: &Place<'_>) -> Box<dyn Provider> {
-    Box::new(nova(keys, "rackspace", true))
+pub fn rackspace(keys: &mut Keys<'_>, place: &Place<'_>) -> Box<dyn Provider> {
+    Box::new(nova(keys, place, "rackspace", true))
 }
 
-fn nova(keys: &mut Keys<'_>, name: &'static str, rackspace: bool) -> OpenStack {
+fn nova(keys: &mut Keys<'_>, place: &Place<'_>, name: &'static str, rackspace: bool) -> OpenStack {
     let image =
         keys.required("image", "name an image of a system with cloud-init, by name or id: `image = \"debian-12\"`");
     let size = keys.required("size", "name a flavor, by name or id: `size = \"m1.small\"`");
@@ -71,8 +73,9 @@ fn nova(keys: &mut Keys<'_>, name: &'static str, rackspace: bool) -> OpenStack {
     OpenStack {
         name,
         rackspace,
-        cloud,
-        region,
+        cloud: cloud.or_else(|| place.kept("cloud")),
+        region: region.or_else(|| place.kept("region")),
+        auth_url: place.kept("auth_url"),
         endpoint: endpoint(keys),
         image,
         size,
@@ -143,6 +146,11 @@ impl Provider for OpenStack {
 
     fn find(&self, name: &str) -> Result<Vec<Machine>, Failure> {
         Ok(self.list()?.into_iter().filter(|machine| machine.name == name).collect())
+    }
+
+    fn place(&self) -> Result<Kept, Failure> {
+        let known = self.session.borrow().clone();
+        Ok(known.map_or_else(|| self.log_in(), Ok)?.place.clone())
     }
 
     fn look(&self, id: &str) -> Result<Option<Machine>, Failure> {
@@ -298,6 +306,7 @@ impl OpenStack {
         let wish = Wish {
             cloud: self.cloud.as_deref(),
             region: self.region.as_deref(),
+            auth_url: self.auth_url.as_deref(),
             endpoint: self.endpoint.as_deref(),
             rackspace: self.rackspace,
         };
@@ -367,7 +376,7 @@ mod tests {
     use brasa::node::json::Document;
     use serde_json::json;
 
-    use super::{Keys, Provider as _, Session, USER_DATA, base64, is_uuid, nova, plain, said};
+    use super::{Keys, Place, Provider as _, Session, USER_DATA, base64, is_uuid, nova, plain, said};
 
     #[test]
     fn the_limit_is_that_of_base64() {
@@ -401,9 +410,16 @@ mod tests {
                     .unwrap();
             }
         });
+        let place = Place { base: Path::new(""), state: Path::new(""), kept: &[] };
         let document = Document::parse_toml(Path::new("x.toml"), b"image = 'i'\nsize = 's'\n".to_vec()).unwrap();
-        let mut nova = nova(&mut Keys::of(&document), "openstack", false);
-        let session = Session { token: "token".into(), compute: url, source: String::new(), authorities: None };
+        let mut nova = nova(&mut Keys::of(&document), &place, "openstack", false);
+        let session = Session {
+            token: "token".into(),
+            compute: url,
+            source: String::new(),
+            authorities: None,
+            place: Vec::new(),
+        };
         nova.session = RefCell::new(Some(Rc::new(session)));
         let told = nova.list().map(|found| found.len()).map_err(|failure| failure.message);
         assert_eq!(told, Err("Nova of `openstack` has no end of its list of servers".to_owned()));
