@@ -272,6 +272,10 @@ impl Error {
             Self::Failed { hints, .. } => hints.clone(),
             Self::Step { source, .. } => source.hints(),
             Self::Several(all) => all.iter().flat_map(Self::hints).collect(),
+            // Source: umount(2), `EBUSY`.
+            Self::Command { command, output, .. } if command.starts_with("umount ") && output.contains("is busy") => {
+                vec!["end what uses it, which `fuser -vm` of that directory names, and try again".to_owned()]
+            }
             Self::Io { source, path, .. } => io_hint(source, path).into_iter().collect(),
             Self::Missing { kind: "directory", .. } => {
                 vec!["declare the directory before it, or make it `recursive`".to_owned()]

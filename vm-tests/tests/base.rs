@@ -158,9 +158,6 @@ fn file_systems_are_mounted_and_stay_so() -> Result<()> {
     settle(&machine, mounts);
     let written = format!("{fstab}tmpfs /srv/my\\040data tmpfs size=1m,nodev 0 0\n/opt/a/b /srv/bound none bind 0 0\n");
     assert_eq!(machine.read("/etc/fstab"), written);
-    // What mount(8) did is no undo's business, and that is said.
-    let undo = machine.run(["brasa", "undo", "last", "--dry-run"]);
-    assert!(format!("{}{}", undo.stdout, undo.stderr).contains("nobody knows how to take it back"), "{undo}");
     let shown = machine.run(["findmnt", "-n", "-o", "FSTYPE,SIZE", "/srv/my data"]).success().stdout;
     assert_eq!(shown.split_whitespace().collect::<Vec<_>>(), ["tmpfs", "1M"]);
     assert!(machine.exists("/srv/bound/here"));
@@ -190,6 +187,57 @@ fn file_systems_are_mounted_and_stay_so() -> Result<()> {
     settle(&machine, &mounts.replace("[mount, enable]", "[umount, disable]"));
     assert_eq!(machine.read("/etc/fstab"), fstab);
     assert_ne!(machine.run(["mountpoint", "-q", "/srv/my data"]).code, 0);
+    Ok(())
+}
+
+#[test]
+fn what_was_mounted_and_unmounted_is_taken_back() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("mkdir -p '/srv/my data' /srv/bound /srv/image /opt/a/b && touch /opt/a/b/here").success();
+    let mounts = "- {type: mount, name: /srv/my data, device: tmpfs, fstype: tmpfs, options: [size=1m, nodev], action: [mount, enable]}\n\
+                  - {type: mount, name: /srv/bound, device: /opt/a/b, options: [bind, nosuid], action: [mount, enable]}\n";
+    let shown = "for at in '/srv/my data' /srv/bound; do findmnt -n -o SOURCE,TARGET,FSTYPE,OPTIONS \"$at\"; done; cat /etc/fstab";
+    let look = || machine.sh(shown).stdout;
+    let before = look();
+    settle(&machine, mounts);
+    let after = look();
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(look(), before);
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(look(), after, "an undo can be taken back");
+    // What is unmounted comes back, of what lay in memory it is said that that does not.
+    settle(&machine, &mounts.replace("[mount, enable]", "[umount, disable]"));
+    assert_eq!(look(), before);
+    let undo = machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(look(), after);
+    assert!(undo.stdout.contains("what was in `/srv/my data` is lost"), "{undo}");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(look(), before);
+    // What is in use is not torn away.
+    settle(&machine, mounts);
+    let history = machine.run(["brasa", "history"]).success().stdout;
+    let mut numbers = history.lines().filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "-");
+    let number = numbers.next_back().expect("a run that changed something").to_owned();
+    let busy = machine.spawn(["sh", "-c", "cd /srv/bound && echo there > /run/there && exec sleep 1000"]);
+    machine.sh("until [ -e /run/there ]; do :; done").success();
+    let refused = machine.run(["brasa", "undo", "last"]).exits(1);
+    assert!(refused.stderr.contains("`/srv/bound` cannot be unmounted: process "), "{refused}");
+    assert!(refused.stderr.contains(" (`sleep`) uses it"), "{refused}");
+    assert_eq!(look(), after, "nothing was taken back");
+    // Nor by a run.
+    let umount = "- {type: mount, name: /srv/bound, action: umount}\n";
+    let refused = converge(&machine, umount).exits(1);
+    assert!(refused.stderr.contains("/srv/bound: target is busy"), "{refused}");
+    assert!(refused.stderr.contains("hint: end what uses it"), "{refused}");
+    machine.sh("pkill -x sleep; while pgrep -x sleep; do :; done").success();
+    drop(busy);
+    // What somebody mounted there since is not unmounted.
+    machine.sh("umount /srv/bound && mount -t tmpfs theirs /srv/bound").success();
+    let refused = machine.run(["brasa", "undo", number.as_str()]).exits(1);
+    assert!(refused.stderr.contains("`/srv/bound` was changed since: `theirs` is mounted there now"), "{refused}");
+    machine.run(["umount", "/srv/bound"]).success();
+    machine.run(["brasa", "undo", number.as_str()]).success();
+    assert_eq!(look(), before);
     Ok(())
 }
 
@@ -330,7 +378,17 @@ fn a_swap_file_is_made_whole_or_not_at_all() -> Result<()> {
     assert!(image.read("/etc/fstab").ends_with("/srv/swap none swap defaults 0 0\n"));
     settle(&image, &swap.replace("16", "20"));
     assert_eq!(image.run(["stat", "-c", "%s", "/srv/swap"]).success().stdout, "20971520\n");
+    // One of another size is another one, and the first one is made again.
+    let size = || image.run(["stat", "-c", "%a %s", "/srv/swap"]).stdout;
+    image.run(["brasa", "undo", "last"]).success();
+    assert_eq!(size(), "600 16777216\n");
+    converge(&image, swap).success();
     settle(&image, "- {type: swap_file, name: /srv/swap, action: remove}\n");
+    assert!(!image.exists("/srv/swap") && !image.read("/etc/fstab").contains("swap"));
+    image.run(["brasa", "undo", "last"]).success();
+    assert_eq!(size(), "600 16777216\n");
+    converge(&image, swap).success();
+    image.run(["brasa", "undo", "last"]).success();
     assert!(!image.exists("/srv/swap") && !image.read("/etc/fstab").contains("swap"));
     // The kernel lets no container use one: why is said, and what was made is whole.
     let machine = machine()?;

@@ -61,5 +61,26 @@ fn a_kernel_of_its_own_is_brought_to_what_is_declared() -> Result<()> {
     assert!(!swaps().contains("/srv/swap"), "{}", swaps());
     assert_eq!((modules().as_str(), mounted().as_str()), ("0\n0\n", ""));
     vm.sh("! test -e /srv/swap && ! grep -E 'swap|srv' /etc/fstab").success();
+
+    // What is in use and mounted comes back, and goes again; a module stays as the run left it.
+    vm.run(["brasa", "undo", "last"]).success();
+    assert!(swaps().contains("/srv/swap"), "{}", swaps());
+    assert!(mounted().starts_with("/dev/loop0 ext4 ") && mounted().contains("noatime"), "{}", mounted());
+    vm.sh("grep /srv/swap /etc/fstab && grep lab-data /etc/fstab").success();
+    vm.run(["brasa", "undo", "last"]).success();
+    assert!(!swaps().contains("/srv/swap"), "{}", swaps());
+    assert_eq!(mounted(), "");
+    vm.sh("! test -e /srv/swap && ! grep -E 'swap|srv' /etc/fstab").success();
+    // A file that is mounted by a loop device, which comes and goes with it.
+    let file = "- {type: mount, name: /srv/data, device: /srv/disk, fstype: ext4, options: [loop], action: ACTION}\n";
+    vm.sh("losetup -d /dev/loop0").success();
+    settle(&vm, &file.replace("ACTION", "mount"));
+    let there = mounted();
+    settle(&vm, &file.replace("ACTION", "umount"));
+    vm.run(["brasa", "undo", "last"]).success();
+    assert!(there.starts_with("/dev/loop"), "{there}");
+    assert_eq!(mounted(), there);
+    vm.run(["brasa", "undo", "last"]).success();
+    assert_eq!(mounted(), "");
     Ok(())
 }

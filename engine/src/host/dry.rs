@@ -373,9 +373,13 @@ impl<'a> Dry<'a> {
             Op::Account(change) => self.account(change),
             Op::Kept(kept) => {
                 self.root("changing what a program keeps")?;
-                match kept.applied(self.peek(&kept.path)?.as_ref()) {
-                    Some(entry) => self.put(&kept.path, entry)?,
-                    None => self.files.remove(&self.files.place(self.below, &kept.path)?),
+                let Some(file) = kept.file() else {
+                    self.commands.extend(kept.by.iter().map(ToString::to_string));
+                    return Ok(Performed::Assumed);
+                };
+                match kept.applied(self.peek(file)?.as_ref()) {
+                    Some(entry) => self.put(file, entry)?,
+                    None => self.files.remove(&self.files.place(self.below, file)?),
                 }
                 Ok(Performed::Done)
             }

@@ -1,13 +1,66 @@
-//! A line of a file that a program alone writes.
-use std::path::PathBuf;
+//! What a program alone changes, and the machine shows: a line of its file, what is mounted, what is swapped to.
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     command::Command,
+    follow,
     probe::{Entry, EntryKind, Probe},
 };
 use crate::Result;
+
+/// The kernel's table of mounts.
+pub(crate) const MOUNTS: &str = "/proc/self/mountinfo";
+
+const MIB: u64 = 1024 * 1024;
+
+/// A word as it is meant: blanks and such are written as `\040` there and in mountinfo. Source: fstab(5), proc_pid_mountinfo(5).
+pub(crate) fn plain(word: &str) -> String {
+    let mut parts = word.split('\\');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend(&part.as_bytes()[3..]);
+            }
+            None => {
+                bytes.push(b'\\');
+                bytes.extend(part.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+pub(crate) fn escaped(word: &str) -> String {
+    word.chars().fold(String::new(), |text, c| match c {
+        ' ' | '\t' | '\n' | '\\' | '#' => text + &format!("\\{:03o}", u32::from(c)),
+        c => text + c.encode_utf8(&mut [0; 4]),
+    })
+}
+
+/// What is told by a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// A line of a file.
+    #[default]
+    Line,
+    /// A directory that comes and goes: a line, an empty one, then means that it is there.
+    Directory,
+    /// What is mounted there: the last line with this mount point in the kernel's table.
+    Mount,
+    /// A swap file: its size in MiB, and whether it is in use.
+    Swap,
+}
+
+impl Shape {
+    fn is_line(&self) -> bool {
+        *self == Self::Line
+    }
+}
 
 /// A line of a file that only a program of its own may change, and does: where it is, what it is to be, and by which commands
 /// that comes about and is taken back. So a plan shows what will be there, and an undo knows the way.
@@ -15,9 +68,9 @@ use crate::Result;
 pub struct Kept {
     /// The file.
     pub path: PathBuf,
-    /// Whether it is a directory that comes and goes: a line, an empty one, then means that it is there.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub directory: bool,
+    /// What its line tells.
+    #[serde(default, skip_serializing_if = "Shape::is_line")]
+    pub shape: Shape,
     /// The words that the line begins with; one more follows, behind a blank or `=`. Empty: it is the file's first line.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key: String,
@@ -34,6 +87,9 @@ pub struct Kept {
     /// The line that they leave, where its program has no way to have it as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<String>,
+    /// What does not come back with it: then taking it back is best effort.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -53,10 +109,53 @@ pub fn line_of<'t>(text: &'t str, key: &str) -> Option<&'t str> {
 }
 
 /// Whether two lines say the same: programs differ in the blanks that they put between words.
-#[must_use]
-pub fn same(one: Option<&str>, other: Option<&str>) -> bool {
+fn same(one: Option<&str>, other: Option<&str>) -> bool {
     one.map(|line| line.split_whitespace().collect::<Vec<_>>())
         == other.map(|line| line.split_whitespace().collect::<Vec<_>>())
+}
+
+/// A line of the kernel's table: root, mount point, type and source. Source: proc_pid_mountinfo(5).
+fn mount_of(line: &str) -> Option<[&str; 4]> {
+    let (front, back) = line.split_once(" - ")?;
+    let (mut front, mut back) = (front.split(' ').skip(3), back.split(' '));
+    Some([front.next()?, front.next()?, back.next()?, back.next()?])
+}
+
+fn is_at(line: &str, point: &Path) -> bool {
+    // Where something is only to be mounted once it is used, nothing is yet.
+    mount_of(line).is_some_and(|[_, at, fstype, _]| Path::new(&plain(at)) == point && fstype != "autofs")
+}
+
+/// Whether two lines are about the same mount, one of which may be a forecast: that knows no number, and a loop device by its file.
+fn same_mount(now: &str, line: &str, probe: &dyn Probe) -> Result<bool> {
+    let (Some([root, _, _, source]), Some([of_root, _, _, of_source])) = (mount_of(now), mount_of(line)) else {
+        return Ok(false);
+    };
+    let landed = |source: &str| -> Result<PathBuf> {
+        let source = PathBuf::from(plain(source));
+        Ok(if source.is_absolute() { follow::resolve(&source, probe)?.0 } else { source })
+    };
+    let looped = |one: &str, other: &str| one.starts_with("/dev/loop") && !other.starts_with("/dev/");
+    let same_source = looped(source, of_source) || looped(of_source, source) || landed(source)? == landed(of_source)?;
+    Ok(same_source && (root == of_root || of_root == "/" || root == "/"))
+}
+
+/// What a swap file is, in words.
+#[must_use]
+pub(crate) fn swap_line(mib: u64, used: bool) -> String {
+    format!("a swap file of {mib} MiB{}", if used { ", in use" } else { "" })
+}
+
+fn swap_now(path: &Path, probe: &dyn Probe) -> Result<Option<String>> {
+    let (parent, name) = (path.parent().unwrap_or(Path::new("/")), path.file_name().unwrap_or_default());
+    if !probe.list(parent)?.iter().any(|other| other == name) {
+        return Ok(None);
+    }
+    let size = probe.query(&Command::new(["stat", "-c", "%s", "--", &path.display().to_string()]))?;
+    let Ok(bytes) = size.stdout.trim().parse::<u64>() else { return Ok(Some("a file of unknown size".to_owned())) };
+    let table = if probe.offline() { None } else { follow::text(Path::new("/proc/swaps"), probe)? }.unwrap_or_default();
+    let used = table.lines().filter_map(|line| line.split_whitespace().next()).any(|at| Path::new(&plain(at)) == path);
+    Ok(Some(swap_line(bytes.div_ceil(MIB), used)))
 }
 
 fn text(entry: Option<&Entry>) -> String {
@@ -70,34 +169,96 @@ impl Kept {
     /// What takes it back.
     #[must_use]
     pub fn inverse(&self) -> Self {
-        let Self { path, directory, key, from, to, by, back, left } = self.clone();
-        Self { path, directory, key, from: to, to: left.or(from), by: back, back: by, left: None }
+        let Self { path, shape, key, from, to, by, back, left, .. } = self.clone();
+        Self { path, shape, key, from: to, to: left.or(from), by: back, back: by, left: None, note: None }
     }
 
     /// The line as it is now.
     pub(crate) fn now(&self, probe: &dyn Probe) -> Result<Option<String>> {
-        let now = probe.entry(&self.path)?;
-        if self.directory {
-            return Ok(now.map(|_| String::new()));
+        Ok(match self.shape {
+            Shape::Line => line_of(&text(probe.entry(&self.path)?.as_ref()), &self.key).map(str::to_owned),
+            Shape::Directory => probe.entry(&self.path)?.map(|_| String::new()),
+            Shape::Mount => self.now_in(&follow::text(Path::new(MOUNTS), probe)?.unwrap_or_default()),
+            Shape::Swap => swap_now(&self.path, probe)?,
+        })
+    }
+
+    /// What the kernel's table has mounted there.
+    pub(crate) fn now_in(&self, table: &str) -> Option<String> {
+        table.lines().rfind(|line| is_at(line, &self.path)).map(str::to_owned)
+    }
+
+    /// Whether the line that there is says what a line of this one says.
+    pub(crate) fn says(&self, now: Option<&str>, line: Option<&str>, probe: &dyn Probe) -> Result<bool> {
+        match (self.shape, now, line) {
+            (Shape::Mount, Some(now), Some(line)) => same_mount(now, line, probe),
+            (Shape::Line | Shape::Directory | Shape::Mount | Shape::Swap, _, _) => Ok(same(now, line)),
         }
-        Ok(line_of(&text(now.as_ref()), &self.key).map(str::to_owned))
     }
 
     /// Whether it is as it should be.
     pub(crate) fn is_done(&self, probe: &dyn Probe) -> Result<bool> {
-        Ok(same(self.now(probe)?.as_deref(), self.to.as_deref()))
+        self.says(self.now(probe)?.as_deref(), self.to.as_deref(), probe)
     }
 
-    /// The file as it will be; `None`: there is nothing left to be in one.
+    /// What is there in place of what was expected.
+    pub(crate) fn told(&self, now: Option<&str>) -> String {
+        match (self.shape, now) {
+            (Shape::Mount, Some(line)) => {
+                let source = mount_of(line).map(|[_, _, _, source]| plain(source)).unwrap_or_default();
+                format!("`{source}` is mounted there now")
+            }
+            (Shape::Mount, None) => "nothing is mounted there now".to_owned(),
+            (Shape::Swap, Some(line)) => format!("it is {line} now"),
+            (Shape::Line | Shape::Directory, Some(line)) => format!("it says `{}` now", line.trim_end()),
+            (Shape::Line | Shape::Directory | Shape::Swap, None) => "what the run had put there is gone".to_owned(),
+        }
+    }
+
+    /// The file that shows it. `None`: what a file says cannot be foreseen.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self.shape {
+            Shape::Line | Shape::Directory => Some(&self.path),
+            Shape::Mount => Some(Path::new(MOUNTS)),
+            Shape::Swap => None,
+        }
+    }
+
+    /// Its file as it will be; `None`: there is nothing left to be in one.
     pub(super) fn applied(&self, now: Option<&Entry>) -> Option<Entry> {
-        let mut to = self.to.as_deref();
         let new =
             |kind, mode: u32| Entry { kind, mode: mode.into(), owner: "root".to_owned(), group: "root".to_owned() };
-        if self.directory {
-            return to.map(|_| new(EntryKind::Directory, 0o700));
+        if self.shape == Shape::Directory {
+            return self.to.as_ref().map(|_| new(EntryKind::Directory, 0o700));
         }
+        let after = if self.shape == Shape::Mount { self.remounted(&text(now)) } else { self.rewritten(&text(now)) };
+        if after.is_empty() {
+            return None;
+        }
+        let kind = EntryKind::File { content: after.as_str().into() };
+        Some(match now {
+            Some(now) => Entry { kind, ..now.clone() },
+            None => new(kind, 0o600),
+        })
+    }
+
+    /// The kernel's table, where what comes lies on top.
+    fn remounted(&self, table: &str) -> String {
+        let mut lines: Vec<&str> = table.lines().collect();
+        match &self.to {
+            Some(line) => lines.push(line),
+            None => {
+                if let Some(last) = lines.iter().rposition(|line| is_at(line, &self.path)) {
+                    lines.remove(last);
+                }
+            }
+        }
+        lines.into_iter().fold(String::new(), |text, line| text + line + "\n")
+    }
+
+    fn rewritten(&self, before: &str) -> String {
+        let mut to = self.to.as_deref();
         let mut after = String::new();
-        let before = text(now);
         for line in before.lines() {
             if !is_of(line, &self.key) {
                 after += line;
@@ -112,24 +273,17 @@ impl Kept {
             after += line;
             after.push('\n');
         }
-        if after.is_empty() {
-            return None;
-        }
         // Files of the kernel's have no end of line.
-        if !before.is_empty() && !before.ends_with('\n') {
+        if !after.is_empty() && !before.is_empty() && !before.ends_with('\n') {
             after.pop();
         }
-        let kind = EntryKind::File { content: after.as_str().into() };
-        Some(match now {
-            Some(now) => Entry { kind, ..now.clone() },
-            None => new(kind, 0o600),
-        })
+        after
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Kept, line_of, text};
+    use super::{Kept, Shape, line_of, text};
 
     #[test]
     fn a_line_is_found_by_the_words_it_begins_with() {
@@ -146,13 +300,14 @@ mod tests {
     fn a_line_comes_changes_and_goes() {
         let kept = |from: Option<&str>, to: Option<&str>| Kept {
             path: "/x".into(),
-            directory: false,
+            shape: Shape::Line,
             key: "a".to_owned(),
             from: from.map(str::to_owned),
             to: to.map(str::to_owned),
             by: Vec::new(),
             back: Vec::new(),
             left: None,
+            note: None,
         };
         let made = kept(None, Some("a=1")).applied(None);
         assert_eq!(text(made.as_ref()), "a=1\n");

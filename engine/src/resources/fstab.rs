@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Result,
-    host::{Command, Probe},
+    host::{Command, MOUNTS, Probe, escaped, plain},
 };
 
 /// What may be given in place of a device's path, and where udev shows it. Source: fstab(5), blkid(8).
@@ -18,9 +18,6 @@ const TAGS: [(&str, &str); 4] = [
     ("PARTLABEL=", "/dev/disk/by-partlabel"),
     ("PARTUUID=", "/dev/disk/by-partuuid"),
 ];
-
-/// The kernel's table of mounts.
-pub(crate) const MOUNTS: &str = "/proc/self/mountinfo";
 
 /// A line of fstab(5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,32 +55,6 @@ impl Line {
     }
 }
 
-/// A word as it is meant: blanks and such are written as `\040` there and in mountinfo. Source: fstab(5), proc_pid_mountinfo(5).
-pub(crate) fn plain(word: &str) -> String {
-    let mut parts = word.split('\\');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        match part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                bytes.extend(&part.as_bytes()[3..]);
-            }
-            None => {
-                bytes.push(b'\\');
-                bytes.extend(part.as_bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn escaped(word: &str) -> String {
-    word.chars().fold(String::new(), |text, c| match c {
-        ' ' | '\t' | '\n' | '\\' | '#' => text + &format!("\\{:03o}", u32::from(c)),
-        c => text + c.encode_utf8(&mut [0; 4]),
-    })
-}
-
 /// The device that is meant, links followed; `None` for what is no device at all, as `tmpfs` or a server's directory.
 pub(crate) fn node(device: &str, probe: &dyn Probe) -> Result<Option<PathBuf>> {
     let Some((value, directory)) = TAGS.iter().find_map(|(tag, at)| Some((device.strip_prefix(tag)?, at))) else {
@@ -118,6 +89,8 @@ pub(crate) struct Row {
     /// What part of the file system it is.
     pub root: PathBuf,
     pub point: PathBuf,
+    /// Options of the mount, then those of the file system.
+    pub options: String,
     pub fstype: String,
     pub source: String,
 }
@@ -127,13 +100,17 @@ impl Row {
         let (front, back) = line.split_once(" - ")?;
         let mut front = front.split(' ').skip(2).map(plain);
         let mut back = back.split(' ').map(plain);
-        Some(Self {
-            number: front.next()?,
-            root: front.next()?.into(),
-            point: front.next()?.into(),
-            fstype: back.next()?,
-            source: back.next()?,
-        })
+        let (number, root, point) = (front.next()?, front.next()?.into(), front.next()?.into());
+        let (options, fstype, source) = (front.next()?, back.next()?, back.next()?);
+        let options = back.next().map_or(options.clone(), |more| format!("{options},{more}"));
+        Some(Self { number, root, point, options, fstype, source })
+    }
+
+    /// The line that the kernel would have, as far as it can be known beforehand.
+    pub fn text(&self) -> String {
+        let Self { number, root, point, options, fstype, source } = self;
+        let [root, point] = [root, point].map(|path| escaped(&path.display().to_string()));
+        format!("0 0 {number} {root} {point} {options} - {} {} rw", escaped(fstype), escaped(source))
     }
 }
 
@@ -206,8 +183,8 @@ fn own(lines: &edit::Lines, is_own: &dyn Fn(&Line) -> bool) -> Vec<(usize, Line)
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, escaped, node, plain, same_device};
-    use crate::host::Fake;
+    use super::{Line, node, same_device};
+    use crate::host::{Fake, escaped, plain};
 
     #[test]
     fn words_are_written_as_the_kernel_writes_them() {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Command, EntryKind, Op, Probe},
+    host::{Command, EntryKind, Kept, MOUNTS, Op, Probe, Shape},
     properties,
     resource::{Change, Found, Goal, Property, Resource},
     values::Words,
@@ -90,6 +90,9 @@ pub struct State {
     /// `/etc/fstab`, if it matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fstab: Option<file::State>,
+    /// The change of what is mounted, with the way back.
+    #[serde(skip)]
+    way: Option<Kept>,
 }
 
 impl Mount {
@@ -146,7 +149,7 @@ impl Mount {
     /// The device at the mount point: this one's own name for it, or the kernel's for another one.
     fn mounted(&self, probe: &dyn Probe) -> Result<Option<String>> {
         let Some(rows) = fstab::mounts(probe)? else {
-            let error = Error::failed(format!("what is mounted cannot be seen: there is no `{}`", fstab::MOUNTS));
+            let error = Error::failed(format!("what is mounted cannot be seen: there is no `{}`", MOUNTS));
             return Err(error.hint("in a root directory or an image, `enable` and `disable` do without it"));
         };
         let point = resolve(self.point(), probe)?.0;
@@ -184,6 +187,77 @@ impl Mount {
         Ok(file == Some(&own) || same_device(&top.source, device, probe)?)
     }
 
+    /// Mounting a device there, as far as the kernel's line for it can be foreseen.
+    fn mounting(&self, device: &str, probe: &dyn Probe) -> Result<Kept> {
+        let point = resolve(self.point(), probe)?.0;
+        let mut row = Row {
+            number: "0:0".to_owned(),
+            root: "/".into(),
+            options: "rw".to_owned(),
+            fstype: self.kind().to_owned(),
+            source: node(device, probe)?.map_or_else(|| device.to_owned(), |node| node.display().to_string()),
+            point: point.clone(),
+        };
+        let rows = fstab::mounts(probe)?.unwrap_or_default();
+        let source = resolve(Path::new(device), probe)?.0;
+        if let (true, Some(below)) = (self.is_bind(), fstab::holding(&source, &rows)) {
+            row.root = below.root.join(source.strip_prefix(&below.point).unwrap_or(&source));
+            row.number.clone_from(&below.number);
+            row.source.clone_from(&below.source);
+            row.fstype.clone_from(&below.fstype);
+        }
+        let (at, options) = (self.point().display().to_string(), self.all_options());
+        let kind = Some(self.kind()).filter(|kind| !matches!(*kind, "auto" | "none"));
+        let by = mount_command(kind, Some(options.as_str()).filter(|options| *options != "defaults"), device, &at);
+        Ok(kept(point, None, Some(row.text()), by, Command::new(["umount", "--", &at])))
+    }
+
+    /// Unmounting what is there, and how to have it back: by what the kernel tells of it.
+    fn unmounting(&self, probe: &dyn Probe) -> Result<Option<Kept>> {
+        let point = resolve(self.point(), probe)?.0;
+        let rows = fstab::mounts(probe)?.unwrap_or_default();
+        let Some(row) = rows.iter().rfind(|row| row.point == point && row.fstype != "autofs") else { return Ok(None) };
+        let at = self.point().display().to_string();
+        let by = Command::new(["umount", "--", &at]);
+        let mut options: Vec<&str> = Vec::new();
+        for option in row.options.split(',') {
+            // What SELinux adds to the list is no option that it takes.
+            if option != "seclabel" && !options.contains(&option) {
+                options.push(option);
+            }
+        }
+        // A part of another file system, unless that has names for its parts.
+        let back = if row.root != Path::new("/") && row.fstype != "btrfs" {
+            let whole = |other: &&Row| other.number == row.number && row.root.starts_with(&other.root);
+            let seen = rows.iter().find(|other| whole(other) && other.point != point);
+            seen.and_then(|other| Some(other.point.join(row.root.strip_prefix(&other.root).ok()?))).map(|source| {
+                options.insert(0, "bind");
+                mount_command(None, Some(&options.join(",")), &source.display().to_string(), &at)
+            })
+        } else {
+            // A loop device that mount(8) made goes with the mount.
+            let looped = Path::new("/sys/dev/block").join(&row.number).join("loop");
+            let goes = row.source.starts_with("/dev/loop")
+                && text(&looped.join("autoclear"), probe)?.is_some_and(|set| set.trim() == "1");
+            let file = if goes { text(&looped.join("backing_file"), probe)? } else { None };
+            if file.is_some() {
+                options.push("loop");
+            }
+            let source = file.as_deref().map_or(row.source.as_str(), |file| file.trim_end_matches('\n'));
+            Some(mount_command(Some(&row.fstype), Some(&options.join(",")), source, &at))
+        };
+        let Some(back) = back else { return Ok(None) };
+        let line = text(Path::new(MOUNTS), probe)?.unwrap_or_default();
+        let mut way = kept(point, None, None, by, back);
+        way.from = way.now_in(&line);
+        way.note = match row.fstype.as_str() {
+            "tmpfs" | "ramfs" => Some(format!("what was in `{at}` is lost: it is mounted again, and empty")),
+            _ if row.root != Path::new("/") || row.source.starts_with("/dev/") => None,
+            _ => Some(format!("`{at}` is mounted again by what the kernel told of it")),
+        };
+        Ok(Some(way))
+    }
+
     /// Refuses what mount(8) would fail at.
     fn require_both(&self, device: &str, probe: &dyn Probe) -> Result<()> {
         let point = self.point();
@@ -205,6 +279,19 @@ impl Mount {
             None => missing("directory", point, &format!("`{device}` is to be mounted at it")),
         }
     }
+}
+
+fn mount_command(kind: Option<&str>, options: Option<&str>, source: &str, point: &str) -> Command {
+    let mut words = vec!["mount"];
+    words.extend(kind.iter().flat_map(|kind| ["-t", *kind]));
+    words.extend(options.iter().flat_map(|options| ["-o", *options]));
+    words.extend(["--", source, point]);
+    Command::new(words)
+}
+
+fn kept(path: PathBuf, from: Option<String>, to: Option<String>, by: Command, back: Command) -> Kept {
+    let (by, back) = (vec![by], vec![back]);
+    Kept { path, shape: Shape::Mount, key: String::new(), from, to, by, back, left: None, note: None }
 }
 
 fn no_device() -> Fault {
@@ -243,13 +330,13 @@ impl Resource for Mount {
     }
 
     fn read(&self, probe: &dyn Probe) -> Result<State> {
-        Ok(State { device: self.mounted(probe)?, fstab: Some(fstab::file().read(probe)?) })
+        Ok(State { device: self.mounted(probe)?, fstab: Some(fstab::file().read(probe)?), way: None })
     }
 
     fn read_for(&self, action: Action, probe: &dyn Probe) -> Result<State> {
         match action {
-            Mounted | Umount | Unmount | Remount => Ok(State { device: self.mounted(probe)?, fstab: None }),
-            Enable | Disable => Ok(State { device: None, fstab: Some(fstab::file().read(probe)?) }),
+            Mounted | Umount | Unmount | Remount => Ok(State { device: self.mounted(probe)?, fstab: None, way: None }),
+            Enable | Disable => Ok(State { device: None, fstab: Some(fstab::file().read(probe)?), way: None }),
         }
     }
 
@@ -304,6 +391,7 @@ impl Resource for Mount {
                 (_, None) => return Err(no_device().into()),
                 (None, Some(device)) => {
                     self.require_both(device, probe)?;
+                    to.way = Some(self.mounting(device, probe)?);
                     to.device = Some(device.clone());
                 }
                 (Some(there), Some(device)) if there != device => {
@@ -313,7 +401,10 @@ impl Resource for Mount {
                 }
                 (Some(_), Some(_)) => {}
             },
-            Umount | Unmount if is_it => to.device = None,
+            Umount | Unmount if is_it && now.device.is_some() => {
+                to.way = self.unmounting(probe)?;
+                to.device = None;
+            }
             Remount if is_it && now.device.is_some() => return Ok(Goal::Event("remount", to)),
             Umount | Unmount | Remount => {}
             Enable => {
@@ -337,25 +428,15 @@ impl Resource for Mount {
         let Change { from, to, event } = change;
         let point = self.point().display().to_string();
         let mut operations = Vec::new();
-        let mut run = |words: Vec<&str>| operations.push(Op::Run(Command::new(words)));
-        let options = self.all_options();
-        match (&from.device, &to.device) {
-            (None, Some(device)) => {
-                let mut words = vec!["mount"];
-                if !matches!(self.kind(), "auto" | "none") {
-                    words.extend(["-t", self.kind()]);
-                }
-                if options != "defaults" {
-                    words.extend(["-o", &options]);
-                }
-                words.extend(["--", device, &point]);
-                run(words);
+        match (&to.way, &from.device, &to.device) {
+            (Some(way), _, _) => operations.push(Op::Kept(way.clone())),
+            // What nothing shows the way back from.
+            (None, Some(_), None) => operations.push(Op::Run(Command::new(["umount", "--", &point]))),
+            (None, Some(_), Some(_)) if *event == Some("remount") => {
+                let options = format!("remount,{}", self.all_options());
+                operations.push(Op::Run(Command::new(["mount", "-o", &options, "--", &point])));
             }
-            (Some(_), None) => run(vec!["umount", "--", &point]),
-            (Some(_), Some(_)) if *event == Some("remount") => {
-                run(vec!["mount", "-o", &format!("remount,{options}"), "--", &point]);
-            }
-            (Some(_), Some(_)) | (None, None) => {}
+            (None, _, _) => {}
         }
         if let (Some(from), Some(to)) = (&from.fstab, &to.fstab) {
             operations.extend(fstab::file().ops(&Change { from: from.clone(), to: to.clone(), event: None })?);
@@ -368,7 +449,7 @@ impl Resource for Mount {
 mod tests {
     use super::{Action, DeviceType, Disable, Enable, Mount, Mounted, Remount, State, Umount, Unmount};
     use crate::{
-        host::{Fake, Op, Write},
+        host::{Fake, Op},
         resource::{Resource as _, Step, step},
         resources::trial::{done, faults, faults_of, refused, text},
         spec::laws,
@@ -381,19 +462,6 @@ mod tests {
                      26 22 253:0 /opt/a/b /mnt/bound rw - ext4 /dev/vda rw\n\
                      27 22 7:0 / /mnt/image rw - squashfs /dev/loop0 ro\n\
                      28 22 0:40 / /srv/new rw - autofs systemd-1 rw\n";
-
-    fn table(text: &str) -> Op {
-        Op::Write(Write {
-            path: "/proc/self/mountinfo".into(),
-            content: text.into(),
-            mode: 0o444.into(),
-            owner: "root".into(),
-            group: "root".into(),
-            backup: 0,
-            verify: Vec::new(),
-            sensitive: false,
-        })
-    }
 
     fn machine() -> Fake {
         Fake::new()
@@ -422,16 +490,18 @@ mod tests {
         if changed.event.is_none() {
             assert_eq!(step(mount, action, machine).unwrap(), Step::UpToDate);
         }
-        let command = |op: &Op| if let Op::Run(command) = op { command.to_string() } else { format!("{op:?}") };
+        let command = |op: &Op| match op {
+            Op::Run(command) => command.to_string(),
+            Op::Kept(kept) => kept.by[0].to_string(),
+            op => format!("{op:?}"),
+        };
         changed.operations.iter().map(command).collect()
     }
 
     #[test]
     fn it_is_mounted_and_unmounted() {
         let command = "mount -t ext4 -o noatime,nofail -- /dev/vdc1 /srv/new";
-        let more = format!("{TABLE}30 22 253:33 / /srv/new rw - ext4 /dev/vdc1 rw\n");
-        let mut machine =
-            machine().with_effect(command, [table(&more)]).with_effect("umount -- /srv/new", [table(TABLE)]);
+        let mut machine = machine();
         let mount = || Mount::at("/srv/new").device("/dev/vdc1").fstype("ext4").options(["noatime", "nofail"]);
         laws(mount(), Mounted, &machine);
         assert_eq!(ran(&mount(), Remount, &mut machine), [""; 0]);
@@ -464,7 +534,7 @@ mod tests {
         assert!(!there(Mount::at("/mnt/image").device("/dev/vdb")));
         assert!(!there(Mount::at("/tmp").device("server:/export").fstype("nfs")));
         let state = Mount::at("/mnt/bound").device("/opt/a").options("bind").read(&machine()).unwrap();
-        assert!(matches!(state, State { device: Some(device), fstab: Some(_) } if device == "/dev/vda"));
+        assert!(matches!(state, State { device: Some(device), fstab: Some(_), .. } if device == "/dev/vda"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Command, Kept, LogLevel, Op, Probe, line_of},
+    host::{Command, Kept, LogLevel, Op, Probe, Shape, line_of},
     properties,
     resource::{Change, Found, Goal, Property, Resource},
     suggest,
@@ -232,13 +232,14 @@ impl Resource for SelinuxBoolean {
             let command = |value: Switch| vec![Command::new(["setsebool", name, value.word()])];
             operations.push(Op::Kept(Kept {
                 path: self.in_kernel(),
-                directory: false,
+                shape: Shape::Line,
                 key: String::new(),
                 from: Some(format!("{0} {0}", was.digit())),
                 to: Some(format!("{0} {0}", value.digit())),
                 by: command(value),
                 back: command(was),
                 left: None,
+                note: None,
             }));
         }
         if let (true, Some(value), Some((path, runs))) = (from.boot != to.boot, to.boot, &from.kept) {
@@ -249,13 +250,14 @@ impl Resource for SelinuxBoolean {
             let was = from.boot.or(from.running);
             operations.push(Op::Kept(Kept {
                 path: path.clone(),
-                directory: false,
+                shape: Shape::Line,
                 key: name.to_owned(),
                 from: from.boot.map(line),
                 to: Some(line(value)),
                 by: command(value),
                 back: was.map(command).unwrap_or_default(),
                 left: if from.boot.is_none() { Some(line(was.unwrap_or(value))) } else { None },
+                note: None,
             }));
         }
         Ok(operations)

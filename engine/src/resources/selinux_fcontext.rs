@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Command, Kept, LogLevel, Op, Probe, line_of},
+    host::{Command, Kept, LogLevel, Op, Probe, Shape, line_of},
     properties,
     resource::{Change, Found, Goal, Property, Resource},
 };
@@ -334,13 +334,14 @@ impl Resource for SelinuxFcontext {
         let line = |context: String| format!("{} {context}", self.key());
         Ok(vec![Op::Kept(Kept {
             path: there.file.clone(),
-            directory: false,
+            shape: Shape::Line,
             key: self.key(),
             from: there.line.clone(),
             to: after.clone().map(line),
             by: both(command(after.as_deref(), before.is_some())),
             back: both(command(before, after.is_some())),
             left: None,
+            note: None,
         })])
     }
 }

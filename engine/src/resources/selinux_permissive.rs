@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::selinux::{Policy, SEMANAGE, require, word_fault};
 use crate::{
     Fault, Result, actions,
-    host::{Kept, Op, Probe},
+    host::{Kept, Op, Probe, Shape},
     properties,
     resource::{Change, Found, Goal, Resource},
 };
@@ -114,13 +114,14 @@ impl Resource for SelinuxPermissive {
         let (from, to) = (change.from.permissive, change.to.permissive);
         Ok(vec![Op::Kept(Kept {
             path,
-            directory: true,
+            shape: Shape::Directory,
             key: String::new(),
             from: line(from),
             to: line(to),
             by: command(to),
             back: command(from),
             left: None,
+            note: None,
         })])
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Command, Kept, Op, Probe, line_of},
+    host::{Command, Kept, Op, Probe, Shape, line_of},
     properties,
     resource::{Change, Found, Goal, Resource},
 };
@@ -221,13 +221,14 @@ impl Resource for SelinuxPort {
         };
         Ok(vec![Op::Kept(Kept {
             path: there.file.clone(),
-            directory: false,
+            shape: Shape::Line,
             key: self.key(),
             from: there.line.clone(),
             to: after.clone().map(|context| format!("{} {context}", self.key())),
             by: vec![forth],
             back: vec![back],
             left: None,
+            note: None,
         })])
     }
 }

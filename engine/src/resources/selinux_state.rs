@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Command, Kept, LogLevel, Op, Probe},
+    host::{Command, Kept, LogLevel, Op, Probe, Shape},
     properties,
     resource::{Action as _, Change, Found, Goal, Resource},
 };
@@ -202,13 +202,14 @@ impl Resource for SelinuxState {
             let command = |mode| vec![Command::new(["setenforce", number(mode)])];
             operations.push(Op::Kept(Kept {
                 path: Path::new(KERNEL).join("enforce"),
-                directory: false,
+                shape: Shape::Line,
                 key: String::new(),
                 from: Some(number(was).to_owned()),
                 to: Some(number(mode).to_owned()),
                 by: command(mode),
                 back: command(was),
                 left: None,
+                note: None,
             }));
         }
         Ok(operations)

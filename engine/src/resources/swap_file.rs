@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Command, Entry, Init, Op, Probe},
+    host::{Command, Entry, Init, Kept, Op, Probe, Shape, plain, swap_line},
     properties,
     resource::{Change, Found, Goal, Resource},
     values::{Mode, Seconds},
@@ -93,7 +93,7 @@ impl SwapFile {
         // Whatever `/proc` there is in a root directory, it is that of the machine around it.
         let table = if probe.offline() { None } else { text(Path::new("/proc/swaps"), probe)? }.unwrap_or_default();
         let row = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let is_it = |row: &Vec<&str>| row.first().is_some_and(|path| Path::new(&fstab::plain(path)) == self.path);
+        let is_it = |row: &Vec<&str>| row.first().is_some_and(|path| Path::new(&plain(path)) == self.path);
         let kib = row.filter(|row| row.len() > 2).find(is_it).and_then(|row| row[2].parse::<u64>().ok());
         Ok(kib.map(|kib| (kib + PAGE_KIB).div_ceil(1024)))
     }
@@ -142,8 +142,32 @@ impl SwapFile {
         }
     }
 
+    /// The commands that lead from one state to another.
+    fn commands(&self, from: &State, to: &State) -> Vec<Command> {
+        let (path, new) = (self.shown(), format!("{}.new", self.shown()));
+        let run = |words: &[&str]| Command::new(words.iter().copied());
+        let anew = from.size != to.size;
+        let mut commands = Vec::new();
+        // First the new one: there is to be room for both before the old one goes.
+        if let (true, Some(size)) = (anew, to.size) {
+            commands.extend(self.made(&new, size, to.filling));
+        }
+        if from.used == Some(true) && (anew || to.used == Some(false)) {
+            commands.push(run(&["swapoff", "--", &path]));
+        }
+        match (anew, to.size) {
+            (true, Some(_)) => commands.push(run(&["mv", "-T", "--", &new, &path])),
+            (true, None) => commands.push(run(&["rm", "--", &path])),
+            (false, _) => {}
+        }
+        if to.used == Some(true) && (anew || from.used == Some(false)) {
+            commands.push(run(&["swapon", "--", &path]));
+        }
+        commands
+    }
+
     /// The commands that make it beside its place.
-    fn made(&self, new: &str, size: u64, filling: Filling) -> Vec<Op> {
+    fn made(&self, new: &str, size: u64, filling: Filling) -> Vec<Command> {
         let count = format!("count={size}");
         let (of, length) = (format!("of={new}"), format!("{size}M"));
         let write = || vec!["dd", "if=/dev/zero", &of, "bs=1M", &count, "conv=fsync", "status=none"];
@@ -156,7 +180,7 @@ impl SwapFile {
         commands.push(vec!["mkswap", "--", new]);
         let timeout = self.timeout.unwrap_or(Seconds(600));
         let umask = Some(Mode::from(0o077));
-        commands.into_iter().map(|words| Op::Run(Command { timeout, umask, ..Command::new(words) })).collect()
+        commands.into_iter().map(|words| Command { timeout, umask, ..Command::new(words) }).collect()
     }
 }
 
@@ -199,8 +223,7 @@ impl Resource for SwapFile {
     fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
         let used = if probe.offline() { None } else { text(Path::new("/proc/swaps"), probe)? }.unwrap_or_default();
         let rows = used.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let mut files: Vec<_> =
-            rows.filter(|row| row.get(1) == Some(&"file")).map(|row| fstab::plain(row[0])).collect();
+        let mut files: Vec<_> = rows.filter(|row| row.get(1) == Some(&"file")).map(|row| plain(row[0])).collect();
         let table = fstab::file().read(probe)?;
         let lines = text_of(table.entry.as_ref()).unwrap_or_default().lines().filter_map(Line::parse);
         let files_of_table = lines.filter(|line| line.fstype == "swap" && line.device.starts_with('/'));
@@ -228,7 +251,6 @@ impl Resource for SwapFile {
                 to.used = now.used.map(|_| true);
                 if now.size != to.size {
                     self.require_safe_parent(probe)?;
-                    to.filling = self.filling(probe)?;
                 }
                 if self.persist.unwrap_or(false) && !fstab::has(&now.fstab, &is_own)? {
                     let [point, fstype, options] = ["none", "swap", "defaults"].map(str::to_owned);
@@ -242,29 +264,29 @@ impl Resource for SwapFile {
                 to.fstab = fstab::without(None, &now.fstab, probe, &is_own)?;
             }
         }
+        if now.size != to.size {
+            to.filling = self.filling(probe)?;
+        }
         Ok(Goal::State(to))
     }
 
     fn ops(&self, change: &Change<State>) -> Result<Vec<Op>> {
         let Change { from, to, .. } = change;
-        let (path, new) = (self.shown(), format!("{}.new", self.shown()));
-        let run = |words: &[&str]| Op::Run(Command::new(words.iter().copied()));
-        let anew = from.size != to.size;
         let mut operations = Vec::new();
-        // First the new one: there is to be room for both before the old one goes.
-        if let (true, Some(size)) = (anew, to.size) {
-            operations.extend(self.made(&new, size, to.filling));
-        }
-        if from.used == Some(true) && (anew || to.used == Some(false)) {
-            operations.push(run(&["swapoff", "--", &path]));
-        }
-        match (anew, to.size) {
-            (true, Some(_)) => operations.push(run(&["mv", "-T", "--", &new, &path])),
-            (true, None) => operations.push(run(&["rm", "--", &path])),
-            (false, _) => {}
-        }
-        if to.used == Some(true) && (anew || from.used == Some(false)) {
-            operations.push(run(&["swapon", "--", &path]));
+        if (from.size, from.used) != (to.size, to.used) {
+            let line = |state: &State| state.size.map(|size| swap_line(size, state.used == Some(true)));
+            let anew = from.size.is_some() && from.size != to.size;
+            operations.push(Op::Kept(Kept {
+                path: self.path.clone(),
+                shape: Shape::Swap,
+                key: String::new(),
+                from: line(from),
+                to: line(to),
+                by: self.commands(from, to),
+                back: self.commands(to, &State { filling: to.filling, ..from.clone() }),
+                left: None,
+                note: anew.then(|| format!("`{}` is made anew, and is another by its UUID", self.shown())),
+            }));
         }
         let file = Change { from: from.fstab.clone(), to: to.fstab.clone(), event: None };
         operations.extend(fstab::file().ops(&file)?);
@@ -315,8 +337,8 @@ mod tests {
         laws(swap(), action, machine);
         let Step::Changed(changed) = step(&swap(), action, machine).unwrap() else { return Vec::new() };
         assert_eq!(step(&swap(), action, machine).unwrap(), Step::UpToDate);
-        let command = |op: &Op| if let Op::Run(command) = op { Some(command.to_string()) } else { None };
-        changed.operations.iter().filter_map(command).collect()
+        let commands = |op: &Op| if let Op::Kept(kept) = op { kept.by.clone() } else { Vec::new() };
+        changed.operations.iter().flat_map(commands).map(|command| command.to_string()).collect()
     }
 
     #[test]

@@ -183,7 +183,11 @@ fn again(when: &str, first: &Done, second: Result<Done>, broken: &mut Vec<String
 
 /// A command may fail, and what it leads to cannot be known beforehand.
 fn predictable_operations(operations: &[Op]) -> bool {
-    operations.iter().all(|op| !matches!(op, Op::Run(_)))
+    operations.iter().all(|op| match op {
+        Op::Run(_) => false,
+        Op::Kept(kept) => kept.file().is_some(),
+        _ => true,
+    })
 }
 
 fn predictable(done: &Result<Done>) -> bool {

@@ -1,3 +1,4 @@
+mod mounts;
 mod packages;
 
 use std::{
@@ -15,7 +16,7 @@ use crate::{
     event::Summary,
     host::{
         AccountChange, Active, Enabled, Entry, EntryKind, Grade, Host, Journal, Kept, Op, Probe, Seen, ServiceVerb,
-        Write, dns::RecordChange, same_line,
+        Write, dns::RecordChange,
     },
 };
 
@@ -212,6 +213,7 @@ impl State {
             );
             return Err(Error::failed(sentence).hint("take back the later changes first, or use `--force`"));
         }
+        mounts::require_idle(&plan.items, host.as_probe())?;
         let _held: &RunLock = lock;
         let now = host.now();
         let mut recorder = self.open(command, &[], previous, now, Some(plan.run.clone()))?;
@@ -483,14 +485,11 @@ fn conflict(expected: &Seen, operation: &Operation, probe: &dyn Probe) -> Result
 /// Whether a line is neither as the run left it nor as it was before.
 fn other_line(kept: &Kept, probe: &dyn Probe) -> Result<Option<Conflict>> {
     let now = kept.now(probe)?;
-    let is = |line: Option<&str>| same_line(now.as_deref(), line);
-    if is(kept.to.as_deref()) || is(kept.from.as_deref()) {
+    let is = |line: Option<&str>| kept.says(now.as_deref(), line, probe);
+    if is(kept.to.as_deref())? || is(kept.from.as_deref())? {
         return Ok(None);
     }
-    let why = match now {
-        Some(line) => format!("was changed since: it says `{}` now", line.trim_end()),
-        None => "was changed since: what the run had put there is gone".to_owned(),
-    };
+    let why = format!("was changed since: {}", kept.told(now.as_deref()));
     Ok(Some(Conflict { path: kept.path.clone(), why }))
 }
 

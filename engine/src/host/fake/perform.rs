@@ -85,10 +85,14 @@ impl Fake {
             Op::Account(change) => self.account_change(change),
             Op::Kept(kept) => {
                 kept.by.iter().try_for_each(|command| self.run(command))?;
-                match kept.applied(self.entry(&kept.path)?.as_ref()) {
-                    Some(entry) if kept.directory => self.state.entries.mkdir(&kept.path, entry),
-                    Some(entry) => self.state.entries.write(&kept.path, entry),
-                    None => self.state.entries.remove(&kept.path, false),
+                let Some(file) = kept.file().map(Path::to_owned) else { return Ok(()) };
+                if kept.is_done(self)? {
+                    return Ok(());
+                }
+                match kept.applied(self.entry(&file)?.as_ref()) {
+                    Some(entry) if entry.kind == EntryKind::Directory => self.state.entries.mkdir(&file, entry),
+                    Some(entry) => self.state.entries.write(&file, entry),
+                    None => self.state.entries.remove(&file, false),
                 }
             }
             Op::Foreseen(foreseen) => {
