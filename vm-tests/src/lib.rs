@@ -67,7 +67,7 @@ pub use repository::{Repository, expired_repo};
 pub use roots::{Base, CLOUD, DEBIAN, DEBIAN13, DNS, EL9, FEDORA, KERNEL, SYSTEM, root};
 pub use rpm::{LONG_NAME, rpm_repo};
 pub use rustix::process::Signal;
-pub use site::{Machine, converge, plan, prepare_site, settle, site};
+pub use site::{Machine, converge, cycle, last_run, plan, prepare_site, settle, site};
 pub use snapshot::{Snapshot, UNWATCHED, WATCHED};
 pub use sshd::SshMachine;
 pub use vm::{Vm, VmOptions};

@@ -124,3 +124,47 @@ fn foreseen(plan: &str) -> (BTreeSet<&str>, BTreeSet<&str>) {
 fn done(report: &str) -> BTreeSet<&str> {
     report.lines().filter_map(change).collect()
 }
+
+/// The number of the last run that changed something, as people type it.
+///
+/// # Panics
+/// As [`Container::run`], and if there was none.
+#[track_caller]
+pub fn last_run(machine: &impl Machine) -> String {
+    let history = machine.brasa(&["history"]).success().stdout;
+    let mut numbers = history.lines().filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "-");
+    numbers.next_back().expect("a run that changed something").to_owned()
+}
+
+/// The whole life of what is declared: a plan, converged just so, converged again without a change; each drift, repaired; the
+/// repair taken back and done again; the first run taken back; and that taken back. `look` is a script that shows what it is about
+/// as those see it who use it.
+///
+/// # Panics
+/// If it is otherwise.
+#[track_caller]
+pub fn cycle(machine: &Container, resources: &str, look: &str, drifts: &[&str]) {
+    let seen = || machine.sh(&format!("exec 2>&1; {look}")).stdout;
+    let undo = |run: &str| machine.brasa(&["undo", run]).success();
+    let before = seen();
+    settle(machine, resources);
+    let run = last_run(machine);
+    let after = seen();
+    assert_ne!(before, after, "nothing is seen of it\n{resources}");
+    for drift in drifts {
+        machine.sh(drift).success();
+        let drifted = seen();
+        assert_ne!(drifted, after, "`{drift}` is not seen\n{resources}");
+        settle(machine, resources);
+        assert_eq!(seen(), after, "`{drift}` is not repaired\n{resources}");
+        undo("last");
+        assert_eq!(seen(), drifted, "the repair of `{drift}` is not taken back\n{resources}");
+        undo("last");
+        assert_eq!(seen(), after, "the repair of `{drift}` is not done again\n{resources}");
+    }
+    undo(&run);
+    assert_eq!(seen(), before, "the first run is not taken back\n{resources}");
+    undo("last");
+    assert_eq!(seen(), after, "the undo is not taken back\n{resources}");
+    converge(machine, resources).success();
+}

@@ -6,7 +6,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Base, Container, EL9, Result, converge, settle, site};
+use lab::{Base, Container, EL9, Result, converge, last_run, settle, site};
 
 /// Debian with what reads the files of these kinds.
 const BASE: Base = Base {
@@ -215,9 +215,7 @@ fn what_was_mounted_and_unmounted_is_taken_back() -> Result<()> {
     assert_eq!(look(), before);
     // What is in use is not torn away.
     settle(&machine, mounts);
-    let history = machine.run(["brasa", "history"]).success().stdout;
-    let mut numbers = history.lines().filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "-");
-    let number = numbers.next_back().expect("a run that changed something").to_owned();
+    let number = last_run(&machine);
     let busy = machine.spawn(["sh", "-c", "cd /srv/bound && echo there > /run/there && exec sleep 1000"]);
     machine.sh("until [ -e /run/there ]; do :; done").success();
     let refused = machine.run(["brasa", "undo", "last"]).exits(1);
