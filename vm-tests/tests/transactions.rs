@@ -573,6 +573,26 @@ fn what_a_package_obsoletes_goes_by_a_yes_alone() -> Result<()> {
 
 #[test]
 fn a_broken_script_of_a_package_is_quoted_and_its_neighbour_is_installed() -> Result<()> {
+    #[test]
+    fn what_was_left_beside_configuration_files_is_listed_when_asked() -> Result<()> {
+        for (machine, end) in [(debian()?, ".dpkg-dist"), (of_rpm(EL9)?, ".rpmnew"), (of_rpm(FEDORA)?, ".rpmnew")] {
+            let left = || machine.run(["brasa", "facts", "config_leftovers", "--format", "ndjson"]).success().stdout;
+            assert_eq!(left(), "{\"config_leftovers\":[]}\n");
+            settle(&machine, "- {type: package, name: lab-app, version: '1.0'}\n");
+            machine.write("/etc/lab-app.conf", "mine\n");
+            let told = settle(&machine, "- {type: package, name: lab-app, action: upgrade}\n");
+            assert!(told.stderr.contains("`/etc/lab-app.conf` was changed on this machine and is kept"), "{told}");
+            // A later run says nothing of it.
+            let quiet = converge(&machine, "- {type: package, name: lab-small-01}\n").exits(2);
+            assert!(!quiet.stderr.contains("lab-app.conf"), "{quiet}");
+            let expected = format!(
+                "{{\"config_leftovers\":[{{\"path\":\"/etc/lab-app.conf{end}\",\"file\":\"/etc/lab-app.conf\",\"holds\":\"package\"}}]}}\n"
+            );
+            assert_eq!(left(), expected);
+        }
+        Ok(())
+    }
+
     for (machine, has, words) in [
         (debian()?, "dpkg-query -W -f '${db:Status-Abbrev}' NAME | grep -q '^ii'", "exit status 7"),
         (of_rpm(EL9)?, "rpm -q NAME >/dev/null", "%prein"),

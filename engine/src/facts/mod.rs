@@ -4,6 +4,7 @@
 //! missing or cannot be read means that the fact is not known: `None`, never an error and never an invented value. No
 //! command is run and nothing is asked over the network.
 mod hardware;
+mod leftovers;
 mod network;
 mod platform;
 mod read;
@@ -49,7 +50,7 @@ pub struct Facts<'m> {
 type Read = fn(&Facts) -> Value;
 
 /// Every fact by its name, in the order of [`Facts::to_json`].
-const ALL: [(&str, Read); 33] = [
+const ALL: [(&str, Read); 34] = [
     ("platform", |facts| json!(facts.platform())),
     ("platform_family", |facts| json!(facts.platform_family())),
     ("platform_version", |facts| json!(facts.platform_version())),
@@ -83,6 +84,7 @@ const ALL: [(&str, Read); 33] = [
     ("shells", |facts| facts.shells_json()),
     ("fips", |facts| facts.fips_json()),
     ("selinux", |facts| facts.selinux_json()),
+    ("config_leftovers", |facts| leftovers::json(facts.probe)),
 ];
 
 impl<'m> Facts<'m> {

@@ -214,6 +214,27 @@ fn one_fact_is_got_by_its_name() {
 }
 
 #[test]
+fn what_package_managers_left_beside_configuration_files_is_listed() {
+    let fake = Fake::new()
+        .with_file("/etc/ssh/sshd_config.ucf-dist", "")
+        .with_file("/etc/ssh/sshd_config", "")
+        .with_file("/etc/lab-app.conf.dpkg-dist", "")
+        .with_file("/etc/a/b/c.rpmsave", "")
+        .with_file("/etc/dpkg-dist", "")
+        .with_file("/srv/x.rpmnew", "");
+    let left = |path: &str, file: &str, holds: &str| json!({"path": path, "file": file, "holds": holds});
+    assert_eq!(
+        Facts::new(&fake).get("config_leftovers"),
+        Some(json!([
+            left("/etc/a/b/c.rpmsave", "/etc/a/b/c", "before"),
+            left("/etc/lab-app.conf.dpkg-dist", "/etc/lab-app.conf", "package"),
+            left("/etc/ssh/sshd_config.ucf-dist", "/etc/ssh/sshd_config", "package"),
+        ]))
+    );
+    assert_eq!(Facts::new(&fake).get("config_leftovers.0.holds"), Some(json!("before")));
+}
+
+#[test]
 fn odd_mounts_and_odd_processors_are_read() {
     let arm = "processor\t: 0\nBogoMIPS\t: 243.75\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n\nprocessor\t: 1\n\nRevision\t: c03111\n";
     let fake = Fake::new()

@@ -44,6 +44,7 @@ pub use journal::{Ended, Journal, Sink};
 pub use kept::{Kept, Shape, line_of};
 pub(crate) use kept::{MOUNTS, escaped, plain, swap_line};
 pub use op::{AccountChange, Foreseen, LogLevel, Op, ServiceVerb, Write};
+pub(crate) use packages::config_leftover;
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};
 pub use probe::{
     Active, Enabled, Entry, EntryKind, Fetched, Group, Init, Interface, Kernel, Probe, Request, ServiceState, User,

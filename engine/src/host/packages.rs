@@ -301,6 +301,21 @@ pub enum ConfigFiles {
     Replace,
 }
 
+/// Ends of the names of files that hold what the package ships, where what was there is kept.
+/// Source: dpkg(1), ucf(1), rpm's `%config(noreplace)`, pacman(8), apk(8).
+const SHIPPED: [&str; 6] = [".dpkg-dist", ".dpkg-new", ".ucf-dist", ".rpmnew", ".pacnew", ".apk-new"];
+
+/// Ends of the names of files that hold what was there, where what the package ships is in use.
+const REPLACED: [&str; 4] = [".dpkg-old", ".ucf-old", ".rpmsave", ".rpmorig"];
+
+/// Of a file that a package manager has left beside a configuration file: that one, and whether the package's own is what
+/// was left, or else what was there before. `None` of any other file.
+pub(crate) fn config_leftover(path: &str) -> Option<(&str, bool)> {
+    let of = |ends: &[&str]| ends.iter().find_map(|end| path.strip_suffix(end));
+    let shipped = of(&SHIPPED).map(|file| (file, true));
+    shipped.or_else(|| Some((of(&REPLACED)?, false)))
+}
+
 /// Package changes that are made together, in one call of the package manager.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {

@@ -6,34 +6,26 @@ use std::{
 
 use walkdir::WalkDir;
 
-/// Ends of the names of files that hold what the package ships, where what was there is kept.
-/// Source: dpkg(1), ucf(1), rpm's `%config(noreplace)`, pacman(8), apk(8).
-const SHIPPED: [&str; 6] = [".dpkg-dist", ".dpkg-new", ".ucf-dist", ".rpmnew", ".pacnew", ".apk-new"];
-
-/// Ends of the names of files that hold what was there, where what the package ships is in use.
-const REPLACED: [&str; 4] = [".dpkg-old", ".ucf-old", ".rpmsave", ".rpmorig"];
+use crate::host::config_leftover;
 
 /// Every such file below `/etc`. What cannot be read has none.
 pub fn find(root: &Path) -> BTreeSet<PathBuf> {
     let files = WalkDir::new(root.join("etc")).into_iter().filter_map(Result::ok);
-    let is_one = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        SHIPPED.iter().chain(&REPLACED).any(|end| name.ends_with(end))
-    };
+    let is_one = |path: &Path| config_leftover(&path.file_name().unwrap_or_default().to_string_lossy()).is_some();
     files.map(walkdir::DirEntry::into_path).filter(|path| is_one(path)).collect()
 }
 
 /// What to say of one that is new.
 pub fn sentence(path: &Path) -> String {
     let shown = path.display().to_string();
-    match SHIPPED.iter().find_map(|end| shown.strip_suffix(end)) {
-        Some(file) => {
-            format!("`{file}` was changed on this machine and is kept: the package's own is `{shown}`, compare them")
-        }
-        None => {
-            let file = REPLACED.iter().find_map(|end| shown.strip_suffix(end)).unwrap_or(&shown);
+    match config_leftover(&shown) {
+        Some((file, false)) => {
             format!("`{file}` is the package's now: what was there is `{shown}`, compare them")
         }
+        Some((file, true)) => {
+            format!("`{file}` was changed on this machine and is kept: the package's own is `{shown}`, compare them")
+        }
+        None => format!("`{shown}` is new"),
     }
 }
 
