@@ -157,10 +157,9 @@ pub fn reason(output: &str) -> String {
         ];
         if !block
             && !flat
-            && let Some(start) = wanted.iter().find(|start| text.contains(*start))
+            && let Some(at) = wanted.iter().filter_map(|start| text.find(start)).min()
             && !text.starts_with("Error: Unable to find a match")
         {
-            let at = text.find(start).unwrap_or(0);
             let text =
                 ["Error: ", "error: ", "[RPM] "].iter().fold(&text[at..], |text, word| text.trim_start_matches(word));
             said.push(text.to_owned());
@@ -169,6 +168,9 @@ pub fn reason(output: &str) -> String {
         }
     }
     said.dedup();
+    // dnf 5 says a reason, and then what failed for that reason.
+    let all = said.clone();
+    said.retain(|text| !all.iter().any(|other| other.len() > text.len() && other.ends_with(text.as_str())));
     said.join("; ")
 }
 
@@ -316,6 +318,19 @@ mod tests {
                 "error: %prein(lab-bad-1.0-1.noarch) scriptlet failed, exit status 1\n\nError in PREIN scriptlet\n"
             ),
             ["%prein(lab-bad-1.0-1.noarch) scriptlet failed, exit status 1"]
+        );
+    }
+
+    #[test]
+    fn a_repository_whose_signature_is_bad_is_named() {
+        let five = "Updating and loading repositories:\n lab                                    100% |  58.3 KiB/s |   4.7 KiB |  \
+                    00m00s\n>>> repomd.xml GPG signature verification error: Signing key not found\nFailed to download metadata \
+                    (baseurl: \"file:///srv/rpm\") for repository \"lab-rpm\": repomd.xml GPG signature verification error: \
+                    Signing key not found\n";
+        assert_eq!(
+            reason(five),
+            "Failed to download metadata (baseurl: \"file:///srv/rpm\") for repository \"lab-rpm\": repomd.xml GPG signature \
+             verification error: Signing key not found"
         );
     }
 
