@@ -317,6 +317,16 @@ impl Container {
         self.run(["sh", "-c", script])
     }
 
+    /// Waits until a condition of the shell holds, for two minutes at most.
+    ///
+    /// # Panics
+    /// If it never does.
+    #[track_caller]
+    pub fn until(&self, condition: &str) {
+        let script = format!("until {condition}; do sleep 0.02; done");
+        self.run(["timeout", "120", "sh", "-c", &script]).success();
+    }
+
     /// Starts a command and leaves it running.
     ///
     /// # Panics

@@ -121,6 +121,28 @@ pub fn expired_repo() -> Result<Repository> {
     Ok(Repository::apt(artefact))
 }
 
+/// The dnf repository of one package, with an index that is signed with a key that has expired since.
+///
+/// # Errors
+/// [`Error`] if a tool that it needs cannot be had or fails.
+pub fn expired_rpm_repo() -> Result<Repository> {
+    let source = crate::rpm::rpm_repo()?;
+    let recipe = format!("{}\n{THEN}, dnf", source.artefact().path().display());
+    let artefact = cache::artefact("expired-rpm", &recipe, |directory| {
+        let name = "lab-doc-1.0-1.noarch.rpm";
+        let doing = || Error::io(format!("copy `{name}`"));
+        fs::copy(source.artefact().path().join(name), directory.join(name)).map_err(doing())?;
+        call("index the RPM", Command::new("createrepo_c").arg("--quiet").arg(directory))?;
+        let keyring = Keyring::expired()?;
+        let doing = "sign with a key that has expired";
+        let sign = ["--armor", "--detach-sign", "repodata/repomd.xml"];
+        call(doing, keyring.gpg().args([EXPIRED, THEN]).args(sign).current_dir(directory))?;
+        let export = ["--armor", "--output", "key.asc", "--export"];
+        call(doing, keyring.gpg().args(export).current_dir(directory)).map(drop)
+    })?;
+    Ok(Repository::dnf(artefact))
+}
+
 /// Puts the public half of the lab's key beside a repository.
 pub(crate) fn publish_key(directory: &Path) -> Result<()> {
     let target = directory.join("key.asc");

@@ -76,7 +76,7 @@ fn a_lock_that_is_held_is_waited_for_and_its_holder_named() -> Result<()> {
     let small = |rest: &str| format!("- {{type: package, name: lab-small-01{rest}}}\n");
     let other = machine.spawn(["dnf", "-y", "install", "lab-slow"]);
     // It stands still in the script of the package for as long as it takes to look.
-    machine.sh("timeout 60 sh -c 'until pkill -STOP -x sleep; do :; done'").success();
+    machine.until("pkill -STOP -x sleep");
     let refused = converge(&machine, &small(", timeout: 10")).exits(1);
     assert!(refused.stderr.contains("lock `/var/lib/rpm/.rpm.lock` is held by"), "{refused}");
     assert!(refused.stderr.contains("dnf (process "), "{refused}");

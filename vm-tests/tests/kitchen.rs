@@ -23,11 +23,7 @@ fn a_held_lock_is_waited_for_and_its_holder_named() -> Result<()> {
     );
     // lab-slow holds dpkg's locks for three seconds while it is configured.
     let holder = machine.spawn(["sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lab-slow"]);
-    for _ in 0..1000 {
-        if machine.sh("grep -q 'configure lab-slow' /var/log/dpkg.log").code == 0 {
-            break;
-        }
-    }
+    machine.until("grep -q 'configure lab-slow' /var/log/dpkg.log");
     let run = machine.run(["brasa", "converge"]).success();
     assert!(run.stderr.contains("waiting for ") && run.stderr.contains("held by apt-get"), "{run}");
     assert!(holder.wait().code == 0, "the other one was left in peace");
@@ -41,13 +37,10 @@ fn an_interrupted_dpkg_is_named_and_finished_before_anything_else() -> Result<()
     let machine = Container::of(lab::root(DEBIAN)?).repository(&lab::deb_repo()?).brasa(lab::kitchen()?).start()?;
     machine.run(["apt-get", "-qq", "update"]).success();
     order(&machine, r#"{"run_list": ["kitchen::packages"], "kitchen": {"packages": [{"names": ["lab-small-01"]}]}}"#);
-    let mut other = machine.spawn(["sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lab-slow"]);
-    for _ in 0..1000 {
-        if !other.is_running() || machine.sh("grep -q 'half-configured lab-slow' /var/log/dpkg.log").code == 0 {
-            break;
-        }
-    }
+    let other = machine.spawn(["sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lab-slow"]);
+    machine.until("grep -q 'half-configured lab-slow' /var/log/dpkg.log");
     machine.sh("pkill -9 -x apt-get; pkill -9 -x dpkg; sleep 0.2; true").success();
+    other.wait();
     assert_ne!(machine.sh("dpkg --audit").success().stdout, "", "dpkg is in the middle of something");
     let run = machine.run(["brasa", "converge"]).success();
     let said = "an earlier run of dpkg was not finished";
@@ -73,11 +66,7 @@ fn a_restart_that_a_killed_run_owed_is_done_by_the_next_one() -> Result<()> {
     };
     order(&machine, &dna("touch /srv/resting; sleep 600"));
     let run = machine.spawn(["brasa", "converge"]);
-    for _ in 0..1000 {
-        if machine.exists("/srv/resting") {
-            break;
-        }
-    }
+    machine.until("test -e /srv/resting");
     assert_eq!(machine.read("/etc/bell.conf"), "loud\n", "the change is made, its restart is owed");
     let process = || machine.sh("systemctl show -p MainPID --value bell.service").success().stdout;
     let first = process();

@@ -22,7 +22,7 @@ fn becomes(machine: &Container, id: &str) {
 
 /// What every package manager of a platform has to do, with the packages of the lab: 1.0 and 2.0 of `lab-app`, which
 /// needs `lab-lib`, is `lab-virtual`, and does not go with `lab-conflict`.
-fn keeps_packages(machine: &Container, installed: &str, old: &str) {
+fn keeps_packages(machine: &Container, installed: &str, old: &str, [unknown, conflict]: [&str; 2]) {
     let version = || machine.sh(installed).stdout;
     let app = |rest: &str| format!("- {{type: package, name: lab-app{rest}}}\n");
     let write = |resources: &str| {
@@ -42,12 +42,13 @@ fn keeps_packages(machine: &Container, installed: &str, old: &str) {
     assert!(version().starts_with("1.0"), "{}", version());
 
     // What is not known, and what is in conflict with it: told by a plan, and the run changes nothing.
-    for (name, word) in [("lab-nope", "lab-nope"), ("lab-conflict", "conflict")] {
+    for (name, words) in [("lab-nope", unknown), ("lab-conflict", conflict)] {
         write(&app("").replace("lab-app", name));
-        let plan = machine.run(["brasa", "plan"]);
-        assert!(plan.code == 1 && plan.stderr.contains(word), "{plan}");
+        let plan = machine.run(["brasa", "plan"]).exits(1);
+        assert!(plan.stderr.contains(words), "{plan}");
         let failed = converge(machine, &app("").replace("lab-app", name)).exits(1);
-        assert!(failed.stderr.contains(word), "{failed}");
+        assert!(failed.stderr.contains(words), "{failed}");
+        assert!(version().starts_with("1.0"), "{}", version());
     }
     machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", "resources: []\n");
 }
@@ -97,7 +98,8 @@ fn zypper_keeps_packages() -> Result<()> {
         ),
     );
     let installed = "rpm -q --qf '%{VERSION}' lab-app | grep -v 'not installed'";
-    keeps_packages(&machine, installed, "1.0");
+    let words = ["No provider of 'lab-nope' found", "lab-conflict-1.0-1.noarch conflicts with lab-app"];
+    keeps_packages(&machine, installed, "1.0", words);
     let app = |action: &str| format!("- {{type: package, name: lab-app, action: {action}}}\n");
     let is_held = || machine.sh("zypper --quiet locks | grep -q lab-app").code == 0;
     settle(&machine, &app("lock"));
@@ -187,27 +189,37 @@ fn pacman_keeps_packages() -> Result<()> {
     assert!(plan.stdout.contains("there are no package lists yet"), "{plan}");
     settle(&machine, "- {type: package, name: lab-lib}\n");
     settle(&machine, "- {type: package, name: lab-lib, action: remove}\n");
-    keeps_packages(&machine, installed, "1.0-1");
+    let words = ["target not found: lab-nope", "`lab-conflict` and `lab-app` are in conflict"];
+    keeps_packages(&machine, installed, "1.0-1", words);
+    // Asked by nobody, it answers itself that what is in the way stays.
+    machine.run(["pacman", "-S", "--noconfirm", "lab-conflict"]).exits(1);
+    assert!(machine.sh(installed).stdout.starts_with("1.0"));
     publish("2.0-1");
     // Twice: the new list may be of the same second as the old one, which then counts as current.
     machine.run(["pacman", "-Syy"]).success();
     follows_versions(&machine, "pacman_package", installed);
 
     // A lock that nobody has any more is told, and not waited for.
+    let waits = "- {type: package, name: lab-app, action: remove, timeout: 2}\n";
     machine.sh("touch /var/lib/pacman/db.lck").success();
-    let failed = converge(&machine, "- {type: package, name: lab-conflict}\n").exits(1);
-    assert!(failed.stderr.contains("/var/lib/pacman/db.lck") || failed.stderr.contains("conflict"), "{failed}");
+    let failed = converge(&machine, waits).exits(1);
+    for words in [
+        "pacman's lock `/var/lib/pacman/db.lck` is there, but no process that is running has it",
+        "remove `/var/lib/pacman/db.lck` if no package manager is at work",
+    ] {
+        assert!(failed.stderr.contains(words), "{failed}");
+    }
     settle(&machine, "- {type: file, name: /var/lib/pacman/db.lck, action: delete}\n");
     // One that is held is waited for, and its holder named.
-    let holder = machine.spawn(["sh", "-c", "exec 3>/var/lib/pacman/db.lck; sleep 300"]);
-    let waits = "- {type: package, name: lab-app, action: remove, timeout: 2}\n";
-    let mut failed = converge(&machine, waits);
-    // The holder may come second.
-    if failed.code == 2 {
-        failed = converge(&machine, "- {type: package, name: lab-app, timeout: 2}\n");
-    }
-    assert!(failed.stderr.contains("sh (process ") || failed.stderr.contains("sleep (process "), "{failed}");
-    drop(holder);
+    let holder = machine.spawn(["sh", "-c", "exec 3>/var/lib/pacman/db.lck; exec sleep 300"]);
+    machine.until("pgrep -x sleep");
+    let failed = converge(&machine, waits).exits(1);
+    assert!(failed.stderr.contains("pacman's lock `/var/lib/pacman/db.lck` is held by sleep (process "), "{failed}");
+    assert!(machine.sh(installed).stdout.starts_with("2.0"));
+    machine.run(["pkill", "-x", "sleep"]).success();
+    holder.wait();
+    settle(&machine, "- {type: file, name: /var/lib/pacman/db.lck, action: delete}\n");
+    settle(&machine, waits);
     Ok(())
 }
 

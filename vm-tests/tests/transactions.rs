@@ -243,11 +243,7 @@ fn a_package_of_another_architecture_is_one_of_its_own() -> Result<()> {
 fn a_package_that_was_being_unpacked_is_put_in_anew() -> Result<()> {
     let machine = debian()?;
     let other = machine.spawn(["sh", "-c", "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install lab-still"]);
-    for _ in 0..1000 {
-        if machine.sh("grep -q 'half-installed lab-still' /var/log/dpkg.log").code == 0 {
-            break;
-        }
-    }
+    machine.until("grep -q 'half-installed lab-still' /var/log/dpkg.log");
     machine.sh("for name in apt-get dpkg; do pkill -9 -x $name; done; sleep 0.2; true").success();
     other.wait();
     assert!(machine.sh("dpkg --audit").success().stdout.contains("lab-still"), "it is there in part");
@@ -261,12 +257,7 @@ fn a_package_that_was_being_unpacked_is_put_in_anew() -> Result<()> {
 
 /// Waits until dpkg has begun to configure `lab-slow`, which takes three seconds.
 fn until_slow(machine: &Container) {
-    for _ in 0..1000 {
-        if machine.sh("grep -q 'half-configured lab-slow' /var/log/dpkg.log").code == 0 {
-            return;
-        }
-    }
-    panic!("lab-slow was never configured");
+    machine.until("grep -q 'half-configured lab-slow' /var/log/dpkg.log");
 }
 
 #[test]
@@ -278,11 +269,7 @@ fn an_unattended_upgrade_is_waited_for_and_named() -> Result<()> {
     machine.write("/etc/apt/apt.conf.d/99lab", "Unattended-Upgrade::Origins-Pattern { \"origin=*\"; };\nDPkg::Pre-Invoke { \"test ! -e /run/slow || sleep 8\"; };\n");
     machine.write("/run/slow", "");
     let other = machine.spawn(["unattended-upgrade"]);
-    for _ in 0..1000 {
-        if machine.sh("pgrep -x -f 'sleep 8'").code == 0 {
-            break;
-        }
-    }
+    machine.until("pgrep -x -f 'sleep 8'");
     // Who does not want to wait for long is told whom it would have been for, and nothing was done.
     let failed = converge(&machine, &app("").replace("lab-app", "lab-small-01, timeout: 1"));
     assert!(failed.code == 1 && failed.stderr.contains("unattended-upgr (process "), "{failed}");
@@ -302,11 +289,7 @@ fn an_unattended_upgrade_is_waited_for_and_named() -> Result<()> {
 fn a_lock_that_apt_does_not_see_is_in_nobodys_way() -> Result<()> {
     let machine = debian()?;
     let other = machine.spawn(["flock", "/var/lib/dpkg/lock-frontend", "sleep", "300"]);
-    for _ in 0..1000 {
-        if machine.sh("! flock -n /var/lib/dpkg/lock-frontend true").code == 0 {
-            break;
-        }
-    }
+    machine.until("! flock -n /var/lib/dpkg/lock-frontend true");
     machine.run(["apt-get", "-qq", "-y", "install", "lab-small-01"]).success();
     let told = settle(&machine, "- {type: package, name: lab-small-02, timeout: 30}\n");
     assert!(!told.stderr.contains("waiting"), "{told}");
@@ -573,26 +556,6 @@ fn what_a_package_obsoletes_goes_by_a_yes_alone() -> Result<()> {
 
 #[test]
 fn a_broken_script_of_a_package_is_quoted_and_its_neighbour_is_installed() -> Result<()> {
-    #[test]
-    fn what_was_left_beside_configuration_files_is_listed_when_asked() -> Result<()> {
-        for (machine, end) in [(debian()?, ".dpkg-dist"), (of_rpm(EL9)?, ".rpmnew"), (of_rpm(FEDORA)?, ".rpmnew")] {
-            let left = || machine.run(["brasa", "facts", "config_leftovers", "--format", "ndjson"]).success().stdout;
-            assert_eq!(left(), "{\"config_leftovers\":[]}\n");
-            settle(&machine, "- {type: package, name: lab-app, version: '1.0'}\n");
-            machine.write("/etc/lab-app.conf", "mine\n");
-            let told = settle(&machine, "- {type: package, name: lab-app, action: upgrade}\n");
-            assert!(told.stderr.contains("`/etc/lab-app.conf` was changed on this machine and is kept"), "{told}");
-            // A later run says nothing of it.
-            let quiet = converge(&machine, "- {type: package, name: lab-small-01}\n").exits(2);
-            assert!(!quiet.stderr.contains("lab-app.conf"), "{quiet}");
-            let expected = format!(
-                "{{\"config_leftovers\":[{{\"path\":\"/etc/lab-app.conf{end}\",\"file\":\"/etc/lab-app.conf\",\"holds\":\"package\"}}]}}\n"
-            );
-            assert_eq!(left(), expected);
-        }
-        Ok(())
-    }
-
     for (machine, has, words) in [
         (debian()?, "dpkg-query -W -f '${db:Status-Abbrev}' NAME | grep -q '^ii'", "exit status 7"),
         (of_rpm(EL9)?, "rpm -q NAME >/dev/null", "%prein"),
@@ -606,6 +569,26 @@ fn a_broken_script_of_a_package_is_quoted_and_its_neighbour_is_installed() -> Re
         machine.write("/etc/lab-bad.ok", "");
         let bad = "- {type: package, name: lab-bad}\n";
         comes_and_goes(&machine, bad, &has.replace("NAME", "lab-bad"), &AWAY.replace("lab-doc", "lab-bad"));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_left_beside_configuration_files_is_listed_when_asked() -> Result<()> {
+    for (machine, end) in [(debian()?, ".dpkg-dist"), (of_rpm(EL9)?, ".rpmnew"), (of_rpm(FEDORA)?, ".rpmnew")] {
+        let left = || machine.run(["brasa", "facts", "config_leftovers", "--format", "ndjson"]).success().stdout;
+        assert_eq!(left(), "{\"config_leftovers\":[]}\n");
+        settle(&machine, "- {type: package, name: lab-app, version: '1.0'}\n");
+        machine.write("/etc/lab-app.conf", "mine\n");
+        let told = settle(&machine, "- {type: package, name: lab-app, action: upgrade}\n");
+        assert!(told.stderr.contains("`/etc/lab-app.conf` was changed on this machine and is kept"), "{told}");
+        // A later run says nothing of it.
+        let quiet = converge(&machine, "- {type: package, name: lab-small-01}\n").exits(2);
+        assert!(!quiet.stderr.contains("lab-app.conf"), "{quiet}");
+        let expected = format!(
+            "{{\"config_leftovers\":[{{\"path\":\"/etc/lab-app.conf{end}\",\"file\":\"/etc/lab-app.conf\",\"holds\":\"package\"}}]}}\n"
+        );
+        assert_eq!(left(), expected);
     }
     Ok(())
 }
