@@ -1,5 +1,7 @@
 //! The cookbook `bind` with a real BIND 9: a server that takes just the updates it grants, and a host whose name follows it.
 
+use std::time::{Duration, Instant};
+
 use lab::{Container, DEBIAN, Output, Result};
 use serde_json::{Value, json};
 
@@ -136,6 +138,76 @@ fn a_server_takes_just_the_updates_that_it_grants() -> Result<()> {
     assert_eq!(machine.read("/etc/bind/named.conf.local"), zones);
     assert_eq!(answer(&machine, "node2.example.com", "A"), "192.0.2.20\n");
     Ok(())
+}
+
+/// What systemd does by itself: the timer, the boot, and what systemd-networkd, ifupdown and others tell of an address.
+#[test]
+fn a_name_follows_without_being_told() -> Result<()> {
+    let mut machine = machine()?;
+    let mut host = server();
+    host["run_list"] = json!(["bind::server", "dnsutils", "bind::dynamic_dns"]);
+    host["bind"]["keys"] = json!({"node1.example.com": {"secret": SECRET}});
+    host["bind"]["zones"] = json!({"example.com": {"address": "192.0.2.53", "grants": [{"key": "node1.example.com"}]}});
+    host["dynamic_dns"] = json!({
+        "server": "127.0.0.1", "hostname": "node1.example.com", "interface": "lab0", "period": "1s",
+        "key": {"name": "node1.example.com", "secret": SECRET},
+    });
+    // A place for the hooks of ifupdown, which has none here.
+    machine.sh("mkdir -p /etc/network/if-up.d").success();
+    settle(&machine, &host);
+    let becomes = |machine: &Container, address: &str| {
+        let record = || answer(machine, "node1.example.com", "A");
+        let until = Instant::now() + Duration::from_secs(90);
+        while record() != format!("{address}\n") {
+            assert!(
+                Instant::now() < until,
+                "the name does not lead to {address} but to `{}`\n{}",
+                record(),
+                log(machine)
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    address(&machine, "192.0.2.11");
+    becomes(&machine, "192.0.2.11");
+
+    // At boot, with a period that nobody lives to see. Networks and addresses of a container are gone with it.
+    host["dynamic_dns"]["period"] = json!("10h");
+    settle(&machine, &host);
+    let network = "ip address add 192.0.2.53/32 dev lo; ip link add lab0 type veth peer name lab1; \
+                   ip link set lab1 up; ip link set lab0 up; ip address add 192.0.2.13/24 dev lab0";
+    let unit = format!(
+        "[Unit]\nDefaultDependencies=no\nBefore=network-pre.target\nWants=network-pre.target\n[Service]\nType=oneshot\n\
+         ExecStart=sh -c '{network}'\n[Install]\nWantedBy=sysinit.target\n"
+    );
+    machine.write("/etc/systemd/system/lab-network.service", unit);
+    machine.sh("systemctl -q enable lab-network.service").success();
+    machine.reboot()?;
+    becomes(&machine, "192.0.2.13");
+
+    // From now on neither timer nor boot: a hook, as ifupdown runs it.
+    machine.sh("systemctl stop dyndns-update.timer; systemctl start dyndns-update.service").success();
+    address(&machine, "192.0.2.14");
+    assert_eq!(answer(&machine, "node1.example.com", "A"), "192.0.2.13\n");
+    machine.sh("IFACE=lab0 MODE=start run-parts --exit-on-error /etc/network/if-up.d").success();
+    becomes(&machine, "192.0.2.14");
+
+    // systemd-networkd calls nobody: its own notes are watched.
+    let network = "[Match]\nName=lab0\n[Network]\nAddress=192.0.2.15/24\nLinkLocalAddressing=no\n";
+    machine.write("/etc/systemd/network/lab0.network", network);
+    machine.sh("ip address flush dev lab0 && systemctl start systemd-networkd").success();
+    becomes(&machine, "192.0.2.15");
+    machine.write("/etc/systemd/network/lab0.network", network.replace(".15", ".16"));
+    machine.sh("networkctl reload").success();
+    becomes(&machine, "192.0.2.16");
+    // By hand.
+    address(&machine, "192.0.2.17");
+    becomes(&machine, "192.0.2.17");
+    Ok(())
+}
+
+fn log(machine: &Container) -> String {
+    machine.sh("journalctl -b --no-pager -n 40; systemctl list-timers --no-pager; ls -l /run/systemd/netif/links; ip address").stdout
 }
 
 /// The host itself, whose own server it is here: the key as an attribute, and as the files that the article uploads.

@@ -108,6 +108,7 @@ impl AttributeSet for DynamicDns {
 #[derive(Clone, Serialize)]
 struct Unit {
     script: &'static str,
+    service: &'static str,
     /// After the script, with a blank before it.
     arguments: &'static str,
     period: String,
@@ -147,6 +148,8 @@ const SCRIPT: &str = "/usr/local/sbin/dyndns-update";
 const SETTINGS: &str = "/etc/brasa/ddns.toml";
 const UNIT: &str = "dyndns-update.service";
 const TIMER: &str = "dyndns-update.timer";
+/// systemd-networkd calls no scripts, and writes down what it made of each interface.
+const PATH: &str = "dyndns-update.path";
 
 static UPDATER: Source<Update> =
     Source::new("dyndns-update.sh.tera", include_str!("../templates/dyndns-update.sh.tera"));
@@ -157,6 +160,8 @@ static SERVICE: Source<Unit> =
     Source::new("dyndns-update.service.tera", include_str!("../templates/dyndns-update.service.tera"));
 static EVERY: Source<Unit> =
     Source::new("dyndns-update.timer.tera", include_str!("../templates/dyndns-update.timer.tera"));
+static WATCH: Source<Unit> =
+    Source::new("dyndns-update.path.tera", include_str!("../templates/dyndns-update.path.tera"));
 static HOOK: Source<Unit> = Source::new("address-hook.sh.tera", include_str!("../templates/address-hook.sh.tera"));
 
 /// Directories whose scripts the system's network tools run when an address came or changed. Each is used where it exists.
@@ -295,7 +300,7 @@ pub fn dynamic_dns(r: &mut Recipe) -> Result<()> {
 
     // At boot the network may not be there yet. The script around nsupdate has its own patience.
     let arguments = if dns.method == Method::Brasa && dns.server.is_some() { " --wait 2m" } else { "" };
-    let unit = Unit { script: SCRIPT, arguments, period: dns.period.clone() };
+    let unit = Unit { script: SCRIPT, service: UNIT, arguments, period: dns.period.clone() };
     for directory in HOOKS {
         let hook = Template::render(Path::new(directory).join("dyndns-update"), &HOOK, unit.clone())?;
         r.add(hook.mode(0o755).owner("root").group("root").only_if(exists(directory)));
@@ -305,14 +310,16 @@ pub fn dynamic_dns(r: &mut Recipe) -> Result<()> {
     let running = || when("systemd is running", |probe| Ok(probe.init()? == Init::Systemd));
     let service = Template::render("/unused", &SERVICE, unit.clone())?;
     r.add(SystemdUnit::named(UNIT).content(service.text()).action(systemd_unit::Create).only_if(systemd()));
-    let timer = Template::render("/unused", &EVERY, unit)?;
-    r.add(
-        SystemdUnit::named(TIMER)
-            .content(timer.text())
-            .action([systemd_unit::Create, systemd_unit::Enable])
-            .only_if(systemd()),
-    );
-    r.add(Service::named(TIMER).action(service::Start).only_if(running()));
+    for (name, source) in [(TIMER, &EVERY), (PATH, &WATCH)] {
+        let text = Template::render("/unused", source, unit.clone())?;
+        r.add(
+            SystemdUnit::named(name)
+                .content(text.text())
+                .action([systemd_unit::Create, systemd_unit::Enable])
+                .only_if(systemd()),
+        );
+        r.add(Service::named(name).action(service::Start).only_if(running()));
+    }
     if dns.server.is_some() {
         // Another server, another name, another key should not wait for the timer.
         let key = dns.key_file();
