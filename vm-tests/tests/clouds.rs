@@ -3,10 +3,15 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a test drives the program from outside")]
 use std::{
     fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::Command,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use lab::{Result, clouds};
@@ -224,6 +229,112 @@ fn ec2() -> Result<()> {
     drop(cloud);
     user.describe("four", "ec2", 2, NOBODY);
     user.says(&["create", "four"], 69, &["cannot ask `http://127.0.0.1:9/`", "Connection refused"]);
+    Ok(())
+}
+
+/// A way to a cloud on which the answer to the first request that begins so is lost; bodies of requests can be looked at.
+fn losing(cloud: &str, begin: &'static str) -> (String, Arc<Mutex<Vec<String>>>) {
+    let (listener, cloud) = (TcpListener::bind("127.0.0.1:0").unwrap(), cloud.replace("http://", ""));
+    let way = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let bodies = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        let mut lost = false;
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (request, body) = message(&mut stream);
+            let mut there = TcpStream::connect(&cloud).unwrap();
+            there.write_all(&request).unwrap();
+            let (answer, _) = message(&mut there);
+            if !lost && body.starts_with(begin) {
+                lost = true;
+            } else {
+                stream.write_all(&answer).unwrap();
+            }
+            bodies.lock().unwrap().push(body);
+        }
+    });
+    (way, asked)
+}
+
+/// A message of HTTP, whole, and its body.
+fn message(stream: &mut TcpStream) -> (Vec<u8>, String) {
+    let (mut read, mut whole) = (BufReader::new(stream), Vec::new());
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        read.read_line(&mut line).unwrap();
+        whole.extend(line.as_bytes());
+        if let Some(told) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = told.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    read.read_exact(&mut body).unwrap();
+    whole.extend(&body);
+    (whole, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Lines of `authorized_keys`, each with so much in it that nothing packs.
+fn keys(count: usize, random: usize) -> String {
+    let mut seed = 20_101_123_u64;
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut letter = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(letters[usize::try_from(seed >> 58).unwrap()])
+    };
+    let line = |_| format!("ssh-ed25519 {:A<68}\n", (0..random).map(|_| letter()).collect::<String>());
+    (0..count).map(line).collect()
+}
+
+#[test]
+fn ec2_is_asked_within_its_limit_and_again_by_the_same_token() -> Result<()> {
+    lab::need(&[("curl", "curl")])?;
+    let cloud = clouds::ec2()?;
+    let mut user = User::new()?;
+    user.set(&[("AWS_ACCESS_KEY_ID", &cloud.who("id")), ("AWS_SECRET_ACCESS_KEY", &cloud.who("secret"))]);
+    let made = || {
+        let data = ask(&format!("{}/moto-api/data.json", cloud.url()), "");
+        data["ec2"]["Instance"].as_array().cloned().unwrap_or_default()
+    };
+    let describe = |name: &str, url: &str, keys: &str| {
+        user.write("keys", keys);
+        user.describe(
+            name,
+            "ec2",
+            2,
+            &format!("region = \"us-east-1\"\nimage = \"ami-785db401\"\nendpoint = \"{url}\""),
+        );
+        let path = user.home.join(format!("servers/{name}.toml"));
+        let text = format!("authorized_keys = [\"{}\"]\n", user.home.join("keys").display());
+        fs::write(&path, text + &fs::read_to_string(&path).unwrap()).unwrap();
+    };
+    // More than it takes, however it is packed: nothing is asked for.
+    describe("much", &cloud.url(), &keys(500, 68));
+    user.says(&["create", "much"], 65, &["the user-data has ", " bytes, packed; `ec2` takes 16384", "hint: "]);
+    assert_eq!(made().len(), 0);
+    user.says(&["show", "much"], 0, &["not made"]);
+    // What fits when it is packed is packed.
+    let (way, asked) = losing(&cloud.url(), "nothing");
+    describe("much", &way, &keys(500, 4));
+    user.says(&["create", "much"], 65, &["made (", "no way from here"]);
+    let asked = asked.lock().unwrap().join("&");
+    let packed = asked.split('&').find_map(|part| part.strip_prefix("UserData=")).unwrap_or_default();
+    assert!(packed.starts_with("H4sI") && packed.len() < 16_384, "it is gzip, as base64: {packed}");
+    user.says(&["destroy", "much", "--yes"], 0, &["destroyed and forgotten"]);
+
+    // The answer is lost, and the request is sent again at once. Moto knows no tokens, so there are two servers: both are ours.
+    describe("twice", &losing(&cloud.url(), "Action=RunInstances").0, "");
+    user.says(&["create", "twice"], 65, &["made (", "no way from here"]);
+    let running: Vec<Value> = made().into_iter().filter(|one| one["state"] == "running").collect();
+    let [first, second] = &running[..] else { panic!("{running:#?}") };
+    assert_eq!(first["client_token"], second["client_token"]);
+    assert_eq!(first["client_token"].as_str().map(str::len), Some(32));
+    user.says(&["destroy", "twice", "--yes"], 0, &["destroyed and forgotten"]);
+    assert!(made().iter().all(|one| one["state"] == "terminated"), "{:#?}", made());
     Ok(())
 }
 
