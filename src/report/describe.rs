@@ -120,6 +120,9 @@ fn said(operation: &Op) -> String {
             ];
             let named = lists.iter().filter(|(_, names)| !names.is_empty());
             parts.extend(named.map(|(verb, names)| format!("{verb} {}", names.join(", "))));
+            let marks = [("manually", &transaction.manual), ("automatically", &transaction.automatic)];
+            let marks = marks.iter().filter(|(_, names)| !names.is_empty());
+            parts.extend(marks.map(|(how, names)| format!("mark {} as {how} installed", names.join(", "))));
             format!("{} with {}", parts.join("; "), manager(transaction.provider.name()))
         }
         Op::UpdatePackageLists { provider, source: None } => {

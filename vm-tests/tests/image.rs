@@ -22,7 +22,7 @@ const RECIPE: &str = "resources:
 ";
 
 /// What of the machine around the image must not change.
-const AROUND: &str = "cat /etc/passwd /etc/group /etc/shadow /proc/sys/vm/swappiness /var/lib/dpkg/status; \
+const AROUND: &str = "cat /etc/passwd /etc/group /etc/shadow /proc/sys/vm/swappiness /var/lib/dpkg/status /var/lib/apt/extended_states; \
                       ls -R /etc/systemd /etc/sysctl.d /etc/modprobe.d /etc/cron.d; systemctl list-units --no-legend 'lab*' 'bell*'";
 
 #[test]
@@ -71,6 +71,16 @@ fn an_image_is_converged_from_outside() -> Result<()> {
         machine.run(["test", "-L", &link]).success();
     }
     machine.run(["chroot", "/image", "dpkg-query", "-W", "lab-app", "lab-daemon"]).success();
+    // What came along in there is marked in there, once it is named.
+    let marks = || machine.run(["chroot", "/image", "apt-mark", "showauto", "lab-lib"]).success().stdout;
+    assert_eq!(marks(), "lab-lib\n");
+    let named = format!("{RECIPE}  - {{type: package, name: lab-lib}}\n");
+    machine.write("/image/etc/brasa/cookbooks/site/recipes/default.yml", named);
+    machine.run(["brasa", "--root", "/image", "converge", "--detailed-exitcode"]).exits(2);
+    machine.run(["brasa", "--root", "/image", "converge", "--detailed-exitcode"]).success();
+    assert_eq!(marks(), "");
+    machine.run(["brasa", "--root", "/image", "undo", "last"]).success();
+    assert_eq!(marks(), "lab-lib\n");
     // A script that its package starts wherever it may is not started in an image.
     machine.run(["test", "!", "-e", "/image/var/lab-daemon.log"]).success();
     machine.run(["test", "!", "-e", "/image/usr/sbin/policy-rc.d"]).success();

@@ -96,9 +96,12 @@ fn what_is_named_stays(machine: &Container, alone: &str, cleans: &str) {
         plan.stdout.contains(", automatically installed") && plan.stdout.contains(", marked as manually installed"),
         "{plan}"
     );
+    assert!(plan.stdout.contains("      mark lab-lib as manually installed with the package manager\n"), "{plan}");
     assert!(goes(), "a plan marks nothing");
     settle(machine, lib);
     assert!(!goes());
+    let undo = machine.run(["brasa", "undo", "last", "--dry-run"]).success();
+    assert!(undo.stdout.contains("mark lab-lib as automatically installed with the package manager"), "{undo}");
     machine.run(["brasa", "undo", "last"]).success();
     assert!(goes());
     // An upgrade names it too, and undo puts the mark back with the version.
