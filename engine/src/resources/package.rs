@@ -19,8 +19,9 @@ properties! {
     /// SUSE's, pacman on Arch's, apk on Alpine; or of another one, by `provider`. Several names are one transaction, and so
     /// are neighbouring package resources. `install` never upgrades what is installed; a package that another one provides
     /// counts as installed; one that is installed only in part is repaired. One that came along with others is marked as asked
-    /// for (of apt and dnf 5), so that a clean-up leaves it; the other package managers tell that only to their own programs, so
-    /// there it goes with what needed it. `@NAME` is a group of dnf or yum.
+    /// for, so that a clean-up leaves it: by apt and dnf 5, whose marks can be read. dnf 4 and yum keep theirs in databases of their
+    /// own, and marks of other package managers are left alone: there, name it before what brings it along, or together with it.
+    /// `@NAME` is a group of dnf or yum.
     pub struct Package("package name") {
         names: Names;
         /// The packages, when they differ from the resource's name.
