@@ -6,6 +6,8 @@ use std::{
     net::{TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -15,6 +17,9 @@ use crate::{CLOUD, Container, DEBIAN, article_repo, binary, need, require_root, 
 /// Ends what the provider left running when the story ends, however that comes about: its input is a pipe from here.
 const GUARD: &str =
     r#"cat >/dev/null; for id in $(cat "$1"/*/vm.pid 2>/dev/null); do kill -KILL "$id"; done; rm -rf -- "$2""#;
+
+/// How long a server may take to boot, where it is emulated and others use the processor too.
+const BOOT: Duration = Duration::from_secs(600);
 
 /// Where the story is told to people: its commands are run as they stand there, on the files that are shown.
 const PAGE: &str = "docs/getting-dynamic.md";
@@ -108,18 +113,46 @@ impl Desk {
     }
 
     fn brasa(&self, words: &[&str], code: i32) -> Result<(String, String), String> {
+        let (ended, out, errors) = self.attempt(words)?;
+        if ended == Some(code) {
+            return Ok((out, errors));
+        }
+        let line = words.join(" ");
+        Err(format!("`brasa {line}` ended with {ended:?}, expected {code}\n--- stdout\n{out}--- stderr\n{errors}"))
+    }
+
+    fn attempt(&self, words: &[&str]) -> Result<(Option<i32>, String, String), String> {
         let program = binary().map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
         command.args(words).current_dir(&self.directory).stdin(Stdio::null());
         command.env("XDG_STATE_HOME", self.directory.join("state"));
         let output = command.output().map_err(|error| format!("cannot start the program: {error}"))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (out, errors) = (text(&output.stdout), text(&output.stderr));
-        if output.status.code() == Some(code) {
-            return Ok((out, errors));
+        Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
+    }
+
+    /// Boots the server again while its name is in no DNS: the boot brings the name back by itself.
+    fn boots_again(&self, port: u16, record: &dyn Fn() -> String, address: &str) -> Result<(), String> {
+        let boot = ["server", "ssh", "voice1", "--", "cat", "/proc/sys/kernel/random/boot_id"];
+        let before = self.brasa(&boot, 0)?.0;
+        // The connection may end before the command does.
+        self.attempt(&["server", "ssh", "voice1", "--", "systemctl stop dyndns-update.timer; reboot"])?;
+        let (server, name) = (format!("127.0.0.1:{port}"), "voice1.example.test");
+        self.brasa(&["ddns", "delete", name, "--server", &server, "--key", "keys/tsig.private"], 0)?;
+        if !record().is_empty() {
+            return Err(format!("the name is not gone: {}", record()));
         }
-        let (line, ended) = (words.join(" "), output.status);
-        Err(format!("`brasa {line}`: {ended}, expected {code}\n--- stdout\n{out}--- stderr\n{errors}"))
+        let until = Instant::now() + BOOT;
+        loop {
+            let (code, now, _) = self.attempt(&boot)?;
+            if code == Some(0) && now != before && record() == address {
+                return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(format!("after it was booted again the name leads to `{}`, not to {address}", record()));
+            }
+            thread::sleep(Duration::from_millis(500));
+        }
     }
 
     fn record(&self) -> PathBuf {
@@ -223,6 +256,10 @@ pub(crate) fn article(folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<(), S
         }
         let named = desk.tells("brasa server ssh voice1 -- hostname -f", 0)?.0;
         expect("its name", &named, "voice1.example.test\n")?;
+        if nth == 0 {
+            tell("boot again");
+            desk.boots_again(port, &record, address)?;
+        }
         desk.brasa(&["server", "ssh", "voice1", "--", &script], 0)?;
         tell("converge again");
         let (unchanged, _) = desk.tells("brasa server converge voice1 --detailed-exitcode", 0)?;
