@@ -602,28 +602,4 @@ mod tests {
         let empty = tempfile::tempdir().unwrap();
         assert!(!Database::read(empty.path(), &Query(None)).unwrap().read_only);
     }
-
-    /// Says nothing on machines without dpkg, which have nothing to compare with.
-    #[test]
-    fn this_machine_is_read_as_dpkg_reads_it() {
-        if which::which("dpkg-query").is_err() || !Path::new("/var/lib/dpkg/status").exists() {
-            return;
-        }
-        let format = "${Package}:${Architecture} ${Version} ${db:Status-Status} ${db:Status-Want}\n";
-        let output = std::process::Command::new("dpkg-query").args(["-W", "-f", format]).output().unwrap();
-        let database = Database::read(Path::new("/"), &Query(None)).unwrap();
-        for line in String::from_utf8(output.stdout).unwrap().lines() {
-            let mut words = line.split(' ');
-            let (name, version) = (words.next().unwrap(), words.next().unwrap());
-            let name = name.strip_suffix(":all").unwrap_or(name);
-            if words.next() == Some("installed") {
-                let state = database.state(name);
-                assert_eq!(
-                    (state.version.as_deref(), state.held),
-                    (Some(version), words.next() == Some("hold")),
-                    "{line}"
-                );
-            }
-        }
-    }
 }
