@@ -38,6 +38,14 @@ pub const SYSTEM: Base = Base {
     el: false,
 };
 
+/// Debian with the package managers of other distributions.
+pub const MANAGERS: Base = Base {
+    name: "debian-managers",
+    suite: "bookworm",
+    packages: &["zypper", "rpm", "pacman-package-manager", "python3-venv", "python3-pip", "zstd"],
+    el: false,
+};
+
 /// Debian with the name servers BIND 9 and Knot, and what lets one of them see another time.
 pub const DNS: Base = Base {
     name: "debian-dns",
@@ -276,3 +284,23 @@ fn look_like_el(base: Base, directory: &Path) -> Result<()> {
     command.args(["sh", "-c", &setup(base), "setup", &at]);
     call(&format!("make the base system `{}` look like EL", base.name), &mut command).map(drop)
 }
+
+/// Makes packages and the database of a repository as makepkg and repo-add do.
+pub const PACMAN: &str = r#"set -e
+mkdir -p /srv/repo; rm -rf /tmp/db; mkdir /tmp/db
+package() { # NAME VERSION FIELD VALUE
+    tree=/tmp/tree/$1-$2; rm -rf $tree; mkdir -p $tree/usr/share/lab $tree/etc; echo $2 >$tree/etc/$1.conf; echo $2 >$tree/usr/share/lab/$1
+    file=$1-$2-any.pkg.tar.zst
+    { printf 'pkgname = %s\npkgver = %s\npkgdesc = synthetic\nurl = http://localhost/\nbuilddate = 1\npackager = Lab\nsize = 10\narch = any\nbackup = etc/%s.conf\n' $1 $2 $1
+      [ -z "$3" ] || printf '%s = %s\n' $3 $4; [ $1 != lab-app ] || echo 'provides = lab-virtual'; } >$tree/.PKGINFO
+    (cd $tree && tar --zstd -cf /srv/repo/$file $(ls -A))
+    mkdir /tmp/db/$1-$2
+    { printf '%%FILENAME%%\n%s\n\n%%NAME%%\n%s\n\n%%VERSION%%\n%s\n\n%%CSIZE%%\n%s\n\n%%ISIZE%%\n10\n\n%%SHA256SUM%%\n%s\n\n%%ARCH%%\nany\n\n' \
+        $file $1 $2 $(stat -c %s /srv/repo/$file) $(sha256sum /srv/repo/$file | cut -d' ' -f1)
+      [ -z "$3" ] || printf '%%%sS%%\n%s\n\n' $(echo $3 | tr a-z A-Z) $4; [ $1 != lab-app ] || printf '%%PROVIDES%%\nlab-virtual\n\n'; } >/tmp/db/$1-$2/desc
+}
+package lab-lib 1.1-1
+package lab-app $1 depend lab-lib
+package lab-conflict 1.0-1 conflict lab-app
+cd /tmp/db && tar -czf /srv/repo/lab.db *
+"#;

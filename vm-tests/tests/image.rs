@@ -5,7 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Container, EL9, Result, SYSTEM};
+use lab::{Base, Container, EL9, FEDORA, MANAGERS, Result, SYSTEM};
 
 const RECIPE: &str = "resources:
   - {type: package, name: lab, package_name: [lab-app, lab-daemon]}
@@ -104,49 +104,126 @@ fn an_image_is_converged_from_outside() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn an_image_of_enterprise_linux_is_converged_from_outside() -> Result<()> {
-    let machine = Container::of(lab::root(EL9)?).repository(&lab::rpm_repo()?).brasa(lab::binary()?).start()?;
+/// A copy of the machine's own files below `/image`, with the kernel's file systems and a cookbook of the image's own.
+fn image(machine: &Container, resources: &str) {
     machine
         .sh("mkdir /image && cp -a /bin /sbin /lib /lib64 /usr /etc /var /image 2>/dev/null; \
              cd /image && mkdir -p tmp run root home proc sys dev srv && chmod 1777 tmp && \
-             mount --rbind /proc proc && mount --bind /dev dev && \
-             for path in $(grep -rhoE '^baseurl=file://[^ ]+' /etc/yum.repos.d | sed 's|.*file://||'); do \
-                 mkdir -p /image$path && mount --bind $path /image$path; done")
+             mount --rbind /proc proc && mount --bind /dev dev")
         .success();
     machine.write("/image/etc/brasa/solo.rb", "cookbook_path '/etc/brasa/cookbooks'\n");
     machine.write("/image/etc/brasa/dna.json", r#"{"run_list": ["site"]}"#);
     machine.write("/image/etc/brasa/cookbooks/site/metadata.json", r#"{"name": "site", "version": "1.0.0"}"#);
-    machine.write(
-        "/image/etc/brasa/cookbooks/site/recipes/default.yml",
-        "resources:
-  - {type: package, name: lab-app, version: '1.1', action: [install, lock]}
+    declare(machine, resources);
+}
+
+fn declare(machine: &Container, resources: &str) {
+    machine.write("/image/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{resources}"));
+}
+
+fn brasa(machine: &Container, words: &[&str]) -> lab::Output {
+    machine.run([&["brasa", "--root", "/image"], words].concat())
+}
+
+fn inside(machine: &Container, command: &str) -> lab::Output {
+    machine.run(["chroot", "/image", "sh", "-c", command])
+}
+
+/// A package comes, is taken away by somebody, comes again, and is taken back; around the image all stays as it is.
+fn packages_of_an_image(machine: &Container, asks: &str, takes_away: &str, around: &str) {
+    let around = || machine.sh(around).success().stdout;
+    let before = around();
+    assert_ne!(inside(machine, asks).code, 0);
+    assert!(brasa(machine, &["plan"]).success().stdout.contains("package[lab-app] install"));
+    assert_ne!(inside(machine, asks).code, 0, "a plan does nothing");
+    brasa(machine, &["converge", "--detailed-exitcode"]).exits(2);
+    brasa(machine, &["converge", "--detailed-exitcode"]).success();
+    inside(machine, asks).success();
+    inside(machine, takes_away).success();
+    brasa(machine, &["converge", "--detailed-exitcode"]).exits(2);
+    inside(machine, asks).success();
+    brasa(machine, &["undo", "last"]).success();
+    assert_ne!(inside(machine, asks).code, 0);
+    brasa(machine, &["undo", "last"]).success();
+    inside(machine, asks).success();
+    assert_eq!(around(), before, "nothing leaks out");
+}
+
+/// What of a machine with dnf must not change.
+const AROUND_DNF: &str = "set -e; cat /etc/passwd /etc/group /etc/shadow; rpm -qa | sort; ls -R /etc/systemd /etc/dnf; \
+                          find /var/lib -path '*/dnf*' -o -path '*/brasa*'";
+
+fn with_dnf(base: Base, lock: &str) -> Result<()> {
+    let machine = Container::of(lab::root(base)?).repository(&lab::rpm_repo()?).brasa(lab::binary()?).start()?;
+    image(
+        &machine,
+        "  - {type: package, name: lab-app, version: '1.1', action: [install, lock]}
   - {type: user, name: ana, uid: 4201}
   - {type: service, name: lab-app, action: enable}
 ",
     );
-    let around = || {
-        let look = "set -e; cat /etc/passwd /etc/group /etc/shadow; rpm -qa | sort; ls -R /etc/systemd /etc/dnf; find /var/lib -path '*/dnf*' -o -path '*/brasa*'";
-        machine.sh(look).success().stdout
-    };
-    let before = around();
-    let brasa = |words: &[&str]| machine.run([&["brasa", "--root", "/image"], words].concat());
-
-    let plan = brasa(&["plan"]).success();
-    assert!(plan.stdout.contains("package[lab-app] install"), "{plan}");
+    machine
+        .sh("for path in $(grep -rhoE '^baseurl=file://[^ ]+' /etc/yum.repos.d | sed 's|.*file://||'); do \
+                 mkdir -p /image$path && mount --bind $path /image$path; done")
+        .success();
+    let plan = brasa(&machine, &["plan"]).success();
     let why = "because there are no package lists yet: dependencies and versions are not known";
     assert!(plan.stdout.contains(why), "{plan}");
-    brasa(&["converge", "--detailed-exitcode"]).exits(2);
-    brasa(&["converge", "--detailed-exitcode"]).success();
-    let inside = |command: &str| machine.run(["chroot", "/image", "sh", "-c", command]);
-    assert!(inside("rpm -q lab-app lab-lib").success().stdout.starts_with("lab-app-1.1-1"));
-    assert!(machine.read("/image/etc/dnf/plugins/versionlock.list").contains("lab-app"));
+    packages_of_an_image(&machine, "rpm -q lab-app lab-lib", "rpm -e --noplugins lab-app", AROUND_DNF);
+    assert!(inside(&machine, "rpm -q lab-app").success().stdout.starts_with("lab-app-1.1-1"));
+    assert!(machine.read(&format!("/image/etc/dnf/{lock}")).contains("lab-app"));
     machine.run(["test", "-L", "/image/etc/systemd/system/multi-user.target.wants/lab-app.service"]).success();
-    // Somebody takes it away in there, and it comes back; an undo takes it away again.
-    inside("rpm -e lab-app").success();
-    brasa(&["converge", "--detailed-exitcode"]).exits(2);
-    brasa(&["undo", "last"]).success();
-    assert_ne!(inside("rpm -q lab-app").code, 0);
-    assert_eq!(around(), before, "nothing leaks out");
+    Ok(())
+}
+
+#[test]
+fn an_image_of_enterprise_linux_is_converged_from_outside() -> Result<()> {
+    with_dnf(EL9, "plugins/versionlock.list")
+}
+
+#[test]
+fn an_image_of_fedora_is_converged_from_outside() -> Result<()> {
+    with_dnf(FEDORA, "versionlock.toml")
+}
+
+/// What of a machine of Debian must not change, whose image is of another distribution.
+const AROUND_OTHERS: &str = "cat /etc/os-release; sha256sum /var/lib/dpkg/status; rpm -qa 2>&1 | sort; pacman -Q 2>&1; \
+                             find /etc/zypp /etc/pacman* /var/lib/pacman /var/cache/zypp /var/lib/rpm /var/cache/pacman 2>&1; true";
+
+const APP: &str = "  - {type: package, name: lab-app}\n";
+
+#[test]
+fn an_image_of_opensuse_is_converged_from_outside() -> Result<()> {
+    let repository = lab::rpm_repo()?;
+    let at = repository.mount_point();
+    let options = Container::of(lab::root(MANAGERS)?).bind(repository.artefact().path(), &at);
+    let machine = options.brasa(lab::binary()?).start()?;
+    image(&machine, APP);
+    machine.sh(&format!("mkdir -p /image{at} && mount --bind {at} /image{at}")).success();
+    inside(&machine, "rm -f /etc/os-release; printf 'ID=opensuse-leap\nID_LIKE=\"suse opensuse\"\n' >/etc/os-release")
+        .success();
+    inside(&machine, "mkdir -p /etc/rpm /etc/zypp/repos.d; echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros").success();
+    inside(&machine, &format!("rpm --import {at}/key.asc && rpm -U {at}/lab-base-9-1.noarch.rpm")).success();
+    machine.write(
+        "/image/etc/zypp/repos.d/lab.repo",
+        format!(
+            "[lab]\nname=lab\nbaseurl=file://{at}\nenabled=1\nautorefresh=0\ngpgcheck=1\ngpgkey=file://{at}/key.asc\n"
+        ),
+    );
+    packages_of_an_image(&machine, "rpm -q lab-app lab-lib", "rpm -e lab-app", AROUND_OTHERS);
+    Ok(())
+}
+
+#[test]
+fn an_image_of_arch_is_converged_from_outside() -> Result<()> {
+    let machine = Container::of(lab::root(MANAGERS)?).brasa(lab::binary()?).start()?;
+    image(&machine, APP);
+    inside(&machine, "rm -f /etc/os-release; echo ID=arch >/etc/os-release").success();
+    inside(&machine, &lab::PACMAN.replace("$1 depend", "2.0-1 depend")).success();
+    machine.write(
+        "/image/etc/pacman.conf",
+        "[options]\nArchitecture = auto\nSigLevel = Never\n[lab]\nServer = file:///srv/repo\n",
+    );
+    packages_of_an_image(&machine, "pacman -Q lab-app lab-lib", "pacman -R --noconfirm lab-app", AROUND_OTHERS);
     Ok(())
 }

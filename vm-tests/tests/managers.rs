@@ -5,15 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Base, Container, Result, converge, settle, site};
-
-/// Debian with the package managers of other distributions.
-const MANAGERS: Base = Base {
-    name: "debian-managers",
-    suite: "bookworm",
-    packages: &["zypper", "rpm", "pacman-package-manager", "python3-venv", "python3-pip", "zstd"],
-    el: false,
-};
+use lab::{Container, MANAGERS, PACMAN, Result, converge, settle, site};
 
 /// Has the machine say that it is of another distribution: `package` then picks that one's package manager.
 fn becomes(machine: &Container, id: &str) {
@@ -151,26 +143,6 @@ fn zypper_keeps_packages() -> Result<()> {
     assert!(failed.stderr.contains("%prein(lab-bad-1.0-1.noarch) scriptlet failed"), "{failed}");
     Ok(())
 }
-
-/// Makes packages and the database of a repository as makepkg and repo-add do.
-const PACMAN: &str = r#"set -e
-mkdir -p /srv/repo; rm -rf /tmp/db; mkdir /tmp/db
-package() { # NAME VERSION FIELD VALUE
-    tree=/tmp/tree/$1-$2; rm -rf $tree; mkdir -p $tree/usr/share/lab $tree/etc; echo $2 >$tree/etc/$1.conf; echo $2 >$tree/usr/share/lab/$1
-    file=$1-$2-any.pkg.tar.zst
-    { printf 'pkgname = %s\npkgver = %s\npkgdesc = synthetic\nurl = http://localhost/\nbuilddate = 1\npackager = Lab\nsize = 10\narch = any\nbackup = etc/%s.conf\n' $1 $2 $1
-      [ -z "$3" ] || printf '%s = %s\n' $3 $4; [ $1 != lab-app ] || echo 'provides = lab-virtual'; } >$tree/.PKGINFO
-    (cd $tree && tar --zstd -cf /srv/repo/$file $(ls -A))
-    mkdir /tmp/db/$1-$2
-    { printf '%%FILENAME%%\n%s\n\n%%NAME%%\n%s\n\n%%VERSION%%\n%s\n\n%%CSIZE%%\n%s\n\n%%ISIZE%%\n10\n\n%%SHA256SUM%%\n%s\n\n%%ARCH%%\nany\n\n' \
-        $file $1 $2 $(stat -c %s /srv/repo/$file) $(sha256sum /srv/repo/$file | cut -d' ' -f1)
-      [ -z "$3" ] || printf '%%%sS%%\n%s\n\n' $(echo $3 | tr a-z A-Z) $4; [ $1 != lab-app ] || printf '%%PROVIDES%%\nlab-virtual\n\n'; } >/tmp/db/$1-$2/desc
-}
-package lab-lib 1.1-1
-package lab-app $1 depend lab-lib
-package lab-conflict 1.0-1 conflict lab-app
-cd /tmp/db && tar -czf /srv/repo/lab.db *
-"#;
 
 #[test]
 fn pacman_keeps_packages() -> Result<()> {

@@ -444,12 +444,19 @@ fn scripts_of_system_v_are_enabled_and_started_by_its_own_tools() -> Result<()> 
     let starts = |name: &str| machine.sh(&format!("ls /etc/rc[2-5].d/S??{name}")).code == 0;
     scripts(&machine, "service", &starts);
 
-    // In a directory nothing is started, for it would run here.
-    machine.run(["service", "cron", "stop"]).success();
+    in_an_image(&machine, "service", "ls /image/etc/rc[2-5].d/S??cron");
+    Ok(())
+}
+
+/// In a directory nothing is started, for it would run here; `starts` succeeds where cron starts at boot.
+fn in_an_image(machine: &Container, tool: &str, starts: &str) {
+    machine.run([tool, "cron", "stop"]).success();
     machine
         .sh("mkdir /image && cp -a /bin /sbin /lib /lib64 /usr /etc /var /image 2>/dev/null; \
              cd /image && mkdir -p tmp run root home proc sys dev srv && mount --rbind /proc /image/proc && mount --bind /dev /image/dev")
         .success();
+    let around = || machine.sh("ls -R /etc/runlevels /etc/rc*.d 2>&1; ls /run").stdout;
+    let before = around();
     let at_image = |action: &str| {
         machine.write(
             "/image/etc/brasa/cookbooks/site/recipes/default.yml",
@@ -459,14 +466,16 @@ fn scripts_of_system_v_are_enabled_and_started_by_its_own_tools() -> Result<()> 
     };
     at_image("[disable, stop]").exits(2);
     at_image("[disable, stop]").success();
-    assert_ne!(machine.sh("ls /image/etc/rc[2-5].d/S??cron").code, 0);
+    assert_ne!(machine.sh(starts).code, 0);
     at_image("enable").exits(2);
     at_image("enable").success();
-    machine.sh("ls /image/etc/rc[2-5].d/S??cron").success();
+    machine.sh(starts).success();
+    machine.run(["brasa", "--root", "/image", "undo", "last"]).success();
+    assert_ne!(machine.sh(starts).code, 0);
     let refused = at_image("start").exits(1);
     assert!(refused.stderr.contains("unit `cron` cannot be started: this is a system in a directory"), "{refused}");
-    assert_ne!(machine.run(["service", "cron", "status"]).code, 0);
-    Ok(())
+    assert_ne!(machine.run([tool, "cron", "status"]).code, 0);
+    assert_eq!(around(), before, "nothing leaks out");
 }
 
 #[test]
@@ -510,6 +519,7 @@ fn services_of_openrc_are_enabled_and_started_by_its_own_tools() -> Result<()> {
     assert_eq!(machine.read("/run/bell.pid"), before, "what refuses its configuration is not restarted with it");
     settle(&machine, &service("bell", "[stop, disable]"));
     assert!(!starts("bell"));
+    in_an_image(&machine, "rc-service", "ls /image/etc/runlevels/default/cron");
     Ok(())
 }
 

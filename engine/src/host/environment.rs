@@ -96,11 +96,37 @@ pub fn in_another_root() -> bool {
     IN_ANOTHER_ROOT.load(Ordering::Relaxed)
 }
 
+/// What has rpm, from version 4.20 on, hide `/home` from the scripts of packages: for that `/` has to be a mount.
+/// Source: rpm-plugin-unshare(8).
+const UNSHARES: &str = "usr/lib/rpm/macros.d/macros.transaction_unshare";
+
+fn is_mount(directory: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let told = statx(CWD, directory, AtFlags::empty(), StatxFlags::BASIC_STATS);
+    told.is_ok_and(|told| told.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// Makes a directory a mount, of itself, as this process and those that it starts see it: around them nothing changes.
+fn make_mount(directory: &Path) -> nix::Result<()> {
+    use nix::{
+        mount::{MsFlags, mount},
+        sched::{CloneFlags, unshare},
+    };
+    const NOTHING: Option<&str> = None;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_SLAVE, NOTHING)?;
+    mount(Some(directory), directory, NOTHING, MsFlags::MS_REC | MsFlags::MS_BIND, NOTHING)
+}
+
 /// Makes a directory the root of all that this process does from now on, as chroot(8) does.
 ///
 /// # Errors
 /// That it is no directory, or that this process may not (it takes root's rights).
 pub fn enter_root(directory: &Path) -> Result<()> {
+    if directory.join(UNSHARES).exists() && !is_mount(directory) {
+        // Who may not do so is told by rpm what it could not.
+        make_mount(directory).unwrap_or_else(|error| tracing::debug!("`{}`: {error}", directory.display()));
+    }
     let entered = rustix::process::chroot(directory).and_then(|()| rustix::process::chdir("/"));
     IN_ANOTHER_ROOT.store(entered.is_ok(), Ordering::Relaxed);
     entered.map_err(|error| {
