@@ -5,7 +5,7 @@
     reason = "test machinery: it looks at the machine from outside the program"
 )]
 
-use lab::{Container, MANAGERS, PACMAN, Result, converge, settle, site};
+use lab::{Base, Container, MANAGERS, PACMAN, Result, converge, settle, site};
 
 /// Has the machine say that it is of another distribution: `package` then picks that one's package manager.
 fn becomes(machine: &Container, id: &str) {
