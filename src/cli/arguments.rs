@@ -374,6 +374,9 @@ pub enum Server {
         /// Do not ask
         #[arg(short, long)]
         yes: bool,
+        /// Ask and destroy nothing: only forget the record of a server that is gone, or whose provider can be asked no more
+        #[arg(long)]
+        forget: bool,
     },
     /// Make a server, converge it twice (the second run must change nothing), check it, and destroy it
     Test {

@@ -16,7 +16,7 @@ use crate::{
     report::{SCHEMA_VERSION, printable},
     server::{
         description::Description,
-        provider::{Machine, Place, Provider, there},
+        provider::{Machine, Place, Provider, USUAL, there},
         record::{Phase, Record, Records},
         ssh::Ssh,
         steps::Steps,
@@ -37,7 +37,8 @@ pub fn server(command: &Server, output: &Output) -> Result<Code, Failure> {
         Server::List { places } => list(places, output),
         Server::Show { of } => show(of, output),
         Server::Ssh { of, command } => session(of, command),
-        Server::Destroy { of, yes } => destroy(of, *yes, output),
+        Server::Destroy { of, forget: true, .. } => forget(of, output),
+        Server::Destroy { of, yes, .. } => destroy(of, *yes, output),
         Server::Test { of, remote, verify, keep } => test(of, remote, verify.as_deref(), *keep, output),
         Server::UserData { of, pull, sha256 } => print_user_data(of, pull.as_deref().zip(sha256.as_deref())),
     }
@@ -434,6 +435,34 @@ fn destroy(of: &OneServer, yes: bool, output: &Output) -> Result<Code, Failure> 
     let work = Work { records: &records, described, provider, steps: &steps };
     let was_there = work.destroy(record, false)?;
     steps.say(if was_there { "destroyed and forgotten" } else { "there is none" });
+    destroyed(&name, was_there, &steps, output)
+}
+
+/// Forgets a server, and asks nobody.
+fn forget(of: &OneServer, output: &Output) -> Result<Code, Failure> {
+    let records = Records::open(of.places.state.as_deref())?;
+    let name = bare(&of.name);
+    let _lock = records.lock(&name, "destroy")?;
+    let steps = steps(&name, output);
+    // What a virtual machine here runs on lies beside its record.
+    if records.read(&name).is_ok_and(|record| record.is_some_and(|record| record.provider == USUAL)) {
+        return Err(Failure::usage(format!(
+            "`{name}` is a virtual machine of this one, and forgotten when it is destroyed"
+        ))
+        .hint(format!("`brasa server destroy {name}`")));
+    }
+    // A record that cannot be read is one all the same.
+    let was_there = disk::exists(&records.of(&name));
+    records.forget(&name)?;
+    steps.say(if was_there {
+        "forgotten; nobody was asked, and what runs there runs on"
+    } else {
+        "there is no record"
+    });
+    destroyed(&name, was_there, &steps, output)
+}
+
+fn destroyed(name: &str, was_there: bool, steps: &Steps, output: &Output) -> Result<Code, Failure> {
     if output.format != Format::Human {
         let document = json!({
             "schema_version": SCHEMA_VERSION,

@@ -68,7 +68,17 @@ impl Provider for Exec {
             Err(_) => request["user_data_base64"] = json!(base64(wanted.user_data)),
         }
         let answer = self.ask("create", request)?;
-        self.one(&answer)?.ok_or_else(|| self.strange("it has no `machine`"))
+        let machine = self.one(&answer)?.ok_or_else(|| self.strange("it has no `machine`"))?;
+        for (what, is, wanted) in [("name", &machine.name, wanted.name), ("token", &machine.token, wanted.token)] {
+            if !is.is_empty() && is != wanted {
+                return Err(self.strange(&format!("it has a machine with another {what} than was asked for: `{is}`")));
+            }
+        }
+        Ok(machine)
+    }
+
+    fn keeps_tokens(&self) -> bool {
+        true
     }
 
     fn find(&self, name: &str) -> Result<Vec<Machine>, Failure> {
@@ -77,7 +87,12 @@ impl Provider for Exec {
     }
 
     fn look(&self, id: &str) -> Result<Option<Machine>, Failure> {
-        self.one(&self.ask("look", json!({"id": id}))?)
+        match self.one(&self.ask("look", json!({"id": id}))?)? {
+            Some(other) if other.id != id => {
+                Err(self.strange(&format!("`{id}` was asked for, and it tells of `{}`", other.id)))
+            }
+            machine => Ok(machine),
+        }
     }
 
     fn list(&self) -> Result<Vec<Machine>, Failure> {

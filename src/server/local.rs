@@ -83,6 +83,10 @@ impl Provider for Local {
         Limit { bytes: 1 << 20, gzip: false }
     }
 
+    fn lag(&self) -> u64 {
+        0
+    }
+
     fn create(&self, wanted: &Wanted<'_>) -> Result<Machine, Failure> {
         if let Some(machine) = self.find(wanted.name)?.into_iter().find(|machine| machine.token == wanted.token) {
             return Ok(machine);

@@ -30,6 +30,16 @@ pub trait Provider {
     /// find.
     fn create(&self, wanted: &Wanted<'_>) -> Result<Machine, Failure>;
 
+    /// Whether it makes one server of one token however often it is asked.
+    fn keeps_tokens(&self) -> bool {
+        false
+    }
+
+    /// Seconds in which it must show what it has just made.
+    fn lag(&self) -> u64 {
+        30
+    }
+
     /// Every server of this name that brasa made and that is not gone, whatever its state; the provider is asked, never a record.
     ///
     /// # Errors
@@ -67,6 +77,25 @@ pub trait Provider {
     fn last_words(&self, _name: &str, _id: &str) -> Option<String> {
         None
     }
+}
+
+/// Keys of a place by which it is told whose servers are seen there.
+const ASKERS: [&str; 2] = ["account", "project"];
+
+/// How who asks now differs from who made a server, as far as both are known.
+///
+/// # Errors
+/// As [`Provider::create`].
+pub fn other_asker(provider: &dyn Provider, then: &[(String, String)]) -> Result<Option<String>, Failure> {
+    if then.is_empty() {
+        return Ok(None);
+    }
+    let now = provider.place()?;
+    Ok(ASKERS.iter().find_map(|key| {
+        let then = kept(then, key)?;
+        let now = kept(&now, key).unwrap_or("another one");
+        (then != now).then(|| format!("it was made with the {key} `{then}`, and is asked for with `{now}`"))
+    }))
 }
 
 /// The end of a console as [`Provider::last_words`]; nothing where it is empty.
@@ -241,7 +270,10 @@ pub fn moved(name: &str, document: &Document, remembered: &[(String, String)]) -
         let set = |variable: &&&str| environment::var(variable).filter(|value| !value.trim().is_empty());
         let variable = variables.iter().find(|variable| set(variable).is_some())?;
         let now = set(&variable).filter(|now| now.trim_end_matches('/') != then)?;
-        Some(format!("with the {key} `{then}`, and {variable} says `{now}` now"))
+        // An address may have a password in it.
+        let now = if now.contains('@') { "another one".to_owned() } else { format!("`{now}`") };
+        let then = if then.contains('@') { String::new() } else { format!(" `{then}`") };
+        Some(format!("with the {key}{then}, and {variable} says {now} now"))
     })
 }
 
@@ -270,5 +302,55 @@ pub fn pass_over(description: &mut Keys<'_>) {
     description.text("provider");
     for (known, _) in PROVIDERS {
         description.table(known);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, Kept, Limit, Machine, Provider, Wanted, other_asker};
+
+    struct Cloud(Kept);
+
+    impl Provider for Cloud {
+        fn limit(&self) -> Limit {
+            Limit { bytes: 0, gzip: false }
+        }
+        fn create(&self, _: &Wanted<'_>) -> Result<Machine, Failure> {
+            Err(Failure::failed("not asked"))
+        }
+        fn find(&self, _: &str) -> Result<Vec<Machine>, Failure> {
+            Ok(Vec::new())
+        }
+        fn look(&self, _: &str) -> Result<Option<Machine>, Failure> {
+            Ok(None)
+        }
+        fn place(&self) -> Result<Kept, Failure> {
+            Ok(self.0.clone())
+        }
+        fn list(&self) -> Result<Vec<Machine>, Failure> {
+            Ok(Vec::new())
+        }
+        fn destroy(&self, _: &str) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn who_asks_is_compared_as_far_as_it_is_known() {
+        let place = |pairs: &[(&str, &str)]| -> Kept {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let differs = |now: &[(&str, &str)], then: &[(&str, &str)]| {
+            other_asker(&Cloud(place(now)), &place(then)).map_err(|failure| failure.message).unwrap()
+        };
+        let region = ("region", "a");
+        assert_eq!(differs(&[("account", "AKIA1")], &[]), None, "a record of before");
+        assert_eq!(differs(&[("account", "AKIA1"), region], &[("account", "AKIA1"), ("region", "b")]), None);
+        assert_eq!(differs(&[("account", "AKIA1")], &[region]), None, "it was made with keys of a session");
+        assert_eq!(
+            differs(&[("project", "p2")], &[("project", "p1")]).as_deref(),
+            Some("it was made with the project `p1`, and is asked for with `p2`")
+        );
+        assert!(differs(&[region], &[("account", "AKIA1")]).is_some(), "keys of a session may be anybody's");
     }
 }

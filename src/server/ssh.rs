@@ -10,6 +10,7 @@ use brasa::{
         disk, environment,
         tool::{Ended, Input, Output, Tool},
     },
+    values::Digest,
 };
 
 use super::record::Record;
@@ -24,6 +25,9 @@ pub const LOGIN_KEY: &str = "login";
 ///
 /// Source: unix(7), `sun_path`; ssh appends `.` and 16 characters.
 const LONGEST_SOCKET: usize = 104 - 17;
+
+/// Lists of what was put there before, each called by its directory's path: who is root there has the machine anyway.
+const UPLOADED: &str = "/var/lib/brasa/uploaded";
 
 /// Seconds for a command that only looks or moves something.
 const SHORT: u64 = 120;
@@ -260,7 +264,8 @@ impl Ssh {
         self.fed(&line, input, UPLOAD, &format!("putting {path} there")).map(drop)
     }
 
-    /// Puts a directory there, with all that is in it.
+    /// Puts a directory there, with all that is in it. What was put there before and is no longer in it goes; what others put
+    /// there stays.
     ///
     /// # Errors
     /// As [`Ssh::put`]; that there is no `tar` here.
@@ -268,8 +273,13 @@ impl Ssh {
         let pack = ["tar", "-C", &from.to_string_lossy(), "--owner=0", "--group=0", "-cf", "-", "."].map(str::to_owned);
         let target = shell_word(path);
         let mask = if private { "077" } else { "022" };
-        let line =
-            format!("umask {mask}; mkdir -p {target} && tar -C {target} --no-same-permissions -xf - && cat >/dev/null");
+        let list = shell_word(&format!("{UPLOADED}/{}", Digest::of(path.as_bytes())));
+        let line = format!(
+            "umask 077; mkdir -p {UPLOADED}; umask {mask}; mkdir -p {target} && \
+             tar -C {target} --no-same-permissions -xvf - >{list}.new && cat >/dev/null && \
+             if test -s {list}; then cd {target} && grep -Fvx -f {list}.new {list} | sort -r | while IFS= read -r old; do \
+             case $old in */) rmdir \"$old\" 2>/dev/null || : ;; *) test -d \"$old\" || rm -f -- \"$old\" ;; esac; done; fi && mv -f {list}.new {list}"
+        );
         let argv = self.command(&line);
         let ended = Tool { input: Input::Of(&pack), ..Tool::new(&argv, UPLOAD) }.run()?;
         match ended.code {

@@ -10,7 +10,7 @@ use super::{
     bootstrap::{self, Load},
     description::Description,
     dns, host_key,
-    provider::{Machine, Provider, State, Wanted, there},
+    provider::{self, Machine, Provider, State, Wanted, there},
     record::{Phase, Record, Records},
     ssh::{self, Ssh, Trouble},
     steps::{Patience, Steps, now},
@@ -20,8 +20,8 @@ use crate::failure::{Code, Failure};
 
 /// Seconds for which a server may show another host key, or let nobody in: cloud-init puts both right while it starts.
 const SETTLING: u64 = 30;
-/// Seconds in which a provider must know what it has just made.
-const APPEARING: u64 = 30;
+/// Seconds for which a server that was asked for may be one that its provider does not show yet.
+const YOUNG: u64 = 600;
 /// Seconds in which a server must be gone.
 const GOING: u64 = 300;
 /// Seconds for one look whether a server answers, at least and at most.
@@ -110,7 +110,10 @@ impl Work<'_> {
     fn begin(&self) -> Result<Record, Failure> {
         let name = self.name();
         let recorded = self.records.read(name)?;
-        let found = there(&*self.provider, name, recorded.as_ref().map_or("", |record| &record.id))?;
+        // Where a token makes one server however often it is shown, asking again is as good as waiting.
+        let again =
+            recorded.as_ref().is_some_and(|record| record.phase == Phase::Asked) && self.provider.keeps_tokens();
+        let found = self.found(recorded.as_ref(), !again)?;
         let Some(record) = recorded else {
             return match found.first() {
                 None => self.fresh(None),
@@ -123,8 +126,12 @@ impl Work<'_> {
         }
         match (found.first(), record.phase) {
             // It may still come: asked by the same token it is the same server.
-            (None, Phase::Asked) => self.fresh(Some(&record)),
+            (None, Phase::Asked) => {
+                self.same_asker(&record)?;
+                self.fresh(Some(&record))
+            }
             (None, _) => {
+                self.same_asker(&record)?;
                 self.steps.warn("the server that was recorded is gone; it is made anew");
                 self.fresh(None)
             }
@@ -155,6 +162,30 @@ impl Work<'_> {
                 Ok(record)
             }
         }
+    }
+
+    /// What there is of this server. One that was asked for a moment ago may need a while to be shown, which is waited for on
+    /// demand: what is overlooked would run on without a record.
+    fn found(&self, record: Option<&Record>, patiently: bool) -> Result<Vec<Machine>, Failure> {
+        let look = || there(&*self.provider, self.name(), record.map_or("", |record| &record.id));
+        let mut found = look()?;
+        if let Some(record) = record.filter(|record| patiently && is_young(record)) {
+            let mut patience = Patience::of(self.provider.lag().min(self.described.ready_within));
+            while !found.iter().any(|machine| record.is_of(machine)) && patience.wait()? {
+                found = look()?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Refuses to take a server for gone that was made by somebody else than who asks now: another account does not see it.
+    fn same_asker(&self, record: &Record) -> Result<(), Failure> {
+        let Some(differs) = provider::other_asker(&*self.provider, &record.place)? else { return Ok(()) };
+        let (name, id) = (&record.name, &record.id);
+        let id = if id.is_empty() { String::new() } else { format!(" (`{id}`)") };
+        Err(Failure::refused(format!("`{}` knows nothing of the server `{name}`{id}: {differs}", record.provider))
+            .hint("ask with the credentials by which it was made")
+            .hint(format!("when it is gone for good: `brasa server destroy {name} --forget`")))
     }
 
     fn stray(&self, machine: &Machine) -> Failure {
@@ -255,10 +286,13 @@ impl Work<'_> {
 
     /// Waits until the provider says that the server runs and has an address.
     fn running(&self, record: &mut Record) -> Result<(), Failure> {
-        let (mut patience, mut appearing) = (Patience::of(self.described.ready_within), Patience::of(APPEARING));
+        let mut patience = Patience::of(self.described.ready_within);
+        let mut appearing = Patience::of(self.provider.lag().min(self.described.ready_within));
         let fresh = record.phase == Phase::Made && record.ssh.is_none();
+        let mut unseen = is_young(record);
         loop {
             let machine = self.provider.look(&record.id)?;
+            unseen &= machine.is_none();
             match &machine {
                 Some(Machine { state: State::Running, .. }) => {
                     let machine = machine.unwrap_or_else(|| unreachable!("it was just seen"));
@@ -289,10 +323,11 @@ impl Work<'_> {
                         record.name
                     )));
                 }
-                None if fresh && appearing.left() > 0 => {
-                    appearing.wait()?;
+                None if unseen && appearing.wait()? => continue,
+                None => {
+                    self.same_asker(record)?;
+                    return Err(self.gone(record));
                 }
-                None => return Err(self.gone(record)),
             }
             if !patience.wait()? {
                 let message = format!("`{}` has no address after {} s", record.name, self.described.ready_within);
@@ -408,9 +443,13 @@ impl Work<'_> {
     /// # Errors
     /// What the provider or the name server refused: the record stays then, and the same command goes on.
     pub fn destroy(&self, record: Option<Record>, only_ours: bool) -> Result<bool, Failure> {
-        let mut found = there(&*self.provider, self.name(), record.as_ref().map_or("", |record| &record.id))?;
+        let mut found = self.found(record.as_ref(), true)?;
         if only_ours {
             found.retain(|machine| record.as_ref().is_some_and(|record| record.is_of(machine)));
+        }
+        if let Some(record) = record.as_ref().filter(|record| !found.iter().any(|machine| record.is_of(machine))) {
+            self.same_asker(record)?;
+            self.unseen(record, only_ours)?;
         }
         let was_there = !found.is_empty() || record.is_some();
         if let Some(mut record) = record {
@@ -426,6 +465,22 @@ impl Work<'_> {
         }
         self.records.forget(self.name())?;
         Ok(was_there)
+    }
+
+    /// What is done about a server that was asked for and that nobody has seen.
+    fn unseen(&self, record: &Record, keep: bool) -> Result<(), Failure> {
+        let (name, provider) = (&record.name, &record.provider);
+        if record.phase == Phase::Asked {
+            let message =
+                format!("`{provider}` was asked for the server `{name}`, did not answer, and does not show it");
+            if keep {
+                return Err(Failure::unavailable(message));
+            }
+            self.steps.warn(&format!("{message}; `brasa server list` shows it should it come yet"));
+        } else if is_young(record) {
+            self.provider.destroy(&record.id)?;
+        }
+        Ok(())
     }
 
     /// Destroys servers and waits until they are gone.
@@ -448,6 +503,11 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a server may be one that its provider does not show yet.
+fn is_young(record: &Record) -> bool {
+    matches!(record.phase, Phase::Asked | Phase::Made) && now().saturating_sub(record.since) < YOUNG
 }
 
 const fn half(phase: Phase) -> &'static str {

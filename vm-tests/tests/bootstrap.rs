@@ -43,10 +43,19 @@ create)
     else printf '%b' "$(printf '%b' "$key")" >machine/host_key.new; echo >>machine/host_key.new; fi
     mv machine/host_key.new machine/host_key
     [ ! -e answer-find.later ] || mv answer-find.later answer-find
-    [ ! -e stall_after ] || { touch stalled; while [ -e stall_after ]; do sleep 0.05; done; exit 1; }
+    [ ! -e stall_after ] || { touch stalled; while [ -e stall_after ]; do sleep 0.05; done; exit 1; } ;;
+find|list|look)
+    # One that was just made is not shown at once.
+    if [ -e hide ] && [ "$(cat hide)" -gt 0 ]; then
+        echo $(($(cat hide) - 1)) >hide.new; mv hide.new hide; echo '{"machine":null,"machines":[]}'; exit 0
+    fi ;;
+esac
+case $action in
+create)
+    [ ! -e late ] || { mv late hide; echo '{"error":{"kind":"unavailable","message":"no answer"}}'; exit 0; }
     printf '{"machine":%s}\n' "$(machine)" ;;
 find|list) if [ -e id ]; then printf '{"machines":[%s]}\n' "$(machine)"; else echo '{"machines":[]}'; fi ;;
-look) printf '{"machine":%s}\n' "$(machine)" ;;
+look) if grep -qs "\"id\":\"$(text id)\"" id; then printf '{"machine":%s}\n' "$(machine)"; else echo '{"machine":null}'; fi ;;
 destroy) [ ! -e broken ] || exit 1; text id >>destroyed; echo >>destroyed; rm -f id machine/host_key; echo '{}' ;;
 esac
 "#;
@@ -641,6 +650,71 @@ fn a_server_whose_answer_was_lost_is_asked_for_again_as_the_same_one() -> Result
     // It came late, and is found.
     site.server(&["create", "web"]).exits(0).says(&["going on with `m-"]);
     assert!(!site.record().join("host_key").exists(), "the private half is not kept");
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    Ok(())
+}
+
+#[test]
+fn a_server_that_is_not_shown_at_once_is_never_lost() -> Result<()> {
+    let site = Site::new("late")?;
+    let made = || site.asked().iter().filter(|action| *action == "create").count();
+    let nothing_runs = || {
+        assert!(!site.path("cloud/id").exists() && !site.record().exists());
+        site.machine.gone();
+    };
+    site.write("cloud/hide", "3");
+    site.server(&["create", "web"]).exits(0).says(&["converged at 192.0.2.7"]);
+    assert_eq!(made(), 1);
+    // An answer about another one is not believed.
+    let other = fs::read_to_string(site.path("cloud/id")).unwrap().replace("\"id\":\"m-", "\"id\":\"other-");
+    site.write("cloud/answer-look", &format!("{{\"machine\":{other}}}"));
+    site.server(&["converge", "web"]).exits(1).says(&["was asked for, and it tells of `other-"]);
+    fs::remove_file(site.path("cloud/answer-look")).unwrap();
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    nothing_runs();
+
+    // Asked for, not answered, and there a while later.
+    site.write("cloud/late", "3");
+    site.server(&["create", "web"]).exits(69).says(&["no answer"]);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    nothing_runs();
+    site.write("cloud/late", "3");
+    site.server(&["test", "web"]).exits(69).says(&["no answer", "web: destroyed ("]);
+    nothing_runs();
+
+    // And never there: a test remembers it, and who destroys it is told.
+    site.write("servers/web.toml", &fs::read_to_string(site.path("servers/web.toml")).unwrap().replace("20", "2"));
+    site.write("cloud/mute", "");
+    let why = "was asked for the server `web`, did not answer, and does not show it";
+    site.server(&["test", "web"]).exits(69).says(&["it was not cleaned up: `exec`", why, "brasa server destroy web"]);
+    assert!(site.record().exists());
+    site.server(&["destroy", "web", "--yes"]).exits(0).says(&[why, "should it come yet"]);
+    nothing_runs();
+
+    // Its record is forgotten by itself too.
+    site.server(&["create", "web"]).exits(0);
+    site.server(&["destroy", "web", "--forget"]).exits(0).says(&["forgotten; nobody was asked"]);
+    assert!(site.path("cloud/id").exists() && !site.record().exists());
+    site.server(&["destroy", "web", "--forget"]).exits(0).says(&["there is no record"]);
+    site.server(&["destroy", "web", "--yes"]).exits(0).says(&["destroyed and forgotten"]);
+    nothing_runs();
+    Ok(())
+}
+
+#[test]
+fn what_is_no_longer_in_a_directory_goes_and_what_others_put_there_stays() -> Result<()> {
+    let site = Site::new("tree")?;
+    for name in ["old name.txt", "sub/deep.txt", "kept.txt"] {
+        site.write(&format!("cookbooks/site/files/{name}"), "x");
+    }
+    site.server(&["create", "web"]).exits(0);
+    let there = |name: &str| site.machine.path("/var/cookbooks/site/files").join(name).exists();
+    assert!(there("old name.txt") && there("sub/deep.txt"));
+    fs::write(site.machine.path("/var/cookbooks/site/files/theirs.txt"), "").unwrap();
+    fs::remove_file(site.path("cookbooks/site/files/old name.txt")).unwrap();
+    fs::remove_dir_all(site.path("cookbooks/site/files/sub")).unwrap();
+    site.server(&["converge", "web"]).exits(0);
+    assert!(!there("old name.txt") && !there("sub") && there("kept.txt") && there("theirs.txt"));
     site.server(&["destroy", "web", "--yes"]).exits(0);
     Ok(())
 }

@@ -433,6 +433,20 @@ fn openstack() -> Result<()> {
     assert!(other.contains(&format!("was made at `{url}`")), "{other}");
     user.environment[0].1.clone_from(&url);
     user.says(&["destroy", "two", "--yes"], 0, &["destroyed and forgotten"]);
+    // Who asks for another project must not take it for gone, were it so or not.
+    user.environment = by_password("secret");
+    user.describe("two", "openstack", 2, &tiny);
+    user.says(&["create", "two"], 65, &["made (", "no way from here"]);
+    let servers = ask(&format!("{}/v2.1/servers", nova.url()), &keystone.who("token"));
+    let server = format!("{}/v2.1/servers/{}", nova.url(), servers["servers"][0]["id"].as_str().unwrap());
+    let header = format!("X-Auth-Token: {}", keystone.who("token"));
+    let gone = Command::new("curl").args(["-sf", "-X", "DELETE", "-H", &header, &server]).status().unwrap();
+    assert!(gone.success());
+    user.environment[3].1 = "other".to_owned();
+    for command in [&["create", "two"][..], &["converge", "two"], &["destroy", "two", "--yes"]] {
+        user.says(command, 73, &["knows nothing of the server `two` (`", "was made with the project `", "--forget"]);
+    }
+    user.says(&["destroy", "two", "--forget"], 0, &["forgotten; nobody was asked"]);
     user.write("clouds.yaml", &yaml);
     user.set(&[("OS_CLOUD", "credential")]);
     user.describe("two", "openstack", 15, &tiny);

@@ -99,7 +99,7 @@ impl Settings {
                     .hint("take it away, and name the certificates of the cloud's authority by `cacert` (OS_CACERT)"));
             }
         }
-        let Some(written) = self.get(&["cacert"]) else { return Ok(None) };
+        let Some(written) = self.get(&["cacert"]).or_else(|| var("OS_CACERT")) else { return Ok(None) };
         let path = match (written.strip_prefix("~/"), var("HOME")) {
             (Some(rest), Some(home)) => Path::new(&home).join(rest),
             (_, _) => PathBuf::from(&written),

@@ -139,6 +139,10 @@ impl Provider for Ec2 {
         Ok(Machine { name: wanted.name.to_owned(), token: wanted.token.to_owned(), ..made })
     }
 
+    fn keeps_tokens(&self) -> bool {
+        true
+    }
+
     fn find(&self, name: &str) -> Result<Vec<Machine>, Failure> {
         self.those(&[(&format!("tag:{NAME}"), &[name])])
     }
@@ -271,7 +275,8 @@ impl Ec2 {
         let named = ["AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"].into_iter().find_map(environment::var);
         let named = self.endpoint.clone().or_else(|| named.filter(|url| !url.is_empty()));
         place.push(("region".to_owned(), region.clone()));
-        place.extend(named.as_ref().map(|url| ("endpoint".to_owned(), url.trim_end_matches('/').to_owned())));
+        // Keys for a session are others each time.
+        place.extend(account.token.is_none().then(|| ("account".to_owned(), account.id.clone())));
         let url = named.unwrap_or_else(|| {
             let end = if region.starts_with("cn-") { ".cn" } else { "" };
             format!("https://ec2.{region}.amazonaws.com{end}")
@@ -280,6 +285,7 @@ impl Ec2 {
             return Err(Failure::input("AWS_ENDPOINT_URL is no http or https address"));
         }
         let url = url.trim_end_matches('/').to_owned();
+        place.push(("endpoint".to_owned(), url.clone()));
         let host = url.split('/').nth(2).unwrap_or_default().to_owned();
         Ok(self.session.get_or_init(|| Session { url, host, region, account, place }))
     }
@@ -361,6 +367,11 @@ fn kind_of(code: &str, status: u16) -> (Code, String) {
         "InsufficientInstanceCapacity" | "InsufficientHostCapacity" | "InsufficientCapacity" | "Unsupported" => {
             (Code::Refused, "choose another `size`, or a `subnet` in another zone")
         }
+        // It heard the first request then, whose answer was lost.
+        "IdempotentParameterMismatch" => (
+            Code::Failed,
+            "a server was asked for before and described otherwise, and may come yet: describe it as it was, or destroy it first",
+        ),
         "RequestLimitExceeded" | "Throttling" | "ThrottlingException" => {
             (Code::Unavailable, "too much was asked at once; run again in a while")
         }

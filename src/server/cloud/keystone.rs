@@ -67,18 +67,24 @@ impl Wish<'_> {
         if let Some(known) = self.auth_url.filter(|known| *known != url) {
             let source = &settings.source;
             return Err(Failure::refused(format!("the server was made at `{known}`, and {source} is for `{url}`"))
-                .hint("take the credentials by which it was made"));
+                .hint("take the credentials by which it was made")
+                .hint("when it is gone for good, `brasa server destroy NAME --forget` forgets it"));
         }
         let authorities = settings.authorities()?;
         let trusted = authorities.as_ref();
-        let (token, places) =
+        let Entry { token, places, project } =
             if rackspace { by_key(&settings, &url, trusted)? } else { by_keystone(&settings, &url, &kind, trusted)? };
         let region = self.region.map(str::to_owned).or_else(|| settings.get(&["region_name"]));
         let region = region.or_else(|| match &places[..] {
             [(only, _)] => Some(only.clone()),
             _ => None,
         });
-        let place = [("cloud", settings.cloud.clone()), ("region", region.clone()), ("auth_url", Some(url))];
+        let place = [
+            ("cloud", settings.cloud.clone()),
+            ("region", region.clone()),
+            ("auth_url", Some(url)),
+            ("project", project),
+        ];
         let place = place.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
         let compute = match (self.endpoint, &region) {
             (Some(endpoint), _) => endpoint.to_owned(),
@@ -108,8 +114,14 @@ impl Wish<'_> {
     }
 }
 
-/// A token and the regions that have Nova, each with its address.
-type Entry = (Secret, Vec<(String, String)>);
+/// What a token opens.
+struct Entry {
+    token: Secret,
+    /// The regions that have Nova, each with its address.
+    places: Vec<(String, String)>,
+    /// The id of the project whose servers are seen.
+    project: Option<String>,
+}
 
 /// Keystone v3: by password, by an application credential, by a token.
 fn by_keystone(settings: &Settings, url: &str, kind: &str, trusted: Option<&Authorities>) -> Result<Entry, Failure> {
@@ -133,7 +145,8 @@ fn by_keystone(settings: &Settings, url: &str, kind: &str, trusted: Option<&Auth
     let places = fitting.filter_map(|end| {
         Some((end["region"].as_str().or(end["region_id"].as_str())?.to_owned(), end["url"].as_str()?.to_owned()))
     });
-    Ok((token.into(), places.collect()))
+    let project = answer["token"]["project"]["id"].as_str().map(str::to_owned);
+    Ok(Entry { token: token.into(), places: places.collect(), project })
 }
 
 /// Who it is.
@@ -211,7 +224,8 @@ fn by_key(settings: &Settings, url: &str, trusted: Option<&Authorities>) -> Resu
     let ends = compute.flat_map(|service| service["endpoints"].as_array().into_iter().flatten());
     let places =
         ends.filter_map(|end| Some((end["region"].as_str()?.to_owned(), end["publicURL"].as_str()?.to_owned())));
-    Ok((token.into(), places.collect()))
+    let project = access["token"]["tenant"]["id"].as_str().map(str::to_owned);
+    Ok(Entry { token: token.into(), places: places.collect(), project })
 }
 
 fn post(url: &str, body: &Value, authorities: Option<&Authorities>) -> Result<Reply, Failure> {
@@ -228,7 +242,12 @@ fn post(url: &str, body: &Value, authorities: Option<&Authorities>) -> Result<Re
 
 /// Why there is no token.
 fn refusal(reply: &Reply, answer: &Value, url: &str, settings: &Settings) -> Failure {
-    let said = said(answer).map_or_else(|| beginning(&reply.body), str::to_owned);
+    // An answer that all is well may have a token in it.
+    let said = match said(answer) {
+        Some(said) => said.to_owned(),
+        None if reply.status < 300 => "and an answer that has none".to_owned(),
+        None => beginning(&reply.body),
+    };
     let message = format!("`{url}` gives no token: {} {said}", reply.status);
     match reply.status {
         401 | 403 => Failure::denied(message).hint(format!(

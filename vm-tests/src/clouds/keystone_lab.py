@@ -60,6 +60,10 @@ ask("/endpoints", {"endpoint": {"service_id": service, "interface": "public", "r
                                 "url": f"http://127.0.0.1:{nova}/v2.1"}}, token)
 credential = ask(f"/users/{user}/application_credentials", {"application_credential": {"name": "lab"}}, token)[0]
 credential = credential["application_credential"]
+# Another project of the same user.
+other = ask("/projects", {"project": {"name": "other"}}, token)[0]["project"]["id"]
+role = json.load(urlopen(Request(url + "/roles?name=member", headers={"x-auth-token": token})))["roles"][0]["id"]
+urlopen(Request(f"{url}/projects/{other}/users/{user}/roles/{role}", headers={"x-auth-token": token}, method="PUT"))
 with open("who.new", "w") as who:
     json.dump({"id": credential["id"], "secret": credential["secret"], "token": token}, who)
 os.rename("who.new", "who.json")
