@@ -19,11 +19,11 @@ request=$(cat)
 text() { printf '%s' "$request" | sed -n "s/.*\"$1\":\"\\([^\"]*\\)\".*/\\1/p"; }
 action=$(text action)
 echo "$action" >>asked
-[ ! -e "answer-$action" ] || { cat "answer-$action"; exit 0; }
 case $action$request in
 create*) ;;
-*'"zone":"b"'*) echo '{"machine":null,"machines":[]}'; exit 0 ;;
+*'"zone":"b"'*) [ ! -e "b-$action" ] || { cat "b-$action"; exit 0; }; echo '{"machine":null,"machines":[]}'; exit 0 ;;
 esac
+[ ! -e "answer-$action" ] || { cat "answer-$action"; exit 0; }
 machine() {
     if [ -e id ]; then cat id; else printf null; fi
 }
@@ -444,6 +444,134 @@ fn a_machine_that_hangs_is_waited_for_as_one_that_is_silent() -> Result<()> {
     Ok(())
 }
 
+/// Who makes a machine of one that is there.
+const BOOTSTRAP: [&str; 8] =
+    ["bootstrap", "box", "-j", "dna.json", "-c", "solo.rb", "--file", "/var/cookbooks=cookbooks"];
+
+impl Site {
+    /// The user's settings of ssh. It takes the home from the system's accounts and not from the environment, so they are named.
+    fn settings(&self, text: &str) {
+        self.write("home/.ssh/config", text);
+        let config = self.path("home/.ssh/config");
+        self.write("bin/ssh", &format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", config.display()));
+        fs::set_permissions(self.path("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Runs by these settings, and by an agent.
+    fn by_settings(&self, words: &[&str], agent: Option<&Path>) -> Ran {
+        let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
+        let mut command = self.command(words);
+        command.env("PATH", path).envs(agent.map(|socket| ("SSH_AUTH_SOCK", socket)));
+        let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// A key pair; its public half.
+    fn key_pair(&self, path: &str) -> String {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let made =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status().unwrap();
+        assert!(made.success());
+        fs::read_to_string(path.with_added_extension("pub")).unwrap()
+    }
+}
+
+/// An agent that ends with the test.
+struct Agent(Child);
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        kill(&mut self.0);
+    }
+}
+
+#[test]
+fn a_key_that_only_an_agent_has_logs_in() -> Result<()> {
+    let site = Site::new("agent")?;
+    let public = site.key_pair("home/id");
+    let host = site.key_pair("key");
+    // Paths of sockets are short.
+    let directory = std::env::temp_dir().join(format!("brasa-agent-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let socket = directory.join("socket");
+    let agent = Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
+    let _agent = Agent(agent);
+    await_file(&socket);
+    let added = Command::new("ssh-add").arg("-q").arg(site.path("home/id")).env("SSH_AUTH_SOCK", &socket).status();
+    assert!(added.unwrap().success());
+    fs::remove_file(site.path("home/id")).unwrap();
+
+    site.describe("ssh_key = \"../home/id.pub\"");
+    let text = fs::read_to_string(site.path("servers/web.toml")).unwrap();
+    site.write("servers/web.toml", &text.replace("ready_within = 20", "ready_within = 2"));
+    site.settings("");
+    site.by_settings(&["server", "create", "web"], None).exits(77).says(&["`web` does not let us in"]);
+    let made = site.by_settings(&["server", "create", "web"], Some(&socket)).exits(0);
+    made.says(&["going on with", "converged at 192.0.2.7"]);
+    let said = site.by_settings(&["server", "ssh", "web", "--", "cat", "/srv/converged"], Some(&socket)).exits(0);
+    assert_eq!(said.stdout, "done");
+    site.by_settings(&["server", "destroy", "web", "--yes"], Some(&socket)).exits(0);
+    site.machine.gone();
+
+    // A machine that is there already.
+    site.write("cloud/machine/authorized_keys", &public);
+    fs::copy(site.path("key"), site.path("cloud/machine/host_key")).unwrap();
+    site.machine.up();
+    let (known, port) = (site.path("home/known"), site.machine.port());
+    site.write("home/known", &format!("[127.0.0.1]:{port} {host}"));
+    site.settings(&format!(
+        "Host box\n HostName 127.0.0.1\n Port {port}\n User root\n BatchMode yes\n IdentityFile /none\n UserKnownHostsFile {}\n",
+        known.display()
+    ));
+    site.by_settings(&BOOTSTRAP, None).exits(77).says(&["`box` does not let us in"]);
+    let ran = site.by_settings(&BOOTSTRAP, Some(&socket)).exits(0);
+    assert!(ran.stdout.contains("1 changed"), "{}", ran.stdout);
+    fs::remove_dir_all(&directory).unwrap_or_default();
+    Ok(())
+}
+
+#[test]
+fn a_machine_behind_another_is_reached_through_it() -> Result<()> {
+    let site = Site::new("jump")?;
+    fs::create_dir_all(site.path("jump")).unwrap();
+    let jump = SshMachine::at(&site.path("jump"))?;
+    let public = site.key_pair("home/id");
+    let (far, near) = (site.key_pair("key"), site.key_pair("jump-key"));
+    site.write("jump/authorized_keys", &public);
+    fs::copy(site.path("jump-key"), site.path("jump/host_key")).unwrap();
+    jump.up();
+    let through =
+        || fs::read_to_string(site.path("jump/log")).unwrap_or_default().matches("Accepted publickey").count();
+    let (id, known) = (site.path("home/id"), site.path("home/known"));
+    let (id, known, port) = (id.display(), known.display(), site.machine.port());
+    site.write("home/known", &format!("[127.0.0.1]:{port} {far}[127.0.0.1]:{} {near}", jump.port()));
+    site.settings(&format!(
+        "Host jump\n HostName 127.0.0.1\n Port {}\nHost box\n HostName 127.0.0.1\n Port {port}\nHost 127.0.0.1 box\n ProxyJump jump\n\
+         Host jump box\n User root\n BatchMode yes\n IdentityFile {id}\n UserKnownHostsFile {known}\n",
+        jump.port()
+    ));
+    // A server of ours: its own known hosts and key, and the user's way to it.
+    let made = site.by_settings(&["server", "create", "web"], None).exits(0);
+    made.says(&["converged at 192.0.2.7"]);
+    let after_create = through();
+    assert!(after_create > 0, "nobody came by the way between");
+    site.by_settings(&["server", "destroy", "web", "--yes"], None).exits(0);
+    site.machine.gone();
+
+    site.write("cloud/machine/authorized_keys", &public);
+    fs::copy(site.path("key"), site.path("cloud/machine/host_key")).unwrap();
+    site.machine.up();
+    let ran = site.by_settings(&BOOTSTRAP, None).exits(0);
+    assert!(ran.stdout.contains("1 changed"), "{}", ran.stdout);
+    assert!(through() > after_create, "nobody came by the way between");
+    fs::remove_file(site.path("jump/host_key")).unwrap();
+    jump.gone();
+    site.by_settings(&BOOTSTRAP, None).exits(69).says(&["`box` does not answer by SSH"]);
+    Ok(())
+}
+
 #[test]
 fn a_machine_that_is_there_is_bootstrapped_by_the_users_own_settings() -> Result<()> {
     let site = Site::new("bootstrap")?;
@@ -462,21 +590,8 @@ fn a_machine_that_is_there_is_bootstrapped_by_the_users_own_settings() -> Result
         "Host box\n HostName 127.0.0.1\n Port {port}\n User root\n IdentityFile {home}/id_box\n UserKnownHostsFile {home}/known\n\
          StrictHostKeyChecking yes\n"
     );
-    // ssh takes the home from the system's accounts and not from the environment, so its settings are named.
-    let wrapper = format!("#!/bin/sh\nexec /usr/bin/ssh -F '{home}/config' \"$@\"\n");
-    site.write("bin/ssh", &wrapper);
-    fs::set_permissions(site.path("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::write(ssh.join("config"), settings).unwrap();
-    let path = format!("{}:{}", site.path("bin").display(), std::env::var("PATH").unwrap());
-    let bootstrap = |more: &[&str]| {
-        let words =
-            [&["bootstrap", "box", "-j", "dna.json", "-c", "solo.rb", "--file", "/var/cookbooks=cookbooks"], more]
-                .concat();
-        let output =
-            site.command(&words).env("PATH", &path).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
-    };
+    site.settings(&settings);
+    let bootstrap = |more: &[&str]| site.by_settings(&[&BOOTSTRAP, more].concat(), None);
     bootstrap(&[]).exits(77).says(&["`box` shows another host key than it must have"]);
     let public = fs::read_to_string(site.path("key.pub")).unwrap();
     fs::write(ssh.join("known"), format!("[127.0.0.1]:{port} {public}")).unwrap();
@@ -570,15 +685,17 @@ fn a_test_of_a_server_tells_what_failed_and_leaves_nothing() -> Result<()> {
             "- {type: execute, name: slow, command: touch /srv/begun; while test ! -e /srv/go; do sleep 0.05; done}\n";
         site.order(slow);
         site.machine.gone();
-        let test = site.command(&["server", "test", "web"]).stderr(Stdio::piped()).spawn().unwrap();
+        // A file and no pipe: a connection that outlives the program would hold its end.
+        let said = fs::File::create(site.path("said")).unwrap();
+        let mut test = site.command(&["server", "test", "web"]).stderr(said).spawn().unwrap();
         await_file(&site.machine.path("/srv/begun"));
         // The path may go with the machine before this test looks again; what is open stays.
         let place = fs::File::open(site.machine.path("/srv")).unwrap();
         Command::new("kill").args(["-INT", &test.id().to_string()]).status().unwrap();
-        let ended = test.wait_with_output().unwrap();
+        let ended = test.wait().unwrap();
         fs::write(format!("/proc/self/fd/{}/go", place.as_raw_fd()), "").unwrap();
-        assert_eq!(ended.status.code(), Some(130));
-        String::from_utf8_lossy(&ended.stderr).into_owned()
+        assert_eq!(ended.code(), Some(130));
+        fs::read_to_string(site.path("said")).unwrap()
     };
     let said = interrupted();
     assert!(said.contains("web: destroyed ("), "{said}");
@@ -745,6 +862,24 @@ fn who_only_looks_needs_no_place_to_write() -> Result<()> {
     assert!(listed.stdout.starts_with("web  exec  running  192.0.2.7  converged"), "{}", listed.stdout);
     look("show web").exits(0);
     site.server(&["destroy", "web", "--yes"]).exits(0);
+    Ok(())
+}
+
+#[test]
+fn strays_of_every_place_are_listed() -> Result<()> {
+    let site = Site::new("strays")?;
+    let text = fs::read_to_string(site.path("servers/web.toml")).unwrap();
+    site.write("servers/api.toml", &(text.clone() + "settings = {zone = \"b\"}\n"));
+    // The same place as that of `web`, in other words.
+    site.write("servers/www.toml", &(text + "settings = {zone = \"a\"}\n"));
+    let machine =
+        |id: &str| format!("{{\"id\":\"{id}\",\"name\":\"left-{id}\",\"token\":\"t\",\"state\":\"running\"}}");
+    site.write("cloud/answer-list", &format!("{{\"machines\":[{}]}}", machine("one")));
+    site.write("cloud/b-list", &format!("{{\"machines\":[{}]}}", machine("two")));
+    let listed = site.server(&["list"]).exits(0).stdout;
+    for (id, times) in [("one", 1), ("two", 1)] {
+        assert_eq!(listed.matches(&format!("left-{id}")).count(), times, "{listed}");
+    }
     Ok(())
 }
 
