@@ -217,6 +217,19 @@ fn ec2() -> Result<()> {
     user.says(&["destroy", "moved", "--yes"], 0, &["destroyed and forgotten"]);
     fs::remove_file(user.home.join("servers/moved.toml")).unwrap();
 
+    // An authority that AWS's own tools are told of.
+    let front = clouds::behind_tls(&cloud)?;
+    let private = settings("profile = \"work\"").replace(&url, &front.url().replace("http:", "https:"));
+    user.describe("private", "ec2", 2, &private);
+    user.says(&["create", "private"], 69, &["UnknownIssuer", "an authority that this machine does not trust"]);
+    user.set(&[("AWS_CA_BUNDLE", "/no/such.pem")]);
+    user.says(&["create", "private"], 65, &["there is no file `/no/such.pem`, which AWS_CA_BUNDLE names"]);
+    user.set(&[("AWS_CA_BUNDLE", &front.who("ca"))]);
+    user.says(&["create", "private"], 65, &["made (", "no way from here"]);
+    user.says(&["destroy", "private", "--yes"], 0, &["destroyed and forgotten"]);
+    fs::remove_file(user.home.join("servers/private.toml")).unwrap();
+    user.set(&[]);
+
     // One that somebody else destroyed: EC2 still tells why.
     user.describe("lost", "ec2", 2, &settings("profile = \"work\""));
     user.says(&["create", "lost"], 65, &["made (", "no way from here"]);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use brasa::{
     host::{
         disk, environment,
+        http::Authorities,
         tool::{Input, Tool},
     },
     suggest,
@@ -59,6 +60,20 @@ impl Account {
         let token = var("AWS_SESSION_TOKEN").map(Secret::from);
         Ok(Some(Self { id, secret: secret.into(), token, source: source.to_owned() }))
     }
+}
+
+/// Whom to trust in place of those that the system trusts.
+///
+/// # Errors
+/// That the file which `AWS_CA_BUNDLE` names cannot be read, or has no certificate.
+pub fn authorities() -> Result<Option<Authorities>, Failure> {
+    let Some(path) = var("AWS_CA_BUNDLE") else { return Ok(None) };
+    let pem = disk::read_limited(Path::new(&path), LIMIT)?;
+    let pem = pem.ok_or_else(|| Failure::input(format!("there is no file `{path}`, which AWS_CA_BUNDLE names")))?;
+    Authorities::from_pem(&pem).map(Some).ok_or_else(|| {
+        Failure::input(format!("there is no certificate in `{path}`, which AWS_CA_BUNDLE names"))
+            .hint("it is to be in PEM: `-----BEGIN CERTIFICATE-----`")
+    })
 }
 
 /// The region that the environment says.

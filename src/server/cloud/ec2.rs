@@ -4,7 +4,11 @@
 use std::cell::OnceCell;
 
 use brasa::{
-    host::{environment, http::Call, time_stamp},
+    host::{
+        environment,
+        http::{Authorities, Call},
+        time_stamp,
+    },
     values::base64,
 };
 
@@ -52,6 +56,7 @@ struct Session {
     host: String,
     region: String,
     account: aws::Account,
+    authorities: Option<Authorities>,
     place: Kept,
 }
 
@@ -287,11 +292,12 @@ impl Ec2 {
         let url = url.trim_end_matches('/').to_owned();
         place.push(("endpoint".to_owned(), url.clone()));
         let host = url.split('/').nth(2).unwrap_or_default().to_owned();
-        Ok(self.session.get_or_init(|| Session { url, host, region, account, place }))
+        let authorities = aws::authorities()?;
+        Ok(self.session.get_or_init(|| Session { url, host, region, account, authorities, place }))
     }
 
     fn ask(&self, form: &Form) -> Result<Element, Failure> {
-        let Session { url, host, region, account, .. } = self.session()?;
+        let Session { url, host, region, account, authorities, .. } = self.session()?;
         let stamp = time_stamp(environment::now());
         let stamp = format!("{}T{}Z", &stamp[..8], &stamp[8..]);
         let path = format!("/{}", url.splitn(4, '/').nth(3).unwrap_or_default());
@@ -307,7 +313,14 @@ impl Ec2 {
         headers.push(("authorization", &authorization));
         let url = format!("{}{path}", url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"));
         // All of it may be asked twice: a token makes one server, however often it is shown.
-        let call = Call { method: "POST", url: &url, headers: &headers, body, seconds: SECONDS, authorities: None };
+        let call = Call {
+            method: "POST",
+            url: &url,
+            headers: &headers,
+            body,
+            seconds: SECONDS,
+            authorities: authorities.as_ref(),
+        };
         let reply = ask(&call, true)?;
         let read = std::str::from_utf8(&reply.body).ok().and_then(Element::parse);
         match read {
