@@ -464,7 +464,8 @@ mod tests {
             made("apk_package", json!({"flush_cache": "before", "binary": "/x"}), &["lock"]),
             Err(vec![
                 "no property `flush_cache`; it is for packages of dnf, yum".into(),
-                "no property `binary`; known are `package_name`, `version`, `options`, `allow_downgrade`, `timeout`"
+                "no property `binary`; known are `package_name`, `version`, `options`, `allow_downgrade`, \
+                 `allow_removals`, `timeout`"
                     .into(),
                 "`apk_package` has no action `lock`; it is for packages of apt, dnf, dpkg, yum, zypper".into(),
             ])
