@@ -75,3 +75,16 @@ fn every_kind_has_cases_that_succeed_and_cases_that_fail() {
     }
     assert!(wrong.is_empty(), "each kind has at least five cases, both sorts among them:\n{}", wrong.join("\n"));
 }
+
+#[test]
+fn the_schema_of_reports_knows_every_operation() {
+    let _held = CASES.lock();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/report.schema.json");
+    let schema: Json = serde_json::from_str(&fs::read_to_string(schema).unwrap()).unwrap();
+    let known = schema["$defs"]["operation"]["properties"]["op"]["enum"].as_array().unwrap();
+    for path in files(&directory()).iter().flat_map(|folder| files(folder)) {
+        for operation in read(&path).0["operations"].as_array().into_iter().flatten() {
+            assert!(known.contains(&operation["op"]), "{}: {}", path.display(), operation["op"]);
+        }
+    }
+}
