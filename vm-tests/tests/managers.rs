@@ -118,6 +118,10 @@ fn zypper_keeps_packages() -> Result<()> {
     assert_eq!(machine.sh(installed).stdout.trim(), "1.0");
     settle(&machine, &format!("- {{type: package, name: lab-app, {}, action: upgrade}}\n", file("2.0")));
     machine.run(["rpm", "-q", "lab-lib"]).success();
+    // rpm alone, where no dnf is.
+    let rpm = |rest: &str| settle(&machine, &format!("- {{type: rpm_package, name: lab-doc, {rest}}}\n"));
+    rpm(&format!("source: {at}/lab-doc-1.0-1.noarch.rpm"));
+    rpm("action: remove");
 
     // What is in the way goes by a yes alone, and what is obsolete too; a plan says the same.
     for (gone, name) in [("lab-old", "lab-new"), ("lab-app", "lab-conflict")] {

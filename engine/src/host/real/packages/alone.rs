@@ -158,12 +158,16 @@ impl Alone {
         Ok(gone)
     }
 
-    /// What the package manager above is to remember: it may know an installed package from before, as one that came along
-    /// with others.
-    fn marks(&self, transaction: &Transaction) -> Transaction {
+    /// Tells the package manager above what to remember: it may know an installed package from before, as one that came
+    /// along with others. rpm is also where none is above it that remembers such.
+    fn mark(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         let asked = transaction.install.iter().map(|spec| &spec.name).chain(&transaction.manual);
-        let above = if self.is_rpm() { Provider::Dnf } else { Provider::Apt };
-        Transaction { manual: asked.cloned().collect(), timeout: transaction.timeout, ..Transaction::new(above) }
+        let manual: Vec<String> = asked.cloned().collect();
+        if manual.is_empty() || !self.above.marks_automatic(context.root) {
+            return Ok(());
+        }
+        let above = Transaction::new(if self.is_rpm() { Provider::Dnf } else { Provider::Apt });
+        self.above.perform(context, &Transaction { manual, timeout: transaction.timeout, ..above })
     }
 
     /// Tells dpkg which packages are held and which are not any more.
@@ -272,7 +276,7 @@ impl Manager for Alone {
             _ if left.is_empty() => {
                 self.forget();
                 self.select(context, &transaction.hold, "hold")?;
-                self.above.perform(context, &self.marks(transaction))
+                self.mark(context, transaction)
             }
             Some(answer) => Err(self.failure(&format!("`{}` failed", self.program), &answer)),
             None => Err(Error::failed(format!(
@@ -332,6 +336,17 @@ mod tests {
         packages.perform(&heard, &transaction, &|_| {}).unwrap();
         let said = ["hold", "install"].map(|selection| format!("dpkg --set-selections <<< \"tool {selection}\\n\""));
         assert_eq!(*heard.0.borrow(), said);
+    }
+
+    #[test]
+    fn rpm_needs_no_package_manager_above_it() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("usr/bin")).unwrap();
+        fs::write(root.path().join("usr/bin/rpm"), "").unwrap();
+        let packages = Packages::new(root.path(), root.path().join("state"));
+        let mut transaction = Transaction::new(Provider::Rpm);
+        (transaction.remove, transaction.manual) = (vec!["tool".to_owned()], vec!["other".to_owned()]);
+        packages.perform(&Heard::default(), &transaction, &|_| {}).unwrap();
     }
 
     #[test]
