@@ -134,7 +134,21 @@ fn what_came_along_for_apt_stays_once_it_is_named() -> Result<()> {
 fn what_came_along_for_dnf5_stays_once_it_is_named() -> Result<()> {
     let alone = "dnf -q -y --setopt=install_weak_deps=False install lab-app lab-lib-1.0 && dnf -q -y mark dependency lab-lib && \
                  dnf -q -y remove --no-autoremove lab-app";
-    what_is_named_stays(&of_rpm(FEDORA)?, alone, "dnf -q --assumeno autoremove 2>&1");
+    let machine = of_rpm(FEDORA)?;
+    what_is_named_stays(&machine, alone, "dnf -q --assumeno autoremove 2>&1");
+    // A removal takes along what nothing needs any more, though not what the same run has marked or brings back.
+    let (lib, app) = ("- {type: package, name: lab-lib}\n", "- {type: package, name: lab-app, action: remove}\n");
+    let log = "- {type: log, name: between}\n";
+    for resources in [format!("{lib}{app}"), format!("{lib}{log}{app}"), format!("{app}{lib}")] {
+        machine.sh("dnf -q -y --setopt=install_weak_deps=False install lab-app").success();
+        machine.sh("dnf -q -y mark dependency lab-lib").success();
+        if resources.starts_with(lib) {
+            let plan = lab::plan(&machine, &resources);
+            assert!(plan.stdout.contains("- lab-app ") && !plan.stdout.contains("- lab-lib "), "{plan}");
+        }
+        settle(&machine, &resources);
+        machine.sh("rpm -q lab-lib && ! rpm -q lab-app").success();
+    }
     Ok(())
 }
 

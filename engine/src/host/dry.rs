@@ -665,8 +665,30 @@ impl Dry<'_> {
         Ok(performed)
     }
 
-    /// What the machine says of a transaction. What is in its way now, and will have gone by then, is in nobody's way.
+    /// What the machine says of a transaction. What will be marked as asked for by then, does not go because nothing needs
+    /// it; what else goes for that reason, may be needed by it.
     fn foreseen(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
+        let mut changes = self.simulated(transaction)?;
+        let pending = self.registry(&transaction.provider).map(|pending| &pending.automatic);
+        let stays = |change: &PackageChange| {
+            let marked = pending.and_then(|pending| pending.get(&change.name)) == Some(&false);
+            let named = [&transaction.remove, &transaction.purge].iter().any(|names| names.contains(&change.name));
+            change.to.is_none() && marked && !named
+        };
+        if !changes.iter().any(stays) {
+            return Ok(changes);
+        }
+        let needed = self.simulated(&Transaction { keep_unneeded: true, ..transaction.clone() })?;
+        changes.retain(|change| !stays(change) || needed.contains(change));
+        let unneeded = changes.iter().find(|change| change.to.is_none() && !needed.contains(change));
+        if let Some(change) = unneeded {
+            self.doubt(format!("package {} stays where one that is marked before needs it", change.name));
+        }
+        Ok(changes)
+    }
+
+    /// What the machine says of a transaction. What is in its way now, and will have gone by then, is in nobody's way.
+    fn simulated(&self, transaction: &Transaction) -> Result<Vec<PackageChange>> {
         let mut transaction = self.with_pending_releases(transaction);
         self.below.simulate(&transaction).or_else(|refusal| {
             let pending = self.registry(&transaction.provider).map(|pending| &pending.changed);

@@ -411,7 +411,8 @@ impl Transaction {
     }
 
     /// Whether `other` may be carried out in the same call: same provider and options. A hold stands between what comes
-    /// before it and after it, so it is joined with its like only.
+    /// before it and after it, so it is joined with its like only. A mark tells what a removal takes along, so either is to
+    /// be over before the other begins.
     #[must_use]
     pub fn joins(&self, other: &Self) -> bool {
         let settings = |t: &Self| {
@@ -427,7 +428,10 @@ impl Transaction {
             )
         };
         let holds = |t: &Self| (t.hold.is_empty(), t.release.is_empty());
-        settings(self) == settings(other) && holds(self) == holds(other)
+        let marks = |t: &Self| !(t.manual.is_empty() && t.automatic.is_empty());
+        let removes = |t: &Self| !(t.remove.is_empty() && t.purge.is_empty());
+        let apart = marks(self) && removes(other) || removes(self) && marks(other);
+        settings(self) == settings(other) && holds(self) == holds(other) && !apart
     }
 
     /// Takes over the packages of `other`.
@@ -458,4 +462,23 @@ pub struct PackageChange {
     pub from: Option<String>,
     /// Version then; `None` when it is removed.
     pub to: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Provider, Transaction};
+
+    #[test]
+    fn what_is_marked_is_not_joined_with_a_removal() {
+        let of = |change: fn(&mut Transaction)| {
+            let mut transaction = Transaction::new(Provider::Platform);
+            change(&mut transaction);
+            transaction
+        };
+        let marked = of(|t| t.manual.push("lib".to_owned()));
+        let removed = of(|t| t.remove.push("app".to_owned()));
+        assert!(!marked.joins(&removed) && !removed.joins(&marked));
+        assert!(marked.joins(&of(|t| t.manual.push("doc".to_owned()))));
+        assert!(removed.joins(&of(|t| t.purge.push("doc".to_owned()))));
+    }
 }
