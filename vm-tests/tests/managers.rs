@@ -120,8 +120,8 @@ fn zypper_keeps_packages() -> Result<()> {
     machine.run(["rpm", "-q", "lab-lib"]).success();
     // rpm alone, where no dnf is.
     let rpm = |rest: &str| settle(&machine, &format!("- {{type: rpm_package, name: lab-doc, {rest}}}\n"));
-    rpm(&format!("source: {at}/lab-doc-1.0-1.noarch.rpm"));
     rpm("action: remove");
+    rpm(&format!("source: {at}/lab-doc-1.0-1.noarch.rpm"));
 
     // What is in the way goes by a yes alone, and what is obsolete too; a plan says the same.
     for (gone, name) in [("lab-old", "lab-new"), ("lab-app", "lab-conflict")] {
