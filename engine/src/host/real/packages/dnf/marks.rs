@@ -31,10 +31,10 @@ impl Marks {
         Ok(Self(automatic.map(|(name, _)| name.get_ref().to_string()).collect()))
     }
 
-    /// Whether a package, by its name with its architecture or without, came along with others.
-    pub fn automatic(&self, name: &str) -> bool {
-        let known = |one: &String| *one == name || one.rsplit_once('.').is_some_and(|(bare, _)| bare == name);
-        self.0.iter().any(known)
+    /// Whether a package, as `NAME.ARCHITECTURE`, came along with others. What rpm took away without dnf is remembered still:
+    /// a name alone may be that of one which is gone.
+    pub fn automatic(&self, package: &str) -> bool {
+        self.0.iter().any(|known| known == package)
     }
 }
 
@@ -47,7 +47,14 @@ pub fn told(root: &Path) -> bool {
 mod tests {
     use std::fs;
 
-    use super::{Marks, PACKAGES};
+    use super::{
+        super::super::{Packages, Tools},
+        Marks, PACKAGES,
+    };
+    use crate::{
+        Result,
+        host::{Answer, Command, Provider},
+    };
 
     #[test]
     fn what_dnf5_remembers_is_read() {
@@ -64,17 +71,16 @@ mod tests {
         );
         // dnf 4 writes no such file, and reads none.
         write("usr/bin/dnf", "");
-        assert!(!Marks::of(root.path()).unwrap().automatic("lab-lib"));
+        assert!(!Marks::of(root.path()).unwrap().automatic("lab-lib.noarch"));
         fs::rename(root.path().join("usr/bin/dnf"), root.path().join("usr/bin/dnf5")).unwrap();
         let marks = Marks::of(root.path()).unwrap();
         for (name, automatic) in [
-            ("lab-lib", true),
             ("lab-lib.noarch", true),
             ("lab-lib.i686", false),
             ("lab", false),
-            ("lab-doc", true),
-            ("lab-app", false),
-            ("lab-small", false),
+            ("lab-doc.noarch", true),
+            ("lab-app.noarch", false),
+            ("lab-small.noarch", false),
         ] {
             assert_eq!(marks.automatic(name), automatic, "{name}");
         }
@@ -82,5 +88,34 @@ mod tests {
         assert!(
             Marks::of(root.path()).unwrap_err().to_string().starts_with("`/usr/lib/sysimage/libdnf5/packages.toml`")
         );
+    }
+
+    /// rpm with `lab-lib.noarch` alone.
+    struct Rpm;
+
+    impl Tools for Rpm {
+        fn query(&self, _: &Command) -> Result<Answer> {
+            Ok(Answer { stdout: "=\tlab-lib\t0\t1.0\t1\tnoarch\n".to_owned(), ..Answer::default() })
+        }
+
+        fn watch(&self, command: &Command, _: &mut dyn FnMut(&str)) -> Result<Answer> {
+            self.query(command)
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_another_architecture_is_another_package() {
+        for (architecture, automatic) in [("i686", false), ("noarch", true)] {
+            let root = tempfile::tempdir().unwrap();
+            let text = format!("[packages]\n\"lab-lib.{architecture}\" = {{reason = \"Dependency\"}}\n");
+            for (path, text) in [("usr/bin/rpm", ""), ("usr/bin/dnf5", ""), (PACKAGES, &text)] {
+                let path = root.path().join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            let packages = Packages::new(root.path(), root.path().join("state"));
+            let state = packages.packages(&Rpm, &Provider::Dnf, &["lab-lib".to_owned()]).unwrap().remove(0);
+            assert_eq!((state.version.as_deref(), state.automatic), (Some("1.0-1"), automatic), "{architecture}");
+        }
     }
 }

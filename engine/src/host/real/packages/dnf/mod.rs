@@ -165,19 +165,18 @@ impl Manager for Dnf {
 /// State of packages and groups, as `@NAME`, with the packages that are held.
 fn states(context: &Context<'_>, names: &[String], known: Option<&[query::Installed]>) -> Result<Vec<PackageState>> {
     let (groups, plain): (Vec<String>, Vec<String>) = names.iter().cloned().partition(|name| groups::is(name));
-    let mut of_plain = query::states(context.tools, &plain, known)?.into_iter();
+    let marks = if plain.is_empty() { Marks::default() } else { Marks::of(context.root)? };
+    let of_plain = query::marked_states(context.tools, &plain, known, &|one| marks.automatic(&one.full()))?;
+    let mut of_plain = of_plain.into_iter();
     let there = if groups.is_empty() { Vec::new() } else { groups::installed(context)? };
     // A lock outlives the package that it is about.
     let held = if plain.is_empty() { Held::default() } else { Held::of(context.root)? };
-    let marks = if plain.is_empty() { Marks::default() } else { Marks::of(context.root)? };
     let state = |name: &String| {
         if groups::is(name) {
             let version = there.contains(name).then(|| groups::INSTALLED.to_owned());
             return PackageState { versions: version.iter().cloned().collect(), version, ..PackageState::default() };
         }
-        let state = of_plain.next().unwrap_or_default();
-        let automatic = state.version.is_some() && marks.automatic(name);
-        PackageState { held: held.holds(name), automatic, ..state }
+        PackageState { held: held.holds(name), ..of_plain.next().unwrap_or_default() }
     };
     Ok(names.iter().map(state).collect())
 }

@@ -35,6 +35,11 @@ impl Installed {
         rest.is_empty() || rest.strip_prefix('-').is_some_and(|version| rpm::matches(version, &self.version))
     }
 
+    /// As dnf 5 remembers it: NAME.ARCH.
+    pub fn full(&self) -> String {
+        format!("{}.{}", self.name, self.architecture)
+    }
+
     /// As a candidate.
     pub fn candidate(&self) -> Candidate {
         Candidate { name: self.name.clone(), version: self.version.clone() }
@@ -60,6 +65,16 @@ pub fn chosen(plan: Vec<PackageChange>, providers: &[Installed]) -> Option<Candi
 /// State of packages: one call for all names where what is installed is not known, and one more for those that are no
 /// installed package's own name.
 pub fn states(tools: &dyn Tools, names: &[String], known: Option<&[Installed]>) -> Result<Vec<PackageState>> {
+    marked_states(tools, names, known, &|_| false)
+}
+
+/// As [`states`], with whether any of the packages that a name means came along with others, by `automatic`.
+pub fn marked_states(
+    tools: &dyn Tools,
+    names: &[String],
+    known: Option<&[Installed]>,
+    automatic: &dyn Fn(&Installed) -> bool,
+) -> Result<Vec<PackageState>> {
     for name in names {
         valid(name)?;
     }
@@ -92,7 +107,8 @@ pub fn states(tools: &dyn Tools, names: &[String], known: Option<&[Installed]>) 
             found.sort_by(|a, b| compare(&a.version, &b.version));
             let mut versions: Vec<String> = found.iter().map(|one| one.version.clone()).collect();
             versions.dedup();
-            PackageState { version: versions.last().cloned(), versions, ..PackageState::default() }
+            let automatic = found.iter().any(|one| automatic(one));
+            PackageState { version: versions.last().cloned(), versions, automatic, ..PackageState::default() }
         })
         .collect())
 }
