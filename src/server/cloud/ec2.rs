@@ -459,6 +459,7 @@ mod tests {
             ("RequestLimitExceeded", 503),
             ("InsufficientInstanceCapacity", 500),
             ("InvalidParameterValue", 400),
+            ("IdempotentParameterMismatch", 400),
             ("InternalError", 500),
         ]
         .into_iter()
