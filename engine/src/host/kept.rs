@@ -1,7 +1,7 @@
 //! What a program alone changes, and the machine shows: a line of its file, what is mounted, what is swapped to.
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use super::{
     command::Command,
@@ -60,6 +60,14 @@ impl Shape {
     fn is_line(&self) -> bool {
         *self == Self::Line
     }
+
+    /// Journals of old have `directory`, true or false, in its place.
+    fn read<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        match serde_json::Value::deserialize(from)? {
+            serde_json::Value::Bool(directory) => Ok(if directory { Self::Directory } else { Self::Line }),
+            word => serde_json::from_value(word).map_err(D::Error::custom),
+        }
+    }
 }
 
 /// A line of a file that only a program of its own may change, and does: where it is, what it is to be, and by which commands
@@ -69,7 +77,7 @@ pub struct Kept {
     /// The file.
     pub path: PathBuf,
     /// What its line tells.
-    #[serde(default, skip_serializing_if = "Shape::is_line")]
+    #[serde(default, alias = "directory", deserialize_with = "Shape::read", skip_serializing_if = "Shape::is_line")]
     pub shape: Shape,
     /// The words that the line begins with; one more follows, behind a blank or `=`. Empty: it is the file's first line.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -294,6 +302,17 @@ mod tests {
         assert_eq!(line_of(file, "portcon tcp 80"), Some("portcon tcp 80 z_t"));
         assert_eq!((line_of(file, "portcon"), line_of(file, "a")), (None, None));
         assert_eq!(line_of("1 1", ""), Some("1 1"));
+    }
+
+    #[test]
+    fn a_journal_of_old_tells_a_directory_by_a_word_of_its_own() {
+        let old = |what: &str| format!(r#"{{"path":"/x/permissive_a_t",{what}"to":"","by":[],"back":[]}}"#);
+        let shape = |what: &str| serde_json::from_str::<Kept>(&old(what)).unwrap().shape;
+        assert_eq!(shape(r#""directory":true,"#), Shape::Directory);
+        assert_eq!(shape(r#""directory":false,"#), Shape::Line);
+        assert_eq!(shape(r#""shape":"mount","#), Shape::Mount);
+        assert_eq!(shape(""), Shape::Line);
+        assert!(serde_json::from_str::<Kept>(&old(r#""shape":"hole","#)).is_err());
     }
 
     #[test]
