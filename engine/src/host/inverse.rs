@@ -109,8 +109,7 @@ impl Undo {
             Op::Service { unit, verb } => of_service(unit, *verb, &probe.service(unit)?),
             Op::Account(change) => of_account(change, probe)?,
             Op::Kept(kept) => {
-                let left = kept.left.as_ref().map(|line| format!("in `{}` stays `{line}`", kept.path.display()));
-                let note = left.or_else(|| kept.note.clone());
+                let note = kept.loss();
                 let grade = if note.is_some() { Grade::BestEffort } else { Grade::Exact };
                 Self { grade, note, ..Self::exact([Op::Kept(kept.inverse())]) }
             }

@@ -95,7 +95,7 @@ pub struct Kept {
     /// The line that they leave, where its program has no way to have it as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<String>,
-    /// What does not come back with it: then taking it back is best effort.
+    /// What does not come back with it, beside what its lines tell: then taking it back is best effort.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -127,6 +127,11 @@ fn mount_of(line: &str) -> Option<[&str; 4]> {
     let (front, back) = line.split_once(" - ")?;
     let (mut front, mut back) = (front.split(' ').skip(3), back.split(' '));
     Some([front.next()?, front.next()?, back.next()?, back.next()?])
+}
+
+/// Whether a file system of this type lies in memory alone, and is gone once nothing has it mounted.
+fn is_memory(fstype: &str) -> bool {
+    matches!(fstype, "tmpfs" | "ramfs")
 }
 
 fn is_at(line: &str, point: &Path) -> bool {
@@ -179,6 +184,38 @@ impl Kept {
     pub fn inverse(&self) -> Self {
         let Self { path, shape, key, from, to, by, back, left, .. } = self.clone();
         Self { path, shape, key, from: to, to: left.or(from), by: back, back: by, left: None, note: None }
+    }
+
+    /// What does not come back as it was when this is taken back, which then is best effort.
+    pub(crate) fn loss(&self) -> Option<String> {
+        let at = self.path.display();
+        let left = self.left.as_ref().map(|line| format!("in `{at}` stays `{line}`"));
+        left.or_else(|| self.note.clone()).or_else(|| {
+            if self.brings_memory() {
+                return Some(format!("what is in `{at}` by then is lost: it lies in memory"));
+            }
+            let (Shape::Mount, Some(line), None) = (self.shape, &self.from, &self.to) else { return None };
+            let [_, _, fstype, source] = mount_of(line)?;
+            if self.binds() || (source.starts_with("/dev/") && !fstype.starts_with("fuse")) {
+                None
+            } else if is_memory(fstype) {
+                Some(format!("what was in `{at}` is lost: it is mounted again, and empty"))
+            } else {
+                Some(format!("`{at}` is mounted again by what the kernel told of it"))
+            }
+        })
+    }
+
+    /// Whether it mounts a file system that is in memory: what is put there goes with it.
+    pub(crate) fn brings_memory(&self) -> bool {
+        let fstype = self.to.as_deref().and_then(mount_of).map(|[_, _, fstype, _]| fstype);
+        self.shape == Shape::Mount && fstype.is_some_and(is_memory) && !self.binds()
+    }
+
+    /// Whether what it mounts, or has mounted again, is there elsewhere too.
+    fn binds(&self) -> bool {
+        let mut words = self.by.iter().chain(&self.back).flat_map(|command| &command.argv);
+        words.any(|word| word.split(',').any(|option| matches!(option, "bind" | "rbind")))
     }
 
     /// The line as it is now.

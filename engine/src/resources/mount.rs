@@ -250,11 +250,6 @@ impl Mount {
         let line = text(Path::new(MOUNTS), probe)?.unwrap_or_default();
         let mut way = kept(point, None, None, by, back);
         way.from = way.now_in(&line);
-        way.note = match row.fstype.as_str() {
-            "tmpfs" | "ramfs" => Some(format!("what was in `{at}` is lost: it is mounted again, and empty")),
-            _ if row.root != Path::new("/") || row.source.starts_with("/dev/") => None,
-            _ => Some(format!("`{at}` is mounted again by what the kernel told of it")),
-        };
         Ok(Some(way))
     }
 

@@ -1,4 +1,6 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the files themselves")]
+mod mounts;
+
 use std::path::Path;
 
 use proptest::prelude::*;

@@ -152,6 +152,9 @@ impl State {
                 && lines.insert((&kept.path, &kept.key))
             {
                 plan.conflicts.extend(other_line(kept, probe)?);
+                if kept.brings_memory() && kept.is_done(probe)? {
+                    plan.conflicts.extend(foreign(&kept.path, &removed, probe)?);
+                }
             }
             if let Op::Records(change) = &operation.does
                 && names.insert(change.what())
