@@ -130,7 +130,7 @@ fn mount_of(line: &str) -> Option<[&str; 4]> {
 }
 
 /// Whether a file system of this type lies in memory alone, and is gone once nothing has it mounted.
-fn is_memory(fstype: &str) -> bool {
+pub(crate) fn is_memory(fstype: &str) -> bool {
     matches!(fstype, "tmpfs" | "ramfs")
 }
 

@@ -42,7 +42,7 @@ pub(crate) use follow::{resolve, text};
 pub use inverse::{Grade, Seen, Undo, is_small};
 pub use journal::{Ended, Journal, Sink};
 pub use kept::{Kept, Shape, line_of};
-pub(crate) use kept::{MOUNTS, escaped, plain, swap_line};
+pub(crate) use kept::{MOUNTS, escaped, is_memory, plain, swap_line};
 pub use op::{AccountChange, Foreseen, LogLevel, Op, ServiceVerb, Write};
 pub(crate) use packages::config_leftover;
 pub use packages::{Candidate, ConfigFiles, PackageChange, PackageSpec, PackageState, Provider, Transaction};

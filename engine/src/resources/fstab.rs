@@ -1,5 +1,8 @@
 //! What is mounted and what is to be at boot: the kernel's table, and lines of `/etc/fstab`.
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
     edit,
@@ -89,8 +92,10 @@ pub(crate) struct Row {
     /// What part of the file system it is.
     pub root: PathBuf,
     pub point: PathBuf,
-    /// Options of the mount, then those of the file system.
+    /// Options of the mount.
     pub options: String,
+    /// Options of the file system, which all its mounts have in common.
+    pub more: String,
     pub fstype: String,
     pub source: String,
 }
@@ -102,15 +107,29 @@ impl Row {
         let mut back = back.split(' ').map(plain);
         let (number, root, point) = (front.next()?, front.next()?.into(), front.next()?.into());
         let (options, fstype, source) = (front.next()?, back.next()?, back.next()?);
-        let options = back.next().map_or(options.clone(), |more| format!("{options},{more}"));
-        Some(Self { number, root, point, options, fstype, source })
+        let more = back.next().unwrap_or_default();
+        Some(Self { number, root, point, options, more, fstype, source })
     }
 
     /// The line that the kernel would have, as far as it can be known beforehand.
     pub fn text(&self) -> String {
-        let Self { number, root, point, options, fstype, source } = self;
+        let Self { number, root, point, options, more, fstype, source } = self;
         let [root, point] = [root, point].map(|path| escaped(&path.display().to_string()));
-        format!("0 0 {number} {root} {point} {options} - {} {} rw", escaped(fstype), escaped(source))
+        format!("0 0 {number} {root} {point} {options} - {} {} {more}", escaped(fstype), escaped(source))
+    }
+
+    /// The options as mount(8) takes them, those of the file system only if asked for.
+    pub fn options(&self, all: bool) -> Vec<&str> {
+        let mut options: Vec<&str> = self.options.split(',').collect();
+        if all {
+            options.extend(self.more.split(',').filter(|option| !option.is_empty()));
+        }
+        // The last one would count, and a mount for reading only may be one of a file system that is not.
+        let read_only = options.contains(&"ro");
+        let mut seen = BTreeSet::new();
+        // What SELinux adds to the list is no option that it takes.
+        options.retain(|option| *option != "seclabel" && !(read_only && *option == "rw") && seen.insert(*option));
+        options
     }
 }
 

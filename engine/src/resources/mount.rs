@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Command, EntryKind, Kept, MOUNTS, Op, Probe, Shape},
+    host::{Command, EntryKind, Kept, MOUNTS, Op, Probe, Shape, is_memory},
     properties,
     resource::{Change, Found, Goal, Property, Resource},
     values::Words,
@@ -194,6 +194,7 @@ impl Mount {
             number: "0:0".to_owned(),
             root: "/".into(),
             options: "rw".to_owned(),
+            more: "rw".to_owned(),
             fstype: self.kind().to_owned(),
             source: node(device, probe)?.map_or_else(|| device.to_owned(), |node| node.display().to_string()),
             point: point.clone(),
@@ -219,34 +220,7 @@ impl Mount {
         let Some(row) = rows.iter().rfind(|row| row.point == point && row.fstype != "autofs") else { return Ok(None) };
         let at = self.point().display().to_string();
         let by = Command::new(["umount", "--", &at]);
-        let mut options: Vec<&str> = Vec::new();
-        for option in row.options.split(',') {
-            // What SELinux adds to the list is no option that it takes.
-            if option != "seclabel" && !options.contains(&option) {
-                options.push(option);
-            }
-        }
-        // A part of another file system, unless that has names for its parts.
-        let back = if row.root != Path::new("/") && row.fstype != "btrfs" {
-            let whole = |other: &&Row| other.number == row.number && row.root.starts_with(&other.root);
-            let seen = rows.iter().find(|other| whole(other) && other.point != point);
-            seen.and_then(|other| Some(other.point.join(row.root.strip_prefix(&other.root).ok()?))).map(|source| {
-                options.insert(0, "bind");
-                mount_command(None, Some(&options.join(",")), &source.display().to_string(), &at)
-            })
-        } else {
-            // A loop device that mount(8) made goes with the mount.
-            let looped = Path::new("/sys/dev/block").join(&row.number).join("loop");
-            let goes = row.source.starts_with("/dev/loop")
-                && text(&looped.join("autoclear"), probe)?.is_some_and(|set| set.trim() == "1");
-            let file = if goes { text(&looped.join("backing_file"), probe)? } else { None };
-            if file.is_some() {
-                options.push("loop");
-            }
-            let source = file.as_deref().map_or(row.source.as_str(), |file| file.trim_end_matches('\n'));
-            Some(mount_command(Some(&row.fstype), Some(&options.join(",")), source, &at))
-        };
-        let Some(back) = back else { return Ok(None) };
+        let Some(back) = mounted_again(row, &rows, &at, probe)? else { return Ok(None) };
         let line = text(Path::new(MOUNTS), probe)?.unwrap_or_default();
         let mut way = kept(point, None, None, by, back);
         way.from = way.now_in(&line);
@@ -274,6 +248,34 @@ impl Mount {
             None => missing("directory", point, &format!("`{device}` is to be mounted at it")),
         }
     }
+}
+
+/// The command that mounts what a line of the kernel's table tells. `None`: nothing shows it any more.
+fn mounted_again(row: &Row, rows: &[Row], at: &str, probe: &dyn Probe) -> Result<Option<Command>> {
+    // A part of another file system, unless that has names for its parts; and all of one that would come anew, and empty.
+    let others = || rows.iter().filter(|other| other.number == row.number && other.point != row.point);
+    if (row.root != Path::new("/") && row.fstype != "btrfs") || (is_memory(&row.fstype) && others().next().is_some()) {
+        let Some(other) = others().find(|other| row.root.starts_with(&other.root)) else { return Ok(None) };
+        let rest = row.root.strip_prefix(&other.root).unwrap_or(&row.root);
+        let source = if rest == Path::new("") { other.point.clone() } else { other.point.join(rest) };
+        let mut options = row.options(false);
+        options.insert(0, "bind");
+        return Ok(Some(mount_command(None, Some(&options.join(",")), &source.display().to_string(), at)));
+    }
+    // What a program shows as a file system tells the kernel other options than it takes.
+    let mut options = row.options(!row.fstype.starts_with("fuse"));
+    // A loop device that mount(8) made goes with the mount.
+    let looped = Path::new("/sys/dev/block").join(&row.number).join("loop");
+    let goes = row.source.starts_with("/dev/loop")
+        && text(&looped.join("autoclear"), probe)?.is_some_and(|set| set.trim() == "1");
+    let file = if goes { text(&looped.join("backing_file"), probe)? } else { None };
+    if file.is_some() {
+        options.push("loop");
+    }
+    let source = file.as_deref().map_or(row.source.as_str(), |file| file.trim_end_matches('\n'));
+    // Which program shows a disk is found by what is on it.
+    let kind = Some(row.fstype.as_str()).filter(|kind| *kind != "fuseblk");
+    Ok(Some(mount_command(kind, Some(&options.join(",")), source, at)))
 }
 
 fn mount_command(kind: Option<&str>, options: Option<&str>, source: &str, point: &str) -> Command {
