@@ -240,6 +240,44 @@ fn what_was_mounted_and_unmounted_is_taken_back() -> Result<()> {
 }
 
 #[test]
+fn what_others_have_of_a_mount_is_not_lost_with_it() -> Result<()> {
+    let machine = machine()?;
+    machine
+        .sh("mkdir -p /srv/data /srv/ro /srv/tree /srv/layers /opt/a/sub && mount -t tmpfs inner /opt/a/sub")
+        .success();
+    // What others put into memory.
+    let data = "- {type: mount, name: /srv/data, device: tmpfs, fstype: tmpfs}\n";
+    converge(&machine, data).exits(2);
+    machine.sh("echo theirs > /srv/data/precious").success();
+    let refused = machine.run(["brasa", "undo", "last"]).exits(1);
+    assert!(refused.stderr.contains("`/srv/data` holds `precious`, which the run did not put there"), "{refused}");
+    machine.run(["brasa", "undo", "last", "--force"]).success();
+    // What is shown for reading only stays so.
+    machine.sh("mount --bind /opt/a /srv/ro && mount -o remount,bind,ro /srv/ro").success();
+    converge(&machine, "- {type: mount, name: /srv/ro, action: umount}\n").exits(2);
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_ne!(machine.sh("touch /srv/ro/x").code, 0);
+    // A whole tree goes, and stays where it came from.
+    converge(&machine, "- {type: mount, name: /srv/tree, device: /opt/a, options: rbind}\n").exits(2);
+    machine.run(["mountpoint", "-q", "/srv/tree/sub"]).success();
+    machine.run(["brasa", "undo", "last"]).success();
+    machine.sh("! mountpoint -q /srv/tree && mountpoint -q /opt/a/sub").success();
+    // One lies on the other.
+    machine.sh("mount -t tmpfs one /srv/layers && mount -t tmpfs two /srv/layers").success();
+    let layers = "findmnt -n -o SOURCE /srv/layers";
+    settle(&machine, "- {type: mount, name: /srv/layers, action: umount}\n");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(machine.sh(layers).stdout, "one\ntwo\n");
+    // A service of the same run lies in what it mounted: it is stopped first.
+    let unit = "[Service]\\nExecStart=/bin/sleep 1000\\nWorkingDirectory=/srv/data\\n";
+    machine.sh(&format!("printf '{unit}' > /etc/systemd/system/inside.service && systemctl daemon-reload")).success();
+    converge(&machine, &format!("{data}- {{type: service, name: inside, action: start}}\n")).exits(2);
+    machine.run(["brasa", "undo", "last"]).success();
+    machine.sh("! mountpoint -q /srv/data && ! systemctl is-active -q inside").success();
+    Ok(())
+}
+
+#[test]
 fn alternatives_are_what_update_alternatives_makes_them() -> Result<()> {
     let machine = machine()?;
     machine
@@ -393,7 +431,9 @@ fn a_swap_file_is_made_whole_or_not_at_all() -> Result<()> {
     let refused = converge(&machine, swap).exits(1);
     assert!(refused.stderr.contains("swapon -- /srv/swap"), "{refused}");
     assert!(machine.exists("/srv/swap") && !machine.read("/etc/fstab").contains("/srv/swap"));
-    machine.sh("rm /srv/swap && echo mine > /srv/swap").success();
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(!machine.exists("/srv/swap"));
+    machine.sh("echo mine > /srv/swap").success();
     let refused = converge(&machine, swap).exits(1);
     assert!(refused.stderr.contains("is there, and is no swap area"), "{refused}");
     assert_eq!(machine.read("/srv/swap"), "mine\n");

@@ -153,10 +153,13 @@ fn same_mount(now: &str, line: &str, probe: &dyn Probe) -> Result<bool> {
     Ok(same_source && (root == of_root || of_root == "/" || root == "/"))
 }
 
+/// How the line of a swap file ends while it is in use.
+const IN_USE: &str = ", in use";
+
 /// What a swap file is, in words.
 #[must_use]
 pub(crate) fn swap_line(mib: u64, used: bool) -> String {
-    format!("a swap file of {mib} MiB{}", if used { ", in use" } else { "" })
+    format!("a swap file of {mib} MiB{}", if used { IN_USE } else { "" })
 }
 
 fn swap_now(path: &Path, probe: &dyn Probe) -> Result<Option<String>> {
@@ -218,6 +221,18 @@ impl Kept {
         words.any(|word| word.split(',').any(|option| matches!(option, "bind" | "rbind")))
     }
 
+    /// The mount points that lie in what is mounted there, unless they go with it.
+    pub(crate) fn below(&self, table: &str) -> Vec<PathBuf> {
+        let number = |line: &str| Some(line.split_once(' ')?.0.to_owned());
+        let Some(own) = self.now_in(table).as_deref().and_then(number) else { return Vec::new() };
+        if self.by.iter().any(|command| command.argv.iter().any(|word| word == "-R")) {
+            return Vec::new();
+        }
+        let children = table.lines().filter(|line| line.split(' ').nth(1) == Some(own.as_str()));
+        let points = children.filter_map(|line| mount_of(line).map(|[_, at, _, _]| PathBuf::from(plain(at))));
+        points.filter(|at| *at != self.path && at.starts_with(&self.path)).collect()
+    }
+
     /// The line as it is now.
     pub(crate) fn now(&self, probe: &dyn Probe) -> Result<Option<String>> {
         Ok(match self.shape {
@@ -239,6 +254,29 @@ impl Kept {
             (Shape::Mount, Some(now), Some(line)) => same_mount(now, line, probe),
             (Shape::Line | Shape::Directory | Shape::Mount | Shape::Swap, _, _) => Ok(same(now, line)),
         }
+    }
+
+    /// The same, where a swap file may be in use or not: one that the kernel refused, or that somebody took out of use, is as
+    /// good as before.
+    pub(crate) fn lost_nothing(&self, now: Option<&str>, line: Option<&str>, probe: &dyn Probe) -> Result<bool> {
+        let bare = |line: Option<&str>| line.map(|line| line.strip_suffix(IN_USE).unwrap_or(line).to_owned());
+        if self.shape == Shape::Swap { Ok(bare(now) == bare(line)) } else { self.says(now, line, probe) }
+    }
+
+    /// What of it is not so already: a swap file that is not in use is not taken out of it.
+    pub(crate) fn needed(&self, probe: &dyn Probe) -> Result<Option<Self>> {
+        let now = self.now(probe)?;
+        if self.says(now.as_deref(), self.to.as_deref(), probe)? {
+            return Ok(None);
+        }
+        let mut needed = self.clone();
+        if self.shape == Shape::Swap && now.as_ref().is_some_and(|line| !line.ends_with(IN_USE)) {
+            let is = |command: &Command, word: &str| command.argv.first().is_some_and(|first| first == word);
+            needed.by.retain(|command| !is(command, "swapoff"));
+            needed.back.retain(|command| !is(command, "swapon"));
+            needed.from = now;
+        }
+        Ok(Some(needed))
     }
 
     /// Whether it is as it should be.
@@ -292,11 +330,7 @@ impl Kept {
         let mut lines: Vec<&str> = table.lines().collect();
         match &self.to {
             Some(line) => lines.push(line),
-            None => {
-                if let Some(last) = lines.iter().rposition(|line| is_at(line, &self.path)) {
-                    lines.remove(last);
-                }
-            }
+            None => lines.retain(|line| !is_at(line, &self.path)),
         }
         lines.into_iter().fold(String::new(), |text, line| text + line + "\n")
     }

@@ -210,21 +210,48 @@ impl Mount {
         let (at, options) = (self.point().display().to_string(), self.all_options());
         let kind = Some(self.kind()).filter(|kind| !matches!(*kind, "auto" | "none"));
         let by = mount_command(kind, Some(options.as_str()).filter(|options| *options != "defaults"), device, &at);
-        Ok(kept(point, None, Some(row.text()), by, Command::new(["umount", "--", &at])))
+        let mut back = vec![Command::new(["umount", "--", &at])];
+        if options.split(',').any(|option| option == "rbind") {
+            // Else what is unmounted here is unmounted where it came from, too. Source: mount_namespaces(7), "MS_SLAVE".
+            let apart = Command::new(["mount", "--make-rslave", "--", &at]);
+            back = vec![apart, Command::new(["umount", "-R", "--", &at])];
+        }
+        Ok(kept(point, None, Some(row.text()), vec![by], back))
     }
 
-    /// Unmounting what is there, and how to have it back: by what the kernel tells of it.
-    fn unmounting(&self, probe: &dyn Probe) -> Result<Option<Kept>> {
+    /// Unmounting what is there, all that lies on each other, and how to have it back: by what the kernel tells of it.
+    /// Where nothing shows the way back, there are no commands for it.
+    fn unmounting(&self, there: &str, probe: &dyn Probe) -> Result<Kept> {
         let point = resolve(self.point(), probe)?.0;
         let rows = fstab::mounts(probe)?.unwrap_or_default();
-        let Some(row) = rows.iter().rfind(|row| row.point == point && row.fstype != "autofs") else { return Ok(None) };
+        let layers: Vec<&Row> = rows.iter().filter(|row| row.point == point && row.fstype != "autofs").collect();
         let at = self.point().display().to_string();
-        let by = Command::new(["umount", "--", &at]);
-        let Some(back) = mounted_again(row, &rows, &at, probe)? else { return Ok(None) };
+        let mut back = Some(Vec::new());
+        for row in &layers {
+            if let Some(device) = self.named()
+                && !self.is_it(&device, row, &rows, probe)?
+            {
+                let below = &row.source;
+                let error = Error::failed(format!("below `{there}`, `{below}` is mounted at `{at}`, too"));
+                return Err(error.hint("leave out `device`, which has all of them unmounted"));
+            }
+            let again = mounted_again(row, &rows, &at, probe)?;
+            back = back.zip(again).map(|(mut back, again)| {
+                back.push(again);
+                back
+            });
+        }
+        let by = layers.iter().map(|_| Command::new(["umount", "--", &at])).collect();
         let line = text(Path::new(MOUNTS), probe)?.unwrap_or_default();
-        let mut way = kept(point, None, None, by, back);
+        let mut way = kept(point, None, None, by, back.unwrap_or_default());
         way.from = way.now_in(&line);
-        Ok(Some(way))
+        way.note = (layers.len() > 1).then(|| {
+            format!(
+                "{} mounts lay on each other at `{at}`: what the kernel told of them is mounted again",
+                layers.len()
+            )
+        });
+        Ok(way)
     }
 
     /// Refuses what mount(8) would fail at.
@@ -286,8 +313,7 @@ fn mount_command(kind: Option<&str>, options: Option<&str>, source: &str, point:
     Command::new(words)
 }
 
-fn kept(path: PathBuf, from: Option<String>, to: Option<String>, by: Command, back: Command) -> Kept {
-    let (by, back) = (vec![by], vec![back]);
+fn kept(path: PathBuf, from: Option<String>, to: Option<String>, by: Vec<Command>, back: Vec<Command>) -> Kept {
     Kept { path, shape: Shape::Mount, key: String::new(), from, to, by, back, left: None, note: None }
 }
 
@@ -398,8 +424,8 @@ impl Resource for Mount {
                 }
                 (Some(_), Some(_)) => {}
             },
-            Umount | Unmount if is_it && now.device.is_some() => {
-                to.way = self.unmounting(probe)?;
+            Umount | Unmount if is_it && let Some(there) = &now.device => {
+                to.way = Some(self.unmounting(there, probe)?);
                 to.device = None;
             }
             Remount if is_it && now.device.is_some() => return Ok(Goal::Event("remount", to)),
@@ -426,9 +452,8 @@ impl Resource for Mount {
         let point = self.point().display().to_string();
         let mut operations = Vec::new();
         match (&to.way, &from.device, &to.device) {
+            (Some(way), _, _) if way.back.is_empty() => operations.extend(way.by.iter().cloned().map(Op::Run)),
             (Some(way), _, _) => operations.push(Op::Kept(way.clone())),
-            // What nothing shows the way back from.
-            (None, Some(_), None) => operations.push(Op::Run(Command::new(["umount", "--", &point]))),
             (None, Some(_), Some(_)) if *event == Some("remount") => {
                 let options = format!("remount,{}", self.all_options());
                 operations.push(Op::Run(Command::new(["mount", "-o", &options, "--", &point])));
@@ -446,7 +471,7 @@ impl Resource for Mount {
 mod tests {
     use super::{Action, DeviceType, Disable, Enable, Mount, Mounted, Remount, State, Umount, Unmount};
     use crate::{
-        host::{Fake, Op},
+        host::{Command, Fake, Op},
         resource::{Resource as _, Step, step},
         resources::trial::{done, faults, faults_of, refused, text},
         spec::laws,
@@ -516,6 +541,28 @@ mod tests {
          hint: unmount that first, or choose another mount point"
         );
         assert_eq!(ran(&Mount::at("/srv/new"), Umount, &mut machine), ["umount -- /srv/new"]);
+    }
+
+    #[test]
+    fn each_of_several_layers_is_unmounted() {
+        let layers = |more: &str| machine().with_file("/proc/self/mountinfo", format!("{TABLE}{more}").as_str());
+        let one = "30 22 0:50 / /srv/new rw - tmpfs one rw\n";
+        let two = format!("{one}31 30 0:51 / /srv/new rw,nodev - tmpfs two rw,size=4k\n");
+        let plain = || Mount::at("/srv/new");
+        let Step::Changed(changed) = step(&plain(), Umount, &mut layers(&two)).unwrap() else { panic!() };
+        let [Op::Kept(kept)] = changed.operations.as_slice() else { panic!("{changed:?}") };
+        let words = |commands: &[Command]| commands.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(words(&kept.by), ["umount -- /srv/new", "umount -- /srv/new"]);
+        let back = ["mount -t tmpfs -o rw -- one /srv/new", "mount -t tmpfs -o rw,nodev,size=4k -- two /srv/new"];
+        assert_eq!(words(&kept.back), back);
+        // What another device has below is none of its business, and in the way.
+        let mixed = format!("30 22 253:16 / /srv/new rw - ext4 /dev/vdb rw\n{one}");
+        assert_eq!(
+            refused(&plain().device("tmpfs").fstype("tmpfs"), Umount, &mut layers(&mixed)),
+            "below `tmpfs`, `/dev/vdb` is mounted at `/srv/new`, too\n\
+             hint: leave out `device`, which has all of them unmounted"
+        );
+        assert_eq!(ran(&plain(), Umount, &mut layers(&mixed)).len(), 1);
     }
 
     #[test]

@@ -216,7 +216,9 @@ impl State {
             );
             return Err(Error::failed(sentence).hint("take back the later changes first, or use `--force`"));
         }
-        mounts::require_idle(&plan.items, host.as_probe())?;
+        if !force {
+            mounts::require_idle(&plan.items, host.as_probe())?;
+        }
         let _held: &RunLock = lock;
         let now = host.now();
         let mut recorder = self.open(command, &[], previous, now, Some(plan.run.clone()))?;
@@ -488,7 +490,7 @@ fn conflict(expected: &Seen, operation: &Operation, probe: &dyn Probe) -> Result
 /// Whether a line is neither as the run left it nor as it was before.
 fn other_line(kept: &Kept, probe: &dyn Probe) -> Result<Option<Conflict>> {
     let now = kept.now(probe)?;
-    let is = |line: Option<&str>| kept.says(now.as_deref(), line, probe);
+    let is = |line: Option<&str>| kept.lost_nothing(now.as_deref(), line, probe);
     if is(kept.to.as_deref())? || is(kept.from.as_deref())? {
         return Ok(None);
     }
@@ -620,7 +622,7 @@ fn still_needed(operation: &Op, probe: &dyn Probe) -> Result<Option<Op>> {
             })
         }
         Op::Account(change) => account_needed(change, probe),
-        Op::Kept(kept) => needed(!kept.is_done(probe)?),
+        Op::Kept(kept) => Ok(kept.needed(probe)?.map(Op::Kept)),
         Op::Records(change) => needed(!change.now(probe)?.says(&change.to)),
         Op::Link { hard: true, .. }
         | Op::UpdatePackageLists { .. }
