@@ -471,7 +471,7 @@ impl Resource for Mount {
 mod tests {
     use super::{Action, DeviceType, Disable, Enable, Mount, Mounted, Remount, State, Umount, Unmount};
     use crate::{
-        host::{Command, Fake, Op},
+        host::{Command, Fake, MOUNTS, Op},
         resource::{Resource as _, Step, step},
         resources::trial::{done, faults, faults_of, refused, text},
         spec::laws,
@@ -541,6 +541,22 @@ mod tests {
          hint: unmount that first, or choose another mount point"
         );
         assert_eq!(ran(&Mount::at("/srv/new"), Umount, &mut machine), ["umount -- /srv/new"]);
+    }
+
+    #[test]
+    fn what_the_kernel_tells_counts_and_not_what_was_foreseen() {
+        let mount = || Mount::at("/srv/new").device("/dev/vdc1").fstype("ext4");
+        let command = "mount -t ext4 -- /dev/vdc1 /srv/new";
+        let becomes = |line: &str| {
+            let effect = Op::Link { path: MOUNTS.into(), target: "/proc/after".into(), hard: false };
+            let table = format!("{TABLE}{line}\n");
+            let machine = machine().without(MOUNTS).with_link(MOUNTS, "/proc/before").with_file("/proc/before", TABLE);
+            machine.with_file("/proc/after", table.as_str()).with_effect(command, [effect])
+        };
+        let told = "40 22 8:33 / /srv/new rw,relatime shared:9 - ext4 /dev/vdc1 rw,discard";
+        assert_eq!(ran(&mount(), Mounted, &mut becomes(told)), [command]);
+        let failed = step(&mount(), Mounted, &mut becomes("")).unwrap_err().to_string();
+        assert!(failed.contains("did not reach the state asked for"), "{failed}");
     }
 
     #[test]
