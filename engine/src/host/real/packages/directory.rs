@@ -22,10 +22,11 @@ pub fn files_in(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What is in a file; `None` when there is none, or nothing that this user may read.
+/// What is in a file; `None` when there is none, or nothing that this user may read. What is no text in it is in nobody's
+/// way: package managers do not mind it in what they remember either.
 pub fn text_of(path: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
         Err(error) => Err(Error::io("read", path)(error)),
     }

@@ -19,18 +19,22 @@ impl Marks {
         Ok(text_of(&root.join(STATES))?.map(|text| Self::parse(&text)).unwrap_or_default())
     }
 
+    /// As apt reads it: an empty line ends a stanza, one of blanks does not; of a field that is there twice the last counts.
     fn parse(text: &str) -> Self {
-        let automatic = |stanza: &str| {
+        let lines: Vec<&str> = text.lines().collect();
+        let automatic = |stanza: &[&str]| {
             let field = |name: &str| {
-                let mut values = stanza.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-                values.next().map(str::trim)
+                stanza.iter().rev().find_map(|line| {
+                    let (known, value) = line.split_once(':')?;
+                    known.eq_ignore_ascii_case(name).then(|| value.trim())
+                })
             };
             let number = field("Auto-Installed")?.parse::<i32>().ok()?;
             (number > 0).then(|| {
                 format!("{}:{}", field("Package").unwrap_or_default(), field("Architecture").unwrap_or_default())
             })
         };
-        Self(text.split("\n\n").filter_map(automatic).collect())
+        Self(lines.split(|line| line.is_empty()).filter_map(automatic).collect())
     }
 
     /// Whether a package is marked. apt has those for all architectures under the machine's own, and once had no other.
@@ -68,5 +72,32 @@ mod tests {
         ] {
             assert_eq!(marks.automatic(name, architecture, "amd64"), automatic, "{name} {architecture}");
         }
+    }
+
+    /// What `apt-mark showauto` of apt 3 says of the same texts.
+    #[test]
+    fn what_apt_reads_is_read() {
+        let tar = "Package: tar\nArchitecture: amd64\nAuto-Installed: 1\n";
+        let sed = tar.replace("tar", "sed");
+        for (text, of_tar, of_sed) in [
+            (format!("{tar} \n{sed}"), false, true),
+            (format!("\n\n{tar}\n\n\n{sed}"), true, true),
+            (format!("{tar}\n{sed}").replace('\n', "\r\n"), true, true),
+            (format!("{tar}\n{}", tar.replace(": 1", ": 0")), true, false),
+            (tar.to_lowercase(), true, false),
+        ] {
+            let marks = Marks::parse(&text);
+            let read = ["tar", "sed"].map(|name| marks.automatic(name, "amd64", "amd64"));
+            assert_eq!(read, [of_tar, of_sed], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_of_no_text_is_in_nobodys_way() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(super::STATES);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"Package: tar\nX: \xff\nArchitecture: amd64\nAuto-Installed: 1\n").unwrap();
+        assert!(Marks::read(root.path()).unwrap().automatic("tar", "amd64", "amd64"));
     }
 }
