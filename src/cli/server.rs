@@ -21,7 +21,7 @@ use crate::{
         ssh::Ssh,
         steps::Steps,
         user_data::{Pull, user_data},
-        work::{Converging, Work, shown},
+        work::{Converging, Work, is_young, shown},
     },
 };
 
@@ -334,6 +334,7 @@ fn same_place(records: &Records, of: &OneServer, record: &Record) -> Result<Opti
     }
     // One that was asked for and is not there yet may come.
     let is_there = record.phase == Phase::Asked
+        || is_young(record)
         || there(&*provider, name, &record.id)?.iter().any(|machine| record.is_of(machine));
     if !is_there {
         return Ok(None);
@@ -420,8 +421,10 @@ fn destroy(of: &OneServer, yes: bool, output: &Output) -> Result<Code, Failure> 
         let found = there(&*provider, &name, record.as_ref().map_or("", |record| &record.id))?;
         let there: Vec<String> =
             found.iter().map(|machine| format!("`{}` at {}", machine.id, shown(machine))).collect();
-        if !there.is_empty() {
-            let what = format!("destroy `{name}`, which is {} of `{}`?", there.join(" and "), described.provider);
+        let young = record.as_ref().is_some_and(is_young);
+        if !there.is_empty() || young {
+            let which = if there.is_empty() { "not shown yet".to_owned() } else { there.join(" and ") };
+            let what = format!("destroy `{name}`, which is {which} of `{}`?", described.provider);
             match question::ask(&printable(&what), false).map_err(|error| Failure::failed(error.to_string()))? {
                 Some(true) => {}
                 Some(false) => return Err(Failure::failed("nothing was destroyed")),
@@ -435,7 +438,7 @@ fn destroy(of: &OneServer, yes: bool, output: &Output) -> Result<Code, Failure> 
     let work = Work { records: &records, described, provider, steps: &steps };
     let was_there = work.destroy(record, false)?;
     steps.say(if was_there { "destroyed and forgotten" } else { "there is none" });
-    destroyed(&name, was_there, &steps, output)
+    destroyed(&name, was_there, false, &steps, output)
 }
 
 /// Forgets a server, and asks nobody.
@@ -459,10 +462,10 @@ fn forget(of: &OneServer, output: &Output) -> Result<Code, Failure> {
     } else {
         "there is no record"
     });
-    destroyed(&name, was_there, &steps, output)
+    destroyed(&name, was_there, true, &steps, output)
 }
 
-fn destroyed(name: &str, was_there: bool, steps: &Steps, output: &Output) -> Result<Code, Failure> {
+fn destroyed(name: &str, was_there: bool, forgotten: bool, steps: &Steps, output: &Output) -> Result<Code, Failure> {
     if output.format != Format::Human {
         let document = json!({
             "schema_version": SCHEMA_VERSION,
@@ -471,6 +474,7 @@ fn destroyed(name: &str, was_there: bool, steps: &Steps, output: &Output) -> Res
             "exit_code": 0,
             "name": name,
             "was_there": was_there,
+            "only_forgotten": forgotten,
             "phases": steps.to_json(),
             "seconds": steps.seconds(),
         });

@@ -98,6 +98,13 @@ pub fn other_asker(provider: &dyn Provider, then: &[(String, String)]) -> Result
     }))
 }
 
+/// Goes on knowing who made a server where who asks now does not tell.
+pub fn keep_asker(now: &mut Kept, then: Kept) {
+    let unknown = |key: &String| ASKERS.contains(&key.as_str());
+    let untold: Vec<_> = then.into_iter().filter(|(key, _)| unknown(key) && kept(now, key).is_none()).collect();
+    now.extend(untold);
+}
+
 /// The end of a console as [`Provider::last_words`]; nothing where it is empty.
 pub fn end_of_console(end: &str) -> Option<String> {
     (!end.trim().is_empty()).then(|| format!("the end of its console:\n{end}"))

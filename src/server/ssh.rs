@@ -273,17 +273,14 @@ impl Ssh {
         let pack = ["tar", "-C", &from.to_string_lossy(), "--owner=0", "--group=0", "-cf", "-", "."].map(str::to_owned);
         let target = shell_word(path);
         let mask = if private { "077" } else { "022" };
-        let list = shell_word(&format!("{UPLOADED}/{}", Digest::of(path.as_bytes())));
-        let line = format!(
-            "umask 077; mkdir -p {UPLOADED}; umask {mask}; mkdir -p {target} && \
-             tar -C {target} --no-same-permissions -xvf - >{list}.new && cat >/dev/null && \
-             if test -s {list}; then cd {target} && grep -Fvx -f {list}.new {list} | sort -r | while IFS= read -r old; do \
-             case $old in */) rmdir \"$old\" 2>/dev/null || : ;; *) test -d \"$old\" || rm -f -- \"$old\" ;; esac; done; fi && mv -f {list}.new {list}"
-        );
+        let line =
+            format!("umask {mask}; mkdir -p {target} && tar -C {target} --no-same-permissions -xf - && cat >/dev/null");
+        let mut names = Vec::new();
+        names_in(from, ".", &mut names)?;
         let argv = self.command(&line);
         let ended = Tool { input: Input::Of(&pack), ..Tool::new(&argv, UPLOAD) }.run()?;
         match ended.code {
-            0 => Ok(()),
+            0 => self.tidy(path, &(names.join("\n") + "\n")),
             OF_SSH => Err(Trouble::of(&ended.stderr).failure(&self.name, &ended.stderr)),
             code => {
                 // The last line of tar's is of no file.
@@ -293,6 +290,36 @@ impl Ssh {
             }
         }
     }
+
+    /// Removes what an earlier list of a directory has and this one has not: only now that all of it is there.
+    fn tidy(&self, path: &str, names: &str) -> Result<(), Failure> {
+        let (list, target) = (shell_word(&format!("{UPLOADED}/{}", Digest::of(path.as_bytes()))), shell_word(path));
+        let size = names.len();
+        // Names are bytes, whatever the locale says of them.
+        let line = format!(
+            "export LC_ALL=C; umask 077; mkdir -p {UPLOADED} && cat >{list}.new && test \"$(wc -c <{list}.new)\" -eq {size} && \
+             cd {target} && {{ test ! -s {list} || grep -Fvx -f {list}.new {list} | sort -r | while IFS= read -r old; do \
+             if test -d \"$old\" && test ! -L \"$old\"; then rmdir \"$old\" 2>/dev/null || :; else rm -f -- \"$old\"; fi; \
+             done; }} && mv -f {list}.new {list}"
+        );
+        let what = format!("removing what is no longer in `{path}`");
+        self.fed(&line, Input::Bytes(names.as_bytes()), SHORT, &what).map(drop)
+    }
+}
+
+/// The names of all that is in a directory, `./a` and `./a/b`. One with a line's end in it cannot stand in a list of lines, and is
+/// never removed.
+fn names_in(directory: &Path, prefix: &str, names: &mut Vec<String>) -> Result<(), Failure> {
+    for name in disk::list(directory)? {
+        let path = directory.join(&name);
+        let Some(name) = name.to_str().filter(|name| !name.contains('\n')) else { continue };
+        let name = format!("{prefix}/{name}");
+        if disk::is_directory(&path) && !disk::is_link(&path) {
+            names_in(&path, &name, names)?;
+        }
+        names.push(name);
+    }
+    Ok(())
 }
 
 /// Refuses what cannot be the name of a machine.

@@ -180,6 +180,9 @@ impl Work<'_> {
 
     /// Refuses to take a server for gone that was made by somebody else than who asks now: another account does not see it.
     fn same_asker(&self, record: &Record) -> Result<(), Failure> {
+        if record.provider != self.described.provider {
+            return Ok(());
+        }
         let Some(differs) = provider::other_asker(&*self.provider, &record.place)? else { return Ok(()) };
         let (name, id) = (&record.name, &record.id);
         let id = if id.is_empty() { String::new() } else { format!(" (`{id}`)") };
@@ -252,7 +255,7 @@ impl Work<'_> {
                 // Where nothing was made, nothing is to be remembered; where that is not known, the record stays. Who gave no
                 // answer may have heard, and the server comes later.
                 let answered = matches!(failure.code, Code::Usage | Code::Input | Code::Denied | Code::Refused);
-                if answered && self.provider.find(name).is_ok_and(|found| found.is_empty()) {
+                if asked.is_none() && answered && self.provider.find(name).is_ok_and(|found| found.is_empty()) {
                     self.records.forget(name)?;
                 }
                 Err(failure)
@@ -419,7 +422,9 @@ impl Work<'_> {
         if record.fqdn == self.described.fqdn {
             self.records.keep_description(&record.name, &self.described.text)?;
             record.base.clone_from(&self.described.base);
-            record.place = self.provider.place()?;
+            let then = std::mem::replace(&mut record.place, self.provider.place()?);
+            // Keys of a session say nothing of whose they are.
+            provider::keep_asker(&mut record.place, then);
             self.records.write(record)?;
         }
         let sha = self.load().upload(ssh, &|what| self.steps.say(what))?;
@@ -506,7 +511,7 @@ impl Work<'_> {
 }
 
 /// Whether a server may be one that its provider does not show yet.
-fn is_young(record: &Record) -> bool {
+pub fn is_young(record: &Record) -> bool {
     matches!(record.phase, Phase::Asked | Phase::Made) && now().saturating_sub(record.since) < YOUNG
 }
 

@@ -821,17 +821,21 @@ fn a_server_that_is_not_shown_at_once_is_never_lost() -> Result<()> {
 #[test]
 fn what_is_no_longer_in_a_directory_goes_and_what_others_put_there_stays() -> Result<()> {
     let site = Site::new("tree")?;
-    for name in ["old name.txt", "sub/deep.txt", "kept.txt"] {
+    for name in ["old name.txt", "sub/deep.txt", "kept.txt", "k\u{e4}se.txt"] {
         site.write(&format!("cookbooks/site/files/{name}"), "x");
     }
+    std::os::unix::fs::symlink("sub", site.path("cookbooks/site/files/link")).unwrap();
     site.server(&["create", "web"]).exits(0);
     let there = |name: &str| site.machine.path("/var/cookbooks/site/files").join(name).exists();
-    assert!(there("old name.txt") && there("sub/deep.txt"));
+    assert!(there("old name.txt") && there("sub/deep.txt") && there("link/deep.txt"));
     fs::write(site.machine.path("/var/cookbooks/site/files/theirs.txt"), "").unwrap();
     fs::remove_file(site.path("cookbooks/site/files/old name.txt")).unwrap();
     fs::remove_dir_all(site.path("cookbooks/site/files/sub")).unwrap();
+    fs::remove_file(site.path("cookbooks/site/files/link")).unwrap();
     site.server(&["converge", "web"]).exits(0);
     assert!(!there("old name.txt") && !there("sub") && there("kept.txt") && there("theirs.txt"));
+    let left = fs::read_dir(site.machine.path("/var/cookbooks/site/files")).unwrap().count();
+    assert_eq!(left, 3, "the third one has a name that is not ASCII");
     site.server(&["destroy", "web", "--yes"]).exits(0);
     Ok(())
 }

@@ -221,14 +221,16 @@ impl Kept {
         words.any(|word| word.split(',').any(|option| matches!(option, "bind" | "rbind")))
     }
 
-    /// The mount points that lie in what is mounted there, unless they go with it.
+    /// The mount points that lie in what is mounted there, unless they go with it and stay where they came from.
     pub(crate) fn below(&self, table: &str) -> Vec<PathBuf> {
         let number = |line: &str| Some(line.split_once(' ')?.0.to_owned());
         let Some(own) = self.now_in(table).as_deref().and_then(number) else { return Vec::new() };
-        if self.by.iter().any(|command| command.argv.iter().any(|word| word == "-R")) {
-            return Vec::new();
-        }
+        // What came along with a tree goes with it, and is still where it came from.
+        let all = self.by.iter().any(|command| command.argv.iter().any(|word| word == "-R"));
+        let device = |line: &str| line.split(' ').nth(2).map(str::to_owned);
+        let elsewhere = |line: &&str| table.lines().filter(|other| device(other) == device(line)).count() > 1;
         let children = table.lines().filter(|line| line.split(' ').nth(1) == Some(own.as_str()));
+        let children = children.filter(|line| !(all && elsewhere(line)));
         let points = children.filter_map(|line| mount_of(line).map(|[_, at, _, _]| PathBuf::from(plain(at))));
         points.filter(|at| *at != self.path && at.starts_with(&self.path)).collect()
     }
@@ -267,6 +269,10 @@ impl Kept {
     pub(crate) fn needed(&self, probe: &dyn Probe) -> Result<Option<Self>> {
         let now = self.now(probe)?;
         if self.says(now.as_deref(), self.to.as_deref(), probe)? {
+            return Ok(None);
+        }
+        // What somebody else mounted over it would be unmounted in its place.
+        if self.shape == Shape::Mount && self.to.is_none() && !self.says(now.as_deref(), self.from.as_deref(), probe)? {
             return Ok(None);
         }
         let mut needed = self.clone();

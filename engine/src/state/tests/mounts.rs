@@ -79,13 +79,17 @@ fn what_others_mounted_below_is_named() {
     let refused = place.undo(&mut more, &run, false).unwrap_err().to_string();
     assert_eq!(refused, "`/srv/data` cannot be unmounted: `/srv/data/a b` is mounted below it");
     assert_eq!(place.undo(&mut fake, &run, false).unwrap().taken_back, [2, 1]);
-    // All that came along with one mount goes with it.
+    // What came along with one mount goes with it, and is still where it came from; what is nowhere else is somebody's.
     let line = "0 0 253:0 /opt /srv/data rw - ext4 /dev/vda rw";
     let back = ["mount --make-rslave -- /srv/data", "umount -R -- /srv/data"];
     let whole = kept(Shape::Mount, "/srv/data", line, &["mount -o rbind -- /opt /srv/data"], &back);
     let (place, mut fake) = (Place::new(), machine());
     let run = place.run(&mut fake, &[whole]).unwrap();
     let table = format!("{ROOT}{line}\n33 0 0:9 / /srv/data/sub rw - tmpfs x rw\n");
+    let mut more = fake.clone().with_file(MOUNTS, table.as_str());
+    let refused = place.undo(&mut more, &run, false).unwrap_err().to_string();
+    assert_eq!(refused, "`/srv/data` cannot be unmounted: `/srv/data/sub` is mounted below it");
+    let table = format!("{table}34 22 0:9 / /opt/sub rw - tmpfs x rw\n");
     let mut fake = fake.with_file(MOUNTS, table.as_str());
     assert_eq!(place.undo(&mut fake, &run, false).unwrap().taken_back, [1]);
 }

@@ -28,7 +28,7 @@ pub fn require_idle(items: &[UndoItem], probe: &dyn Probe) -> Result<()> {
         let why = match below {
             Some(path) => Some((format!("`{}` is mounted below it", path.display()), "unmount that")),
             None if ends_processes => None,
-            None => user_of(&kept.path, probe)
+            None => user_of(&kept.path, kept.now_in(&table).as_deref().unwrap_or_default(), probe)
                 .map(|user| (format!("{user} uses it"), "end that, or have it leave the directory")),
         };
         if let Some((why, hint)) = why {
@@ -42,7 +42,7 @@ pub fn require_idle(items: &[UndoItem], probe: &dyn Probe) -> Result<()> {
 
 /// A process that uses something below a mount point. Processes come and go: what cannot be read of them is none.
 /// Source: proc_pid_cwd(5), proc_pid_fd(5), mount_namespaces(7).
-fn user_of(point: &Path, probe: &dyn Probe) -> Option<String> {
+fn user_of(point: &Path, mount: &str, probe: &dyn Probe) -> Option<String> {
     let processes = probe.list(Path::new("/proc")).unwrap_or_default();
     let numbers = processes.iter().filter_map(|name| name.to_str()?.parse::<u32>().ok());
     let link = |path: &Path| match probe.entry(path).ok()??.kind {
@@ -53,8 +53,11 @@ fn user_of(point: &Path, probe: &dyn Probe) -> Option<String> {
     let space = link(Path::new("/proc/self/ns/mnt"));
     for number in numbers {
         let process = PathBuf::from(format!("/proc/{number}"));
-        // Where one has mounts of its own, what it stands in is another one of the same name.
-        if link(&process.join("ns/mnt")).is_some_and(|other| space.as_ref().is_some_and(|space| *space != other)) {
+        // Where one has mounts of its own, what it stands in is another one of the same name, or a copy that the kernel counts.
+        let apart =
+            link(&process.join("ns/mnt")).is_some_and(|other| space.as_ref().is_some_and(|space| *space != other));
+        let table = || text(&process.join("mountinfo"), probe).ok().flatten().unwrap_or_default();
+        if apart && !table().lines().any(|line| is_copy(line, mount)) {
             continue;
         }
         let files = process.join("fd");
@@ -66,4 +69,11 @@ fn user_of(point: &Path, probe: &dyn Probe) -> Option<String> {
         }
     }
     None
+}
+
+/// Whether a line of another table is of a copy of this mount that goes with it, or keeps it busy.
+fn is_copy(line: &str, mount: &str) -> bool {
+    let place = |line: &str| line.split(' ').skip(2).take(3).map(str::to_owned).collect::<Vec<_>>();
+    let tied = line.split(" - ").next().is_some_and(|front| front.contains(" shared:") || front.contains(" master:"));
+    tied && place(line) == place(mount)
 }
