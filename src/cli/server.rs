@@ -303,11 +303,16 @@ fn row(
     let (state, note) = match (mine.or(found.first()), &record) {
         (Some(machine), Some(record)) if mine.is_some() => (machine.state.word(), record.phase.word().to_owned()),
         (Some(machine), _) => (machine.state.word(), "not recorded here".to_owned()),
-        (None, Some(_)) => ("gone", "recorded".to_owned()),
+        (None, Some(record)) => (unseen(record), "recorded".to_owned()),
         (None, None) => ("absent", String::new()),
     };
     let address = mine.or(found.first()).and_then(|machine| machine.addresses.first().cloned()).unwrap_or_default();
     Ok((Row { name: name.to_owned(), provider: described.provider, state: state.to_owned(), address, note }, all))
+}
+
+/// What a recorded server is that its provider does not show: of one that was just asked for nobody can say that it is gone.
+fn unseen(record: &Record) -> &'static str {
+    if is_young(record) { "unseen" } else { "gone" }
 }
 
 /// The description that a server was made by; of one that was not made, that in the directory of descriptions.
@@ -393,7 +398,7 @@ fn show(of: &OneServer, output: &Output) -> Result<Code, Failure> {
         lines.push(("server", state));
     }
     if found.is_empty() {
-        lines.push(("server", if record.is_some() { "gone" } else { "not made" }.to_owned()));
+        lines.push(("server", record.as_ref().map_or("not made", unseen).to_owned()));
     }
     print(&lines.iter().map(|(key, value)| format!("{key:9}  {}\n", printable(value))).collect::<String>())?;
     Ok(Code::Success)

@@ -163,12 +163,10 @@ impl Ssh {
             OF_SSH => Err(Trouble::of(&ended.stderr).failure(&self.name, &ended.stderr)),
             code => {
                 let said = last_line(&ended.stderr);
-                let message = format!("`{}`: {what} failed ({code}){}", self.name, after_colon(&said));
-                let failure = Failure::failed(message);
-                Err(if said.contains("sudo") {
-                    failure.hint("log in as root, or let the user become root by sudo without a password")
+                Err(if said.starts_with("sudo: ") {
+                    Trouble::NotRoot.failure(&self.name, &said)
                 } else {
-                    failure
+                    Failure::failed(format!("`{}`: {what} failed ({code}){}", self.name, after_colon(&said)))
                 })
             }
         }
@@ -343,6 +341,8 @@ pub enum Trouble {
     WrongHostKey,
     /// It does not let us in.
     NotLetIn,
+    /// Who is let in may not become root.
+    NotRoot,
     /// The settings of ssh are wrong.
     Settings,
 }
@@ -373,6 +373,8 @@ impl Trouble {
                 .hint("it is another machine, or somebody stands between; nothing was sent to it"),
             Self::NotLetIn => Failure::denied(format!("`{name}` does not let us in{said}"))
                 .hint("is the key that logs in the one that was put there, and is `user` right?"),
+            Self::NotRoot => Failure::denied(format!("`{name}` lets us in, but does not let us become root{said}"))
+                .hint("log in as root, or let the user become root by sudo without a password"),
             Self::Settings => Failure::input(format!("ssh does not take its settings{said}"))
                 .hint("look into ~/.ssh/config; `ssh -G HOST` shows what is made of it"),
         }

@@ -365,13 +365,13 @@ impl Work<'_> {
         loop {
             let (trouble, said) = match ssh.attempt("true", patience.left().clamp(ONCE.0, ONCE.1))? {
                 Ok(ended) if ended.code == 0 => break,
-                Ok(ended) => (Trouble::NotLetIn, ssh::last_line(&ended.stderr)),
+                Ok(ended) => (Trouble::NotRoot, ssh::last_line(&ended.stderr)),
                 Err(trouble) => trouble,
             };
             match trouble {
                 Trouble::Silent => settling = None,
                 Trouble::Settings => return Err(trouble.failure(&record.name, &said)),
-                Trouble::WrongHostKey | Trouble::NotLetIn => {
+                Trouble::WrongHostKey | Trouble::NotLetIn | Trouble::NotRoot => {
                     let settling = settling.get_or_insert_with(|| Patience::of(SETTLING.min(seconds)));
                     if settling.left() == 0 {
                         return Err(trouble.failure(&record.name, &said));

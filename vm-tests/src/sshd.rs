@@ -20,7 +20,8 @@ const SCRIPT: &str = include_str!("sshd.sh");
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A place where one machine at a time is. It comes when it is given a host key and who may log in, and goes when the host key is
-/// taken away; dropped, all of it goes.
+/// taken away; dropped, all of it goes. `user` in the keys' directory names who logs in, when it is not root, and `sudoers` what
+/// that user may do.
 #[derive(Debug)]
 pub struct SshMachine {
     holder: Child,

@@ -18,7 +18,15 @@ while alive; do
     # There is no boot, so cloud-init is never done: what it would do is done here.
     rm -f "$new/usr/bin/cloud-init" "$new"/etc/ssh/ssh_host_*
     install -m 600 "$share/host_key" "$new/etc/ssh/ssh_host_ed25519_key"
-    install -D -m 600 "$share/authorized_keys" "$new/root/.ssh/authorized_keys"
+    # Who logs in: root, or the user that is named, who may become root where SHARE/sudoers says so.
+    home=/root
+    if [ -e "$share/user" ]; then
+        user=$(cat "$share/user") home=/home/$(cat "$share/user")
+        chroot "$new" useradd --create-home --password '*' --shell /bin/sh "$user"
+        [ ! -e "$share/sudoers" ] || install -m 440 "$share/sudoers" "$new/etc/sudoers.d/lab"
+    fi
+    install -D -m 600 "$share/authorized_keys" "$new$home/.ssh/authorized_keys"
+    [ "$home" = /root ] || chroot "$new" chown -R "$user:" "$home"
     mkdir -p "$new/run/sshd"
     printf '%s\n' "Port $port" 'ListenAddress 127.0.0.1' 'UsePAM no' 'PermitRootLogin prohibit-password' \
         'HostKey /etc/ssh/ssh_host_ed25519_key' >"$new/etc/ssh/sshd_config"

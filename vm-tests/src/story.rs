@@ -24,6 +24,9 @@ const BOOT: Duration = Duration::from_secs(600);
 /// Where the story is told to people: its commands are run as they stand there, on the files that are shown.
 const PAGE: &str = "docs/getting-dynamic.md";
 
+/// How the page asks for the name.
+const DIG: &str = "dig +short voice1.example.test";
+
 /// What of a Debian takes seconds when it is emulated, and is not what is tested.
 const KERNEL_OPTIONS: &str = "root=/dev/vda rw console=ttyS0 quiet fsck.mode=skip mitigations=off net.ifnames=0 \
     systemd.mask=e2scrub_reap.service systemd.mask=apt-daily.timer systemd.mask=apt-daily-upgrade.timer \
@@ -91,8 +94,9 @@ impl Desk {
     fn commands(&self) -> Vec<String> {
         self.page
             .lines()
-            .filter_map(|line| line.strip_prefix("    brasa "))
-            .map(|line| format!("brasa {line}"))
+            .filter_map(|line| line.strip_prefix("    "))
+            .filter(|line| ["brasa ", "dig "].iter().any(|program| line.starts_with(program)))
+            .map(str::to_owned)
             .collect()
     }
 
@@ -228,10 +232,10 @@ pub(crate) fn article(folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<(), S
     tell("a name server");
     let names = name_server(&mut desk, port)?;
     let record = || {
-        let (server, port) = ("@127.0.0.1", port.to_string());
-        let words = ["dig", "+short", "+time=2", "-p", &port, server, "voice1.example.test", "A"];
-        names.run(words).success().stdout.trim().to_owned()
+        let port = port.to_string();
+        names.run(DIG.split(' ').chain(["@127.0.0.1", "-p", &port, "+time=2"])).success().stdout.trim().to_owned()
     };
+    desk.of_page(DIG)?;
     let script = fs::read_to_string(folder.join("expect")).map_err(|error| error.to_string())?;
     let script = format!("set -eu\n{script}");
 

@@ -3,13 +3,16 @@
 
 use std::{
     fs,
-    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    os::{
+        fd::AsRawFd,
+        unix::fs::{MetadataExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use lab::{Result, SshMachine};
+use lab::{CLOUD, Container, Result, SshMachine};
 
 /// A provider in sh: its one server is what stands in its directory. It gives the machine the host key and the login key that it
 /// was told, as cloud-init would; files in the directory make it misbehave.
@@ -277,10 +280,19 @@ fn a_create_that_is_killed_is_gone_on_with() -> Result<()> {
 
     // While it converges.
     site.order(
-        "- {type: execute, name: slow, command: touch /srv/begun; while test ! -e /srv/go; do sleep 0.05; done}\n",
+        "- {type: file, name: /srv/first, content: x}\n\
+         - {type: execute, name: slow, command: touch /srv/begun; while test ! -e /srv/go; do sleep 0.05; done}\n",
     );
-    let mut create = site.command(&["server", "create", "web"]).spawn().unwrap();
+    let shown = fs::File::create(site.path("shown")).unwrap();
+    let mut create = site.command(&["server", "create", "web"]).stdout(shown).spawn().unwrap();
     await_file(&site.machine.path("/srv/begun"));
+    // What was done is shown while the rest is still being done.
+    let until = Instant::now() + Duration::from_secs(60);
+    let shown = || fs::read_to_string(site.path("shown")).unwrap();
+    while !shown().contains("file[/srv/first]") {
+        assert!(Instant::now() < until, "{}", shown());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     kill(&mut create);
     fs::write(site.machine.path("/srv/go"), "").unwrap();
     site.order("- {type: file, name: /srv/converged, content: done}\n");
@@ -573,6 +585,170 @@ fn a_machine_behind_another_is_reached_through_it() -> Result<()> {
 }
 
 #[test]
+fn a_user_other_than_root_becomes_root_by_sudo() -> Result<()> {
+    let site = Site::new("sudo")?;
+    let text = fs::read_to_string(site.path("servers/web.toml")).unwrap();
+    site.write(
+        "servers/web.toml",
+        &format!("user = \"admin\"\n{}", text.replace("ready_within = 20", "ready_within = 2")),
+    );
+    site.write("cloud/machine/user", "admin");
+    // It may not become root: it says so, and nothing is there yet.
+    let refused = site.server(&["create", "web"]).exits(77);
+    refused.says(&["`web` lets us in, but does not let us become root: sudo: a password is required", "hint: "]);
+    assert!(site.machine.text("/etc/brasa/dna.json").is_none());
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    site.machine.gone();
+
+    site.write("cloud/machine/sudoers", "admin ALL=(ALL) NOPASSWD:ALL\n");
+    site.server(&["create", "web"]).exits(0).says(&["web: host key replaced (", "converged at 192.0.2.8"]);
+    let machine = &site.machine;
+    assert_eq!(machine.text("/srv/converged").as_deref(), Some("done"));
+    let key = machine.path("/etc/dyndns_keys/tsig");
+    let about = fs::metadata(&key).unwrap();
+    assert_eq!((about.uid(), about.gid(), mode(&key)), (0, 0, 0o600), "it is root's");
+    assert_eq!(fs::metadata(machine.path("/var/cookbooks/site/metadata.json")).unwrap().uid(), 0);
+    assert_eq!(site.server(&["ssh", "web", "--", "id", "-un"]).exits(0).stdout, "admin\n");
+    site.server(&["converge", "web", "--detailed-exitcode"]).exits(0);
+    site.server(&["destroy", "web", "--yes"]).exits(0);
+    site.machine.gone();
+
+    // A machine that is there already, by the user's own settings.
+    let public = site.key_pair("home/id");
+    let host = site.key_pair("key");
+    let (id, known, port) = (site.path("home/id"), site.path("home/known"), site.machine.port());
+    let (id, known) = (id.display(), known.display());
+    site.write("home/known", &format!("[127.0.0.1]:{port} {host}"));
+    site.settings(&format!(
+        "Host box\n HostName 127.0.0.1\n Port {port}\n User admin\n IdentityFile {id}\n UserKnownHostsFile {known}\n"
+    ));
+    site.write("cloud/machine/authorized_keys", &public);
+    fs::copy(site.path("key"), site.path("cloud/machine/host_key")).unwrap();
+    site.machine.up();
+    let ran = site.by_settings(&BOOTSTRAP, None).exits(0);
+    assert!(ran.stdout.contains("1 changed"), "{}", ran.stdout);
+    // A sudo that asks is told of, with what helps.
+    fs::remove_file(site.machine.path("/etc/sudoers.d/lab")).unwrap();
+    site.by_settings(&BOOTSTRAP, None)
+        .exits(77)
+        .says(&["sudo: a password is required", "become root by sudo without a password"]);
+    Ok(())
+}
+
+/// What a virtual machine cannot be made of, or does not come up from: no account is needed for that, and hardly a boot.
+#[test]
+fn a_virtual_machine_that_cannot_be_is_told_in_its_own_words() -> Result<()> {
+    lab::need(&[("qemu-system-x86_64", "qemu-system-x86"), ("qemu-img", "qemu-utils"), ("mke2fs", "e2fsprogs")])?;
+    let site = Site::new("local")?;
+    let local = |lines: &str| {
+        let head = "fqdn = \"web.example.test\"\ndna = \"../dna.json\"\nready_within = 60\n[local]\naccelerator = \"tcg\"\nmemory = 128\n";
+        site.write("servers/web.toml", &format!("{head}{lines}"));
+    };
+    let create = |code: i32, words: &[&str]| {
+        site.server(&["create", "web"]).exits(code).says(words);
+        assert!(!site.record().exists(), "nothing was made, so nothing is remembered");
+    };
+    local("");
+    create(65, &["servers/web.toml", "`image`", "name a disk image of a system with cloud-init"]);
+    local("image = \"../missing.qcow2\"\n");
+    create(73, &["there is no image `", "missing.qcow2`", "hint: `image` in the table `local` names"]);
+    fs::create_dir_all(site.path("tree/boot")).unwrap();
+    local("image = \"../tree\"\n");
+    create(73, &["has no kernel: there is no `boot/vmlinuz-*`", "hint: install one in it"]);
+    site.write("no-image.qcow2", "QFI\u{fb}this is none");
+    local("image = \"../no-image.qcow2\"\n");
+    create(73, &["`qemu-img` cannot make a disk of the image: "]);
+    fs::write(site.path("empty.raw"), [0; 512]).unwrap();
+    local("image = \"../empty.raw\"\noptions = [\"-no-such-option\"]\n");
+    create(73, &["`qemu-system-x86_64` does not start: ", "-no-such-option: invalid option"]);
+    local("image = \"../empty.raw\"\nkernel = \"../no-kernel\"\n");
+    create(73, &["`qemu-system-x86_64` does not start: ", "no-kernel"]);
+
+    // One that is off again before SSH can answer: a boot sector that jumps to the machine's reset, which is its end here.
+    let mut sector = [0_u8; 512];
+    sector[..5].copy_from_slice(&[0xea, 0x00, 0x00, 0xff, 0xff]);
+    sector[510..].copy_from_slice(&[0x55, 0xaa]);
+    fs::write(site.path("resets.raw"), sector).unwrap();
+    local("image = \"../resets.raw\"\noptions = [\"-no-reboot\"]\n");
+    let ended = site.server(&["create", "web"]);
+    // How far it comes before that is a matter of a second.
+    match ended.code {
+        Some(73) => drop(ended.says(&["the virtual machine ended at once"])),
+        Some(69) => drop(ended.says(&["the server `web` is gone", "brasa server create web"])),
+        _ => panic!("{ended:?}"),
+    }
+    assert_eq!(site.server(&["destroy", "web", "--yes"]).code, Some(0));
+    assert!(!site.record().exists());
+
+    // No qemu at all.
+    fs::create_dir_all(site.path("bin")).unwrap();
+    for tool in ["qemu-img", "ssh", "ssh-keygen"] {
+        std::os::unix::fs::symlink(lab::find(tool).unwrap(), site.path("bin").join(tool)).unwrap();
+    }
+    local("image = \"../empty.raw\"\n");
+    let output =
+        site.command(&["server", "create", "web"]).env("PATH", site.path("bin")).stderr(Stdio::piped()).output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(65), "{said}");
+    assert!(
+        said.contains("there is no `qemu-system-x86_64` on this machine")
+            && said.contains("qemu-system-x86 (qemu-kvm)"),
+        "{said}"
+    );
+    Ok(())
+}
+
+/// Nobody logs in: cloud-init alone fetches the program, checks it and converges, at the machine's first boot.
+#[test]
+fn a_server_that_pulls_converges_itself() -> Result<()> {
+    let site = Site::new("pull")?;
+    let described = "provider = \"exec\"\nfqdn = \"web.example.test\"\ndna = \"../dna.json\"\nsolo = \"../solo.rb\"\n\
+        [files]\n\"/var/cookbooks/site/metadata.json\" = \"../cookbooks/site/metadata.json\"\n\
+        \"/var/cookbooks/site/recipes/default.yml\" = \"../cookbooks/site/recipes/default.yml\"\n\
+        [keys]\n\"/etc/dyndns_keys/tsig\" = \"../tsig\"\n[exec]\ncommand = \"../cloud/provider\"\n";
+    site.write("servers/web.toml", described);
+    let binary = lab::binary()?;
+    let sum = Command::new("sha256sum").arg(&binary).output().unwrap();
+    let sha = String::from_utf8_lossy(&sum.stdout)[..64].to_owned();
+    let url = "http://127.0.0.1:8000/brasa";
+    let printed = site.server(&["user-data", "web", "--pull", url, "--sha256", &sha]).exits(0);
+    let printed = printed.says(&["the files of `keys` are not in the user-data"]);
+    assert!(!printed.stdout.contains("canary-of-a-key"), "{}", printed.stdout);
+    site.write("seed/user-data", &printed.stdout);
+    site.write("seed/meta-data", "instance-id: first\n");
+    fs::create_dir_all(site.path("served")).unwrap();
+    let serve = "[Unit]\nBefore=cloud-init-local.service\nDefaultDependencies=no\n[Service]\nExecStart=/usr/bin/python3 -m http.server \
+                 --bind 127.0.0.1 --directory /served 8000\n";
+    site.write("serve.service", serve);
+    let mut machine = Container::of(lab::root(CLOUD)?)
+        .bind(&binary, "/served/brasa")
+        .bind(site.path("seed"), "/var/lib/cloud/seed/nocloud")
+        .bind(site.path("serve.service"), "/etc/systemd/system/cloud-init-local.service.wants/serve.service")
+        .bind(site.path("serve.service"), "/etc/systemd/system/serve.service")
+        .start()?;
+    machine.run(["cloud-init", "status", "--wait"]);
+    let log = machine.sh("cat /var/log/brasa-bootstrap.log").stdout;
+    assert!(
+        log.contains("1 changed"),
+        "{log}\n{}",
+        machine.sh("cloud-init status --long; tail -50 /var/log/cloud-init-output.log").stdout
+    );
+    assert_eq!(machine.read("/srv/converged"), "done");
+    assert_eq!(machine.run(["stat", "-c", "%a", "/etc/brasa/dna.json"]).stdout, "600\n");
+    assert_eq!(machine.run(["hostname"]).stdout, "web\n");
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    // Booted again it is the same server, and what was done once is left alone.
+    machine.sh("rm /srv/converged").success();
+    machine.reboot()?;
+    machine.run(["cloud-init", "status", "--wait"]);
+    assert_eq!(machine.sh("cat /var/log/brasa-bootstrap.log").stdout, log);
+    machine.sh("brasa-bootstrap").success();
+    assert_eq!(machine.read("/srv/converged"), "done", "the script is there to repair it");
+    Ok(())
+}
+
+#[test]
 fn a_machine_that_is_there_is_bootstrapped_by_the_users_own_settings() -> Result<()> {
     let site = Site::new("bootstrap")?;
     let ssh = site.path("home/.ssh");
@@ -805,6 +981,8 @@ fn a_server_that_is_not_shown_at_once_is_never_lost() -> Result<()> {
     let why = "was asked for the server `web`, did not answer, and does not show it";
     site.server(&["test", "web"]).exits(69).says(&["it was not cleaned up: `exec`", why, "brasa server destroy web"]);
     assert!(site.record().exists());
+    let listed = site.server(&["list"]).exits(0).stdout;
+    assert!(listed.starts_with("web  exec  unseen"), "{listed}");
     site.server(&["destroy", "web", "--yes"]).exits(0).says(&[why, "should it come yet"]);
     nothing_runs();
 
