@@ -64,7 +64,7 @@ pub use error::{Error, Result};
 pub use gems::gem_repo;
 pub use host::{announce, call, find, need, require_root};
 pub use repository::{Repository, expired_repo, expired_rpm_repo};
-pub use roots::{Base, CLOUD, DEBIAN, DEBIAN13, DNS, EL9, FEDORA, KERNEL, MANAGERS, PACMAN, SYSTEM, root};
+pub use roots::{Base, CLOUD, DEBIAN, DEBIAN13, DNS, EL9, EL9_DNS, FEDORA, KERNEL, MANAGERS, PACMAN, SYSTEM, root};
 pub use rpm::{LONG_NAME, rpm_repo};
 pub use rustix::process::Signal;
 pub use site::{Machine, converge, cycle, last_run, plan, prepare_site, settle, site};

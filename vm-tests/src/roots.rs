@@ -57,6 +57,14 @@ pub const DNS: Base = Base {
 /// A real dnf 4 and rpm with EL's settings and identity. Its base files come from Debian; there is no SELinux.
 pub const EL9: Base = Base { name: "el9", suite: "bookworm", packages: &["dnf", "dnf-plugins-core", "rpm"], el: true };
 
+/// The same with the programs of BIND 9, which are Debian's: `bind` of the dnf repository has what else belongs to it in EL.
+pub const EL9_DNS: Base = Base {
+    name: "el9-dns",
+    suite: "bookworm",
+    packages: &["dnf", "dnf-plugins-core", "rpm", "bind9", "bind9-utils", "bind9-dnsutils"],
+    el: true,
+};
+
 /// A real dnf 5 and rpm 6 with Fedora's settings and identity. Its base files come from Debian's testing.
 pub const FEDORA: Base = Base { name: "fedora", suite: "forky", packages: &["dnf5", "rpm"], el: true };
 
@@ -78,6 +86,7 @@ pub const CLOUD: Base = Base {
         "linux-image-cloud-amd64",
         "netplan.io",
         "openssh-server",
+        "sudo",
         "udev",
         "python3-minimal",
         "build-essential",

@@ -23,6 +23,16 @@ const APP_INSTALLED: &str = "if [ -d /run/systemd/system ]; then systemctl daemo
 const APP_LEAVING: &str =
     "if [ $1 = 0 ] && [ -d /run/systemd/system ]; then systemctl disable --now lab-app.service; fi";
 
+/// BIND 9 as EL's package has it: whom it runs as, and where. Its programs are those of the base system `el9-dns`.
+const NAMED: &str = "[Unit]\nAfter=network.target\n[Service]\nExecStartPre=install -d -o named -g named /run/named\n\
+    ExecStart=/usr/sbin/named -f -u named -c /etc/named.conf\nExecReload=kill -HUP $MAINPID\n[Install]\nWantedBy=multi-user.target\n";
+
+const NAMED_USER: &str =
+    "getent passwd named >/dev/null || useradd --system --user-group --no-create-home --home-dir /var/named named";
+
+const NAMED_PLACES: &str = "install -d -o root -g named -m 1770 /var/named; install -d -o named -g named -m 770 /var/named/dynamic; \
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload";
+
 /// The name of a package that no column of a table has room for.
 pub const LONG_NAME: &str = "lab-with-a-name-that-is-longer-than-any-column-for-names-in-a-table-of-dnf";
 
@@ -100,6 +110,15 @@ fn packages() -> Vec<Package> {
     all.push(Package::new("lab-epoch", "0.9").tag("Epoch: 1"));
     all.push(Package::new("lab-bad", "1.0").script("pre", "[ -e /etc/lab-bad.ok ]"));
     all.push(Package::new("lab-slow", "1.0").script("post", "sleep 3"));
+    all.push(
+        Package::new("bind", "9.18")
+            .file("/etc/named.conf", "options { directory \"/var/named\"; };\n")
+            .file("/etc/named.rfc1912.zones", "// zones of RFC 1912\n")
+            .file("/etc/named.root.key", "// the root's key is built in\n")
+            .file("/usr/lib/systemd/system/named.service", NAMED)
+            .script("pre", NAMED_USER)
+            .script("post", NAMED_PLACES),
+    );
     all.push(Package::new(LONG_NAME, "1.0"));
     all.extend((1..=10).map(|number| Package::new(format!("lab-small-{number:02}"), "1.0")));
     all

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lab::{Container, DEBIAN, Output, Result};
+use lab::{Container, DEBIAN, EL9_DNS, Output, Result};
 use serde_json::{Value, json};
 
 /// A machine with the program and the packages of the article, and a run-list.
@@ -118,6 +118,16 @@ fn a_server_takes_just_the_updates_that_it_grants() -> Result<()> {
     let soa = answer(&machine, "more.example", "SOA");
     assert_eq!(soa, "ns.elsewhere.example. dns\\.admin.more.example. 1 3600 600 1209600 60\n");
 
+    // A key from 2010 is taken, and what it is is said.
+    assert!(!format!("{converged}").contains("weak"), "{converged}");
+    machine.sh("brasa ddns keygen old.example.com --algorithm hmac-md5 --directory /root/old").success();
+    let mut old = other.clone();
+    old["bind"]["keys"]["old.example.com"] = json!({"file": "/root/old/tsig.private"});
+    let told = "the key `old.example.com` is one for hmac-md5, which is weak";
+    let taken = settle(&machine, &old);
+    assert!(format!("{taken}").contains(told), "{taken}");
+    settle(&machine, &other);
+
     // A zone that grants nothing any more keeps what it took.
     let mut closed = other.clone();
     closed["bind"]["zones"]["example.com"]["grants"] = json!([]);
@@ -137,6 +147,37 @@ fn a_server_takes_just_the_updates_that_it_grants() -> Result<()> {
     assert!(failed.stderr.contains("named-checkzone broken.example"), "{failed}");
     assert_eq!(machine.read("/etc/bind/named.conf.local"), zones);
     assert_eq!(answer(&machine, "node2.example.com", "A"), "192.0.2.20\n");
+    Ok(())
+}
+
+/// A real BIND 9 and a real dnf; the package is the lab's own, with EL's user, places and unit.
+#[test]
+fn a_server_of_the_rhel_family_has_its_own_places() -> Result<()> {
+    let machine = Container::of(lab::root(EL9_DNS)?).repository(&lab::rpm_repo()?).brasa(lab::binary()?).start()?;
+    // The programs came with a unit of Debian's.
+    machine.sh("systemctl -q disable --now named; ip link set lo up").success();
+    let mut zones = server();
+    zones["run_list"] = json!(["bind::server"]);
+    zones["bind"]["keys"] = json!({"node1.example.com": {"secret": SECRET}});
+    zones["bind"]["zones"]["example.com"]["grants"] = json!([{"key": "node1.example.com"}]);
+    settle(&machine, &zones);
+    let owners = "stat -c '%a %U:%G' /etc/named /etc/named/brasa.keys /var/named/dynamic/db.example.com";
+    assert_eq!(machine.sh(owners).success().stdout, "750 root:named\n640 root:named\n644 named:named\n");
+    assert_eq!(machine.sh("systemctl is-enabled named; systemctl is-active named").stdout, "enabled\nactive\n");
+    assert_eq!(machine.sh("ps -o user= -C named").success().stdout, "named\n");
+    assert_eq!(answer(&machine, "www.static.example", "A"), "192.0.2.1\n");
+
+    let first = ("node1.example.com", SECRET);
+    update(&machine, first, "update add node1.example.com 60 A 192.0.2.10").success();
+    assert_ne!(update(&machine, first, "update add node2.example.com 60 A 192.0.2.10").code, 0, "it is not granted");
+    assert_eq!(answer(&machine, "node1.example.com", "A"), "192.0.2.10\n");
+    let pid = machine.run(["systemctl", "show", "-p", "MainPID", "named"]).stdout;
+    zones["bind"]["zones"]["static.example"]["records"] = json!(["www 300 IN A 192.0.2.2"]);
+    zones["bind"]["zones"]["static.example"]["serial"] = json!(2);
+    settle(&machine, &zones);
+    machine.until("test \"$(dig +short @127.0.0.1 www.static.example A)\" = 192.0.2.2");
+    assert_eq!(machine.run(["systemctl", "show", "-p", "MainPID", "named"]).stdout, pid, "it was reloaded");
+    assert_eq!(answer(&machine, "node1.example.com", "A"), "192.0.2.10\n", "what was updated is still there");
     Ok(())
 }
 

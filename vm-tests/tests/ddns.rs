@@ -478,7 +478,10 @@ fn a_recipe_keeps_records_and_an_undo_takes_them_back() -> Result<()> {
     settle(&machine, &record(", action: delete"));
     assert_eq!(answer(&machine, "@127.0.0.1", name, "A"), "");
     let text = record(", record_type: TXT, values: \"v=spf1 -all\"");
-    settle(&machine, &text);
+    let settled = settle(&machine, &text);
+    assert!(!format!("{settled}").contains("weak"), "{settled}");
+    let old = settle(&machine, &text.replace("hmac-sha256", "hmac-md5"));
+    assert_eq!(format!("{old}").matches("hmac-md5` is one for hmac-md5, which is weak").count(), 1, "{old}");
     // The server's word is the run's failure, and the key is in no report.
     let secret = machine.read("/srv/bind/keys/hmac-sha256").split('"').nth(3).unwrap().to_owned();
     let other = text.replace(&format!("record_name: {name}"), "record_name: other.example.test");

@@ -262,10 +262,8 @@ pub fn dynamic_dns(r: &mut Recipe) -> Result<()> {
     r.add(Directory::at(KEYS).mode(0o700).owner("root").group("root"));
     let mut changed = Vec::new();
     if let Some(Ok(key)) = dns.key.as_ref().map(OwnKey::key) {
-        if key.algorithm() == dns::Algorithm::Md5 {
-            let weak =
-                "bind::dynamic_dns: hmac-md5 is weak; make a new key when the name server knows a better algorithm";
-            warn(r, "dynamic_dns.key", weak);
+        if let Some(weakness) = key.algorithm().weakness() {
+            warn(r, "dynamic_dns.key", &format!("bind::dynamic_dns: the key is one for {weakness}"));
         }
         let stanza = Secret::from(key.stanza());
         changed.push(r.add(File::at(dns.key_file()).content(stanza).mode(0o600).owner("root").group("root")));

@@ -243,14 +243,21 @@ impl SharedKey {
         dns::Key::of_base64(name, self.algorithm().unwrap_or(dns::Algorithm::Sha256), secret)
     }
 
-    /// The key as the server's settings have it.
-    fn stanza(&self, name: &str, probe: &dyn Probe) -> Result<String> {
-        let Some(file) = &self.file else {
-            return self.given(name).map(|key| key.stanza()).map_err(Error::failed);
-        };
+    /// The key, from wherever it is.
+    fn key(&self, name: &str, probe: &dyn Probe) -> Result<dns::Key> {
+        let Some(file) = &self.file else { return self.given(name).map_err(Error::failed) };
         let wanted = name.trim_end_matches('.').parse::<dns::Name>().map_err(Error::failed)?;
-        Ok(dns::Key::found(file, Some(&wanted), self.algorithm(), probe)?.stanza())
+        dns::Key::found(file, Some(&wanted), self.algorithm(), probe)
     }
+}
+
+/// The keys that should be replaced. What is wrong with one is told where it is used.
+fn weak(keys: &IndexMap<String, SharedKey>, probe: &dyn Probe) -> Vec<String> {
+    let weakness = |(name, key): (&String, &SharedKey)| {
+        let weakness = key.key(name, probe).ok()?.algorithm().weakness()?;
+        Some(format!("`{name}` is one for {weakness}"))
+    };
+    keys.iter().filter_map(weakness).collect()
 }
 
 impl Zone {
@@ -387,9 +394,16 @@ pub fn server(r: &mut Recipe) -> Result<()> {
 
     let of_settings = |name: &str| Path::new(places.settings).join(name);
     let (keys_file, zones_file) = (of_settings("brasa.keys"), of_settings("named.conf.local"));
+    if !bind.keys.is_empty() {
+        let (asked, told) = (bind.keys.clone(), bind.keys.clone());
+        let message = lazy(move |probe| Ok(format!("bind::server: the key {}", weak(&told, probe).join("; the key "))));
+        let log = Log::new("bind.keys").message(message).level(LogLevel::Warn);
+        r.add(log.only_if(when("a key is weak", move |probe| Ok(!weak(&asked, probe).is_empty()))));
+    }
     let keys = bind.keys.clone();
     let content = lazy(move |probe| {
-        let stanzas = keys.iter().map(|(name, key)| key.stanza(name, probe)).collect::<Result<String>>()?;
+        let stanzas = keys.iter().map(|(name, key)| key.key(name, probe).map(|key| key.stanza()));
+        let stanzas = stanzas.collect::<Result<String>>()?;
         Ok(Secret::from(format!("{MANAGED}{stanzas}")))
     });
     let keys = r.add(

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use brasa::host::dns::{self, Algorithm, Data, Name, Outcome, RecordSet, RecordType, Server, Source, Trouble, Ttls};
+use brasa::host::dns::{self, Data, Name, Outcome, RecordSet, RecordType, Server, Source, Trouble, Ttls};
 use serde_json::{Value, json};
 
 use self::settings::Settings;
@@ -87,8 +87,8 @@ fn patiently(
     attempt: &dyn Fn() -> Result<Outcome, Trouble>,
 ) -> Result<Outcome, Failure> {
     // What is wrong with the key's file does not get better by waiting.
-    if settings.authority.key()?.is_some_and(|key| key.algorithm() == Algorithm::Md5) {
-        note(output, "the key is one for hmac-md5, which is weak: make a new one where the server knows hmac-sha256");
+    if let Some(weakness) = settings.authority.key()?.and_then(|key| key.algorithm().weakness()) {
+        note(output, &format!("the key is one for {weakness}"));
     }
     let deadline = Instant::now() + settings::duration(zone.wait.as_deref())?;
     let mut pause = 1;

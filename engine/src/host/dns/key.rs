@@ -49,6 +49,15 @@ impl Algorithm {
         }
     }
 
+    /// Why a key should be replaced, after the words that it is one for it.
+    #[must_use]
+    pub const fn weakness(self) -> Option<&'static str> {
+        match self {
+            Self::Md5 => Some("hmac-md5, which is weak: make a new one where the name server knows hmac-sha256"),
+            Self::Sha1 | Self::Sha224 | Self::Sha256 | Self::Sha384 | Self::Sha512 => None,
+        }
+    }
+
     /// As it stands in messages. Source: RFC 8945, section 6.
     pub(super) fn wire_name(self) -> Name {
         let text = if self == Self::Md5 { "hmac-md5.sig-alg.reg.int" } else { self.name() };
