@@ -160,6 +160,7 @@ fn a_server_of_the_rhel_family_has_its_own_places() -> Result<()> {
     zones["run_list"] = json!(["bind::server"]);
     zones["bind"]["keys"] = json!({"node1.example.com": {"secret": SECRET}});
     zones["bind"]["zones"]["example.com"]["grants"] = json!([{"key": "node1.example.com"}]);
+    zones["bind"]["zones"]["static.example"]["address"] = json!("192.0.2.53");
     settle(&machine, &zones);
     let owners = "stat -c '%a %U:%G' /etc/named /etc/named/brasa.keys /var/named/dynamic/db.example.com";
     assert_eq!(machine.sh(owners).success().stdout, "750 root:named\n640 root:named\n644 named:named\n");
