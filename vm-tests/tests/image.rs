@@ -100,6 +100,12 @@ fn an_image_is_converged_from_outside() -> Result<()> {
         "{refused}"
     );
     assert!(refused.stderr.contains("nothing was changed"), "{refused}");
+    let mount =
+        RECIPE.to_owned() + "  - {type: mount, name: /srv, device: tmpfs, fstype: tmpfs, action: [enable, mount]}\n";
+    machine.write("/image/etc/brasa/cookbooks/site/recipes/default.yml", mount);
+    let refused = machine.run(["brasa", "--root", "/image", "converge"]).exits(1);
+    assert!(refused.stderr.contains("`enable` and `disable` do without it"), "{refused}");
+    assert!(!machine.read("/proc/self/mountinfo").contains(" /image/srv "), "it is mounted outside");
     assert_eq!(around(), before, "nothing leaks out");
     Ok(())
 }

@@ -148,10 +148,17 @@ impl Mount {
 
     /// The device at the mount point: this one's own name for it, or the kernel's for another one.
     fn mounted(&self, probe: &dyn Probe) -> Result<Option<String>> {
-        let Some(rows) = fstab::mounts(probe)? else {
-            let error = Error::failed(format!("what is mounted cannot be seen: there is no `{}`", MOUNTS));
-            return Err(error.hint("in a root directory or an image, `enable` and `disable` do without it"));
+        let unseen = |why: &str| {
+            Error::failed(why).hint("in a root directory or an image, `enable` and `disable` do without it")
         };
+        // What the kernel tells is of the machine around a system in a directory, and so would be what is mounted in there.
+        if probe.offline() {
+            return Err(unseen(
+                "this is a system in a directory, that does not run, so nothing is mounted or unmounted in it",
+            ));
+        }
+        let rows = fstab::mounts(probe)?;
+        let rows = rows.ok_or_else(|| unseen(&format!("what is mounted cannot be seen: there is no `{MOUNTS}`")))?;
         let point = resolve(self.point(), probe)?.0;
         // What was mounted last lies on top. Where something is only to be mounted once it is used, nothing is yet.
         let there = |row: &&Row| row.point == point && row.fstype != "autofs";
@@ -281,7 +288,11 @@ impl Mount {
 fn mounted_again(row: &Row, rows: &[Row], at: &str, probe: &dyn Probe) -> Result<Option<Command>> {
     // A part of another file system, unless that has names for its parts; and all of one that would come anew, and empty.
     let others = || rows.iter().filter(|other| other.number == row.number && other.point != row.point);
-    if (row.root != Path::new("/") && row.fstype != "btrfs") || (is_memory(&row.fstype) && others().next().is_some()) {
+    // Of a file system that others may write to, the kernel makes no second mount for reading only but as a bind.
+    let has = |options: &str, word: &str| options.split(',').any(|option| option == word);
+    let only_here = has(&row.options, "ro") && has(&row.more, "rw") && others().any(|other| other.root == row.root);
+    let anew_and_empty = is_memory(&row.fstype) && others().next().is_some();
+    if (row.root != Path::new("/") && row.fstype != "btrfs") || anew_and_empty || only_here {
         let Some(other) = others().find(|other| row.root.starts_with(&other.root)) else { return Ok(None) };
         let rest = row.root.strip_prefix(&other.root).unwrap_or(&row.root);
         let source = if rest == Path::new("") { other.point.clone() } else { other.point.join(rest) };
@@ -376,7 +387,7 @@ impl Resource for Mount {
         let lines = text_of(table.entry.as_ref()).unwrap_or_default().lines();
         let line = lines.filter_map(Line::parse).find(|line| self.is_own(line));
         // Of a root directory that does not run, what its table says is all there is.
-        let running = fstab::mounts(probe)?.is_some();
+        let running = !probe.offline() && fstab::mounts(probe)?.is_some();
         let there = if running { self.mounted(probe)? } else { None };
         let Some(Line { device, fstype, options, dump, pass, .. }) = line else {
             let point = resolve(self.point(), probe)?.0;
@@ -579,6 +590,20 @@ mod tests {
              hint: leave out `device`, which has all of them unmounted"
         );
         assert_eq!(ran(&plain(), Umount, &mut layers(&mixed)).len(), 1);
+    }
+
+    #[test]
+    fn what_is_written_elsewhere_and_read_here_comes_back_as_a_bind() {
+        let back = |options: &str, more: &str| {
+            let line = format!("30 22 253:16 / /srv/new {options} - ext4 /dev/vdb {more}\n");
+            let mut machine = machine().with_file("/proc/self/mountinfo", format!("{TABLE}{line}").as_str());
+            let Step::Changed(changed) = step(&Mount::at("/srv/new"), Umount, &mut machine).unwrap() else { panic!() };
+            let [Op::Kept(kept)] = changed.operations.as_slice() else { panic!("{changed:?}") };
+            kept.back[0].to_string()
+        };
+        assert_eq!(back("ro,relatime", "rw"), "mount -o bind,ro,relatime -- '/srv/my data' /srv/new");
+        assert_eq!(back("rw,relatime", "rw"), "mount -t ext4 -o rw,relatime -- /dev/vdb /srv/new");
+        assert_eq!(back("ro", "ro"), "mount -t ext4 -o ro -- /dev/vdb /srv/new");
     }
 
     #[test]

@@ -87,6 +87,8 @@ impl Resource for Reboot {
             Cancel => return Ok(Goal::Event("cancel", ())),
         };
         match probe.init()? {
+            // That of a system in a directory is not running.
+            Init::OpenRc | Init::SysV if probe.offline() => Err(no_system()),
             Init::Systemd | Init::OpenRc | Init::SysV => Ok(Goal::Event(event, ())),
             Init::SystemdOffline | Init::None => Err(no_system()),
         }

@@ -11,6 +11,7 @@ use super::{
     directory::{self, Directory},
     entry::{Meta, in_the_way, meta_faults},
     file::{self, File},
+    fstab::{self, Row},
 };
 use crate::{
     Error, Fault, Result, actions,
@@ -232,6 +233,26 @@ fn below(place: &Path, probe: &dyn Probe) -> Result<BTreeMap<String, Entry>> {
     Ok(found)
 }
 
+/// Refuses to remove what is mounted below a directory: it is somebody else's, on another file system.
+fn refuse_to_purge_mounts<'p>(place: &Path, gone: impl Iterator<Item = &'p String>, probe: &dyn Probe) -> Result<()> {
+    let mut gone = gone.map(|path| place.join(path)).peekable();
+    if gone.peek().is_none() {
+        return Ok(());
+    }
+    let rows = fstab::mounts(probe)?.unwrap_or_default();
+    let below = |row: &&Row| row.point != place && row.point.starts_with(place);
+    let points: Vec<&Path> = rows.iter().filter(below).map(|row| row.point.as_path()).collect();
+    match gone.find_map(|path| points.iter().find(|point| path.starts_with(point)).copied()) {
+        Some(point) => Err(Error::failed(format!(
+            "`{}` is a mount point, so what is there is not purged from `{}`",
+            point.display(),
+            place.display()
+        ))
+        .hint("unmount it first, mount it elsewhere, or leave `purge` out")),
+        None => Ok(()),
+    }
+}
+
 fn no_source() -> Fault {
     let hint = "name them with `source`; in Rust that is `files!(\"../files/NAME\", \"FILE\")`";
     Fault::new("it has no files").hint(hint)
@@ -309,6 +330,7 @@ impl Resource for RemoteDirectory {
                 let wanted = self.wanted(&place.join(&path), content, now.entries.get(&path), replaces, probe)?;
                 entries.insert(path, wanted);
             }
+            refuse_to_purge_mounts(place, now.entries.keys().filter(|path| !entries.contains_key(*path)), probe)?;
         }
         Ok(Goal::State(State { directory, entries }))
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Fault, Result,
-    host::{Active, Command, Enabled, Init, Op, Probe, ServiceVerb, unit_name},
+    host::{Active, Command, Enabled, EntryKind, Init, Op, Probe, ServiceVerb, unit_name},
     resource::{Change, Found, Goal},
 };
 
@@ -225,6 +225,9 @@ pub(crate) fn want(unit: &str, verb: ServiceVerb, now: &UnitState, probe: &dyn P
         }
         ServiceVerb::Mask => {
             refuse_without_init(unit, verb, probe)?;
+            if now.boot != Boot::Masked {
+                refuse_to_hide_a_file(unit, verb, probe)?;
+            }
             boot(Boot::Masked)
         }
         ServiceVerb::Unmask => match now.boot {
@@ -313,6 +316,26 @@ fn refuse_without_init(unit: &str, verb: ServiceVerb, probe: &dyn Probe) -> Resu
     match probe.init()? {
         Init::Systemd | Init::SystemdOffline | Init::OpenRc | Init::SysV => Ok(()),
         Init::None => Err(Refused { unit, verb }.because("there is no init system here that brasa knows")),
+    }
+}
+
+/// A mask is a link where the administrator's own unit file would be, and does not take its place.
+fn refuse_to_hide_a_file(unit: &str, verb: ServiceVerb, probe: &dyn Probe) -> Result<()> {
+    let Ok(whole) = unit_name::whole(unit) else { return Ok(()) };
+    let path = match unit_name::of_user(&whole) {
+        (None, name) => Path::new("/etc/systemd/system").join(name),
+        (Some(user), name) => match probe.user(user)?.and_then(|user| user.home) {
+            Some(home) => home.join(".config/systemd/user").join(name),
+            None => return Ok(()),
+        },
+    };
+    match probe.entry(&path)?.map(|entry| entry.kind) {
+        Some(EntryKind::File { .. }) => {
+            let reason = format!("its own file is in the place of a mask, `{}`", path.display());
+            let error = Error::failed(format!("unit `{unit}` cannot {}: {reason}", Passive(verb)));
+            Err(error.hint("disable and stop it, or delete that file"))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 
