@@ -519,6 +519,12 @@ fn services_of_openrc_are_enabled_and_started_by_its_own_tools() -> Result<()> {
     assert_eq!(machine.read("/run/bell.pid"), before, "what refuses its configuration is not restarted with it");
     settle(&machine, &service("bell", "[stop, disable]"));
     assert!(!starts("bell"));
+    // What was in another run-level of a boot comes back in `default`, and an undo says so.
+    machine.sh("rc-update -q add bell boot").success();
+    settle(&machine, &service("bell", "disable"));
+    let undone = machine.run(["brasa", "undo", "last"]).success();
+    assert!(format!("{undone}").contains("was in the run-level `boot`, and comes back in `default`"), "{undone}");
+    assert!(starts("bell"));
     in_an_image(&machine, "rc-service", "ls /image/etc/runlevels/default/cron");
     Ok(())
 }

@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountChange, Active, Command, Enabled, Entry, EntryKind, Group, Op, PackageChange, PackageSpec, Probe, Provider,
-    ServiceState, ServiceVerb, Transaction, User, Write,
+    AccountChange, Active, Command, Enabled, Entry, EntryKind, Group, Init, Op, PackageChange, PackageSpec, Probe,
+    Provider, ServiceState, ServiceVerb, Transaction, User, Write,
 };
 use crate::{Result, values::Blob};
 
@@ -106,7 +106,17 @@ impl Undo {
                 of_packages(&transaction.provider, &changes, automatic)
             }
             Op::UpdatePackageLists { .. } => Self::none(Grade::Needless, "refreshed package lists stay as they are"),
-            Op::Service { unit, verb } => of_service(unit, *verb, &probe.service(unit)?),
+            Op::Service { unit, verb } => {
+                let undo = of_service(unit, *verb, &probe.service(unit)?);
+                match early_level(unit, *verb, probe)? {
+                    Some(level) => Self {
+                        grade: Grade::BestEffort,
+                        note: Some(format!("`{unit}` was in the run-level `{level}`, and comes back in `default`")),
+                        ..undo
+                    },
+                    None => undo,
+                }
+            }
             Op::Account(change) => of_account(change, probe)?,
             Op::Kept(kept) => {
                 let note = kept.loss();
@@ -412,6 +422,20 @@ fn of_service(unit: &str, verb: ServiceVerb, now: &ServiceState) -> Undo {
         }
         ServiceVerb::Unmask => Undo::exact((now.enabled == Enabled::Masked).then(|| back(ServiceVerb::Mask))),
     }
+}
+
+/// The run-level of OpenRC before `default` that a service is taken from: who enables it again says only `default`.
+fn early_level(unit: &str, verb: ServiceVerb, probe: &dyn Probe) -> Result<Option<&'static str>> {
+    if verb != ServiceVerb::Disable || probe.init()? != Init::OpenRc {
+        return Ok(None);
+    }
+    let name = unit.strip_suffix(".service").unwrap_or(unit);
+    for level in ["sysinit", "boot"] {
+        if probe.entry(&Path::new("/etc/runlevels").join(level).join(name))?.is_some() {
+            return Ok(Some(level));
+        }
+    }
+    Ok(None)
 }
 
 /// Numbers below this are for system accounts (`SYS_UID_MAX` of login.defs is 999 on every platform we know).

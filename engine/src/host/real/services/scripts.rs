@@ -27,7 +27,8 @@ const SOFT_LEVEL: &str = "run/openrc/softlevel";
 /// Whether a link in the run-levels starts a script.
 pub(super) fn starts_at_boot(root: &Path, name: &str) -> Result<bool> {
     for levels in ["etc", "etc/rc.d"] {
-        for level in 2..=5 {
+        // What is started once, early in the boot, is in `S` alone.
+        for level in ["S", "2", "3", "4", "5"] {
             let links = unit_files::names(&root.join(format!("{levels}/rc{level}.d")))?;
             let starts = |link: &String| link.len() > 3 && link.starts_with('S') && link[3..] == *name;
             if links.iter().filter(|link| link.is_char_boundary(3)).any(starts) {

@@ -219,11 +219,14 @@ fn scripts_are_known_by_their_links() {
         .file("usr/sbin/update-rc.d", "")
         .file("etc/init.d/web", "")
         .file("etc/init.d/off", "")
+        .file("etc/init.d/early", "")
+        .link("etc/rcS.d/S01early", "../init.d/early")
         .link("etc/rc2.d/S20web", "../init.d/web")
         .link("etc/rc2.d/S20webx", "../init.d/webx");
     let state = |machine: &Machine, name: &str| machine.services().service(name).unwrap();
     assert_eq!(state(&sysv, "web"), ServiceState { exists: true, enabled: Enabled::Yes, active: Active::No });
     assert_eq!(state(&sysv, "off.service").enabled, Enabled::No);
+    assert_eq!(state(&sysv, "early").enabled, Enabled::Yes);
     assert_eq!(state(&sysv, "webx"), ServiceState::ABSENT);
     assert_eq!(state(&sysv, "web.timer"), ServiceState::ABSENT);
     let red_hat = Machine::new()
