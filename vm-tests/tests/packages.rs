@@ -42,6 +42,19 @@ fn apt_uses_a_repository_that_a_recipe_adds() -> Result<()> {
     assert_eq!(stat, "755 root root\n644 root root\n");
     machine.run(["apt-get", "-qq", "-o", "APT::Update::Error-Mode=any", "update"]).success();
 
+    // In whatever order with `apt_update`, also beside a pin: a second run finds nothing to do, and the plan knew.
+    let (update, pin) = (
+        "- {type: apt_update, name: lists, action: periodic, frequency: 3600}\n",
+        "- {type: apt_preference, name: lab-doc, pin: version 1.0, pin_priority: '900'}\n",
+    );
+    machine.sh(&format!("ln -s {at} /srv/base")).success();
+    for order in [format!("{update}{good}{pin}"), format!("{good}{pin}{update}")] {
+        machine.sh("rm -rf /etc/apt/sources.list.d/* /etc/apt/keyrings /etc/apt/preferences.d/*").success();
+        machine.write("/etc/apt/sources.list.d/base.list", "deb [trusted=yes] file:/srv/base ./\n");
+        settle(&machine, &order);
+    }
+    machine.sh("rm /etc/apt/sources.list.d/base.list").success();
+
     // Lists that are gone are fetched again, and so are those of a source that somebody changed.
     for drift in ["rm -rf /var/lib/apt/lists/*", "echo X: y >>/etc/apt/sources.list.d/lab.sources"] {
         machine.sh(drift).success();

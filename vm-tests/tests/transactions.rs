@@ -176,8 +176,22 @@ fn answers_reach_debconf_before_the_package_asks() -> Result<()> {
         format!("- {{type: package, name: lab-ask, response_file: 'lab-ask lab-ask/port string {port}', {rest}}}\n")
     };
     let port = || machine.read("/etc/lab-ask.port");
+    machine.write("/etc/apt/apt.conf.d/99-environment", "DPkg::Post-Invoke {\"env >/srv/environment\";};\n");
     settle(&machine, &ask("8080", "action: install"));
     assert_eq!(port(), "port=8080\n");
+    // Nobody asks a question: needrestart, apt-listchanges and debconf are told so.
+    let environment = machine.read("/srv/environment");
+    for word in ["NEEDRESTART_MODE=", "APT_LISTCHANGES_FRONTEND=none", "DEBIAN_FRONTEND=noninteractive"] {
+        assert!(environment.contains(word), "{word} is not in {environment}");
+    }
+    // Somebody else is in debconf's database, who would make `debconf-set-selections` end at once.
+    settle(&machine, &ask("8080", "action: purge"));
+    let holder = machine.spawn(["flock", "/var/cache/debconf/config.dat", "sleep", "2"]);
+    machine.until("! flock -n /var/cache/debconf/config.dat true");
+    let waited = converge(&machine, &ask("7070", "action: install")).exits(2);
+    assert!(waited.stderr.contains("waiting for debconf's lock `/var/cache/debconf/config.dat`, held by"), "{waited}");
+    drop(holder.wait());
+    assert_eq!(port(), "port=7070\n");
     // What is installed keeps its answers until it is told to ask again.
     assert_eq!(converge(&machine, &ask("9090", "action: install")).code, 0);
     let told = settle(&machine, &ask("9090", "action: reconfig"));
@@ -358,6 +372,21 @@ fn an_interrupted_dpkg_is_left_alone_until_somebody_agrees() -> Result<()> {
     let setting = |word: &str| {
         machine.write("/etc/brasa/solo.rb", format!("cookbook_path '/etc/brasa/cookbooks'\npackage_repair :{word}\n"));
     };
+    // Told before anything is changed, whether or not packages are: files, in front of what is refused.
+    let file = "- {type: file, name: /srv/first, content: x}\n";
+    setting("never");
+    let told = "an earlier run of dpkg was not finished (`lab-slow` is half-configured";
+    for recipe in
+        [&format!("{file}{small}"), &format!("{file}- {{type: dpkg_package, name: lab-lib, action: remove}}\n{small}")]
+    {
+        machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", format!("resources:\n{recipe}"));
+        let plan = machine.run(["brasa", "plan"]).exits(1);
+        assert!(plan.stderr.contains(told) && plan.stdout.contains("that cannot be done"), "{plan}");
+        let refused = converge(&machine, recipe).exits(1);
+        assert!(refused.stderr.contains("nothing was changed") && !machine.exists("/srv/first"), "{refused}");
+    }
+    let nothing = converge(&machine, "- {type: package, name: bash}\n").success();
+    assert_eq!(nothing.stderr.matches(told).count(), 1, "{nothing}");
     // Where nobody can answer, to ask is to refuse.
     for word in ["never", "ask"] {
         setting(word);
@@ -380,6 +409,19 @@ fn an_interrupted_dpkg_is_left_alone_until_somebody_agrees() -> Result<()> {
     machine.run(["dpkg", "-s", "lab-slow", "lab-small-01"]).success();
     setting("sometimes");
     assert!(converge(&machine, small).exits(65).stderr.contains("package_repair"));
+
+    // What was there and broken is made whole, and is not upgraded by that.
+    setting("auto");
+    machine.sh("apt-get -qq -y install lab-app=1.0 && sed -i '/^Package: lab-app$/,/^$/s/ok installed/ok half-configured/' /var/lib/dpkg/status").success();
+    let app = "- {type: package, name: lab-app}\n";
+    let plan = lab::plan(&machine, app);
+    assert!(!plan.stdout.contains("2.0"), "{plan}");
+    settle(&machine, app);
+    let state = || machine.sh("dpkg-query -W -f '${db:Status-Status} ${Version}' lab-app").success().stdout;
+    assert_eq!(state(), "installed 1.0");
+    machine.sh("sed -i '/^Package: lab-app$/,/^$/s/ok installed/ok half-configured/' /var/lib/dpkg/status").success();
+    settle(&machine, "- {type: package, name: lab-app, action: upgrade}\n");
+    assert_eq!(state(), "installed 2.0");
     Ok(())
 }
 

@@ -89,8 +89,10 @@ struct Packages {
     held: BTreeMap<String, bool>,
     /// Packages that will be marked as come along with others, or not.
     automatic: BTreeMap<String, bool>,
-    /// The package lists will have been refreshed.
+    /// Package lists will have been refreshed, be it those of one source alone.
     refreshed: bool,
+    /// All of them will have been.
+    all_refreshed: bool,
     /// Sources whose lists will have been fetched, as they are by then.
     fetched: BTreeMap<PathBuf, Option<Digest>>,
 }
@@ -366,6 +368,7 @@ impl<'a> Dry<'a> {
                 let said = source.as_deref().map(|path| self.peek(path)).transpose()?.flatten();
                 let pending = self.packages.entry(Registry::of(provider)).or_default();
                 pending.refreshed = true;
+                pending.all_refreshed |= source.is_none();
                 pending.fetched.extend(source.clone().map(|path| (path, said.and_then(digest))));
                 Ok(Performed::Done)
             }
@@ -564,6 +567,9 @@ impl Dry<'_> {
             pending.changed.get(name).is_some_and(|shadow| shadow.version.is_none())
         };
         let mut performed = Performed::Done;
+        if !transaction.moves_nothing() {
+            self.below.may_change_packages(provider)?;
+        }
         let foreseen = if transaction.moves_nothing() { Ok(Vec::new()) } else { self.foreseen(transaction) };
         let mut changes = match foreseen {
             Ok(changes) => changes,
@@ -1193,7 +1199,7 @@ impl Probe for Dry<'_> {
     }
 
     fn package_lists_age(&self, provider: &Provider) -> Result<Option<Seconds>> {
-        if self.registry(provider).is_some_and(|pending| pending.refreshed) {
+        if self.registry(provider).is_some_and(|pending| pending.all_refreshed) {
             return Ok(Some(Seconds(0)));
         }
         self.below.package_lists_age(provider)
@@ -1206,6 +1212,10 @@ impl Probe for Dry<'_> {
     fn has_package_lists(&self, provider: &Provider) -> Result<bool> {
         Ok(self.registry(provider).is_some_and(|pending| pending.refreshed)
             || self.below.has_package_lists(provider)?)
+    }
+
+    fn may_change_packages(&self, provider: &Provider) -> Result<()> {
+        self.below.may_change_packages(provider)
     }
 
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {

@@ -202,6 +202,10 @@ impl Probe for Journal<'_> {
         self.below.marks_automatic(provider)
     }
 
+    fn may_change_packages(&self, provider: &Provider) -> Result<()> {
+        self.below.may_change_packages(provider)
+    }
+
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
         self.below.source_is_fetched(provider, source)
     }

@@ -336,6 +336,9 @@ pub struct Transaction {
     /// To hold no longer, before the rest is done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub release: Vec<String>,
+    /// Those to install that are there and broken: once they are whole, nothing more is asked of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repair: Vec<String>,
     /// To mark as asked for, once the rest is done: they stay when nothing needs them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub manual: Vec<String>,
@@ -375,6 +378,7 @@ impl Transaction {
             purge: Vec::new(),
             hold: Vec::new(),
             release: Vec::new(),
+            repair: Vec::new(),
             manual: Vec::new(),
             automatic: Vec::new(),
             allow_downgrade: false,
@@ -448,6 +452,7 @@ impl Transaction {
         unite(&mut self.purge, other.purge);
         unite(&mut self.hold, other.hold);
         unite(&mut self.release, other.release);
+        unite(&mut self.repair, other.repair);
         unite(&mut self.manual, other.manual);
         unite(&mut self.automatic, other.automatic);
     }

@@ -90,6 +90,12 @@ pub trait Probe {
     /// As [`Probe::package_lists_age`].
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool>;
 
+    /// Refuses where packages must not be changed before somebody has finished what an interrupted package manager left.
+    ///
+    /// # Errors
+    /// What is left, and how to finish it.
+    fn may_change_packages(&self, provider: &Provider) -> Result<()>;
+
     /// State of a service or another unit of the init system, or, as `USER/UNIT`, of a user's own systemd.
     fn service(&self, unit: &str) -> Result<ServiceState>;
 

@@ -27,7 +27,8 @@ properties! {
         glob: String,
         /// What is preferred: `version 5.1.*`, `release a=stable-backports` or `origin packages.example.com`.
         pin: String,
-        /// How much: above 1000 also when it is a downgrade, 990 before the target release, below 0 never.
+        /// How much: 1000 and more also when it is a downgrade (for which a `package` has to have `allow_downgrade`, too), 990 before
+        /// the target release, below 0 never.
         pin_priority: Priority,
     }
     example r#"r.add(AptPreference::named("nginx").pin("release a=bookworm-backports").pin_priority(700));"#

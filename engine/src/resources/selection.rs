@@ -416,6 +416,7 @@ impl<'a> Selection<'a> {
                     // A new gem lies beside the old ones.
                     Presence::Version(if self.side_by_side() { format!("{now}, {newest}") } else { newest.to_owned() })
                 }
+                (None, Some(newest), Presence::Broken(_)) => Presence::Version(newest.to_owned()),
                 // No candidate: it came from elsewhere and there is nothing newer.
                 (
                     None,
@@ -487,6 +488,10 @@ impl<'a> Selection<'a> {
                         (Some(_) | None, _) => self.pin(name).map(str::to_owned),
                     };
                     let file = self.file.map(Path::to_owned);
+                    let broken = from.is_some_and(|from| matches!(from.presence, Presence::Broken(_)));
+                    if broken && matches!(to.presence, Presence::Installed) {
+                        transaction.repair.push(name.clone());
+                    }
                     transaction.install.push(PackageSpec { name: name.clone(), version, file });
                 }
                 Presence::Removed | Presence::ConfigFiles => match (&self.settings.provider, self.pin(name)) {

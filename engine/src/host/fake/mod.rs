@@ -867,6 +867,10 @@ impl Probe for Fake {
         Ok(self.packages_of(provider)?.marks_automatic)
     }
 
+    fn may_change_packages(&self, _: &Provider) -> Result<()> {
+        Ok(())
+    }
+
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
         let said = self.source(source)?;
         Ok(said.is_some() && self.packages_of(provider)?.fetched.get(source).copied() == said)

@@ -12,6 +12,7 @@ mod services;
 use std::{
     borrow::Cow,
     cell::RefCell,
+    collections::BTreeSet,
     ffi::OsString,
     path::{Path, PathBuf},
     rc::Rc,
@@ -80,6 +81,8 @@ pub struct Real {
     packages: Packages,
     services: Rc<Services>,
     labels: Labels,
+    /// Files of weak keys that were told of.
+    weak_keys: RefCell<BTreeSet<PathBuf>>,
     /// What was asked for, and is still to be done.
     reboot: Option<Reboot>,
 }
@@ -94,6 +97,7 @@ impl Real {
             accounts: RefCell::default(),
             services: Rc::default(),
             labels: Labels::default(),
+            weak_keys: RefCell::default(),
             reboot: None,
         }
     }
@@ -126,11 +130,22 @@ impl Real {
         labelled.and(done)
     }
 
-    /// Says what turned out when systemd read changed units.
+    /// Says what turned out while something was read, or when systemd read changed units.
     fn warn(&self) {
-        for message in self.services.take_warnings() {
+        for message in self.packages.take_warnings().into_iter().chain(self.services.take_warnings()) {
             (self.tell)(&Progress::Note { level: LogLevel::Warn, message });
         }
+    }
+
+    /// Says once of each key that it is weak.
+    fn warn_of_key(&self, authority: &Authority) -> Result<()> {
+        let (Some(file), Some(key)) = (&authority.key_file, authority.key()?) else { return Ok(()) };
+        if let Some(weakness) = key.algorithm().weakness().filter(|_| self.weak_keys.borrow_mut().insert(file.clone()))
+        {
+            let message = format!("the key in `{}` is one for {weakness}", file.display());
+            (self.tell)(&Progress::Note { level: LogLevel::Warn, message });
+        }
+        Ok(())
     }
 
     /// Forgets everything read: a command or a package may have changed anything.
@@ -146,6 +161,7 @@ impl Real {
     }
 
     fn run(&self, command: &Command) -> Result<()> {
+        self.packages.await_debconf(command, &*self.tell)?;
         let answer = command::run_endable(&with(&self.settings.proxies, command));
         self.forget();
         command::check(command, answer?).map(drop)
@@ -177,7 +193,9 @@ impl Probe for Real {
     }
 
     fn packages(&self, provider: &Provider, names: &[String]) -> Result<Vec<PackageState>> {
-        self.packages.packages(&Runner(&self.settings.proxies), provider, names)
+        let states = self.packages.packages(&Runner(&self.settings.proxies), provider, names);
+        self.warn();
+        states
     }
 
     fn candidates(&self, provider: &Provider, names: &[String]) -> Result<Vec<Option<Candidate>>> {
@@ -202,6 +220,10 @@ impl Probe for Real {
 
     fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
         self.packages.marks_automatic(provider)
+    }
+
+    fn may_change_packages(&self, provider: &Provider) -> Result<()> {
+        self.packages.may_change(&Runner(&self.settings.proxies), provider)
     }
 
     fn source_is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
@@ -273,6 +295,7 @@ impl Probe for Real {
     }
 
     fn records(&self, authority: &Authority, name: &Name, kind: RecordType) -> Result<RecordSet> {
+        self.warn_of_key(authority)?;
         let ttls = Ttls::open(&self.settings.state, &authority.server, name);
         let mut sets = authority.sets(name, &[kind], &ttls)?;
         Ok(sets.pop().unwrap_or_default())

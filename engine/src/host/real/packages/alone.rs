@@ -249,18 +249,27 @@ impl Manager for Alone {
         let deadline = started + Duration::from(transaction.timeout);
         let held: &[(&str, &str)] = if self.is_rpm() { &dnf::LOCKS } else { &apt::INSTALLING };
         locks::wait(context.root, held, started, deadline, context.progress)?;
+        if !transaction.moves_nothing() {
+            self.above.finish(context, deadline.saturating_duration_since(Instant::now()))?;
+        }
         self.select(context, &transaction.release, "install")?;
         self.forget();
         let planned = self.simulate(context, transaction)?;
         let work = self.needed(context, transaction)?;
-        let mut failed = None;
+        let (mut failed, mut ended) = (None, Ok(()));
         for mut command in self.commands(&work, transaction, false)? {
             (context.progress)(&Progress::Step { text: command.to_string(), percent: None });
             command.timeout = Seconds(deadline.saturating_duration_since(Instant::now()).as_secs().max(1));
-            let answer = context.tools.watch(&command, &mut |_| {})?;
-            if !answer.success() {
-                failed = Some(answer);
-                break;
+            match context.tools.watch(&command, &mut |_| {}) {
+                Ok(answer) if answer.success() => {}
+                Ok(answer) => {
+                    failed = Some(answer);
+                    break;
+                }
+                Err(error) => {
+                    ended = Err(error);
+                    break;
+                }
             }
         }
         self.forget();
@@ -268,7 +277,9 @@ impl Manager for Alone {
         let now = self.above.packages(context, &names)?;
         let done = planned.into_iter().zip(now).filter(|(change, state)| change.from != state.version);
         let done = done.map(|(change, state)| PackageChange { to: state.version, ..change });
+        // Also of a transaction that was stopped half way, the changes are told.
         context.changes.borrow_mut().extend(done);
+        ended?;
         let left = self.needed(context, transaction)?;
         let left: Vec<String> =
             left.install.into_iter().map(|spec| spec.name).chain(left.remove).chain(left.purge).collect();
@@ -285,6 +296,10 @@ impl Manager for Alone {
                 left.join("`, `")
             ))),
         }
+    }
+
+    fn refuse_unfinished(&self, context: &Context<'_>) -> Result<()> {
+        self.above.refuse_unfinished(context)
     }
 
     fn forget(&self) {

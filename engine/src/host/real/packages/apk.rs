@@ -20,8 +20,7 @@ const LOCKS: [&str; 2] = ["run/apk/db.lock", "lib/apk/db/lock"];
 
 static LISTS: Lists = Lists {
     stamp: "apk-lists.json",
-    sources: &["etc/apk/repositories", "etc/apk/repositories.d", "etc/apk/keys"],
-    dated: &["etc/apk/repositories", "etc/apk/repositories.d"],
+    sources: &["etc/apk/repositories", "etc/apk/repositories.d"],
     // A new index takes the place of the old one, which changes the directory.
     hook: |root| super::lists::modified(&root.join("var/cache/apk")),
     in_parts: false,

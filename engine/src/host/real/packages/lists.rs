@@ -23,8 +23,6 @@ pub struct Lists {
     pub stamp: &'static str,
     /// Files, and directories of files, that name the sources.
     pub sources: &'static [&'static str],
-    /// Those of them whose time tells when somebody changed them; keyrings come from packages with times of their own.
-    pub dated: &'static [&'static str],
     /// When the system itself has refreshed them, as far as it tells.
     pub hook: fn(&Path) -> Result<Option<SystemTime>>,
     /// Whether each source has lists of its own that may be missing: that there are some says nothing of the others until
@@ -38,8 +36,8 @@ pub struct Lists {
 struct Stamp {
     /// Seconds since 1970.
     refreshed: u64,
-    /// Hash of the sources that were asked.
-    sources: Digest,
+    /// The files with the sources that were asked, and what was in them.
+    sources: BTreeMap<PathBuf, Digest>,
 }
 
 /// Seconds since the lists were refreshed. `None` asks for a refresh: there are no lists (images ship none), nobody
@@ -51,7 +49,7 @@ pub fn age(lists: &Lists, root: &Path, state: &Path, now: SystemTime) -> Result<
     let stamp: Option<Stamp> = read_stamp(&state.join(lists.stamp))?;
     let mut newest = None;
     if let Some(stamp) = stamp
-        && stamp.sources == sources(lists, root)?
+        && covers(&stamp, lists, root, state)?
     {
         newest = Some(UNIX_EPOCH + Duration::from_secs(stamp.refreshed));
     }
@@ -62,6 +60,16 @@ pub fn age(lists: &Lists, root: &Path, state: &Path, now: SystemTime) -> Result<
         newest = newest.max(Some(hook));
     }
     Ok(newest.and_then(|newest| now.duration_since(newest).ok()).map(|age| Seconds(age.as_secs())))
+}
+
+/// Whether the lists of every source are there: those of the stamp, and those that were fetched by themselves since.
+fn covers(stamp: &Stamp, lists: &Lists, root: &Path, state: &Path) -> Result<bool> {
+    for (source, digest) in sources(lists, root)? {
+        if stamp.sources.get(&source) != Some(&digest) && !is_fetched(root, state, &source)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Notes that the lists have just been refreshed.
@@ -140,24 +148,24 @@ fn read_stamp<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     }
 }
 
-fn sources(lists: &Lists, root: &Path) -> Result<Digest> {
-    let mut hasher = Sha256::new();
+/// The files with sources, as paths of the machine, and what is in them.
+fn sources(lists: &Lists, root: &Path) -> Result<BTreeMap<PathBuf, Digest>> {
+    let mut found = BTreeMap::new();
     for path in lists.sources {
         let path = root.join(path);
         for file in files_in(&path)?.into_iter().chain([path]) {
             let Some(content) = content(&file)? else { continue };
-            hasher.update(file.strip_prefix(root).unwrap_or(&file).as_os_str().as_encoded_bytes());
-            hasher.update(u64::try_from(content.len()).unwrap_or(u64::MAX).to_be_bytes());
-            hasher.update(content);
+            let name = Path::new("/").join(file.strip_prefix(root).unwrap_or(&file));
+            found.insert(name, Digest::of(&content));
         }
     }
-    Ok(Digest::from_raw(hasher.finalize().into()))
+    Ok(found)
 }
 
 /// When the newest of the sources was changed.
 fn changed(lists: &Lists, root: &Path) -> Result<Option<SystemTime>> {
     let mut newest = None;
-    for path in lists.dated {
+    for path in lists.sources {
         let path = root.join(path);
         for file in files_in(&path)?.into_iter().chain([path]) {
             newest = newest.max(modified(&file)?);
@@ -169,7 +177,15 @@ fn changed(lists: &Lists, root: &Path) -> Result<Option<SystemTime>> {
 fn content(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(content) => Ok(Some(content)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::IsADirectory) => Ok(None),
+        // Whoever plans without being root knows of it what was known when it was fetched.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(Error::io("read", path)(error)),
     }
 }

@@ -24,7 +24,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     rc::Rc,
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use driven::Driven;
@@ -34,7 +34,7 @@ pub use tools::Tools;
 
 use crate::{
     Error, Result,
-    host::{Candidate, LogLevel, PackageChange, PackageState, Progress, Provider, Transaction, environment},
+    host::{Candidate, Command, LogLevel, PackageChange, PackageState, Progress, Provider, Transaction, environment},
     values::Seconds,
 };
 
@@ -70,6 +70,16 @@ trait Manager {
 
     /// Carries out a transaction; what changed is noted in the context, also of one that failed half way.
     fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()>;
+
+    /// Refuses what the policy for an interrupted run of it would refuse.
+    fn refuse_unfinished(&self, _context: &Context<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Finishes what an interrupted run of it has left, where the policy lets it, once its locks are free.
+    fn finish(&self, _context: &Context<'_>, _limit: Duration) -> Result<()> {
+        Ok(())
+    }
 
     /// Forgets what was read of the machine.
     fn forget(&self);
@@ -113,12 +123,18 @@ fn manager(provider: &Provider) -> Rc<dyn Manager> {
     }
 }
 
+/// debconf's database, which one program at a time may have. Source: debconf.conf(5), the driver `File`.
+const DEBCONF: &str = "var/cache/debconf/config.dat";
+/// Programs that take it, and end at once where another has it.
+const OF_DEBCONF: [&str; 2] = ["debconf-set-selections", "dpkg-reconfigure"];
+
 /// All package managers of a machine, with what was read of them.
 pub struct Packages {
     root: PathBuf,
     state: PathBuf,
     repair: Repair,
     changes: RefCell<Vec<PackageChange>>,
+    warnings: RefCell<Vec<String>>,
     /// The last one that was simulated and not refused.
     rehearsed: RefCell<Option<Transaction>>,
     /// Those that were asked for.
@@ -136,6 +152,8 @@ pub(super) struct Context<'a> {
     progress: &'a dyn Fn(&Progress),
     /// Where changes are noted, also those of a transaction that failed half way.
     changes: &'a RefCell<Vec<PackageChange>>,
+    /// What turned out while the state was read, for people.
+    warnings: &'a RefCell<Vec<String>>,
     /// Whether the transaction that is to be carried out was simulated just before.
     rehearsed: bool,
 }
@@ -148,6 +166,7 @@ impl Packages {
             state: state.into(),
             repair: Repair::default(),
             changes: RefCell::default(),
+            warnings: RefCell::default(),
             rehearsed: RefCell::default(),
             managers: RefCell::default(),
         }
@@ -164,6 +183,11 @@ impl Packages {
     pub fn forget(&self) {
         self.rehearsed.take();
         self.managers.borrow().values().for_each(|manager| manager.forget());
+    }
+
+    /// What turned out since the last call while the state was read.
+    pub fn take_warnings(&self) -> Vec<String> {
+        self.warnings.take()
     }
 
     /// What was changed since the last call, dependencies included, also by a transaction that failed half way.
@@ -267,6 +291,31 @@ impl Packages {
         outcome
     }
 
+    /// Refuses what the policy for an interrupted package manager refuses.
+    ///
+    /// # Errors
+    /// What it left, and how to finish it.
+    pub fn may_change(&self, tools: &dyn Tools, provider: &Provider) -> Result<()> {
+        self.find(provider)?.refuse_unfinished(&self.context(tools, &|_| {}))
+    }
+
+    /// Waits until nobody has debconf's database, before a program that would not wait.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when the command's time is over.
+    pub fn await_debconf(&self, command: &Command, progress: &dyn Fn(&Progress)) -> Result<()> {
+        if !command.argv.first().is_some_and(|program| OF_DEBCONF.contains(&program.as_str())) {
+            return Ok(());
+        }
+        let held = || -> Result<Option<(String, String)>> {
+            let held = locks::first_held(&self.root, &apt::INSTALLING)?;
+            let by = || locks::flocked(&self.root.join(DEBCONF)).map(locks::describe);
+            Ok(held.or_else(|| Some((format!("debconf's lock `/{DEBCONF}`"), by()?))))
+        };
+        let started = Instant::now();
+        locks::wait_for(started, started + Duration::from(command.timeout), progress, &held).map(drop)
+    }
+
     /// Whether the lists of one source were fetched as its file and keys are now, and are still there.
     ///
     /// # Errors
@@ -316,6 +365,7 @@ impl Packages {
             tools,
             progress,
             changes: &self.changes,
+            warnings: &self.warnings,
             rehearsed: false,
         }
     }

@@ -21,7 +21,6 @@ const LOCK: &str = "var/lib/pacman/db.lck";
 static LISTS: Lists = Lists {
     stamp: "pacman-lists.json",
     sources: &["etc/pacman.conf", "etc/pacman.d"],
-    dated: &["etc/pacman.conf", "etc/pacman.d"],
     // A new list takes the place of the old one, which changes the directory.
     hook: |root| super::lists::modified(&root.join("var/lib/pacman/sync")),
     in_parts: true,

@@ -26,7 +26,6 @@ const HOLDS: &str = "etc/zypp/locks";
 static LISTS: Lists = Lists {
     stamp: "zypper-lists.json",
     sources: &["etc/zypp/repos.d", "etc/zypp/services.d"],
-    dated: &["etc/zypp/repos.d", "etc/zypp/services.d"],
     hook: |root| super::lists::modified(&root.join("var/cache/zypp/raw")),
     in_parts: true,
     any: |root| Ok(files_in(&root.join("var/cache/zypp/raw"))?.iter().any(|path| path.is_dir())),

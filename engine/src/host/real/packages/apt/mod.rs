@@ -4,17 +4,24 @@ mod candidates;
 mod diagnosis;
 mod marks;
 mod progress;
+mod repair;
 mod simulation;
 mod status;
 mod transaction;
 mod work;
 
-use std::{cell::RefCell, path::Path, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    path::Path,
+    rc::Rc,
+    time::Duration,
+};
 
 use candidates::{Resolution, resolve};
+use repair::Unfinished;
 use status::Database;
 
-use super::{Context, Manager, directory::files_in, lists::Lists};
+use super::{Context, Manager, Repair, directory::files_in, lists::Lists};
 use crate::{
     Result,
     host::{Candidate, PackageChange, PackageState, Transaction},
@@ -29,17 +36,27 @@ pub const STATE: &str = "var/lib/dpkg";
 
 /// apt, with what was read of dpkg's database.
 #[derive(Default)]
-pub struct Apt(RefCell<Option<Rc<Database>>>);
+pub struct Apt {
+    database: RefCell<Option<Rc<Database>>>,
+    /// Whether it was told that a dpkg was interrupted.
+    told: Cell<bool>,
+}
 
 impl Apt {
     fn database(&self, context: &Context<'_>) -> Result<Rc<Database>> {
-        if let Some(database) = self.0.borrow().as_ref() {
+        if let Some(database) = self.database.borrow().as_ref() {
             return Ok(Rc::clone(database));
         }
         let database = Rc::new(Database::read(context.root, context.tools)?);
+        if !self.told.get()
+            && let Some(unfinished) = Unfinished::left(context, &database)?
+        {
+            self.told.set(true);
+            context.warnings.borrow_mut().push(unfinished.foretold(context.repair));
+        }
         // A dpkg at work changes it from one moment to the next: such a reading is not worth keeping.
         if !database.unmerged {
-            self.0.replace(Some(Rc::clone(&database)));
+            self.database.replace(Some(Rc::clone(&database)));
         }
         Ok(database)
     }
@@ -65,12 +82,25 @@ impl Manager for Apt {
         simulation::simulate(context, transaction)
     }
 
+    fn refuse_unfinished(&self, context: &Context<'_>) -> Result<()> {
+        if !matches!(context.repair, Repair::Never) {
+            return Ok(());
+        }
+        let database = self.database(context)?;
+        Unfinished::left(context, &database)?.map_or(Ok(()), |unfinished| Err(unfinished.refusal()))
+    }
+
+    fn finish(&self, context: &Context<'_>, limit: Duration) -> Result<()> {
+        let database = Database::read(context.root, context.tools)?;
+        repair::finish(context, &database, &transaction::Clock::start(limit)).map(drop)
+    }
+
     fn perform(&self, context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         transaction::perform(context, transaction)
     }
 
     fn forget(&self) {
-        self.0.take();
+        self.database.take();
     }
 
     fn lists(&self) -> Option<&'static Lists> {
@@ -99,17 +129,7 @@ pub const UPDATING: [(&str, &str); 1] = [("var/lib/apt/lists/lock", "apt's lock"
 /// apt's package lists. The hook is one that Ubuntu installs; apt's daily timer touches the same file.
 pub static LISTS: Lists = Lists {
     stamp: "apt-lists.json",
-    sources: &[
-        "etc/apt/sources.list",
-        "etc/apt/sources.list.d",
-        "etc/apt/preferences",
-        "etc/apt/preferences.d",
-        "etc/apt/trusted.gpg",
-        "etc/apt/trusted.gpg.d",
-        "etc/apt/keyrings",
-        "usr/share/keyrings",
-    ],
-    dated: &["etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/preferences", "etc/apt/preferences.d"],
+    sources: &["etc/apt/sources.list", "etc/apt/sources.list.d"],
     hook: |root| super::lists::modified(&root.join("var/lib/apt/periodic/update-success-stamp")),
     in_parts: false,
     any: any_list,

@@ -1,6 +1,6 @@
 use super::{super::Context, call::Call, diagnosis::Diagnosis, status::Database, work::Work};
 use crate::{
-    Result,
+    Error, Result,
     host::{PackageChange, Transaction},
 };
 
@@ -8,6 +8,7 @@ use crate::{
 pub fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
     let database = Database::read(context.root, context.tools)?;
     let mut work = Work::needed(transaction, &database)?;
+    work.leave_to_repair(transaction);
     if work.is_empty() {
         return Ok(Vec::new());
     }
@@ -15,7 +16,15 @@ pub fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<
     if !transaction.allow_removals {
         work.refuse_unasked_removals(context, transaction)?;
     }
-    changes(context, &work, transaction)
+    let changes = changes(context, &work, transaction)?;
+    // The simulation may change whatever is held; the call itself only what was released before it.
+    let held =
+        |change: &&PackageChange| database.state(&change.name).held && !transaction.release.contains(&change.name);
+    match changes.iter().find(held) {
+        Some(held) => Err(Error::failed(format!("apt would refuse to change `{}`, which is held", held.name))
+            .hint("release it with the action `unlock`, or leave out what needs another version of it")),
+        None => Ok(changes),
+    }
 }
 
 /// The same of work that is resolved.

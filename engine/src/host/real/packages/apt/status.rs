@@ -186,15 +186,19 @@ impl Database {
     pub fn state(&self, name: &str) -> PackageState {
         let (bare, architecture) = name.split_once(':').unwrap_or((name, "native"));
         let architecture = if architecture == "native" { &self.native } else { architecture };
-        let entry = self.by_name.get(bare).into_iter().flatten().map(|&n| &self.entries[n]).find(|entry| {
-            let own = &self.text[entry.architecture.clone()];
-            architecture == "any" || own == architecture || (own == "all" && architecture == self.native)
-        });
+        let mut named = self.by_name.get(bare).into_iter().flatten().map(|&n| &self.entries[n]);
+        let entry = named.find(|entry| self.is_of(entry, architecture));
         let mut state = entry.map(|entry| self.state_of(entry)).unwrap_or_default();
         if state.version.is_none() && state.broken.is_none() {
-            state.provided_by = self.provider_of(bare);
+            state.provided_by = self.provider_of(bare, architecture);
         }
         state
+    }
+
+    /// Whether a package is of an architecture, `all` being this machine's own.
+    fn is_of(&self, entry: &Entry, architecture: &str) -> bool {
+        let own = &self.text[entry.architecture.clone()];
+        architecture == "any" || own == architecture || (own == "all" && architecture == self.native)
     }
 
     fn state_of(&self, entry: &Entry) -> PackageState {
@@ -212,10 +216,11 @@ impl Database {
         }
     }
 
-    fn provider_of(&self, name: &str) -> Option<String> {
+    fn provider_of(&self, name: &str, architecture: &str) -> Option<String> {
         self.entries
             .iter()
             .filter(|entry| entry.state == State::Installed && !entry.provides.is_empty())
+            .filter(|entry| self.is_of(entry, architecture))
             .find(|entry| provided(&self.text[entry.provides.clone()]).any(|provided| provided == name))
             .map(|entry| self.text[entry.name.clone()].to_owned())
     }

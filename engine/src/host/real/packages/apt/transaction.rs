@@ -4,12 +4,12 @@ use std::{
 };
 
 use super::{
-    super::{Context, Repair, lists, locks},
+    super::{Context, lists, locks},
     INSTALLING, LISTS, UPDATING,
     call::{Call, apt_get, environment, options},
     diagnosis::Diagnosis,
     progress::Status,
-    quoted,
+    quoted, repair,
     status::Database,
     work::{Work, differently_marked},
 };
@@ -39,10 +39,13 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     if work.is_empty() {
         return Ok(());
     }
+    // What goes along with what is removed is in the plan; whoever holds the lock may install more that needs it.
+    let waits = work.only_removes() && locks::first_held(context.root, &INSTALLING)?.is_some();
+    let known = if waits { Some(work.gone(context, transaction)?) } else { None };
     locks::wait(context.root, &INSTALLING, clock.started, clock.deadline, context.progress)?;
     // Whoever held the lock may have changed packages since.
     before = Database::read(context.root, context.tools)?;
-    if repair(context, &before, &clock)? {
+    if repair::finish(context, &before, &clock)? {
         before = Database::read(context.root, context.tools)?;
     }
     work = Work::needed(transaction, &before)?;
@@ -74,6 +77,9 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     }
     if !transaction.allow_removals {
         work.refuse_unasked_removals(context, transaction)?;
+        if let Some(known) = known.filter(|_| !work.is_empty()) {
+            work.refuse_beyond(&known, context, transaction)?;
+        }
     }
     // Not before: a run that is refused leaves holds as they are.
     select(context, &work.release, "install", &clock)?;
@@ -174,14 +180,14 @@ fn not_refreshed(context: &Context<'_>, why: &Error) {
     note(context, format!("the package lists could not be refreshed: {why}"));
 }
 
-struct Clock {
+pub(super) struct Clock {
     started: Instant,
     deadline: Instant,
     limit: Duration,
 }
 
 impl Clock {
-    fn start(limit: Duration) -> Self {
+    pub(super) fn start(limit: Duration) -> Self {
         let started = Instant::now();
         Self { started, deadline: started + limit, limit }
     }
@@ -191,7 +197,7 @@ impl Clock {
     }
 
     /// Whole seconds that are left, at least one.
-    fn left(&self) -> Seconds {
+    pub(super) fn left(&self) -> Seconds {
         let gone = self.started.elapsed();
         Seconds(self.limit.saturating_sub(gone).as_secs().max(1))
     }
@@ -232,7 +238,7 @@ fn mark(context: &Context<'_>, now: &Database, names: &[String], verb: &str, clo
     Err(diagnosis.error(&format!("apt could not mark {} as `{verb}`", quoted(&names))))
 }
 
-fn command(arguments: Vec<String>, config_files: ConfigFiles, clock: &Clock) -> Command {
+pub(super) fn command(arguments: Vec<String>, config_files: ConfigFiles, clock: &Clock) -> Command {
     let mut command = Command::new(arguments);
     environment(&mut command, config_files);
     command.timeout = clock.left();
@@ -240,7 +246,7 @@ fn command(arguments: Vec<String>, config_files: ConfigFiles, clock: &Clock) -> 
 }
 
 /// Runs with both streams in one, since a script's complaint stands between apt's own lines, and tells the progress.
-fn watched(context: &Context<'_>, mut command: Command) -> Result<Answer> {
+pub(super) fn watched(context: &Context<'_>, mut command: Command) -> Result<Answer> {
     let shell = ["/bin/sh", "-c", r#"exec "$@" 2>&1"#, "sh"].map(ToOwned::to_owned);
     command.argv.splice(0..0, shell);
     let mut status = Status::default();
@@ -278,7 +284,7 @@ fn run(
             locks::wait(context.root, &INSTALLING, clock.started, clock.deadline, context.progress)?;
         } else if diagnosis.interrupted() && !repaired {
             repaired = true;
-            configure(context, clock)?;
+            repair::configure(context, clock)?;
         } else if diagnosis.outdated() && !refreshed.replace(true) {
             refresh(context);
         } else {
@@ -287,79 +293,7 @@ fn run(
     }
 }
 
-/// Finishes what an interrupted dpkg has left. Whether anything was done.
-fn repair(context: &Context<'_>, database: &Database, clock: &Clock) -> Result<bool> {
-    let unconfigured = database.unconfigured();
-    let half_installed = database.half_installed();
-    if !database.unmerged && unconfigured.is_empty() && half_installed.is_empty() {
-        return Ok(false);
-    }
-    let mut left: Vec<String> =
-        unconfigured.iter().chain(&half_installed).map(|(name, state)| format!("`{name}` is {state}")).collect();
-    if left.is_empty() {
-        left.push("its journal in `/var/lib/dpkg/updates` is not empty".to_owned());
-    }
-    let left = left.join(", ");
-    let mut cures: Vec<String> = Vec::new();
-    if database.unmerged || !unconfigured.is_empty() {
-        cures.push("dpkg --configure -a".to_owned());
-    }
-    let names: Vec<String> = half_installed.into_iter().map(|(name, _)| name).collect();
-    if !names.is_empty() {
-        cures.push(format!("apt-get install --reinstall {}", names.join(" ")));
-    }
-    let cures = cures.join("` and `");
-    let told = format!("an earlier run of dpkg was not finished ({left})");
-    let agreed = match context.repair {
-        Repair::Auto => true,
-        Repair::Ask(ask) => ask(&format!("{told}; `{cures}` would finish it")),
-        Repair::Never => false,
-    };
-    if !agreed {
-        return Err(Error::failed(format!("an earlier run of dpkg was not finished: {left}"))
-            .hint(format!("finish it with `{cures}` and run again")));
-    }
-    note(context, format!("{told}: running `{cures}`"));
-    if database.unmerged || !unconfigured.is_empty() {
-        configure(context, clock)?;
-    }
-    if !names.is_empty() {
-        reinstall(context, names, clock)?;
-    }
-    Ok(true)
-}
-
-/// A package that dpkg was ended in while unpacking it counts as installed for apt, in its own version.
-fn reinstall(context: &Context<'_>, names: Vec<String>, clock: &Clock) -> Result<()> {
-    let call = Call { verb: "install", purge: false, removes: false, names };
-    let timeout = format!("DPkg::Lock::Timeout={}", clock.left().0);
-    let mut command = call.command(
-        &Transaction::new(crate::host::Provider::Apt),
-        &["-o", &timeout, "-o", "Dpkg::Use-Pty=0", "-o", "APT::Status-Fd=3", "--reinstall"],
-    );
-    command.timeout = clock.left();
-    let answer = watched(context, command)?;
-    if !answer.success() {
-        let diagnosis = Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr));
-        note(context, format!("apt could not reinstall {}: {}", quoted(&call.names), diagnosis.summary()));
-    }
-    Ok(())
-}
-
-/// A package that cannot be configured is told and no more: it may be the one that this transaction removes, and what
-/// counts in the end is the state of the packages asked for.
-fn configure(context: &Context<'_>, clock: &Clock) -> Result<()> {
-    let arguments = ["dpkg", "--force-confdef", "--force-confold", "--configure", "-a"];
-    let arguments = arguments.map(ToOwned::to_owned).into();
-    let answer = watched(context, command(arguments, ConfigFiles::Keep, clock))?;
-    if !answer.success() {
-        let diagnosis = Diagnosis::of(&format!("{}\n{}", answer.stdout, answer.stderr));
-        note(context, format!("`dpkg --configure -a` could not finish: {}", diagnosis.summary()));
-    }
-    Ok(())
-}
-
-fn note(context: &Context<'_>, message: String) {
+pub(super) fn note(context: &Context<'_>, message: String) {
     (context.progress)(&Progress::Note { level: LogLevel::Warn, message });
 }
 

@@ -57,7 +57,7 @@ impl Work {
             let satisfied = match &pin {
                 // Bounds ask for the newest that meets them, which the sources know.
                 Some(pin) => pin.exact().is_some_and(|exact| before.version.as_deref() == Some(exact)),
-                None => before.provided_by.is_some(),
+                None => before.provided_by.is_some() || Self::is_mended(transaction, &spec.name, &before),
             };
             if let Some(asked) = pin.as_ref().and_then(Pin::exact) {
                 work.refuse_downgrade(&spec.name, asked, before.version.as_deref())?;
@@ -92,6 +92,17 @@ impl Work {
         Ok(work)
     }
 
+    /// Whether a package was only to be made whole, and is.
+    fn is_mended(transaction: &Transaction, name: &String, now: &PackageState) -> bool {
+        transaction.repair.contains(name) && now.version.is_some() && now.broken.is_none()
+    }
+
+    /// Leaves out what dpkg finishes by itself, in the version that is there.
+    pub fn leave_to_repair(&mut self, transaction: &Transaction) {
+        self.install
+            .retain(|wanted| !(transaction.repair.contains(&wanted.spec.name) && wanted.before.version.is_some()));
+    }
+
     pub fn is_empty(&self) -> bool {
         let lists = [&self.remove, &self.purge, &self.hold, &self.release, &self.manual, &self.automatic];
         self.install.is_empty() && lists.iter().all(|names| names.is_empty())
@@ -104,13 +115,25 @@ impl Work {
             return Ok(());
         }
         let alone = Self { remove: self.remove.clone(), purge: self.purge.clone(), ..Self::default() };
-        let gone = |work: &Self| -> Result<Vec<String>> {
-            let changes = simulation::changes(context, work, transaction)?;
-            Ok(changes.into_iter().filter(|change| change.to.is_none()).map(|change| change.name).collect())
-        };
-        let asked = gone(&alone)?;
-        let unasked: Vec<String> = gone(self)?.into_iter().filter(|name| !asked.contains(name)).collect();
+        self.refuse_beyond(&alone.gone(context, transaction)?, context, transaction)
+    }
+
+    /// Refuses what would be removed and is not among these.
+    pub fn refuse_beyond(&self, known: &[String], context: &Context<'_>, transaction: &Transaction) -> Result<()> {
+        let unasked: Vec<String> =
+            self.gone(context, transaction)?.into_iter().filter(|name| !known.contains(name)).collect();
         refuse_removals("apt", &unasked)
+    }
+
+    /// Everything that would be removed.
+    pub fn gone(&self, context: &Context<'_>, transaction: &Transaction) -> Result<Vec<String>> {
+        let changes = simulation::changes(context, self, transaction)?;
+        Ok(changes.into_iter().filter(|change| change.to.is_none()).map(|change| change.name).collect())
+    }
+
+    /// Whether packages go, and none comes.
+    pub fn only_removes(&self) -> bool {
+        self.install.is_empty() && !(self.remove.is_empty() && self.purge.is_empty())
     }
 
     fn refuse_downgrade(&self, name: &str, asked: &str, installed: Option<&str>) -> Result<()> {

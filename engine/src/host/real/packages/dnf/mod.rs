@@ -62,7 +62,6 @@ const UPDATE: Duration = Duration::from_secs(1800);
 static LISTS: Lists = Lists {
     stamp: "dnf-lists.json",
     sources: &["etc/yum.repos.d", "etc/dnf/dnf.conf", "etc/yum.conf"],
-    dated: &["etc/yum.repos.d", "etc/dnf/dnf.conf", "etc/yum.conf"],
     hook,
     // dnf reads none of a repository whose key it was not told yet.
     in_parts: true,

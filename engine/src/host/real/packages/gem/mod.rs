@@ -251,7 +251,7 @@ fn perform(
     }
     let before = newest(memory.read(context, binary)?);
     let started = Instant::now();
-    let mut failures = Vec::new();
+    let (mut failures, mut ended) = (Vec::new(), Ok(()));
     let mut calls = Vec::new();
     if !work.remove.is_empty() {
         let mut arguments: Vec<String> = ["uninstall", "-x", "-a", "-I"].map(ToOwned::to_owned).into();
@@ -263,14 +263,20 @@ fn perform(
         let verb = if arguments[0] == "install" { "installing" } else { "removing" };
         let names = arguments.iter().skip(1).filter(|word| work.names(word)).cloned().collect::<Vec<_>>().join(", ");
         (context.progress)(&Progress::Step { text: format!("{verb} gem {names}"), percent: None });
-        let answer = run(context, binary, &arguments, transaction.timeout, started)?;
-        if !answer.success() {
-            failures.push(answer);
+        match run(context, binary, &arguments, transaction.timeout, started) {
+            Ok(answer) if answer.success() => {}
+            Ok(answer) => failures.push(answer),
+            Err(error) => {
+                ended = Err(error);
+                break;
+            }
         }
     }
     memory.forget();
     let after = memory.read(context, binary)?;
+    // Also of a transaction that was stopped half way, the changes are told.
     context.changes.borrow_mut().extend(difference(&before, &newest(after)));
+    ended?;
     let left = work.left(after);
     match (left.is_empty(), failures.first()) {
         (true, None) => Ok(()),
