@@ -43,7 +43,7 @@ properties! {
 actions! {
     /// What can be asked of a block.
     pub enum Action {
-        Present = "present": "Has the block be there and say this.",
+        Present = "present": "Has the block be there, once, and say this.",
         Absent = "absent": "Removes the block and its marks.",
     }
 }
@@ -67,19 +67,22 @@ impl Block {
         (format!("{comment} BEGIN brasa: {}", self.name), format!("{comment} END brasa: {}", self.name))
     }
 
-    /// From its first mark to behind its last one.
-    fn span(&self, lines: &edit::Lines) -> Result<Option<(usize, usize)>> {
+    /// From its first mark to behind its last one, wherever it is.
+    fn spans(&self, lines: &edit::Lines) -> Result<Vec<(usize, usize)>> {
         let (begin, end) = self.marks();
-        let Some(start) = lines.bare().position(|line| line == begin) else { return Ok(None) };
-        let stop = lines.bare().skip(start + 1).position(|line| line == end || line == begin).map(|at| start + 1 + at);
-        match stop {
-            Some(at) if lines.bare().nth(at) == Some(end.as_str()) => Ok(Some((start, at + 1))),
-            Some(_) | None => {
-                let path = self.file().path.display().to_string();
-                let error = Error::failed(format!("{path}:{}: the block `{}` does not end", start + 1, self.name));
-                Err(error.hint(format!("write `{end}` behind its last line, or remove `{begin}`")))
+        let mut marks = lines.bare().enumerate().filter(|(_, line)| *line == begin || *line == end);
+        let mut spans = Vec::new();
+        while let Some((start, _)) = marks.find(|(_, line)| *line == begin) {
+            match marks.next() {
+                Some((at, line)) if line == end => spans.push((start, at + 1)),
+                Some(_) | None => {
+                    let path = self.file().path.display().to_string();
+                    let error = Error::failed(format!("{path}:{}: the block `{}` does not end", start + 1, self.name));
+                    return Err(error.hint(format!("write `{end}` behind its last line, or remove `{begin}`")));
+                }
             }
         }
+        Ok(spans)
     }
 
     fn edit(&self, action: Action, lines: &mut edit::Lines) -> Result<()> {
@@ -87,11 +90,16 @@ impl Block {
             text.as_ref().map(|text| edit::pattern(what, text)).transpose().map_err(Error::from)
         };
         let (after, before) = (pattern("`after`", &self.after)?, pattern("`before`", &self.before)?);
-        let found = self.span(lines)?;
+        let spans = self.spans(lines)?;
+        let kept = spans.first().filter(|_| action == Present).copied();
+        // From behind, so that what is removed moves nothing that is still to be looked at.
+        for (start, stop) in spans.into_iter().rev().filter(|span| Some(*span) != kept) {
+            lines.replace(start, stop, []);
+        }
         match action {
             Present => {
                 let place = lines.place(after.as_ref(), before.as_ref());
-                let (start, stop) = found.unwrap_or((place, place));
+                let (start, stop) = kept.unwrap_or((place, place));
                 let (begin, end) = self.marks();
                 let text = self.text.as_deref().unwrap_or_default();
                 let all: Vec<&str> =
@@ -100,11 +108,7 @@ impl Block {
                     lines.replace(start, stop, all);
                 }
             }
-            Absent => {
-                if let Some((start, stop)) = found {
-                    lines.replace(start, stop, []);
-                }
-            }
+            Absent => {}
         }
         Ok(())
     }
@@ -157,7 +161,7 @@ impl Resource for Block {
         let state = file.read(probe)?;
         let lines = edit::Lines::of(edit::text(&file, &state)?);
         let found = edit::told(found, &file).with("comment", self.comment.clone());
-        let Some((start, stop)) = self.span(&lines)? else { return Ok(Some(found.action("absent"))) };
+        let Some((start, stop)) = self.spans(&lines)?.first().copied() else { return Ok(Some(found.action("absent"))) };
         let text: String =
             lines.bare().skip(start + 1).take(stop - start - 2).map(|line| format!("{line}\n")).collect();
         edit::with_text(found, "text", &text, &state).settled::<Self>(Present, probe).map(Some)
@@ -192,6 +196,8 @@ mod tests {
         let expected = serde_json::json!({"path": PATH, "text": "b\nc\n"});
         assert_eq!((serde_json::to_value(found.properties).unwrap(), found.actions), (expected, vec!["present"]));
         assert_eq!(Block::in_file(PATH, "y").found(&machine).unwrap().unwrap().actions, ["absent"]);
+        let twice = Fake::new().with_file(PATH, text.repeat(2).as_str());
+        assert_eq!(Block::in_file(PATH, "x").found(&twice).unwrap().unwrap().actions, [""; 0]);
     }
 
     fn edited(block: &Block, action: super::Action, before: &str) -> String {
@@ -209,6 +215,9 @@ mod tests {
         assert_eq!(edited(&block, Present, old), format!("a\n{whole}b\n"));
         assert_eq!(edited(&block, Absent, old), "a\nb\n");
         assert_eq!(edited(&block, Absent, "a\n"), "a\n");
+        let twice = format!("{old}{whole}c\n");
+        assert_eq!(edited(&block, Present, &twice), format!("a\n{whole}b\nc\n"));
+        assert_eq!(edited(&block, Absent, &twice), "a\nb\nc\n");
         let other = "# BEGIN brasa: other\nx\n# END brasa: other\n";
         assert_eq!(edited(&block, Present, other), format!("{other}{whole}"));
         let first = Block::in_file(PATH, "cluster").text("x").comment(";").before("^a");
@@ -224,6 +233,8 @@ mod tests {
             "/etc/hosts:2: the block `cluster` does not end\n\
              hint: write `# END brasa: cluster` behind its last line, or remove `# BEGIN brasa: cluster`"
         );
+        let second = "# BEGIN brasa: cluster\n# END brasa: cluster\n# BEGIN brasa: cluster\n";
+        assert!(refused(&block, Absent, &mut Fake::new().with_file(PATH, second)).starts_with("/etc/hosts:3: "));
         assert_eq!(
             faults(&Block::in_file(PATH, "c").text("# END brasa: c")),
             ["`text` holds one of the block's own marks\nhint: give the lines between the marks"]
