@@ -15,8 +15,9 @@ use crate::{
 
 properties! {
     /// One line of a file that others manage the rest of. With `matching`, the lines that match become this one (the
-    /// first of them; others that match go); without a match it is added. Everything else in the file, its mode and its
-    /// owner stay as they are.
+    /// first of them; others that match go); without a match it is added. Without `matching`, a line that is there more
+    /// than once stays so, for it may have to, as the `fi` of a script. Everything else in the file, its mode and its owner
+    /// stay as they are.
     pub struct Line("any name") {
         name: String;
         /// The file.
@@ -46,7 +47,7 @@ properties! {
 actions! {
     /// What can be asked of a line.
     pub enum Action {
-        Present = "present": "Has the line be there, once.",
+        Present = "present": "Has the line be there; with `matching`, once.",
         Absent = "absent": "Removes the lines that match, or are this one.",
     }
 }
@@ -227,6 +228,7 @@ mod tests {
             ("b = 2\na = 1\n", "b = 2\na = 1\n"),
             ("a = 1\r\n", "a = 1\r\nb = 2\r\n"),
             ("b = 2", "b = 2"),
+            ("b = 2\na = 1\nb = 2\n", "b = 2\na = 1\nb = 2\n"),
         ] {
             assert_eq!(edited(&line(), Present, before), after, "{before:?}");
         }
