@@ -1,9 +1,8 @@
 //! `setting[name]`
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 use super::{
     edit,
-    entry::text_of,
     file::{File, State},
 };
 use crate::{
@@ -20,9 +19,10 @@ use style::Parts;
 
 properties! {
     /// One setting of a file of `key = value` lines, with or without `[sections]`. A setting that is there keeps its
-    /// place, a second one of the same key in the section goes; a new one goes to the end of its section. Lines that are
-    /// comments are left alone, and so is the rest of the file, its mode and its owner. A line `export KEY=value` is one of
-    /// the key, and stays exported.
+    /// place, a second one of the same key in the section goes; a new one goes to the end of its section. Of several
+    /// sections of the same name it is the last one with the key that is changed, which counts for most programs; where
+    /// none has it, the last one. Lines that are comments are left alone, and so is the rest of the file, its mode and its
+    /// owner. A line `export KEY=value` is one of the key, and stays exported.
     pub struct Setting("any name") {
         name: String;
         /// The file.
@@ -52,8 +52,8 @@ properties! {
 actions! {
     /// What can be asked of a setting.
     pub enum Action {
-        Set = "set": "Has the key be there, once, with this value.",
-        Unset = "unset": "Removes the key.",
+        Set = "set": "Has the key be there, once in its section, with this value.",
+        Unset = "unset": "Removes the key, from all sections of this name.",
     }
 }
 pub use Action::*;
@@ -71,29 +71,38 @@ impl Setting {
         edit::file(self.path.as_deref(), self.backup, self.verify.as_ref(), follow)
     }
 
-    /// Where the section's lines are: from behind its head to the next head. `None`: there is no such section.
-    fn section_in(&self, lines: &edit::Lines) -> Option<(usize, usize)> {
-        let head = |line: &str| {
-            let line = line.trim();
-            line.strip_prefix('[').and_then(|line| line.strip_suffix(']')).map(|name| name.trim().to_owned())
-        };
-        let heads: Vec<_> = lines.bare().enumerate().filter_map(|(at, line)| Some((at, head(line)?))).collect();
+    /// Where lines of the section are: from behind a head of it to the next head.
+    fn sections_in(&self, lines: &edit::Lines) -> Vec<Range<usize>> {
+        let heads: Vec<_> = lines.bare().enumerate().filter_map(|(at, line)| Some((at, style::head(line)?))).collect();
         let end = |next: usize| heads.get(next).map_or(lines.len(), |(at, _)| *at);
-        match &self.section {
-            None => Some((0, end(0))),
+        match self.section.as_deref() {
+            None => Vec::from([Range { start: 0, end: end(0) }]),
             Some(wanted) => {
-                let at = heads.iter().position(|(_, name)| name == wanted)?;
-                Some((heads[at].0 + 1, end(at + 1)))
+                let own = heads.iter().enumerate().filter(|(_, (_, name))| *name == wanted);
+                own.map(|(nth, (at, _))| at + 1..end(nth + 1)).collect()
             }
         }
     }
 
+    /// The section that counts: the last one that has the key, else the last one. `None`: there is no such section.
+    fn section_in(&self, lines: &edit::Lines) -> Option<Range<usize>> {
+        let mut sections = self.sections_in(lines);
+        let last = sections.pop()?;
+        let has_key = |section: &Range<usize>| {
+            let separator = self.separator_in(lines, section);
+            lines.bare().take(section.end).skip(section.start).any(|line| self.parts(line, &separator).is_some())
+        };
+        if has_key(&last) {
+            return Some(last);
+        }
+        sections.into_iter().rfind(has_key).or(Some(last))
+    }
+
     /// What is written between key and value of a line that is new.
-    fn separator_in(&self, lines: &edit::Lines, section: Option<(usize, usize)>) -> String {
-        let (start, end) = section.unwrap_or_default();
+    fn separator_in(&self, lines: &edit::Lines, section: &Range<usize>) -> String {
         let all: Vec<_> = lines.bare().collect();
         let given = self.separator.clone();
-        let usual = || style::usual(&all[start..end]).or_else(|| style::usual(&all));
+        let usual = || style::usual(&all[section.clone()]).or_else(|| style::usual(&all));
         given.or_else(usual).unwrap_or_else(|| " = ".to_owned())
     }
 
@@ -106,18 +115,31 @@ impl Setting {
     }
 
     /// The value that the file has of the key.
-    fn present(&self, file: &State) -> Option<String> {
-        let lines = edit::Lines::of(text_of(file.entry.as_ref())?);
-        let (start, end) = self.section_in(&lines)?;
-        let separator = self.separator_in(&lines, Some((start, end)));
-        let mut all = lines.bare().take(end).skip(start).filter_map(|line| self.parts(line, &separator));
-        all.next().map(|parts| parts.value.to_owned())
+    fn present(&self, text: &str) -> Option<String> {
+        let lines = edit::Lines::of(text);
+        let section = self.section_in(&lines)?;
+        let separator = self.separator_in(&lines, &section);
+        let lines = lines.bare().take(section.end).skip(section.start);
+        lines.filter_map(|line| self.parts(line, &separator)).next_back().map(|parts| parts.value.to_owned())
     }
 
     fn edit(&self, action: Action, lines: &mut edit::Lines) {
-        let section = self.section_in(lines);
-        let (start, end) = section.unwrap_or((lines.len(), lines.len()));
-        let separator = self.separator_in(lines, section);
+        match action {
+            Set => self.edit_section(Set, self.section_in(lines), lines),
+            // From behind, so that what is removed moves nothing that is still to be looked at.
+            Unset => {
+                for section in self.sections_in(lines).into_iter().rev() {
+                    self.edit_section(Unset, Some(section), lines);
+                }
+            }
+        }
+    }
+
+    fn edit_section(&self, action: Action, section: Option<Range<usize>>, lines: &mut edit::Lines) {
+        let is_new = section.is_none();
+        let section = section.unwrap_or(lines.len()..lines.len());
+        let separator = self.separator_in(lines, &section);
+        let Range { start, end } = section;
         let value = self.value.as_deref().unwrap_or_default().trim();
         let line_of = |parts: &Parts| {
             let between = self.separator.as_deref().unwrap_or_else(|| parts.between(&separator));
@@ -133,7 +155,6 @@ impl Setting {
             Set => of_key.iter().find(|(_, same, _)| *same).or(of_key.first()),
             Unset => None,
         };
-        // From behind, so that what is removed moves nothing that is still to be looked at.
         for (at, ..) in of_key.iter().rev().filter(|(at, ..)| keep.is_none_or(|(kept, ..)| kept != at)) {
             lines.replace(*at, at + 1, []);
         }
@@ -148,13 +169,13 @@ impl Setting {
                 let at = at - of_key.iter().filter(|(other, ..)| other < at).count();
                 lines.replace(at, at + 1, [line.trim_end()]);
             }
-            None => match (&self.section, section) {
-                (Some(name), None) => {
+            None => match &self.section {
+                Some(name) if is_new => {
                     let head = format!("[{name}]");
                     let gap = (lines.len() > 0).then_some("");
                     lines.replace(end, end, gap.into_iter().chain([head.as_str(), line]));
                 }
-                (Some(_) | None, _) => {
+                Some(_) | None => {
                     // Blank lines between sections stay between them.
                     let blank =
                         lines.bare().take(end).skip(start).rev().take_while(|line| line.trim().is_empty()).count();
@@ -211,19 +232,14 @@ impl Resource for Setting {
     }
 
     fn found(&self, probe: &dyn Probe) -> Result<Option<Found>> {
-        let path = self.path.as_ref().map(|path| path.display().to_string());
-        let found = Found::new(Self::KIND, &self.name).with("path", path).with("section", self.section.clone());
+        let file = self.file();
+        let state = file.read(probe)?;
+        let found = edit::told(Found::new(Self::KIND, &self.name), &file).with("section", self.section.clone());
         let found = found.with("key", self.key.clone()).with("separator", self.separator.clone());
-        let state = self.read(probe)?;
-        Ok(Some(match self.present(&state) {
-            Some(value) if state.entry.as_ref().is_some_and(|entry| entry.mode.bits() & 0o004 == 0) => {
-                let mut found = found.action("set");
-                found.private.insert("value".to_owned(), value.into());
-                found
-            }
-            Some(value) => found.action("set").with("value", value),
-            None => found.action("unset"),
-        }))
+        match self.present(edit::text(&file, &state)?) {
+            Some(value) => edit::with_text(found, "value", &value, &state).settled::<Self>(Set, probe).map(Some),
+            None => Ok(Some(found.action("unset"))),
+        }
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
@@ -244,6 +260,7 @@ mod tests {
     use super::{Set, Setting, Unset};
     use crate::{
         host::Fake,
+        resource::Resource as _,
         resources::trial::{done, faults, text},
     };
 
@@ -273,6 +290,21 @@ mod tests {
     }
 
     #[test]
+    fn what_counts_is_shown() {
+        let told = |text: &str| {
+            let machine = Fake::new().with_file(PATH, text);
+            let found = Setting::in_file(PATH, "a", "").section("s").found(&machine).unwrap().unwrap();
+            (found.properties.get("value").and_then(|value| value.as_str()).map(str::to_owned), found.actions)
+        };
+        assert_eq!(told("[s]\na=1\n"), (Some("1".to_owned()), vec!["set"]));
+        assert_eq!(told("[s]\na=1\n[t]\n[s]\na=2\n"), (Some("2".to_owned()), vec!["set"]));
+        assert_eq!(told("[s]\na=1\n[t]\n[s]\nb=2\n"), (Some("1".to_owned()), vec!["set"]));
+        // One of them would go.
+        assert_eq!(told("[s]\na=1\na=2\n"), (Some("2".to_owned()), vec![]));
+        assert_eq!(told("[t]\na=1\n"), (None, vec!["unset"]));
+    }
+
+    #[test]
     fn a_setting_in_a_section() {
         let setting = || Setting::in_file(PATH, "SystemMaxUse", "200M").section("Journal").separator("=");
         for (before, after) in [
@@ -283,9 +315,24 @@ mod tests {
                 "[Other]\nSystemMaxUse=1\n[ Journal ]\nSystemMaxUse=1",
                 "[Other]\nSystemMaxUse=1\n[ Journal ]\nSystemMaxUse=200M\n",
             ),
+            ("[Journal] # ours\n[x];y\n", "[Journal] # ours\nSystemMaxUse=200M\n[x];y\n"),
+            ("[Journal] x\n", "[Journal] x\n\n[Journal]\nSystemMaxUse=200M\n"),
+            ("[Journal]\nA=1\n[x]\n[Journal]\nB=1\n", "[Journal]\nA=1\n[x]\n[Journal]\nB=1\nSystemMaxUse=200M\n"),
+            (
+                "[Journal]\nSystemMaxUse=1\n[x]\n[Journal]\nSystemMaxUse=2\n[Journal]\n",
+                "[Journal]\nSystemMaxUse=1\n[x]\n[Journal]\nSystemMaxUse=200M\n[Journal]\n",
+            ),
+            (
+                "[Journal]\nSystemMaxUse=200M\n[Journal]\nSystemMaxUse=1\nSystemMaxUse=2\n",
+                "[Journal]\nSystemMaxUse=200M\n[Journal]\nSystemMaxUse=200M\n",
+            ),
         ] {
             assert_eq!(edited(&setting(), Set, before), after, "{before:?}");
         }
+        let twice = "[Journal]\nSystemMaxUse=1\nA=1\n[x]\nSystemMaxUse=1\n[Journal] ; again\nSystemMaxUse=2\n";
+        assert_eq!(edited(&setting(), Unset, twice), "[Journal]\nA=1\n[x]\nSystemMaxUse=1\n[Journal] ; again\n");
+        let table = setting().section("[a]");
+        assert_eq!(edited(&table, Set, "[[a]] # x\n"), "[[a]] # x\nSystemMaxUse=200M\n");
     }
 
     #[test]

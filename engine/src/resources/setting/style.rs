@@ -40,6 +40,18 @@ fn exported(bare: &str) -> Option<&str> {
     bare.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])).map(str::trim_start)
 }
 
+/// The name of the section that a line begins. A comment may stand behind it.
+pub(super) fn head(line: &str) -> Option<&str> {
+    let line = line.trim().strip_prefix('[')?;
+    let ends = |at: &usize| {
+        let behind = line[at + 1..].trim_start();
+        behind.is_empty() || behind.starts_with(['#', ';'])
+    };
+    // Names may have brackets of their own, as `[[table]]`.
+    let end = line.match_indices(']').map(|(at, _)| at).find(ends)?;
+    Some(line[..end].trim())
+}
+
 /// What most lines have between key and value. One with a sign tells more than one with a blank, which may be anything;
 /// comments only tell where no line does.
 pub(super) fn usual(lines: &[&str]) -> Option<String> {
