@@ -104,6 +104,12 @@ fn a_clone_follows_its_branch_and_keeps_what_is_only_there() -> Result<()> {
         (source("main"), "main".into(), "origin/main".into())
     );
     commit("three");
+    // A plan asks git whether a file is changed, and leaves the clone as it is.
+    let index = "touch -d yesterday /opt/app/file && stat -c '%i %y' /opt/app/.git/index";
+    let before = machine.sh(index).success().stdout;
+    let plan = machine.run(["brasa", "plan"]).success();
+    assert!(plan.stdout.contains(&source("main")), "{plan}");
+    assert_eq!(machine.sh(index).success().stdout, before);
     settle(&machine, &main);
     assert_eq!((at("HEAD"), machine.read("/opt/app/file")), (source("main"), "three\n".to_owned()));
     // Tags of both sorts, a commit, and back.

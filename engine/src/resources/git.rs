@@ -200,7 +200,10 @@ impl Git {
 
     /// What git says, when it ended with one of these codes.
     fn ask(&self, command: &Command, codes: &[i32], probe: &dyn Probe) -> Result<Answer> {
-        let answer = probe.query(command)?;
+        let mut command = command.clone();
+        // Else `status` writes the clone's index anew.
+        command.environment.insert("GIT_OPTIONAL_LOCKS".to_owned(), "0".to_owned());
+        let answer = probe.query(&command)?;
         if codes.contains(&answer.code) {
             return Ok(answer);
         }
