@@ -438,11 +438,19 @@ fn scripts(machine: &Container, tool: &str, starts: &dyn Fn(&str) -> bool) {
     settle(machine, &service("sick", "disable"));
 }
 
+/// All services, as brasa lists them.
+fn listed(machine: &Container) -> Vec<String> {
+    let all = machine.run(["brasa", "resource", "service"]).success().stdout;
+    all.lines().filter_map(|line| line.strip_prefix("    name: ")).map(str::to_owned).collect()
+}
+
 #[test]
 fn scripts_of_system_v_are_enabled_and_started_by_its_own_tools() -> Result<()> {
     let machine = site(Container::of(lab::root(SYSV)?).without_init())?;
     let starts = |name: &str| machine.sh(&format!("ls /etc/rc[2-5].d/S??{name}")).code == 0;
     scripts(&machine, "service", &starts);
+    let own = machine.sh("service --status-all 2>&1 | sed 's/.* //' | LC_ALL=C sort").success().stdout;
+    assert_eq!(listed(&machine), own.lines().collect::<Vec<_>>());
 
     in_an_image(&machine, "service", "ls /image/etc/rc[2-5].d/S??cron");
     Ok(())
@@ -497,6 +505,9 @@ fn services_of_openrc_are_enabled_and_started_by_its_own_tools() -> Result<()> {
              starting stopping tmp wasinactive && echo default > softlevel && rc-update -u")
         .success();
     scripts(&machine, "rc-service", &starts);
+    let own = machine.sh("rc-service --list | LC_ALL=C sort").success().stdout;
+    let own = own.lines().filter(|name| !["halt", "rc", "rcS", "reboot", "single"].contains(name));
+    assert_eq!(listed(&machine), own.collect::<Vec<_>>());
 
     // A script of OpenRC's own says whether it can be reloaded.
     let native = |more: &str| {

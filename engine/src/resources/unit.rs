@@ -3,9 +3,10 @@ use std::{fmt, path::Path};
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::resolve;
 use crate::{
     Error, Fault, Result,
-    host::{Active, Command, Enabled, EntryKind, Init, Op, Probe, ServiceVerb, unit_name},
+    host::{Active, Command, Enabled, Entry, EntryKind, Init, Op, Probe, ServiceVerb, unit_name},
     resource::{Change, Found, Goal},
 };
 
@@ -128,13 +129,59 @@ pub(crate) fn found(mut found: Found, unit: &str, probe: &dyn Probe) -> Result<F
     })
 }
 
-/// The services that have a unit file, without those that need an instance.
+/// The services of the init system.
 pub(crate) fn all(probe: &dyn Probe) -> Result<Vec<String>> {
+    match probe.init()? {
+        Init::Systemd | Init::SystemdOffline => unit_files(probe),
+        Init::OpenRc => scripts(&[".sh"], probe),
+        Init::SysV => scripts(&[], probe),
+        Init::None => Err(not_listed("there is no init system here that brasa knows")),
+    }
+}
+
+fn not_listed(why: &str) -> Error {
+    Error::failed(format!("the services cannot be listed: {why}")).hint("name one, as in `brasa resource service cron`")
+}
+
+/// The scripts, as `service --status-all` and `rc-service --list` list them; what ends so is none. Source: service(8) of Debian
+/// and of Red Hat; `ls_dir` of librc.
+fn scripts(none: &[&str], probe: &dyn Probe) -> Result<Vec<String>> {
+    // `halt` of Red Hat halts the machine whatever it is told, so none of these may be asked how it is.
+    const OTHERS: [&str; 12] = [
+        "README",
+        "bootclean.sh",
+        "functions",
+        "halt",
+        "killall",
+        "kudzu",
+        "linuxconf",
+        "rc",
+        "rcS",
+        "reboot",
+        "single",
+        "skeleton",
+    ];
+    const LEFT: [&str; 8] = [".dpkg-dist", ".dpkg-new", ".dpkg-old", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", "~"];
+    let place = Path::new("/etc/init.d");
+    let mut names = Vec::new();
+    for name in probe.list(place)?.into_iter().filter_map(|name| name.into_string().ok()) {
+        let other = OTHERS.contains(&&*name) || none.iter().chain(&LEFT).any(|end| name.ends_with(end));
+        let other = other || name.starts_with('.');
+        let entry = if other || fault(&name).is_some() { None } else { resolve(&place.join(&name), probe)?.1 };
+        let is_script = |entry: Entry| matches!(entry.kind, EntryKind::File { .. }) && entry.mode.bits() & 0o111 != 0;
+        if entry.is_some_and(is_script) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The services that have a unit file, without those that need an instance.
+fn unit_files(probe: &dyn Probe) -> Result<Vec<String>> {
     let listing = ["systemctl", "list-unit-files", "--type=service", "--no-legend", "--no-pager", "--plain"];
     let answer = probe.query(&Command::new(listing))?;
     if !answer.success() {
-        return Err(Error::failed("the services cannot be listed: `systemctl list-unit-files` does not answer")
-            .hint("name one, as in `brasa resource service cron`"));
+        return Err(not_listed("`systemctl list-unit-files` does not answer"));
     }
     let units = answer.stdout.lines().filter_map(|line| {
         let mut columns = line.split_whitespace();
@@ -420,9 +467,9 @@ impl fmt::Display for Passive {
 
 #[cfg(test)]
 mod tests {
-    use super::{Boot, Running, UnitState, fault, no_instance, ops};
+    use super::{Boot, Running, UnitState, all, fault, no_instance, ops};
     use crate::{
-        host::{Op, ServiceVerb},
+        host::{Entry, EntryKind, Fake, Init, Op, ServiceVerb},
         resource::Change,
     };
 
@@ -461,6 +508,34 @@ mod tests {
         assert_eq!(verbs(running.clone(), STOPPED, None), [ServiceVerb::Stop]);
         assert_eq!(verbs(STOPPED, started, Some("restart")), [ServiceVerb::Restart]);
         assert_eq!(verbs(running.clone(), running, Some("reload")), [ServiceVerb::Reload]);
+    }
+
+    #[test]
+    fn scripts_are_listed_as_the_init_system_lists_them() {
+        let mut machine = Fake::new().with_directory("/etc/init.d/depend").with_link("/etc/init.d/alias", "cron");
+        for (name, mode) in [
+            ("cron", 0o755),
+            ("halt", 0o755),
+            ("functions.sh", 0o755),
+            ("cron.dpkg-old", 0o755),
+            ("notes", 0o644),
+            (".depend.start", 0o755),
+        ] {
+            let entry = Entry {
+                kind: EntryKind::File { content: "".into() },
+                mode: mode.into(),
+                owner: "root".into(),
+                group: "root".into(),
+            };
+            machine = machine.with_entry(format!("/etc/init.d/{name}"), entry);
+        }
+        let listed = |init| all(&machine.clone().with_init(init)).unwrap();
+        assert_eq!(listed(Init::SysV), ["alias", "cron", "functions.sh"]);
+        assert_eq!(listed(Init::OpenRc), ["alias", "cron"]);
+        assert_eq!(
+            all(&machine.with_init(Init::None)).unwrap_err().to_string(),
+            "the services cannot be listed: there is no init system here that brasa knows"
+        );
     }
 
     #[test]
