@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     edit::line_fault,
-    entry::{path_faults, text},
+    entry::{path_faults, stems, text},
     file::{self, File, MANAGED},
 };
 use crate::{
@@ -15,6 +15,10 @@ use crate::{
     resource::{Action as _, Change, Found, Goal, Resource},
     values::{Blob, Words},
 };
+
+/// Where files say what is loaded at boot, and by which rules.
+const LOAD: &str = "/etc/modules-load.d";
+const PROBE: &str = "/etc/modprobe.d";
 
 properties! {
     /// A module of the kernel: whether it is loaded now, and what becomes of it at boot. Its files are Chef's, in
@@ -93,12 +97,12 @@ impl KernelModule {
     }
 
     fn load_file(&self) -> File {
-        let directory = self.load_dir.as_deref().unwrap_or_else(|| Path::new("/etc/modules-load.d"));
+        let directory = self.load_dir.as_deref().unwrap_or_else(|| Path::new(LOAD));
         File::whole(directory.join(format!("{}.conf", self.module())))
     }
 
     fn modprobe_file(&self, what: &str) -> File {
-        let directory = self.unload_dir.as_deref().unwrap_or_else(|| Path::new("/etc/modprobe.d"));
+        let directory = self.unload_dir.as_deref().unwrap_or_else(|| Path::new(PROBE));
         File::whole(directory.join(format!("{what}_{}.conf", self.module())))
     }
 
@@ -125,6 +129,25 @@ impl KernelModule {
             file.split('.').next().is_some_and(|stem| stem.replace('-', "_") == name)
         };
         Ok(if text(&list, probe)?.unwrap_or_default().lines().any(is_it) { Loaded::BuiltIn } else { Loaded::No })
+    }
+
+    /// Those of which a file says what becomes of them at boot.
+    fn named_in_files(probe: &dyn Probe) -> Result<Vec<String>> {
+        let (mut names, files) = (stems(LOAD, ".conf", probe)?, stems(PROBE, ".conf", probe)?);
+        for what in ["blacklist_", "disable_"] {
+            names.extend(files.iter().filter_map(|file| file.strip_prefix(what)).map(str::to_owned));
+        }
+        names.sort();
+        names.dedup();
+        let mut told = Vec::new();
+        for name in names {
+            let module = Self::named(name.as_str());
+            // Others write files of other forms there.
+            if module.check().is_empty() && module.found(probe)?.is_some_and(|found| !found.actions.is_empty()) {
+                told.push(name);
+            }
+        }
+        Ok(told)
     }
 
     /// In the kernel, one way or the other.
@@ -195,6 +218,9 @@ impl Resource for KernelModule {
     }
 
     fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        if probe.offline() {
+            return Self::named_in_files(probe).map(Some);
+        }
         let modules = text(Path::new("/proc/modules"), probe)?.unwrap_or_default();
         let names = modules.lines().filter_map(|line| line.split(' ').next());
         Ok(Some(names.map(str::to_owned).collect()))
@@ -362,6 +388,24 @@ mod tests {
             ]
         );
         assert_eq!(acts(Uninstall, &mut machine), [""; 0]);
+    }
+
+    #[test]
+    fn of_another_root_those_with_files_are_listed() {
+        let mut other = Fake::new().with_directory("/etc/modules-load.d").with_directory("/etc/modprobe.d");
+        other = other.with_file("/proc/modules", LISTED).with_file("/sys/module/dm_mod/initstate", "live\n");
+        assert_eq!(KernelModule::all(&other).unwrap().unwrap(), ["dm_mod"]);
+        let mut other = other.as_image();
+        assert_eq!(KernelModule::all(&other).unwrap().unwrap(), [""; 0]);
+        done(&KernelModule::named("loop"), Install, &mut other);
+        done(&KernelModule::named("pcspkr").options(["a=1"]), Blacklist, &mut other);
+        done(&KernelModule::named("floppy"), Disable, &mut other);
+        let other =
+            other.with_file("/etc/modprobe.d/dist-alias.conf", "").with_file("/etc/modules-load.d/modules.conf", "");
+        let found = |name: &str| KernelModule::named(name).found(&other).unwrap().unwrap().actions;
+        assert_eq!(KernelModule::all(&other).unwrap().unwrap(), ["floppy", "loop", "pcspkr"]);
+        let actions = ["floppy", "loop", "pcspkr"].map(found);
+        assert_eq!(actions, [vec!["disable"], vec!["install"], vec!["blacklist"]]);
     }
 
     #[test]

@@ -184,6 +184,12 @@ impl Resource for SelinuxBoolean {
     }
 
     fn all(probe: &dyn Probe) -> Result<Option<Vec<String>>> {
+        if probe.offline() {
+            // The kernel is another's; those that the administrator has set are told by the file.
+            let set = text(&Policy::of(probe)?.store(probe)?.join("booleans.local"), probe)?.unwrap_or_default();
+            let names = set.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+            return Ok(Some(names.map(|(name, _)| name.trim().to_owned()).collect()));
+        }
         let names = probe.list(&Path::new(KERNEL).join("booleans"))?;
         Ok(Some(names.into_iter().filter_map(|name| name.into_string().ok()).collect()))
     }
@@ -310,6 +316,17 @@ mod tests {
         assert_eq!(done(&login(), Set, &mut machine()), ["run setsebool -P -N ssh_login on"]);
         assert_eq!(login().notes(&machine()).unwrap().len(), 1);
         assert!(refused(&login().persistent(false), Set, &mut machine()).contains("no kernel with SELinux"));
+    }
+
+    #[test]
+    fn of_another_root_those_that_are_set_are_listed() {
+        let all = |machine: &Fake| SelinuxBoolean::all(machine).unwrap().unwrap();
+        let machine = running().with_file(LOCAL, "# x=1\nhttpd_enable_homedirs=1\nftpd_full_access=0\n");
+        assert_eq!(all(&machine), ["ssh_login"]);
+        let machine = machine.as_image();
+        assert_eq!(all(&machine), ["httpd_enable_homedirs", "ftpd_full_access"]);
+        let found = SelinuxBoolean::named("httpd_enable_homedirs").found(&machine).unwrap().unwrap();
+        assert_eq!((&found.properties["value"], found.actions), (&true.into(), vec!["set"]));
     }
 
     #[test]
