@@ -2,8 +2,13 @@
 use brasa::{
     host::{Probe, Real, Settings},
     recipe::{Kind, without},
-    resource::Found,
-    values::Day,
+    resource::{Environment, Found, Property as _},
+    resources::{
+        prelude::{DeviceType, LinkType},
+        selinux_fcontext::FileType,
+        user::ExpireDate,
+    },
+    values::{Day, Digest, Mode},
 };
 use serde_json::{Map, Value, json};
 
@@ -97,6 +102,12 @@ fn unsaid(found: &Found) -> Vec<String> {
     found.unsaid.iter().cloned().chain(private).collect()
 }
 
+/// What it cannot say, each in a line of its own.
+fn comments(found: &Found, sign: &str) -> String {
+    let line = |sentence: &String| format!("{sign} not said: {}\n", sentence.replace(char::is_control, " "));
+    unsaid(found).iter().map(line).collect()
+}
+
 fn yaml(found: &Found) -> String {
     let mut text = format!("  - type: {}\n    name: {}\n", found.kind, scalar(&literal(&found.name)));
     text += &match actions(found).as_slice() {
@@ -106,7 +117,7 @@ fn yaml(found: &Found) -> String {
     for (name, value) in &found.properties {
         text += &format!("    {name}: {}\n", yaml_value(value));
     }
-    unsaid(found).iter().fold(text, |text, sentence| format!("{text}    # not said: {sentence}\n"))
+    text + &comments(found, "    #")
 }
 
 /// A text that means itself: in texts of recipes `{{`, `{%` and `{#` begin an expression.
@@ -123,11 +134,8 @@ fn literal(text: &str) -> String {
 
 /// A value as a recipe has it.
 fn yaml_value(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => literal(text),
-        Value::Array(items) => return format!("[{}]", items.iter().map(yaml_item).collect::<Vec<_>>().join(", ")),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return value.to_string(),
-    };
+    let Value::String(text) = value else { return flow(value) };
+    let text = literal(text);
     let plain = |c: char| c == '\n' || c == '\t' || !c.is_control();
     let block = text.ends_with('\n') && !text.ends_with("\n\n") && !text.starts_with([' ', '\t', '\n']);
     if block && text.chars().all(plain) {
@@ -137,8 +145,17 @@ fn yaml_value(value: &Value) -> String {
     scalar(&text)
 }
 
-fn yaml_item(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), |text| scalar(&literal(text)))
+/// A value in one line.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::String(text) => scalar(&literal(text)),
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::Object(entries) => {
+            let entry = |(key, value): (&String, &Value)| format!("{}: {}", scalar(&literal(key)), flow(value));
+            format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
 }
 
 /// A text that YAML reads as this very text.
@@ -154,22 +171,69 @@ fn scalar(text: &str) -> String {
     Value::from(text).to_string().chars().map(shown).collect()
 }
 
+/// A recipe's line in Rust, or a comment where there is none.
 fn rust(found: &Found) -> String {
-    let Ok(kind) = brasa::recipe::kind(found.kind) else { return String::new() };
-    let mut line = format!("r.add({}({:?})", constructor(kind), found.name);
-    for (name, value) in &found.properties {
-        let of = kind.properties().find(|property| property.name == name).map_or("", |property| property.kind);
-        line += &format!(".{name}({})", rust_value(of, value));
+    let line = line(found).unwrap_or_else(|missing| {
+        let id = format!("{}[{}]", found.kind, found.name);
+        format!("// not said: {}, for Rust has no form of it without `{missing}`", id.escape_debug())
+    });
+    line + "\n" + &comments(found, "//")
+}
+
+/// # Errors
+/// The property whose value is missing, or has no form.
+fn line<'f>(found: &'f Found) -> Result<String, &'f str> {
+    let Ok(kind) = brasa::recipe::kind(found.kind) else { return Err("type") };
+    let type_of = |name: &str| kind.properties().find(|property| property.name == name).map_or("", |of| of.kind);
+    let value_of = |name: &'f str, value| rust_value(type_of(name), value).ok_or(name);
+    let arguments = arguments(kind.name);
+    // What is to go is not asked for its value.
+    let goes = matches!(found.actions[..], ["absent" | "unset"]);
+    let mut values = Vec::new();
+    for name in arguments {
+        values.push(match found.properties.get(*name) {
+            Some(value) => value_of(name, value)?,
+            None if *name == NAME => named(kind.name, &found.name),
+            None if goes => format!("{:?}", ""),
+            None => return Err(name),
+        });
     }
-    let asked: Vec<_> = found.actions.iter().map(|word| format!("{}::{}", kind.name, camel(word))).collect();
+    let mut line = format!("r.add({}({})", constructor(kind), values.join(", "));
+    if kind.name == "selinux_port" && found.name.contains('-') {
+        line += &format!(".port({:?})", found.name);
+    }
+    for (name, value) in found.properties.iter().filter(|(name, _)| !arguments.contains(&name.as_str())) {
+        line += &format!(".{name}({})", value_of(name, value)?);
+    }
+    let asked: Vec<_> = found.actions.iter().filter_map(|word| kind.action_in_rust(word)).collect();
     match asked.as_slice() {
         [] => line += ".nothing()",
         [_] if found.actions[0] == kind.actions()[0].name => {}
         [one] => line += &format!(".action({one})"),
         several => line += &format!(".action([{}])", several.join(", ")),
     }
-    let line = line + ");\n";
-    unsaid(found).iter().fold(line, |text, sentence| format!("{text}// not said: {sentence}\n"))
+    Ok(line + ");")
+}
+
+/// In place of a property: the name.
+const NAME: &str = "name";
+
+/// What the function that makes one takes, in this order.
+fn arguments(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "block" => &["path", NAME],
+        "line" => &["path", "line"],
+        "setting" => &["path", "key", "value"],
+        _ => &[NAME],
+    }
+}
+
+/// The name, as that function takes it. A range of ports is made by its first one.
+fn named(kind: &str, name: &str) -> String {
+    match name.split('-').next() {
+        Some(port) if kind == "selinux_port" => port.to_owned(),
+        Some(_) | None => format!("{name:?}"),
+    }
 }
 
 /// The function that makes one, as the kind's example has it: `File::at`.
@@ -179,23 +243,35 @@ fn constructor(kind: &Kind) -> String {
     name.strip_suffix("::all").map_or_else(|| name.to_owned(), |kind| format!("{kind}::named"))
 }
 
-fn camel(word: &str) -> String {
-    let capital = |part: &str| part[..1].to_uppercase() + &part[1..];
-    word.split('_').filter(|part| !part.is_empty()).map(capital).collect()
-}
-
-fn rust_value(of: &str, value: &Value) -> String {
-    match value {
-        Value::String(mode) if of == "octal mode" => format!("0o{mode}"),
-        Value::String(text) if of.starts_with("day ") => {
-            Day::parse(text).map_or_else(|_| format!("{text:?}"), |day| format!("Day({}) /* {day} */", day.0))
+/// A value, as the setter of a property of this type takes it; `None` when it has no form in Rust.
+fn rust_value(of: &str, value: &Value) -> Option<String> {
+    Some(match value {
+        Value::String(mode) if of == Mode::TYPE => format!("0o{mode}"),
+        Value::String(text) if of == ExpireDate::TYPE => {
+            let day = Day::parse(text).ok()?;
+            format!("Day({}) /* {day} */", day.0)
         }
+        Value::String(_) if of == FileType::TYPE => {
+            format!("selinux_fcontext::FileType::{:?}", FileType::from_json(value).ok()?)
+        }
+        Value::String(_) if of == DeviceType::TYPE => format!("DeviceType::{:?}", DeviceType::from_json(value).ok()?),
+        Value::String(_) if of == LinkType::TYPE => format!("LinkType::{:?}", LinkType::from_json(value).ok()?),
+        Value::String(_) if of == Digest::TYPE => return None,
         Value::String(text) => format!("{text:?}"),
-        Value::Number(number) => format!("{number}_u32"),
+        Value::Number(number) if of == u32::TYPE => format!("{number}_u32"),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
         Value::Array(items) if items.is_empty() => "Vec::<String>::new()".to_owned(),
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(|item| rust_value("", item)).collect::<Vec<_>>().join(", "))
+            let items: Option<Vec<_>> = items.iter().map(|item| rust_value("", item)).collect();
+            format!("[{}]", items?.join(", "))
         }
-        Value::Null | Value::Bool(_) | Value::Object(_) => value.to_string(),
-    }
+        Value::Object(entries) if of == Environment::TYPE && !entries.is_empty() => {
+            let pair = |(name, value): (&String, &Value)| Some(format!("({name:?}, {:?})", value.as_str()?));
+            format!("[{}]", entries.iter().map(pair).collect::<Option<Vec<_>>>()?.join(", "))
+        }
+        Value::Null | Value::Object(_) => return None,
+    })
 }
+
+#[cfg(test)]
+mod tests;

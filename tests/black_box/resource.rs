@@ -158,3 +158,11 @@ fn what_cannot_be_shown_is_refused() {
         assert_eq!((refused.stderr.as_str(), refused.stdout.as_str()), (sentence, ""), "{words:?}");
     }
 }
+
+/// Lines as `--as rust` prints them, of each kind that is shown with each property that it has: that they compile is all that is
+/// asked of them.
+#[allow(dead_code, reason = "nobody is so managed")]
+fn lines(r: &mut brasa::prelude::Recipe) {
+    use brasa::prelude::*;
+    include!("resource.in")
+}

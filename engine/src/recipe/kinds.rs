@@ -43,6 +43,7 @@ pub struct Kind {
     table: &'static [PropertyInfo],
     actions: fn() -> Vec<ActionInfo>,
     action_named: fn(&str) -> Option<AnyAction>,
+    variant: fn(&str) -> Option<String>,
     bare: fn(&str) -> Box<dyn Making>,
     all: All,
     /// Of a kind that is `package` with the package manager fixed.
@@ -197,6 +198,7 @@ impl Kind {
             table: R::PROPERTIES,
             actions: actions::<R>,
             action_named: |word| R::Action::named(word).map(AnyAction::of),
+            variant: |word| R::Action::named(word).map(|action| format!("{action:?}")),
             all: R::all,
             bare: |name| Box::new(Declared::from(R::with_name(name))),
             fixed: None,
@@ -215,6 +217,13 @@ impl Kind {
             fixed: Some(fixed),
             ..Self::of::<Package>()
         }
+    }
+
+    /// An action as recipes in Rust have it, by its module: `file::Create`.
+    #[must_use]
+    pub fn action_in_rust(&self, word: &str) -> Option<String> {
+        let module = if self.fixed.is_some() { Package::KIND } else { self.name };
+        (self.variant)(word).map(|variant| format!("{module}::{variant}"))
     }
 
     /// Every property, in the order of the table.
