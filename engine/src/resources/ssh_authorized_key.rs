@@ -45,7 +45,7 @@ actions! {
     /// What can be asked of it.
     pub enum Action {
         Create = "create": "Has the keys let in.",
-        Delete = "delete": "Has the keys not let in any more.",
+        Delete = "delete": "Has the keys not let in any more; without the user there is nothing to do.",
     }
 }
 pub use Action::*;
@@ -247,6 +247,14 @@ impl Resource for SshAuthorizedKey {
         found.settled::<Self>(Create, probe).map(Some)
     }
 
+    fn read_for(&self, action: Action, probe: &dyn Probe) -> Result<State> {
+        // Nobody is let in who is not there.
+        if action == Delete && probe.user(self.who())?.is_none() {
+            return Ok(State { directory: None, file: file::State::ABSENT, path: PathBuf::new() });
+        }
+        self.read(probe)
+    }
+
     fn read(&self, probe: &dyn Probe) -> Result<State> {
         let account = self.account(probe)?;
         let home = account.home.clone().unwrap_or_else(|| Path::new("/home").join(&account.name));
@@ -259,6 +267,9 @@ impl Resource for SshAuthorizedKey {
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
+        if action == Delete && now.path.as_os_str().is_empty() {
+            return Ok(Goal::State(now.clone()));
+        }
         let account = self.account(probe)?;
         self.require_own(now, &account)?;
         let file = file_in(&now.path);
@@ -443,6 +454,7 @@ mod tests {
             refused(&ann(), Create, &mut Fake::new()),
             "user `ann` does not exist\nhint: declare the account before it, or correct the name"
         );
+        assert_eq!(done(&ann(), Delete, &mut Fake::new()), [""; 0], "nobody is let in");
         assert_eq!(
             refused(&ann(), Create, &mut Fake::new().with_user("ann", 1000)),
             "directory `/home/ann` does not exist: it is to be the home of `ann`\n\
