@@ -36,6 +36,16 @@ fn a_kernel_of_its_own_is_brought_to_what_is_declared() -> Result<()> {
     let told = vm.run(["brasa", "resource", "swap_file"]).success().stdout;
     assert!(told.contains("name: /srv/swap\n    action: create\n"), "{told}");
 
+    // What is in use is found before anything is done; to be kept out at the next boot it need not be unloaded.
+    let of_loop = |action: &str| format!("\n- {{type: kernel_module, name: loop, action: {action}}}\n");
+    let refused = converge(&vm, &of_loop("unload")).exits(1);
+    assert!(refused.stderr.contains("cannot unload a module: `loop` is in use\n"), "{refused}");
+    assert!(refused.stderr.contains("nothing was changed"), "{refused}");
+    let told = converge(&vm, &of_loop("blacklist")).exits(2);
+    let warning = "`loop` is in use: it stays loaded until the next boot";
+    assert!(format!("{}{}", told.stdout, told.stderr).contains(warning), "{told}");
+    settle(&vm, &of_loop("uninstall"));
+
     // Drift of each, and all of it as it would be after a boot.
     vm.sh("swapoff /srv/swap && rmmod zram && umount /srv/data && sysctl -q vm.swappiness=60").success();
     let repaired = converge(&vm, KINDS).exits(2);

@@ -1401,6 +1401,26 @@ impl Probe for Dry<'_> {
         self.below.now()
     }
 
+    fn stays_in_use(&self, told: &str) -> bool {
+        let may_end = self.operations.iter().any(|operation| match operation {
+            Op::Packages(_) | Op::Service { .. } | Op::Kept(_) | Op::Foreseen(_) | Op::Run(_) => true,
+            Op::Act(act) => matches!(act, Act::Call(_)),
+            Op::Write(_)
+            | Op::SetMeta { .. }
+            | Op::Mkdir { .. }
+            | Op::Link { .. }
+            | Op::Remove { .. }
+            | Op::UpdatePackageLists { .. }
+            | Op::Account(_)
+            | Op::Records(_)
+            | Op::Log { .. } => false,
+        });
+        if may_end {
+            self.doubt(format!("{told}, unless an earlier step changes that"));
+        }
+        !may_end
+    }
+
     fn writable(&self, path: &Path, bytes: u64) -> Result<()> {
         match self.below.writable(path, bytes) {
             Err(error) if self.asks && is_refused(&error) => Ok(()),

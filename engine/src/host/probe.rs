@@ -181,6 +181,12 @@ pub trait Probe {
         Ok(())
     }
 
+    /// Whether what is in use now, told as a sentence, will be so when it comes to it. In a plan an earlier step may end that,
+    /// which leaves a doubt.
+    fn stays_in_use(&self, _told: &str) -> bool {
+        true
+    }
+
     /// The wall clock. May be wrong: nothing may depend on its order.
     fn now(&self) -> SystemTime;
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Fault, Result, actions,
-    host::{Command, Op, Probe},
+    host::{Command, LogLevel, Op, Probe},
     properties,
     resource::{Action as _, Change, Found, Goal, Resource},
     values::{Blob, Words},
@@ -24,7 +24,8 @@ properties! {
     /// A module of the kernel: whether it is loaded now, and what becomes of it at boot. Its files are Chef's, in
     /// `/etc/modules-load.d` and `/etc/modprobe.d`; modules are loaded and unloaded by modprobe(8). One that is built into
     /// the kernel counts as loaded. Unlike in Chef, the initial RAM disk is not made anew when files change: where a
-    /// module is loaded from there, have an `execute` notified that runs `update-initramfs -u` or `dracut -f`.
+    /// module is loaded from there, have an `execute` notified that runs `update-initramfs -u` or `dracut -f`. A module that
+    /// is in use stays loaded until the next boot: `unload` is refused, and the other actions change their files and warn of it.
     pub struct KernelModule("module name") {
         name: String;
         /// The module, when it is not the name of the resource.
@@ -150,6 +151,33 @@ impl KernelModule {
         Ok(told)
     }
 
+    /// Why it cannot be unloaded now, where modprobe would refuse to. Source: proc_modules(5), modprobe(8).
+    fn obstacle(&self, probe: &dyn Probe) -> Result<Option<String>> {
+        if probe.offline() {
+            return Ok(None);
+        }
+        let (name, modules) = (self.listed(), text(Path::new("/proc/modules"), probe)?.unwrap_or_default());
+        let mut rows = modules.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let Some(row) = rows.find(|row| row.first() == Some(&name.as_str())) else { return Ok(None) };
+        let users: Vec<_> = row.get(3).unwrap_or(&"-").split(',').filter(|user| !matches!(*user, "" | "-")).collect();
+        let is_used = row.get(2).and_then(|count| count.parse::<u32>().ok()).is_some_and(|count| count > 0);
+        let sentence = match users.as_slice() {
+            [] if is_used => format!("`{}` is in use", self.module()),
+            ["[permanent]"] => format!("`{}` stays in the kernel, which calls it permanent", self.module()),
+            users if is_used => format!("`{}` is in use by `{}`", self.module(), users.join("`, `")),
+            _ => return Ok(None),
+        };
+        if !probe.stays_in_use(&sentence) || is_used && unloads_more(&name, probe)? {
+            return Ok(None);
+        }
+        Ok(Some(sentence))
+    }
+
+    /// Out of the kernel, as far as that is possible. Of what is built in, or in use, only the files can be managed.
+    fn absent(&self, now: Loaded, probe: &dyn Probe) -> Result<Loaded> {
+        Ok(if now == Loaded::Yes && self.obstacle(probe)?.is_none() { Loaded::No } else { now })
+    }
+
     /// In the kernel, one way or the other.
     fn present(&self, now: &State) -> Result<Loaded> {
         if now.loaded == Loaded::No && now.disable.entry.is_some() {
@@ -169,12 +197,26 @@ fn gone(file: &File, now: &file::State, probe: &dyn Probe) -> Result<file::State
     file.becoming(None, now, probe)
 }
 
-/// Out of the kernel. Of what is built in, only the files can be managed.
-const fn absent(now: Loaded) -> Loaded {
-    match now {
-        Loaded::Yes | Loaded::No => Loaded::No,
-        Loaded::BuiltIn => Loaded::BuiltIn,
+/// Whether modprobe is told what to do when this one is removed, or to remove others before it: it alone knows what it can
+/// unload then. Source: modprobe.d(5).
+fn unloads_more(name: &str, probe: &dyn Probe) -> Result<bool> {
+    let mut files = vec![Path::new("/lib/modules").join(probe.kernel()?.release).join("modules.softdep")];
+    for directory in ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"] {
+        let directory = Path::new(directory).join("modprobe.d");
+        let names = probe.list(&directory)?.into_iter().map(|name| directory.join(name));
+        files.extend(names.filter(|path| path.extension().is_some_and(|extension| extension == "conf")));
     }
+    let tells = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let (Some(word), Some(of)) = (words.first(), words.get(1)) else { return false };
+        of.replace('-', "_") == name && (*word == "remove" || *word == "softdep" && words.contains(&"post:"))
+    };
+    for file in files {
+        if text(&file, probe)?.unwrap_or_default().replace("\\\n", " ").lines().any(tells) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl Resource for KernelModule {
@@ -244,6 +286,15 @@ impl Resource for KernelModule {
         Ok(Some(found))
     }
 
+    fn notes_for(&self, action: Action, probe: &dyn Probe) -> Result<Vec<(LogLevel, String)>> {
+        let obstacle = match action {
+            Uninstall | Blacklist | Disable => self.obstacle(probe)?,
+            Install | Enable | Load | Unload => None,
+        };
+        let note = |sentence| (LogLevel::Warn, format!("{sentence}: it stays loaded until the next boot"));
+        Ok(obstacle.map(note).into_iter().collect())
+    }
+
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {
         let (name, mut to) = (self.module(), now.clone());
         let (options, blacklist) = (self.modprobe_file("options"), self.modprobe_file("blacklist"));
@@ -263,15 +314,15 @@ impl Resource for KernelModule {
                 to.load = gone(&self.load_file(), &now.load, probe)?;
                 to.blacklist = gone(&blacklist, &now.blacklist, probe)?;
                 to.options = gone(&options, &now.options, probe)?;
-                to.loaded = absent(now.loaded);
+                to.loaded = self.absent(now.loaded, probe)?;
             }
             Blacklist => {
                 to.blacklist = saying(&blacklist, &format!("blacklist {name}"), &now.blacklist, probe)?;
-                to.loaded = absent(now.loaded);
+                to.loaded = self.absent(now.loaded, probe)?;
             }
             Disable => {
                 to.disable = saying(&disable, &format!("install {name} /bin/false"), &now.disable, probe)?;
-                to.loaded = absent(now.loaded);
+                to.loaded = self.absent(now.loaded, probe)?;
             }
             Enable => to.disable = gone(&disable, &now.disable, probe)?,
             Load | Unload if probe.offline() => {
@@ -285,7 +336,15 @@ impl Resource for KernelModule {
                     error.hint("leave the action out; a parameter of the kernel's command line may turn it off")
                 );
             }
-            Unload => to.loaded = Loaded::No,
+            Unload => {
+                if let (Loaded::Yes, Some(sentence)) = (now.loaded, self.obstacle(probe)?) {
+                    let error = Error::failed(format!("cannot unload a module: {sentence}"));
+                    return Err(error.hint(
+                        "end what uses it before this, or have it kept out at the next boot: `blacklist`, `disable`",
+                    ));
+                }
+                to.loaded = Loaded::No;
+            }
         }
         Ok(Goal::State(to))
     }
@@ -312,7 +371,7 @@ impl Resource for KernelModule {
 mod tests {
     use super::{Action, Blacklist, Disable, Enable, Install, KernelModule, Load, Loaded, Uninstall, Unload};
     use crate::{
-        host::{Fake, Kernel, Op, Write},
+        host::{Command, Dry, Fake, Host as _, Kernel, LogLevel, Op, Write},
         resource::{Resource as _, Step, step},
         resources::trial::{done, faults, refused},
         spec::laws,
@@ -444,6 +503,42 @@ mod tests {
             "`printk` is built into the kernel and cannot be unloaded\n\
              hint: leave the action out; a parameter of the kernel's command line may turn it off"
         );
+    }
+
+    #[test]
+    fn a_module_in_use_stays_until_the_next_boot() {
+        let used =
+            |users: &str| machine().with_file("/proc/modules", format!("dm_mod 155648 {users} Live 0x0\n").as_str());
+        for (users, why) in [
+            ("2 dm_mirror,dm_log,", "`dm-mod` is in use by `dm_mirror`, `dm_log`"),
+            ("1 -", "`dm-mod` is in use"),
+            ("0 [permanent],", "`dm-mod` stays in the kernel, which calls it permanent"),
+        ] {
+            let mut machine = used(users);
+            assert_eq!(
+                refused(&module(), Unload, &mut machine),
+                format!(
+                    "cannot unload a module: {why}\n\
+                     hint: end what uses it before this, or have it kept out at the next boot: `blacklist`, `disable`"
+                )
+            );
+            let warning = vec![(LogLevel::Warn, format!("{why}: it stays loaded until the next boot"))];
+            assert_eq!(module().notes_for(Disable, &machine).unwrap(), warning);
+            assert_eq!(acts(Blacklist, &mut machine), ["/etc/modprobe.d/blacklist_dm-mod.conf: blacklist dm-mod"]);
+            assert_eq!(acts(Uninstall, &mut machine), ["no /etc/modprobe.d/blacklist_dm-mod.conf"]);
+            // By then something before it may have ended that.
+            let mut dry = Dry::preflight(&machine);
+            dry.perform(&Op::Run(Command::new(["modprobe", "-r", "--", "dm_mirror"]))).unwrap();
+            dry.take_doubts();
+            assert!(step(&module(), Unload, &mut dry).is_ok());
+            let doubt = format!("{why}, unless an earlier step changes that");
+            assert_eq!(dry.take_doubts().last(), Some(&doubt));
+        }
+        for configured in ["softdep dm-mod pre: a \\\n post: dm-mirror\n", "remove dm_mod /sbin/x\n"] {
+            let mut machine = used("1 dm_mirror,").with_file("/usr/lib/modprobe.d/dm.conf", configured);
+            assert_eq!(acts(Unload, &mut machine), ["modprobe -r -- dm-mod"]);
+        }
+        assert_eq!(module().notes_for(Disable, &machine()).unwrap(), []);
     }
 
     #[test]
