@@ -81,6 +81,36 @@ fn a_tool_that_fails_when_the_account_is_changed_has_changed_it() -> Result<()> 
 }
 
 #[test]
+fn a_group_is_managed_though_a_member_is_gone() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("useradd ann; useradd bob; groupadd docker; sed -i 's/^docker:.*/&ghost/' /etc/group").success();
+    let members = || machine.sh("getent group docker | cut -d: -f4 | tr , '\\n' | sort | paste -sd,").success().stdout;
+    for (resource, left) in [
+        ("{type: group, name: docker, append: true, members: [ann]}", "ann,ghost\n"),
+        ("{type: user, name: bob, groups: [docker]}", "ann,bob,ghost\n"),
+        ("{type: group, name: docker, append: true, excluded_members: [ann]}", "bob,ghost\n"),
+    ] {
+        let resource = format!("- {resource}\n");
+        let before = members();
+        converge(&machine, &resource).exits(2);
+        assert_eq!(members(), left);
+        converge(&machine, &resource).success();
+        machine.run(["brasa", "undo", "last"]).success();
+        assert_eq!(members(), before);
+        converge(&machine, &resource).exits(2);
+    }
+    let exactly = "- {type: group, name: docker, members: [ann, bob]}\n";
+    converge(&machine, exactly).exits(2);
+    converge(&machine, exactly).success();
+    assert_eq!(members(), "ann,bob\n");
+    let undone = machine.run(["brasa", "undo", "last"]).success();
+    let told = "no members of group `docker` again: `ghost`, for no account is named so";
+    assert!(format!("{}{}", undone.stdout, undone.stderr).contains(told), "{undone}");
+    assert_eq!(members(), "bob\n");
+    Ok(())
+}
+
+#[test]
 fn a_large_home_is_not_kept_and_the_plan_says_so() -> Result<()> {
     let machine = machine()?;
     machine.sh("useradd -m big; head -c 70M /dev/zero >/home/big/70M; useradd -m few; echo x >/home/few/x; chown few /home/few/x").success();

@@ -1032,7 +1032,7 @@ impl Dry<'_> {
             }
             AccountChange::ModifyGroup { from, to } => {
                 let mut performed = self.known_group(&from.name)?;
-                for member in &to.members {
+                for member in to.members.iter().filter(|member| !from.members.contains(member)) {
                     performed = worse(performed, self.known_user(member)?);
                 }
                 if from.name != to.name {

@@ -52,6 +52,15 @@ impl Undo {
         Self { grade: Grade::Exact, operations: operations.into_iter().collect(), note: None, before: Vec::new() }
     }
 
+    /// Best effort, where there is something to be known of it.
+    fn noted(operations: Vec<Op>, notes: &[String]) -> Self {
+        let undo = Self::exact(operations);
+        if notes.is_empty() {
+            return undo;
+        }
+        Self { grade: Grade::BestEffort, note: Some(notes.join("; ")), ..undo }
+    }
+
     fn none(grade: Grade, note: impl Into<String>) -> Self {
         Self { grade, operations: Vec::new(), note: Some(note.into()), before: Vec::new() }
     }
@@ -525,17 +534,39 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
             Undo::exact(absent.then(|| account(AccountChange::RemoveGroup { group: group.clone() })))
         }
         AccountChange::ModifyGroup { from, to } => match probe.group(&from.name)? {
-            Some(now) => Undo::exact([account(AccountChange::ModifyGroup { from: to.clone(), to: now })]),
+            Some(now) => {
+                let (now, strangers) = members_there(now, &to.members, probe);
+                let notes = strangers_of(&now.name, &strangers);
+                Undo::noted(vec![account(AccountChange::ModifyGroup { from: to.clone(), to: now })], notes.as_slice())
+            }
             None => Undo::exact([]),
         },
         AccountChange::RemoveGroup { group } => match probe.group(&group.name)? {
             Some(now) => {
                 let system = now.gid.is_some_and(|gid| gid < FIRST_PERSON);
-                Undo::exact([account(AccountChange::CreateGroup { group: now, system })])
+                let (now, strangers) = members_there(now, &[], probe);
+                let notes = strangers_of(&now.name, &strangers);
+                Undo::noted(vec![account(AccountChange::CreateGroup { group: now, system })], notes.as_slice())
             }
             None => Undo::exact([]),
         },
     })
+}
+
+fn strangers_of(group: &str, strangers: &[String]) -> Option<String> {
+    let listed = strangers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    (!strangers.is_empty())
+        .then(|| format!("no members of group `{group}` again: {listed}, for no account is named so"))
+}
+
+/// A group without those of its members that are to go from it, or go with it, and that no account is named as any more: none
+/// of the tools takes such a one back. And these.
+fn members_there(mut group: Group, staying: &[String], probe: &dyn Probe) -> (Group, Vec<String>) {
+    // Of what cannot be asked for, the tools tell.
+    let gone = |member: &String| !staying.contains(member) && matches!(probe.user(member), Ok(None));
+    let (lost, members) = group.members.into_iter().partition(gone);
+    group.members = members;
+    (group, lost)
 }
 
 /// The groups that list `user` as a member. Source: group(5).

@@ -16,7 +16,8 @@ properties! {
         name: String;
         /// Number of the group; `groupadd` chooses one when not given.
         gid: u32,
-        /// Its supplementary members: exactly these, or with `append` at least these. They must exist.
+        /// Its supplementary members: exactly these, or with `append` at least these. They must exist,
+        /// but for those who are members already.
         members: Words,
         /// Whether other members are left as they are. False when not given.
         append: bool,

@@ -663,6 +663,24 @@ fn mail_that_has_come_is_not_lost() {
 }
 
 #[test]
+fn a_group_comes_back_without_members_that_nobody_knows() {
+    let staff = Group { name: "staff".into(), gid: Some(50), members: vec!["bob".into(), "ghost".into()] };
+    for change in [
+        AccountChange::RemoveGroup { group: staff.clone() },
+        AccountChange::ModifyGroup { from: staff.clone(), to: Group { members: Vec::new(), ..staff } },
+    ] {
+        let (place, mut fake) = (Place::new(), machine().with_members("staff", ["ghost"]));
+        let run = place.run(&mut fake, &[Op::Account(change)]).unwrap();
+        let plan = place.state.undo_plan(&run, &fake).unwrap();
+        let told = plan.items.iter().map(|item| (item.grade, item.note.as_deref())).collect::<Vec<_>>();
+        let why = "no members of group `staff` again: `ghost`, for no account is named so";
+        assert_eq!(told, [(Grade::BestEffort, Some(why))]);
+        place.undo(&mut fake, &run, false).unwrap();
+        assert_eq!(fake.group("staff").unwrap().unwrap().members, ["bob"]);
+    }
+}
+
+#[test]
 fn a_plan_to_undo_says_what_it_can_do() {
     let (place, mut fake) = (Place::new(), machine().package_brings("bind9", Brings::new().service("bind")));
     let secret = Command { sensitive: true, ..Command::new(["login", "s3cret-canary"]) };

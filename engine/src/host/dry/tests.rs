@@ -546,6 +546,24 @@ proptest! {
 }
 
 #[test]
+fn a_member_that_is_gone_is_in_nobodys_way() {
+    let fake = machine().with_group("docker", 999).with_members("docker", ["ghost"]);
+    let group = |members: &[&str]| Group {
+        name: "docker".into(),
+        gid: Some(999),
+        members: members.iter().map(|member| (*member).to_owned()).collect(),
+    };
+    let change =
+        |from: &[&str], to: &[&str]| Op::Account(AccountChange::ModifyGroup { from: group(from), to: group(to) });
+    let (mut dry, mut real) = (Dry::new(&fake), fake.clone());
+    for host in [&mut dry as &mut dyn Host, &mut real] {
+        assert_eq!(host.perform(&change(&["ghost"], &["bob", "ghost"])).unwrap(), Performed::Done);
+        let stranger = host.perform(&change(&["bob", "ghost"], &["bob", "eve", "ghost"]));
+        assert_eq!(stranger.unwrap_err().to_string(), "user `eve` does not exist");
+    }
+}
+
+#[test]
 fn what_comes_along_is_marked_so_until_it_is_asked_for() {
     let machine = Fake::debian("12")
         .marking_automatic()

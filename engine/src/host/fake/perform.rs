@@ -336,7 +336,7 @@ impl Fake {
                 if self.state.groups.contains_key(&group.name) {
                     return Err(Error::failed(format!("group `{}` exists already", group.name)));
                 }
-                self.check_members(&group.members)?;
+                self.check_members(group.members.iter())?;
                 let gid = self.gid_for(group.gid, *system)?;
                 self.insert_group(Group { gid: Some(gid), ..group.clone() });
                 Ok(())
@@ -344,7 +344,7 @@ impl Fake {
             AccountChange::ModifyGroup { from, to } => {
                 let now = self.state.groups.get(&from.name).cloned();
                 let now = now.ok_or_else(|| missing("group", &from.name))?;
-                self.check_members(&to.members)?;
+                self.check_members(to.members.iter().filter(|member| !now.members.contains(member)))?;
                 let gid = match to.gid {
                     Some(gid) if Some(gid) != now.gid => self.gid_for(Some(gid), false)?,
                     Some(_) | None => now.gid.unwrap_or_default(),
@@ -371,8 +371,8 @@ impl Fake {
         self.state.groups.insert(group.name.clone(), group);
     }
 
-    fn check_members(&self, members: &[String]) -> Result<()> {
-        match members.iter().find(|name| !self.state.users.contains_key(*name)) {
+    fn check_members<'m>(&self, mut members: impl Iterator<Item = &'m String>) -> Result<()> {
+        match members.find(|name| !self.state.users.contains_key(*name)) {
             Some(name) => Err(missing("user", name)),
             None => Ok(()),
         }

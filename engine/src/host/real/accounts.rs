@@ -1,7 +1,7 @@
 //! Accounts: read natively from the files of `/etc`, changed by shadow's own tools.
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -334,7 +334,7 @@ pub fn perform(change: &AccountChange, tell: &dyn Fn(&Progress)) -> Result<()> {
             argv.extend(group.gid.iter().flat_map(|gid| ["--gid".to_owned(), gid.to_string()]));
             argv.extend(["--".to_owned(), group.name.clone()]);
             shadow.run(argv, None, &|accounts| Ok(accounts.has_gid(group)))?;
-            if group.members.is_empty() { Ok(()) } else { shadow.members(group) }
+            if group.members.is_empty() { Ok(()) } else { shadow.members(&[], group) }
         }
         AccountChange::ModifyGroup { from, to } => {
             if let Some(gid) = to.gid
@@ -343,7 +343,7 @@ pub fn perform(change: &AccountChange, tell: &dyn Fn(&Progress)) -> Result<()> {
                 let argv = ["groupmod", "--gid", &gid.to_string(), "--", &to.name].map(str::to_owned);
                 shadow.run(argv.to_vec(), None, &|accounts| Ok(accounts.has_gid(to)))?;
             }
-            if from.members == to.members { Ok(()) } else { shadow.members(to) }
+            if from.members == to.members { Ok(()) } else { shadow.members(&from.members, to) }
         }
         AccountChange::RemoveGroup { group } => {
             let argv = ["groupdel", "--", &group.name].map(str::to_owned).to_vec();
@@ -375,11 +375,27 @@ impl Shadow<'_> {
         }
     }
 
-    fn members(&self, group: &Group) -> Result<()> {
-        let argv = ["gpasswd", "-M", &group.members.join(","), "--", &group.name].map(str::to_owned).to_vec();
-        let mut members = group.members.clone();
-        members.sort_unstable();
-        self.run(argv, None, &|accounts| Ok(accounts.own_group(&group.name).is_some_and(|now| now.members == members)))
+    /// All of them at once, unless one that stays is known to nobody any more: gpasswd takes no list with such a name.
+    fn members(&self, from: &[String], group: &Group) -> Result<()> {
+        let before: BTreeSet<&String> = from.iter().collect();
+        let wanted: BTreeSet<&String> = group.members.iter().collect();
+        let all_known = wanted.is_disjoint(&before) || {
+            let accounts = Accounts::read(Path::new("/"))?;
+            // Of whom a name service does not tell, gpasswd may not know either.
+            wanted.intersection(&before).all(|member| accounts.user(member).is_ok_and(|user| user.is_some()))
+        };
+        if all_known {
+            let argv = ["gpasswd", "-M", &group.members.join(","), "--", &group.name].map(str::to_owned).to_vec();
+            let as_asked = |now: &Group| now.members.iter().collect::<BTreeSet<_>>() == wanted;
+            return self.run(argv, None, &|accounts| Ok(accounts.own_group(&group.name).is_some_and(as_asked)));
+        }
+        let added = wanted.difference(&before).map(|member| ("-a", *member));
+        for (option, member) in before.difference(&wanted).map(|member| ("-d", *member)).chain(added) {
+            let argv = ["gpasswd", option, member, "--", &group.name].map(str::to_owned).to_vec();
+            let as_asked = |now: &Group| now.members.contains(member) == (option == "-a");
+            self.run(argv, None, &|accounts| Ok(accounts.own_group(&group.name).is_some_and(as_asked)))?;
+        }
+        Ok(())
     }
 
     fn create_user(&self, user: &User, system: bool, manage_home: bool) -> Result<()> {
