@@ -111,6 +111,61 @@ fn a_group_is_managed_though_a_member_is_gone() -> Result<()> {
 }
 
 #[test]
+fn what_is_put_into_a_home_is_foreseen_wherever_it_will_be() -> Result<()> {
+    let machine = machine()?;
+    for (name, base) in [("deploy", "/home"), ("other", "/srv/homes")] {
+        machine.sh(&format!("mkdir -p {base}; echo HOME={base} >/etc/default/useradd"));
+        let home = format!("{base}/{name}");
+        let resources = format!(
+            "- {{type: user, name: {name}, manage_home: true}}\n\
+             - {{type: directory, name: {home}/bin, owner: {name}, group: {name}}}\n\
+             - {{type: file, name: {home}/.bashrc, owner: {name}, content: ours}}\n\
+             - {{type: file, name: {home}/.profile, action: create_if_missing, content: ours}}\n\
+             - {{type: ssh_authorized_key, name: {name}, key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPDtw0CXOv3+cZAGVZSKZCstLkew2rsNy7vKLgh2tNVz}}\n\
+             - {{type: execute, name: touch made, user: {name}, cwd: {home}, creates: {home}/made}}\n"
+        );
+        machine.write(RECIPE, format!("resources:\n{resources}"));
+        let plan = machine.run(["brasa", "plan"]).success();
+        assert!(!plan.stdout.contains(".profile"), "/etc/skel has one: {plan}");
+        converge(&machine, &resources).exits(2);
+        converge(&machine, &resources).success();
+        let files = machine.sh(&format!("cd {home}; stat -c '%n %U %G' bin .ssh/authorized_keys made; cat .bashrc"));
+        let files = files.success().stdout;
+        assert_eq!(
+            files,
+            format!("bin {name} {name}\n.ssh/authorized_keys {name} {name}\nmade {name} {name}\nours"),
+            "{home}"
+        );
+        // An account that is gone lets nobody in.
+        machine.run(["userdel", "--remove", name]).success();
+        let delete = resources.lines().find(|line| line.contains("ssh_authorized_key")).unwrap();
+        converge(&machine, &format!("{}\n", delete.replace("key: ", "action: delete, key: "))).success();
+    }
+    Ok(())
+}
+
+#[test]
+fn a_group_of_the_users_name_is_its_primary_group_when_it_is_named() -> Result<()> {
+    let machine = machine()?;
+    let user = "- {type: group, name: team}\n- {type: user, name: team}\n";
+    refused(&machine, user, "cannot make user `team`: `useradd` makes a group of this name with it, and there is one");
+    machine.run(["groupadd", "pre"]).success();
+    refused(&machine, "- {type: user, name: pre}\n", "hint: set `gid` to `pre`");
+    let with_group = "- {type: user, name: pre, gid: pre}\n";
+    converge(&machine, with_group).exits(2);
+    converge(&machine, with_group).success();
+    let group = machine.run(["getent", "group", "pre"]).success().stdout;
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(machine.sh("getent passwd pre; getent group pre").success().stdout, group, "userdel took it along");
+    // Without private groups it is in nobody's way.
+    machine.sh("sed -i 's/^USERGROUPS_ENAB.*/USERGROUPS_ENAB no/' /etc/login.defs").success();
+    converge(&machine, user).exits(2);
+    converge(&machine, user).success();
+    assert_eq!(machine.run(["id", "-gn", "team"]).success().stdout, "users\n");
+    Ok(())
+}
+
+#[test]
 fn a_large_home_is_not_kept_and_the_plan_says_so() -> Result<()> {
     let machine = machine()?;
     machine.sh("useradd -m big; head -c 70M /dev/zero >/home/big/70M; useradd -m few; echo x >/home/few/x; chown few /home/few/x").success();

@@ -16,8 +16,9 @@ use super::{
     AccountChange, Act, Active, Answer, Candidate, Command, Enabled, Entry, EntryKind, Fetched, Group, Host, Init,
     Interface, Kernel, Op, PackageChange, PackageState, Performed, Probe, Provider, Request, ServiceState, ServiceVerb,
     Transaction, User, Write,
+    account_defaults::{AccountDefaults, SKELETON, group_in_the_way},
     dns::{Authority, Name, RecordSet, RecordType},
-    inverse::Seen,
+    inverse::{Seen, tree},
     overlay::Overlay,
     unit_name,
 };
@@ -964,23 +965,24 @@ impl Dry<'_> {
                 {
                     return Err(Error::failed(format!("user number {uid} belongs to `{}` already", other.name)));
                 }
+                let defaults = self.account_defaults()?;
                 let mut performed = Performed::Done;
-                match &user.group {
-                    Some(group) => performed = self.known_group(group)?,
-                    // A group of the same name comes with the account.
-                    None => {
-                        let group = Group { name: user.name.clone(), gid: None, members: Vec::new() };
-                        self.groups.entry(user.name.clone()).or_insert(Some(group));
+                let group = match (&user.group, defaults.group()) {
+                    (Some(group), _) => {
+                        performed = self.known_group(group)?;
+                        group.clone()
                     }
-                }
-                self.users.insert(user.name.clone(), Some(user.clone()));
-                if let (true, Some(home)) = (manage_home, &user.home)
-                    && self.peek(home)?.is_none()
-                {
-                    let group = user.group.clone().unwrap_or_else(|| user.name.clone());
-                    let mode = Mode::from(0o700);
-                    self.put(home, Entry { kind: EntryKind::Directory, mode, owner: user.name.clone(), group })?;
-                    self.homes.insert(home.clone());
+                    (None, Some(usual)) => self.group(usual)?.map_or_else(|| usual.to_owned(), |group| group.name),
+                    (None, None) => {
+                        self.add_private_group(&user.name)?;
+                        user.name.clone()
+                    }
+                };
+                let home = user.home.clone().unwrap_or_else(|| defaults.home(&user.name));
+                let made = User { home: Some(home.clone()), group: Some(group.clone()), ..user.clone() };
+                self.users.insert(user.name.clone(), Some(made));
+                if *manage_home && self.peek(&home)?.is_none() {
+                    self.add_home(home, &user.name, &group)?;
                 }
                 Ok(performed)
             }
@@ -1054,6 +1056,45 @@ impl Dry<'_> {
                 Ok(Performed::Done)
             }
         }
+    }
+
+    /// In a plan, what this user may not read leaves a doubt.
+    fn account_defaults(&self) -> Result<AccountDefaults> {
+        match AccountDefaults::read(self) {
+            Err(error) if self.asks && is_refused(&error) => Ok(AccountDefaults::default()),
+            defaults => defaults,
+        }
+    }
+
+    fn add_private_group(&mut self, name: &str) -> Result<()> {
+        let there = match self.groups.get(name) {
+            Some(group) => group.is_some(),
+            None => self.below.group(name)?.is_some(),
+        };
+        if there {
+            return Err(group_in_the_way(name));
+        }
+        self.groups.insert(name.to_owned(), Some(Group { name: name.to_owned(), gid: None, members: Vec::new() }));
+        Ok(())
+    }
+
+    /// A home as `useradd` makes it.
+    fn add_home(&mut self, home: PathBuf, owner: &str, group: &str) -> Result<()> {
+        let own = |entry: Entry| Entry { owner: owner.to_owned(), group: group.to_owned(), ..entry };
+        let directory =
+            Entry { kind: EntryKind::Directory, mode: Mode::from(0o700), owner: String::new(), group: String::new() };
+        self.put(&home, own(directory))?;
+        if self.peek(Path::new(SKELETON))?.is_some() {
+            for Seen { path, entry } in tree(Path::new(SKELETON), self)? {
+                if let (Ok(name), Some(entry)) = (path.strip_prefix(SKELETON), entry)
+                    && name != Path::new("")
+                {
+                    self.put(&home.join(name), own(entry))?;
+                }
+            }
+        }
+        self.homes.insert(home);
+        Ok(())
     }
 
     /// Refuses to remove the primary group of an account, as `groupdel` does; a command may change that before.

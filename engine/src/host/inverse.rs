@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountChange, Active, Command, Enabled, Entry, EntryKind, Group, Init, Op, PackageChange, PackageSpec, Probe,
-    Provider, ServiceState, ServiceVerb, Transaction, User, Write,
+    Provider, ServiceState, ServiceVerb, Transaction, User, Write, account_defaults::AccountDefaults,
 };
 use crate::{Result, values::Blob};
 
@@ -450,34 +450,30 @@ fn early_level(unit: &str, verb: ServiceVerb, probe: &dyn Probe) -> Result<Optio
 /// Numbers below this are for system accounts (`SYS_UID_MAX` of login.defs is 999 on every platform we know).
 const FIRST_PERSON: u32 = 1000;
 
-/// Where useradd makes the home of an account for which none is named. Source: useradd(8), `-b`.
-fn usual_home(name: &str, probe: &dyn Probe) -> Result<PathBuf> {
-    let set = match probe.entry(Path::new("/etc/default/useradd"))?.map(|entry| entry.kind) {
-        Some(EntryKind::File { content }) => {
-            let text = content.bytes().map(String::from_utf8_lossy).unwrap_or_default();
-            text.lines()
-                .filter_map(|line| line.strip_prefix("HOME="))
-                .next_back()
-                .map(|base| PathBuf::from(base.trim()))
-        }
-        Some(EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. }) | None => None,
-    };
-    Ok(set.unwrap_or_else(|| "/home".into()).join(name))
-}
-
 fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
     let account = Op::Account;
     Ok(match change {
         AccountChange::CreateUser { user, manage_home, .. } => {
             let mut operations = Vec::new();
             if probe.user(&user.name)?.is_none() {
-                let home = user.home.clone().map_or_else(|| usual_home(&user.name, probe), Ok)?;
+                let home = match &user.home {
+                    Some(home) => home.clone(),
+                    None => AccountDefaults::read(probe)?.home(&user.name),
+                };
                 let manage_home = *manage_home && probe.entry(&home)?.is_none();
                 let made = User { home: Some(home), ..user.clone() };
                 operations.push(account(AccountChange::RemoveUser { user: made, manage_home }));
-                if user.group.is_none() && probe.group(&user.name)?.is_none() {
-                    let group = Group { name: user.name.clone(), gid: None, members: Vec::new() };
-                    operations.push(account(AccountChange::RemoveGroup { group }));
+                match probe.group(&user.name)? {
+                    None if user.group.is_none() => {
+                        let group = Group { name: user.name.clone(), gid: None, members: Vec::new() };
+                        operations.push(account(AccountChange::RemoveGroup { group }));
+                    }
+                    None => {}
+                    // `userdel` takes it along.
+                    Some(group) => {
+                        let system = group.gid.is_some_and(|gid| gid < FIRST_PERSON);
+                        operations.push(account(AccountChange::CreateGroup { group, system }));
+                    }
                 }
             }
             Undo::exact(operations)

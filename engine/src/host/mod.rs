@@ -4,6 +4,7 @@
     clippy::disallowed_types,
     reason = "this is the one place that touches the machine"
 )]
+mod account_defaults;
 mod act;
 mod again;
 mod archive;

@@ -19,11 +19,12 @@ properties! {
         name: String;
         /// Number of the account; `useradd` chooses one when not given.
         uid: u32,
-        /// Primary group, by name or number. It must exist.
+        /// Primary group, by name or number. It must exist. When not given, a new account gets one of its own name, which must not
+        /// exist yet; where `USERGROUPS_ENAB` of login.defs is off, the one that `useradd` has for all.
         gid: GroupName,
         /// The comment field (GECOS), as the full name.
         comment: String,
-        /// Home directory, an absolute path.
+        /// Home directory, an absolute path; of a new account that of `useradd` when not given, as `/home/NAME`.
         home: PathBuf,
         /// Whether the home directory itself is made, moved and removed with the account. False when not given. It is moved only
         /// to where nothing is, and removed only when it belongs to the account and to nobody else. Of a home with more than 64 MiB

@@ -120,7 +120,8 @@ fn later_steps_see_what_earlier_ones_would_do() -> Result<()> {
         assert_eq!(dry.perform(&operation)?, Performed::Done, "{operation:?}");
     }
     assert_eq!(dry.list(Path::new("/srv/app"))?, ["config"]);
-    assert_eq!(dry.user("app")?, Some(user("app")));
+    let made = User { group: Some("app".into()), home: Some("/home/app".into()), ..user("app") };
+    assert_eq!(dry.user("app")?, Some(made));
     let state = |enabled, active| ServiceState { exists: true, enabled, active };
     assert_eq!(dry.service("app.service")?, state(Enabled::Yes, Active::Yes));
     assert_eq!(dry.service("run@one")?, state(Enabled::Static, Active::No));
@@ -542,6 +543,70 @@ proptest! {
             dry.take_doubts();
         }
         prop_assert_eq!(below, machine());
+    }
+}
+
+#[test]
+fn a_home_that_is_not_named_is_where_useradd_makes_it() -> Result<()> {
+    for (settings, home) in [("# HOME=/x\n", "/home/app"), ("HOME=/srv/homes\n", "/srv/homes/app")] {
+        let fake =
+            machine().with_file("/etc/default/useradd", settings).with_file("/etc/skel/.config/x", "y").as_user(0);
+        let (mut dry, mut real) = (Dry::preflight(&fake), fake.clone());
+        let in_home = |name: &str| format!("{home}/{name}");
+        for operation in [
+            Op::Account(AccountChange::CreateUser { user: user("app"), system: false, manage_home: true }),
+            mkdir(&in_home(".ssh")),
+            owned(&in_home(".ssh/authorized_keys"), "key", "app"),
+        ] {
+            assert_eq!(dry.perform(&operation)?, Performed::Done, "{operation:?}");
+            real.perform(&operation)?;
+        }
+        for path in ["", ".ssh/authorized_keys", ".config/x"].map(in_home) {
+            let path = Path::new(&path);
+            assert_eq!((dry.entry(path)?, dry.list(path)?), (real.entry(path)?, real.list(path)?));
+        }
+        assert_eq!(dry.user("app")?.unwrap().home, real.user("app")?.unwrap().home);
+        let mut command = Command::new(["true"]);
+        command.cwd = Some(home.into());
+        dry.perform(&Op::Run(command))?;
+    }
+    // What this user may not read is taken to be as usual.
+    let hidden = machine().with_file("/etc/default/useradd", "HOME=/srv").with_unreadable("/etc/default/useradd");
+    let hidden = hidden.as_user(1000);
+    let mut dry = Dry::new(&hidden);
+    dry.perform(&create("app"))?;
+    assert_eq!(dry.take_doubts(), ["cannot read `/etc/default/useradd`: permission denied"]);
+    assert_eq!(dry.user("app")?.unwrap().home.as_deref(), Some(Path::new("/home/app")));
+    Ok(())
+}
+
+#[test]
+fn a_group_in_the_way_of_a_user_is_found_beforehand() {
+    let group = Group { name: "app".into(), gid: None, members: Vec::new() };
+    let made = Op::Account(AccountChange::CreateGroup { group, system: false });
+    let of = |group: &str| {
+        let user = User { group: Some(group.to_owned()), ..user("app") };
+        Op::Account(AccountChange::CreateUser { user, system: false, manage_home: false })
+    };
+    let refusal = "cannot make user `app`: `useradd` makes a group of this name with it, and there is one";
+    let fake = machine();
+    for there in [fake.clone().with_group("app", 77), fake.clone()] {
+        let (mut dry, mut real) = (Dry::new(&there), there.clone());
+        for host in [&mut dry as &mut dyn Host, &mut real] {
+            if there == fake {
+                host.perform(&made).unwrap();
+            }
+            assert_eq!(host.perform(&create("app")).unwrap_err().to_string(), refusal);
+            host.perform(&of("app")).unwrap();
+        }
+    }
+    // Where there are no private groups none is in the way.
+    let shared = fake.with_file("/etc/login.defs", "USERGROUPS_ENAB no\n").with_group("users", 100);
+    let (mut dry, mut real) = (Dry::new(&shared), shared.clone());
+    for host in [&mut dry as &mut dyn Host, &mut real] {
+        host.perform(&made).unwrap();
+        host.perform(&create("app")).unwrap();
+        assert_eq!(host.user("app").unwrap().unwrap().group.as_deref(), Some("users"));
     }
 }
 

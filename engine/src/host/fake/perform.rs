@@ -1,15 +1,14 @@
-use std::{
-    collections::BTreeSet,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, io::ErrorKind, path::Path};
 
 use super::{BY_FILE, Fake, Start, Tree, short};
 use crate::{
     Error, Result,
     host::{
         AccountChange, Act, Active, Command, Enabled, Entry, EntryKind, Group, Host, Init, Op, PackageChange,
-        Performed, Probe, Reboot, Seen, ServiceVerb, Transaction, User, Write, inverse::tree, unit_name,
+        Performed, Probe, Reboot, Seen, ServiceVerb, Transaction, User, Write,
+        account_defaults::{AccountDefaults, SKELETON, group_in_the_way},
+        inverse::tree,
+        unit_name,
     },
     values::{Blob, Mode},
 };
@@ -404,20 +403,19 @@ impl Fake {
             return Err(Error::failed(format!("user `{}` exists already", user.name)));
         }
         let uid = self.uid_for(user.uid, system)?;
-        let group = match &user.group {
-            Some(group) => self.primary_group(group)?,
-            None if self.state.groups.contains_key(&user.name) => {
-                return Err(Error::failed(format!("group `{}` exists already", user.name))
-                    .hint("name it as the user's group if it is meant to be that"));
-            }
-            None => {
+        let defaults = AccountDefaults::read(self)?;
+        let group = match (&user.group, defaults.group()) {
+            (Some(group), _) => self.primary_group(group)?,
+            (None, Some(usual)) => self.group(usual)?.map_or_else(|| usual.to_owned(), |group| group.name),
+            (None, None) if self.state.groups.contains_key(&user.name) => return Err(group_in_the_way(&user.name)),
+            (None, None) => {
                 let taken = self.state.groups.values().any(|group| group.gid == Some(uid));
                 let gid = if taken { self.free_gid(system) } else { uid };
                 self.insert_group(Group { name: user.name.clone(), gid: Some(gid), members: Vec::new() });
                 user.name.clone()
             }
         };
-        let home = user.home.clone().unwrap_or_else(|| PathBuf::from(format!("/home/{}", user.name)));
+        let home = user.home.clone().unwrap_or_else(|| defaults.home(&user.name));
         let account = User {
             uid: Some(uid),
             group: Some(group.clone()),
@@ -493,9 +491,6 @@ impl Fake {
         }
     }
 }
-
-/// What `useradd` puts into a new home. Source: useradd(8).
-const SKELETON: &str = "/etc/skel";
 
 fn missing(kind: &'static str, name: &str) -> Error {
     Error::Missing { kind, name: name.to_owned(), why: None }
