@@ -2,6 +2,7 @@
 //!
 //! `lab-app` 1.0, 1.1, 2.0 (depends on `lab-lib`, recommends `lab-doc`, provides `lab-virtual`, a configuration file that
 //! changes in 2.0, a systemd unit), `lab-other` (a second provider of `lab-virtual`), `lab-conflict` (with `lab-app`),
+//! `lab-cat` (with a configuration file) and `lab-cat-new`, which provides its name,
 //! `lab-daemon` (starts its own script of System V), `lab-epoch` 1:0.9, `lab-bad` (stays half-configured until /etc/lab-bad.ok exists), `lab-slow` (holds dpkg's locks for
 //! 3 s), `lab-still` (stands for 3 s before it is unpacked), `lab-foreign` (of i386), `lab-ask` (a debconf question),
 //! `lab-small-01` to `-10`.
@@ -70,6 +71,8 @@ fn packages() -> Vec<Package> {
         );
     }
     all.push(Package::new("lab-doc", "1.0"));
+    all.push(Package::new("lab-cat", "1.0").file("etc/lab-cat.conf", "shipped\n"));
+    all.push(Package::new("lab-cat-new", "2.0").field("Provides: lab-cat"));
     all.push(Package::new("lab-other", "1.0").field("Provides: lab-virtual"));
     all.push(
         Package::new("lab-daemon", "1.0")

@@ -84,6 +84,25 @@ fn apt_keeps_to_bounds_and_holds() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_has_a_name_that_another_provides_goes_all_the_same() -> Result<()> {
+    let machine = debian()?;
+    let cat = |rest: &str| format!("- {{type: package, name: lab-cat{rest}}}\n");
+    let status = || machine.sh("dpkg-query -W -f '${db:Status-Status}' lab-cat 2>/dev/null").stdout;
+    let gone = || ["", "not-installed"].contains(&status().as_str()) && !machine.exists("/etc/lab-cat.conf");
+    settle(&machine, &cat(""));
+    settle(&machine, "- {type: package, name: lab-cat-new}\n");
+    settle(&machine, &cat(", action: remove"));
+    assert_eq!(status(), "config-files");
+    converge(&machine, &cat("")).success();
+    settle(&machine, &cat(", action: purge"));
+    assert!(gone(), "{}", status());
+    settle(&machine, &cat(", version: '1.0'"));
+    settle(&machine, &cat(", action: purge"));
+    assert!(gone(), "{}", status());
+    Ok(())
+}
+
 /// Of a package that came along with another one: once a recipe names it, nothing takes it away with that. `alone` installs
 /// `lab-app` and takes it away again, which leaves `lab-lib`; `cleans` tells what a clean-up would take.
 fn what_is_named_stays(machine: &Container, alone: &str, cleans: &str) {

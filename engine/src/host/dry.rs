@@ -1246,6 +1246,10 @@ impl Probe for Dry<'_> {
         self.below.package_lists_age(provider)
     }
 
+    fn provider(&self, provider: &Provider) -> Result<Provider> {
+        self.below.provider(provider)
+    }
+
     fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
         self.below.marks_automatic(provider)
     }

@@ -198,6 +198,10 @@ impl Probe for Journal<'_> {
         self.below.reads_all_sources(provider)
     }
 
+    fn provider(&self, provider: &Provider) -> Result<Provider> {
+        self.below.provider(provider)
+    }
+
     fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
         self.below.marks_automatic(provider)
     }

@@ -75,6 +75,14 @@ pub trait Probe {
         Ok(false)
     }
 
+    /// The provider itself, which the platform's own is in each case.
+    ///
+    /// # Errors
+    /// A machine without a package manager that brasa knows.
+    fn provider(&self, provider: &Provider) -> Result<Provider> {
+        Ok(provider.clone())
+    }
+
     /// Whether the package manager marks what comes along with others, and tells it.
     ///
     /// # Errors

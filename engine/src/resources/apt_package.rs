@@ -28,7 +28,8 @@ properties! {
         options: Words,
         /// The release to prefer, as `bookworm-backports`.
         default_release: String,
-        /// Whether an older version than the installed one may be put in. False when not given.
+        /// Whether an older version than the installed one may be put in, also by `upgrade` where all on offer is older. False
+        /// when not given.
         allow_downgrade: bool,
         /// Whether installing may take away packages that no resource removes. False when not given: it is refused, and they
         /// are named.

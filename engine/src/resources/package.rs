@@ -37,7 +37,8 @@ properties! {
         source: String,
         /// Further options for the package manager's command line, a word each.
         options: Words,
-        /// Whether an older version than the installed one may be put in. False when not given.
+        /// Whether an older version than the installed one may be put in, also by `upgrade` where all on offer is older. False
+        /// when not given.
         allow_downgrade: bool,
         /// Whether installing may take away packages that no resource removes. False when not given: it is refused, and they
         /// are named.

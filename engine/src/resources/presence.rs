@@ -83,9 +83,9 @@ impl<'de> Deserialize<'de> for Package {
 
 /// Whether a package is there.
 ///
-/// [`Installed`](Self::Installed), [`Matching`](Self::Matching) and [`Removed`](Self::Removed) are wishes that several
-/// states fulfil, and equal each of them: which version comes, and whether configuration files stay behind, is up to the
-/// package.
+/// [`Installed`](Self::Installed), [`Matching`](Self::Matching), [`Upgraded`](Self::Upgraded), [`Removed`](Self::Removed) and
+/// [`Purged`](Self::Purged) are wishes that several states fulfil, and equal each of them: which version comes, and whether
+/// configuration files stay behind, is up to the package, and another one may provide its name.
 #[derive(Clone, Debug, Eq)]
 pub enum Presence {
     /// Nothing of it is there.
@@ -102,8 +102,12 @@ pub enum Presence {
     Installed,
     /// Wish: installed in a version that meets bounds.
     Matching(Pin, Scheme),
+    /// Wish: installed in this version, or in a newer one: what is on offer may be another by the time that it is put in.
+    Upgraded(String, Scheme),
     /// Wish: not installed, with or without configuration files.
     Removed,
+    /// Wish: not installed, and without configuration files.
+    Purged,
 }
 
 impl PartialEq for Presence {
@@ -111,8 +115,10 @@ impl PartialEq for Presence {
         match (self, other) {
             (Self::Installed, Self::Installed | Self::Version(_) | Self::Provided(_))
             | (Self::Version(_) | Self::Provided(_), Self::Installed)
-            | (Self::Removed, Self::Removed | Self::Absent | Self::ConfigFiles)
-            | (Self::Absent | Self::ConfigFiles, Self::Removed)
+            | (Self::Removed, Self::Removed | Self::Absent | Self::ConfigFiles | Self::Provided(_))
+            | (Self::Absent | Self::ConfigFiles | Self::Provided(_), Self::Removed)
+            | (Self::Purged, Self::Purged | Self::Absent | Self::Provided(_))
+            | (Self::Absent | Self::Provided(_), Self::Purged)
             | (Self::Absent, Self::Absent)
             | (Self::ConfigFiles, Self::ConfigFiles) => true,
             (Self::Broken(a), Self::Broken(b))
@@ -120,7 +126,10 @@ impl PartialEq for Presence {
             | (Self::Provided(a), Self::Provided(b)) => a == b,
             (Self::Matching(pin, scheme), Self::Version(version))
             | (Self::Version(version), Self::Matching(pin, scheme)) => pin.meets(version, *scheme),
+            (Self::Upgraded(least, scheme), Self::Version(version))
+            | (Self::Version(version), Self::Upgraded(least, scheme)) => scheme.compare(version, least).is_ge(),
             (Self::Matching(a, _), Self::Matching(b, _)) => a == b,
+            (Self::Upgraded(a, _), Self::Upgraded(b, _)) => a == b,
             (
                 Self::Absent
                 | Self::ConfigFiles
@@ -129,7 +138,9 @@ impl PartialEq for Presence {
                 | Self::Provided(_)
                 | Self::Installed
                 | Self::Matching(..)
-                | Self::Removed,
+                | Self::Upgraded(..)
+                | Self::Removed
+                | Self::Purged,
                 _,
             ) => false,
         }
@@ -143,10 +154,10 @@ const PROVIDED: &str = "provided by ";
 impl Presence {
     fn words(&self) -> Cow<'_, str> {
         match self {
-            Self::Absent => "absent".into(),
+            Self::Absent | Self::Purged => "absent".into(),
             Self::ConfigFiles => CONFIG_FILES.into(),
             Self::Broken(why) => format!("{BROKEN}{why}").into(),
-            Self::Version(version) => version.into(),
+            Self::Version(version) | Self::Upgraded(version, _) => version.into(),
             Self::Provided(by) => format!("{PROVIDED}{by}").into(),
             Self::Installed => "installed".into(),
             Self::Matching(pin, _) => pin.text().into(),
@@ -172,8 +183,8 @@ impl Presence {
     /// Whether there is nothing to remove. A name that another package provides stands for no package that could be removed.
     pub(crate) const fn is_lacking(&self) -> bool {
         match self {
-            Self::Absent | Self::ConfigFiles | Self::Provided(_) | Self::Removed => true,
-            Self::Version(_) | Self::Broken(_) | Self::Installed | Self::Matching(..) => false,
+            Self::Absent | Self::ConfigFiles | Self::Provided(_) | Self::Removed | Self::Purged => true,
+            Self::Version(_) | Self::Broken(_) | Self::Installed | Self::Matching(..) | Self::Upgraded(..) => false,
         }
     }
 }
@@ -196,6 +207,12 @@ mod tests {
         assert!(Presence::Removed == Presence::Absent && Presence::ConfigFiles == Presence::Removed);
         assert!(Presence::Installed != Presence::Absent && Presence::Broken("x".to_owned()) != Presence::Installed);
         assert!(Presence::Absent != Presence::ConfigFiles && Presence::Removed != version());
+        // Its name is left, as that of another.
+        assert!(Presence::Removed == provided() && provided() == Presence::Purged && Presence::Absent != provided());
+        assert!(Presence::Purged == Presence::Absent && Presence::Purged != Presence::ConfigFiles);
+        let upgraded = |version: &str| Presence::Upgraded(version.to_owned(), Scheme::Debian);
+        assert!(upgraded("1") == version() && version() == upgraded("0.9") && upgraded("1.1") != version());
+        assert!(upgraded("1") != Presence::Absent && upgraded("1") != upgraded("0.9"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Packages by name, as they are and as they should be: shared by `package`, `apt_package` and `gem_package`.
 use std::{
+    cmp::Ordering,
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
@@ -158,7 +159,8 @@ impl<'a> Selection<'a> {
         })
     }
 
-    pub(crate) fn read(&self, probe: &dyn Probe) -> Result<Presences> {
+    /// As they are, as far as an aim is about them.
+    pub(crate) fn read(&self, aim: Aim, probe: &dyn Probe) -> Result<Presences> {
         let inside = match self.inside(probe) {
             // A name that is given is known without the file: a package may be removed long after that has gone.
             Err(Error::Missing { .. }) if !self.names[0].starts_with('/') => None,
@@ -168,7 +170,7 @@ impl<'a> Selection<'a> {
         let states = probe.packages(&self.settings.provider, names)?;
         let differing = self.answers.as_ref().map_or(Ok(Vec::new()), |answers| answers.differing(names, probe))?;
         let package = |(name, state): (&String, &PackageState)| {
-            let (presence, answers_differ) = (self.presence(name, state), differing.contains(name));
+            let (presence, answers_differ) = (self.presence(name, state, aim), differing.contains(name));
             let mark = if state.automatic { Mark::Automatic } else { Mark::Plain };
             (name.clone(), Package { presence, held: state.held, answers_differ, mark })
         };
@@ -182,7 +184,7 @@ impl<'a> Selection<'a> {
 
     /// One action that has all of them as they are, if there is one.
     pub(crate) fn found(&self, kind: &'static str, probe: &dyn Probe) -> Result<Found> {
-        let now = self.read(probe)?.0;
+        let now = self.read(Aim::Install, probe)?.0;
         let names: Vec<&String> = now.keys().collect();
         let provider = &self.settings.provider;
         // What is installed tells no file that it came from.
@@ -222,7 +224,7 @@ impl<'a> Selection<'a> {
         let marked = !found.unsaid.is_empty();
         for (name, Package { presence, .. }) in now {
             let (action, version, unsaid) = match presence {
-                Presence::Absent | Presence::ConfigFiles | Presence::Removed => {
+                Presence::Absent | Presence::ConfigFiles | Presence::Removed | Presence::Purged => {
                     let of_pin = self.pin(&name).filter(|_| self.side_by_side()).unwrap_or_default();
                     ("remove", of_pin.to_owned(), None)
                 }
@@ -231,7 +233,7 @@ impl<'a> Selection<'a> {
                 }
                 // Channels are what a declaration of a snap can name.
                 Presence::Version(_) if self.settings.provider == Provider::Snap => ("install", String::new(), None),
-                Presence::Version(version) => ("install", version, None),
+                Presence::Version(version) | Presence::Upgraded(version, _) => ("install", version, None),
                 Presence::Provided(by) => ("install", String::new(), Some(format!("that `{by}` provides `{name}`"))),
                 Presence::Installed | Presence::Matching(..) => ("install", String::new(), None),
                 Presence::Broken(why) => ("repair", String::new(), Some(format!("that `{name}` is broken: {why}"))),
@@ -257,10 +259,11 @@ impl<'a> Selection<'a> {
         })
     }
 
-    fn presence(&self, name: &str, state: &PackageState) -> Presence {
+    fn presence(&self, name: &str, state: &PackageState, aim: Aim) -> Presence {
         if let Some(why) = &state.broken {
             return Presence::Broken(why.clone());
         }
+        let leaves = matches!(aim, Aim::Remove | Aim::Purge);
         if self.side_by_side() && !state.versions.is_empty() {
             // The version named is what it is about; others lie beside it.
             return match self.pin(name).map(str::parse::<Pin>) {
@@ -276,6 +279,8 @@ impl<'a> Selection<'a> {
                 Some(pin) if bounds(pin).is_none() && self.matches(pin, version) => exact(pin).to_owned(),
                 Some(_) | None => version.clone(),
             }),
+            // Another package that has the name is no reason to leave the files of this one.
+            (None, _) if leaves && state.config_files => Presence::ConfigFiles,
             (None, Some(by)) => Presence::Provided(by.clone()),
             (None, None) if state.config_files => Presence::ConfigFiles,
             (None, None) => Presence::Absent,
@@ -292,9 +297,9 @@ impl<'a> Selection<'a> {
     }
 
     /// The state that a pin asks for.
-    fn pinned(&self, pin: &str) -> Presence {
+    fn pinned(pin: &str, scheme: Scheme) -> Presence {
         match bounds(pin) {
-            Some(pin) => Presence::Matching(pin, self.scheme()),
+            Some(pin) => Presence::Matching(pin, scheme),
             None => Presence::Version(exact(pin).to_owned()),
         }
     }
@@ -313,12 +318,13 @@ impl<'a> Selection<'a> {
             }
             return self.settled(aim, now, to);
         }
+        let scheme = Scheme::of(&probe.provider(&self.settings.provider)?);
         match aim {
             Aim::Install => {
                 for (name, Package { presence, .. }) in &mut to.0 {
                     let wanted = match (self.pin(name), &presence) {
                         (None, Presence::Version(_) | Presence::Provided(_) | Presence::Installed) => continue,
-                        (Some(pin), _) => self.pinned(pin),
+                        (Some(pin), _) => Self::pinned(pin, scheme),
                         (None, _) => Presence::Installed,
                     };
                     if *presence != wanted {
@@ -326,7 +332,7 @@ impl<'a> Selection<'a> {
                     }
                 }
             }
-            Aim::Upgrade => self.upgrade(&mut to, probe)?,
+            Aim::Upgrade => self.upgrade(&mut to, scheme, probe)?,
             Aim::Remove => {
                 for Package { presence, mark, .. } in to.0.values_mut() {
                     if !presence.is_lacking() {
@@ -337,7 +343,7 @@ impl<'a> Selection<'a> {
             Aim::Purge => {
                 for Package { presence, mark, .. } in to.0.values_mut() {
                     if !presence.is_lacking() || *presence == Presence::ConfigFiles {
-                        (*presence, *mark) = (Presence::Absent, Mark::Plain);
+                        (*presence, *mark) = (Presence::Purged, Mark::Plain);
                     }
                 }
             }
@@ -400,37 +406,68 @@ impl<'a> Selection<'a> {
         }
     }
 
-    fn upgrade(&self, to: &mut Presences, probe: &dyn Probe) -> Result<()> {
+    fn upgrade(&self, to: &mut Presences, scheme: Scheme, probe: &dyn Probe) -> Result<()> {
         let choice = |name: &&String| self.pin(name).is_none_or(|pin| bounds(pin).is_some());
         let open: Vec<String> = to.0.keys().filter(choice).cloned().collect();
         let newest = if open.is_empty() { Vec::new() } else { self.newest(&open, probe)? };
         for (name, Package { presence, .. }) in &mut to.0 {
             let newest = open.iter().position(|known| known == name).and_then(|n| newest[n].as_deref());
             *presence = match (self.pin(name), newest, &presence) {
-                (Some(pin), Some(newest), _) if bounds(pin).is_some() && self.matches(pin, newest) => {
-                    Presence::Version(newest.to_owned())
-                }
+                (Some(pin), Some(newest), now) if bounds(pin).is_some() && self.matches(pin, newest) => match now {
+                    Presence::Version(now) if scheme.compare(newest, now).is_lt() => {
+                        Presence::Version(newest.to_owned())
+                    }
+                    _ => Presence::Upgraded(newest.to_owned(), scheme),
+                },
                 (Some(pin), _, Presence::Version(now)) if self.matches(pin, now) => continue,
-                (Some(pin), _, _) => self.pinned(pin),
-                (None, Some(newest), Presence::Version(now)) if self.newest_of(now) != newest => {
-                    // A new gem lies beside the old ones.
-                    Presence::Version(if self.side_by_side() { format!("{now}, {newest}") } else { newest.to_owned() })
-                }
-                (None, Some(newest), Presence::Broken(_)) => Presence::Version(newest.to_owned()),
+                (Some(pin), _, _) => Self::pinned(pin, scheme),
+                (None, Some(newest), Presence::Version(now)) => match self.upgraded(now, newest, scheme) {
+                    Some(upgraded) => upgraded,
+                    None => continue,
+                },
+                (None, Some(newest), Presence::Broken(_)) => Presence::Upgraded(newest.to_owned(), scheme),
                 // No candidate: it came from elsewhere and there is nothing newer.
                 (
                     None,
                     _,
-                    Presence::Version(_) | Presence::Provided(_) | Presence::Installed | Presence::Matching(..),
-                ) => {
-                    continue;
-                }
-                (None, _, Presence::Absent | Presence::ConfigFiles | Presence::Broken(_) | Presence::Removed) => {
-                    Presence::Installed
-                }
+                    Presence::Version(_)
+                    | Presence::Provided(_)
+                    | Presence::Installed
+                    | Presence::Matching(..)
+                    | Presence::Upgraded(..),
+                ) => continue,
+                (
+                    None,
+                    _,
+                    Presence::Absent
+                    | Presence::ConfigFiles
+                    | Presence::Broken(_)
+                    | Presence::Removed
+                    | Presence::Purged,
+                ) => Presence::Installed,
             };
         }
         Ok(())
+    }
+
+    /// What comes of an installed version where another is on offer; `None` where it stays.
+    fn upgraded(&self, now: &str, offered: &str, scheme: Scheme) -> Option<Presence> {
+        // What is newer of a snap, its channel says and not its version.
+        if self.settings.provider == Provider::Snap {
+            return (now != offered).then(|| Presence::Version(offered.to_owned()));
+        }
+        match scheme.compare(offered, self.newest_of(now)) {
+            // A new gem lies beside the old ones.
+            Ordering::Greater if self.side_by_side() => Some(Presence::Version(format!("{now}, {offered}"))),
+            Ordering::Greater => Some(Presence::Upgraded(offered.to_owned(), scheme)),
+            Ordering::Less if self.goes_back() => Some(Presence::Version(offered.to_owned())),
+            Ordering::Less | Ordering::Equal => None,
+        }
+    }
+
+    /// Whether an upgrade brings what is on offer although it is older.
+    fn goes_back(&self) -> bool {
+        self.settings.allow_downgrade && !self.side_by_side()
     }
 
     /// What installing each name would lead to. Options may move the candidate (`-t backports`), and bounds may exclude it,
@@ -480,12 +517,15 @@ impl<'a> Selection<'a> {
             match &to.presence {
                 Presence::Installed
                 | Presence::Matching(..)
+                | Presence::Upgraded(..)
                 | Presence::Version(_)
                 | Presence::Provided(_)
                 | Presence::Broken(_) => {
-                    let version = match (self.file, &to.presence) {
-                        (Some(_), Presence::Version(inside)) => Some(inside.clone()),
-                        (Some(_) | None, _) => self.pin(name).map(str::to_owned),
+                    let version = match (self.file, &to.presence, self.pin(name)) {
+                        (Some(_), Presence::Version(inside), _) => Some(inside.clone()),
+                        // Without its version, an older one would be left out.
+                        (None, Presence::Version(older), None) if self.goes_back() => Some(older.clone()),
+                        (Some(_) | None, _, pin) => pin.map(str::to_owned),
                     };
                     let file = self.file.map(Path::to_owned);
                     let broken = from.is_some_and(|from| matches!(from.presence, Presence::Broken(_)));
@@ -500,7 +540,7 @@ impl<'a> Selection<'a> {
                     }
                     (_, Some(_) | None) => transaction.remove.push(name.clone()),
                 },
-                Presence::Absent => transaction.purge.push(name.clone()),
+                Presence::Absent | Presence::Purged => transaction.purge.push(name.clone()),
             }
         }
         if let Some(answers) = self.answers.as_ref().filter(|_| answered) {
@@ -665,7 +705,11 @@ macro_rules! packages {
             }
 
             fn read(&self, probe: &dyn $crate::host::Probe) -> $crate::Result<Self::State> {
-                self.selection().read(probe)
+                self.selection().read($crate::resources::selection::Aim::Install, probe)
+            }
+
+            fn read_for(&self, action: Action, probe: &dyn $crate::host::Probe) -> $crate::Result<Self::State> {
+                self.selection().read(action.into(), probe)
             }
 
             fn all(probe: &dyn $crate::host::Probe) -> $crate::Result<Option<Vec<String>>> {
@@ -697,8 +741,9 @@ pub(crate) use packages;
 mod tests {
     use super::{Mark, Package, Presence, Presences, Selection};
     use crate::{
-        host::{Op, Provider, Transaction},
-        resource::Change,
+        host::{Fake, Op, Provider, Transaction},
+        resource::{Change, prepare},
+        resources::package,
         values::Words,
     };
 
@@ -716,6 +761,21 @@ mod tests {
         let specs: Vec<_> = transaction.install.iter().map(|s| (s.name.as_str(), s.version.as_deref())).collect();
         assert_eq!(specs, [("a", None), ("b", Some("2"))]);
         assert!(transaction.remove.is_empty() && transaction.purge.is_empty());
+    }
+
+    #[test]
+    fn what_is_newer_than_the_lists_said_is_an_upgrade_too() {
+        let machine = |version: &str| Fake::debian("12").with_installed("a", version).with_candidate("a", "2.0");
+        for bounds in [None, Some("< 3")] {
+            let mut package = package::Package::named("a");
+            if let Some(bounds) = bounds {
+                package = package.version(bounds);
+            }
+            let before = machine("1.0");
+            let pending = prepare(&package, package::Upgrade, false, &before).unwrap().unwrap();
+            assert!(pending.verify(&machine("2.1")).is_ok() && pending.verify(&machine("2.0")).is_ok(), "{bounds:?}");
+            assert!(pending.verify(&machine("1.9")).is_err(), "{bounds:?}");
+        }
     }
 
     #[test]

@@ -863,6 +863,14 @@ impl Probe for Fake {
         Ok(self.packages_of(provider)?.readable_sources)
     }
 
+    fn provider(&self, provider: &Provider) -> Result<Provider> {
+        let own = match provider {
+            Provider::Platform => Provider::named(&self.provider_key(provider)?, None, None),
+            _ => None,
+        };
+        Ok(own.unwrap_or_else(|| provider.clone()))
+    }
+
     fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
         Ok(self.packages_of(provider)?.marks_automatic)
     }

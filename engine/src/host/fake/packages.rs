@@ -47,11 +47,12 @@ pub(super) struct Available {
 
 impl Packages {
     pub(super) fn state(&self, name: &str) -> PackageState {
-        if let Some(state) = self.installed.get(name) {
-            return state.clone();
+        let state = self.installed.get(name).cloned().unwrap_or_default();
+        if state.version.is_some() || state.broken.is_some() {
+            return state;
         }
         let provider = self.provides.get(name).into_iter().flatten().find(|real| self.has(real));
-        PackageState { provided_by: provider.cloned(), ..PackageState::default() }
+        PackageState { provided_by: provider.cloned(), ..state }
     }
 
     fn has(&self, name: &str) -> bool {

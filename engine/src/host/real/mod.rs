@@ -218,6 +218,10 @@ impl Probe for Real {
         self.packages.reads_all_sources(&Runner(&self.settings.proxies), provider)
     }
 
+    fn provider(&self, provider: &Provider) -> Result<Provider> {
+        self.packages.provider(provider)
+    }
+
     fn marks_automatic(&self, provider: &Provider) -> Result<bool> {
         self.packages.marks_automatic(provider)
     }

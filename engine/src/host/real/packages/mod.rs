@@ -370,8 +370,16 @@ impl Packages {
         }
     }
 
+    /// The provider itself, which the platform's own is in each case.
+    ///
+    /// # Errors
+    /// A machine without a package manager that brasa knows.
+    pub fn provider(&self, provider: &Provider) -> Result<Provider> {
+        if *provider == Provider::Platform { platform(&self.root) } else { Ok(provider.clone()) }
+    }
+
     fn find(&self, provider: &Provider) -> Result<Rc<dyn Manager>> {
-        let provider = if *provider == Provider::Platform { platform(&self.root)? } else { provider.clone() };
+        let provider = self.provider(provider)?;
         let found = Rc::clone(self.managers.borrow_mut().entry(provider).or_insert_with_key(manager));
         // Asked each time: it may be this very run that brings or removes it.
         found.absent(&self.root).map_or(Ok(found), |why| Err(Error::Unsupported(why)))
