@@ -114,5 +114,14 @@ fn gems_of_a_source_of_ones_own() -> Result<()> {
     recipe("action: remove, version: 1.0.0");
     machine.run(["brasa", "converge", "--detailed-exitcode"]).exits(2);
     assert_eq!(installed(), "lab_gem (1.1.0)\n");
+    // One version in two spellings.
+    recipe("version: '1.0'");
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).exits(2);
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    assert_eq!(installed(), "lab_gem (1.1.0, 1.0.0)\n");
+    recipe("action: remove, version: '~> 1.0'");
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).exits(2);
+    machine.run(["brasa", "converge", "--detailed-exitcode"]).success();
+    assert_eq!(installed(), "\n");
     Ok(())
 }

@@ -266,12 +266,15 @@ impl<'a> Selection<'a> {
         let leaves = matches!(aim, Aim::Remove | Aim::Purge);
         if self.side_by_side() && !state.versions.is_empty() {
             // The version named is what it is about; others lie beside it.
-            return match self.pin(name).map(str::parse::<Pin>) {
-                Some(Ok(pin)) => pin
-                    .newest(&state.versions, Scheme::Gem)
-                    .map_or(Presence::Absent, |version| Presence::Version(version.clone())),
-                Some(Err(_)) => Presence::Absent,
-                None => Presence::Version(state.versions.join(", ")),
+            let Some(pin) = self.pin(name) else { return Presence::Version(state.versions.join(", ")) };
+            let met = state.versions.iter().filter(|version| self.matches(pin, version));
+            let met: Vec<&str> = met.map(String::as_str).collect();
+            let newest = met.iter().max_by(|left, right| Scheme::Gem.compare(left, right));
+            return match newest {
+                None => Presence::Absent,
+                Some(_) if leaves => Presence::Version(met.join(", ")),
+                Some(_) if bounds(pin).is_none() => Presence::Version(exact(pin).to_owned()),
+                Some(newest) => Presence::Version((*newest).to_owned()),
             };
         }
         match (&state.version, &state.provided_by) {
@@ -534,9 +537,12 @@ impl<'a> Selection<'a> {
                     }
                     transaction.install.push(PackageSpec { name: name.clone(), version, file });
                 }
-                Presence::Removed | Presence::ConfigFiles => match (&self.settings.provider, self.pin(name)) {
-                    (Provider::Gem { binary, .. }, Some(version)) => {
-                        operations.push(self.uninstall(binary.as_ref(), name, version));
+                Presence::Removed | Presence::ConfigFiles => match (&self.settings.provider, from) {
+                    (Provider::Gem { binary, .. }, Some(Package { presence: Presence::Version(all), .. }))
+                        if self.pin(name).is_some() =>
+                    {
+                        let each = |version| self.uninstall(binary.as_ref(), name, version);
+                        operations.extend(all.split(", ").map(each));
                     }
                     (_, Some(_) | None) => transaction.remove.push(name.clone()),
                 },
@@ -559,10 +565,12 @@ impl<'a> Selection<'a> {
         operations
     }
 
-    /// One version of a gem goes, others stay: a transaction removes whole gems, so this is a command.
+    /// One version of a gem goes, others stay: a transaction removes whole gems, so this is a command. It takes one version
+    /// only, whatever the bounds, and of one that is there for several platforms it asks without `--all` which is meant.
     fn uninstall(&self, binary: Option<&PathBuf>, name: &str, version: &str) -> Op {
         let program = binary.map_or_else(|| "gem".to_owned(), |binary| binary.display().to_string());
-        let flags = ["uninstall", "--executables", "--ignore-dependencies", "--version", version].map(str::to_owned);
+        let flags = ["uninstall", "--all", "--executables", "--ignore-dependencies", "--version", version];
+        let flags = flags.map(str::to_owned);
         let argv = [program].into_iter().chain(flags).chain(self.settings.options.iter().cloned());
         let mut command = Command::new(argv.chain([name.to_owned()]));
         command.timeout = self.settings.timeout;
@@ -741,9 +749,9 @@ pub(crate) use packages;
 mod tests {
     use super::{Mark, Package, Presence, Presences, Selection};
     use crate::{
-        host::{Fake, Op, Provider, Transaction},
-        resource::{Change, prepare},
-        resources::package,
+        host::{Dry, Fake, Op, Provider, Transaction},
+        resource::{Change, Step, prepare, step},
+        resources::{gem_package::GemPackage, package},
         values::Words,
     };
 
@@ -776,6 +784,25 @@ mod tests {
             assert!(pending.verify(&machine("2.1")).is_ok() && pending.verify(&machine("2.0")).is_ok(), "{bounds:?}");
             assert!(pending.verify(&machine("1.9")).is_err(), "{bounds:?}");
         }
+    }
+
+    #[test]
+    fn all_versions_of_a_gem_that_meet_bounds_go() {
+        let by = Provider::Gem { binary: None, source: None };
+        let machine = ["12.0", "13.0.0", "13.1"]
+            .into_iter()
+            .fold(Fake::debian("12"), |machine, version| machine.with_installed_by(&by, "rake", version));
+        let gone = |version: &str| {
+            let mut dry = Dry::preflight(&machine);
+            let gem = GemPackage::named("rake").version(version);
+            match step(&gem, crate::resources::gem_package::Remove, &mut dry).unwrap() {
+                Step::UpToDate => "nothing".to_owned(),
+                Step::Changed(changed) => format!("{}: {}", changed.fields[0], dry.operations().len()),
+            }
+        };
+        assert_eq!(gone("~> 13"), "rake 13.0.0, 13.1 -> removed: 2");
+        assert_eq!(gone("13"), "rake 13.0.0 -> removed: 1");
+        assert_eq!(gone("~> 14"), "nothing");
     }
 
     #[test]

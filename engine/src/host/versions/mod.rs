@@ -69,7 +69,8 @@ impl Scheme {
     #[must_use]
     pub fn matches(self, asked: &str, version: &str) -> bool {
         match self {
-            Self::Debian | Self::Gem => asked == version,
+            Self::Debian => asked == version,
+            Self::Gem => gem::compare(asked, version).is_eq(),
             Self::Rpm | Self::Platform => asked == version || rpm::matches(asked, version),
             Self::Python => python::matches(asked, version),
             Self::Semantic => semver::compare(asked, version).is_eq(),

@@ -324,7 +324,8 @@ impl Work {
         let present = memory.packages(context, binary, &removals)?;
         let missing = |(spec, state): &(PackageSpec, PackageState)| {
             // Bounds ask for the newest that meets them, which the gem server knows.
-            spec.version.as_ref().is_none_or(|version| is_bounds(version) || !state.versions.contains(version))
+            let there = |version: &String| state.versions.iter().any(|one| meets(version, one));
+            spec.version.as_ref().is_none_or(|version| is_bounds(version) || !there(version))
         };
         Ok(Self {
             install: transaction.install.iter().cloned().zip(states).filter(missing).collect(),
