@@ -2,7 +2,8 @@
 //!
 //! `lab-base` stands for the distribution: it provides /bin/sh and system-release, so that scriptlets and `$releasever`
 //! resolve in a root whose own files did not come from RPMs. `lab-bad` is refused by its `%pre`; there is no `lab-ask`. From
-//! 2.0 on `lab-new` obsoletes `lab-old`. The
+//! 2.0 on `lab-new` obsoletes `lab-old`. `lab-multi` is there for two architectures, and of `lab-kernel` several versions may
+//! lie side by side. The
 //! group `lab-tools` has two of the small packages, and the environment `lab-system` has that group. The module `lab-web`
 //! has the streams 1 and 2, each with its own version of the package of that name.
 
@@ -119,6 +120,11 @@ fn packages() -> Vec<Package> {
             .script("pre", NAMED_USER)
             .script("post", NAMED_PLACES),
     );
+    all.extend(["i686", "x86_64"].map(|architecture| Package { architecture, ..Package::new("lab-multi", "1.0") }));
+    all.extend(["1.0", "2.0"].map(|version| {
+        let file = vec![(format!("/usr/share/lab/kernel-{version}"), format!("{version}\n"))];
+        Package { files: file, ..Package::new("lab-kernel", version) }.tag("Provides: installonlypkg(kernel)")
+    }));
     all.push(Package::new(LONG_NAME, "1.0"));
     all.extend((1..=10).map(|number| Package::new(format!("lab-small-{number:02}"), "1.0")));
     all
@@ -164,6 +170,7 @@ fn sign(directory: &Path) -> Result<()> {
 struct Package {
     name: String,
     version: &'static str,
+    architecture: &'static str,
     tags: Vec<&'static str>,
     files: Vec<(String, String)>,
     scripts: Vec<(&'static str, &'static str)>,
@@ -173,7 +180,7 @@ impl Package {
     fn new(name: impl Into<String>, version: &'static str) -> Self {
         let name = name.into();
         let marker = (format!("/usr/share/lab/{name}"), format!("{version}\n"));
-        Self { name, version, tags: Vec::new(), files: vec![marker], scripts: Vec::new() }
+        Self { name, version, architecture: "noarch", tags: Vec::new(), files: vec![marker], scripts: Vec::new() }
     }
 
     fn tag(mut self, line: &'static str) -> Self {
@@ -191,7 +198,7 @@ impl Package {
         self
     }
 
-    /// Writes `NAME-VERSION-1.noarch.rpm` into `directory`.
+    /// Writes `NAME-VERSION-1.ARCHITECTURE.rpm` into `directory`.
     fn build(&self, directory: &Path) -> Result<()> {
         let doing = format!("build the RPM `{}`", self.name);
         let build = directory.join("build");
@@ -199,7 +206,7 @@ impl Package {
         let file = build.join("package.spec");
         fs::write(&file, self.spec()).map_err(Error::io(&doing))?;
         let mut rpmbuild = Command::new("rpmbuild");
-        rpmbuild.args(["--quiet", "-bb"]);
+        rpmbuild.args(["--quiet", "-bb", "--target", self.architecture]);
         for define in [
             format!("_topdir {}", build.display()),
             // Debian's default is in the home directory.
@@ -216,10 +223,8 @@ impl Package {
     }
 
     fn spec(&self) -> String {
-        let mut spec = format!(
-            "Name: {}\nVersion: {}\nRelease: 1\nSummary: synthetic\nLicense: MIT\nBuildArch: noarch\n",
-            self.name, self.version
-        );
+        let mut spec =
+            format!("Name: {}\nVersion: {}\nRelease: 1\nSummary: synthetic\nLicense: MIT\n", self.name, self.version);
         for tag in &self.tags {
             spec.push_str(tag);
             spec.push('\n');

@@ -240,6 +240,71 @@ fn a_capability_of_a_version_is_compared_by_it() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn what_is_newer_than_all_on_offer_stays() -> Result<()> {
+    for base in [EL9, FEDORA] {
+        let machine = of(base)?;
+        let upgrade = |rest: &str| format!("- {{type: package, name: lab-app.noarch, action: upgrade{rest}}}\n");
+        let version = || machine.sh("rpm -q --qf '%{VERSION}' lab-app").stdout;
+        settle(&machine, "- {type: package, name: lab-app.noarch, version: '1.0'}\n");
+        let plan = lab::plan(&machine, &upgrade(""));
+        assert!(plan.stdout.contains("lab-app.noarch 1.0-1 -> 2.0-1"), "{plan}");
+        settle(&machine, &upgrade(""));
+        assert_eq!(version(), "2.0");
+        // The repository has that no more.
+        machine.sh("echo 'excludepkgs=lab-app-2.0*' >>/etc/yum.repos.d/lab-rpm.repo").success();
+        converge(&machine, &upgrade("")).success();
+        assert_eq!(version(), "2.0", "on {}", base.name);
+        settle(&machine, &upgrade(", allow_downgrade: true"));
+        assert_eq!(version(), "1.1", "on {}", base.name);
+    }
+    Ok(())
+}
+
+#[test]
+fn packages_of_one_name_are_told_apart() -> Result<()> {
+    let at = lab::rpm_repo()?.mount_point();
+    for base in [EL9, FEDORA] {
+        let machine = of(base)?;
+        let package = |name: &str, rest: &str| format!("- {{type: package, name: {name}{rest}}}\n");
+        let there = |name: &str| {
+            let told = machine.sh(&format!("rpm -qa --qf '%{{VERSION}}.%{{ARCH}}\\n' {name} | sort")).success().stdout;
+            told.lines().collect::<Vec<_>>().join(" ")
+        };
+        let undo = || machine.run(["brasa", "undo", "last"]).success();
+        let multi = || there("lab-multi");
+        let (one, both) = ("1.0.x86_64", "1.0.i686 1.0.x86_64");
+        settle(&machine, &package("lab-multi.x86_64", ""));
+        let plan = lab::plan(&machine, &package("lab-multi.i686", ""));
+        assert!(plan.stdout.contains("+ lab-multi.i686 1.0-1"), "{plan}");
+        let told = settle(&machine, &package("lab-multi.i686", ""));
+        assert!(told.stdout.contains("1 package change:"), "{told}");
+        assert_eq!(multi(), both);
+        undo();
+        assert_eq!(multi(), one, "on {}", base.name);
+        // In a file, it is the same package.
+        let file = format!("- {{type: package, name: lab-multi, source: '{at}/lab-multi-1.0-1.i686.rpm'}}\n");
+        settle(&machine, &file);
+        assert_eq!(multi(), both);
+        settle(&machine, &package("lab-multi.i686", ", action: remove"));
+        assert_eq!(multi(), one);
+        undo();
+        assert_eq!(multi(), both, "on {}", base.name);
+        settle(&machine, &package("lab-multi", ", action: remove"));
+        assert_eq!(multi(), "");
+        undo();
+        assert_eq!(multi(), both, "on {}", base.name);
+
+        let kernel = || there("lab-kernel");
+        settle(&machine, &package("lab-kernel", ", version: '1.0'"));
+        settle(&machine, &package("lab-kernel", ", action: upgrade"));
+        assert_eq!(kernel(), "1.0.noarch 2.0.noarch");
+        undo();
+        assert_eq!(kernel(), "1.0.noarch", "on {}", base.name);
+    }
+    Ok(())
+}
+
 /// Stands in for a program and notes that it was called.
 const COUNTED: &str = "#!/bin/sh\necho \"${0##*/} $1 $2\" >>/run/calls\nexec \"$0.real\" \"$@\"\n";
 

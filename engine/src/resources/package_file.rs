@@ -65,7 +65,7 @@ pub fn read(file: &Path, names: &[String], provider: &Provider, probe: &dyn Prob
             probe.query(&Command::new(words))?
         }
         Some(Format::Rpm) => {
-            let format = "--qf=%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE}";
+            let format = "--qf=%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE} %{ARCH}";
             let words = ["rpm", "-qp", "--nomanifest", format, "--", path.as_str()];
             probe.query(&Command::new(words))?
         }
@@ -74,8 +74,13 @@ pub fn read(file: &Path, names: &[String], provider: &Provider, probe: &dyn Prob
     if let Some((name, version)) = answer.stdout.trim().split_once(' ').filter(|_| answer.success()) {
         let (version, architecture) = version.split_once(' ').unwrap_or((version, "all"));
         let version = version.strip_prefix("0:").unwrap_or(version);
-        let foreign = architecture != "all" && foreign(architecture, probe)?;
-        let name = if foreign { format!("{name}:{architecture}") } else { name.to_owned() };
+        let name = match Format::of(file, provider) {
+            Some(Format::Rpm) if beside(architecture, provider, probe)? => format!("{name}.{architecture}"),
+            Some(Format::Deb) if architecture != "all" && foreign(architecture, probe)? => {
+                format!("{name}:{architecture}")
+            }
+            Some(_) | None => name.to_owned(),
+        };
         return Ok(Candidate { name, version: version.to_owned() });
     }
     // Nothing was asked, or the file is not there yet.
@@ -95,6 +100,18 @@ fn foreign(architecture: &str, probe: &dyn Probe) -> Result<bool> {
     let answer = probe.query(&Command::new(["dpkg", "--print-architecture"]))?;
     let native = answer.stdout.trim();
     Ok(answer.success() && !native.is_empty() && native != architecture)
+}
+
+/// Whether an architecture is the second one of a machine, whose packages lie beside others of the same names. zypper knows
+/// packages by their names alone.
+fn beside(architecture: &str, provider: &Provider, probe: &dyn Probe) -> Result<bool> {
+    const OLD: [&str; 4] = ["i386", "i486", "i586", "i686"];
+    if !OLD.contains(&architecture) || probe.provider(provider)? == Provider::Zypper {
+        return Ok(false);
+    }
+    let answer = probe.query(&Command::new(["rpm", "--eval", "%{_arch}"]))?;
+    let native = answer.stdout.trim();
+    Ok(answer.success() && !native.is_empty() && !OLD.contains(&native))
 }
 
 /// The name as it is given, or as a path begins: `NAME_VERSION_ARCH.deb`, `NAME-VERSION-RELEASE.ARCH.rpm`.

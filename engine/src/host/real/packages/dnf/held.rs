@@ -66,7 +66,7 @@ impl Held {
 
     /// The entry by which a package is held.
     pub fn by(&self, name: &str) -> Option<&str> {
-        let plain = name.rsplit_once('.').filter(|(_, end)| ARCHITECTURES.contains(end)).map_or(name, |(name, _)| name);
+        let (plain, _) = with_architecture(name);
         let entry = self.0.iter().find(|entry| entry.names.iter().any(|pattern| like(pattern, plain)))?;
         Some(&entry.text)
     }
@@ -75,6 +75,12 @@ impl Held {
     pub fn holds(&self, name: &str) -> bool {
         self.by(name).is_some()
     }
+}
+
+/// A name, and its architecture where it has one.
+pub fn with_architecture(name: &str) -> (&str, Option<&str>) {
+    let parted = name.rsplit_once('.').filter(|(_, end)| ARCHITECTURES.contains(end));
+    parted.map_or((name, None), |(name, architecture)| (name, Some(architecture)))
 }
 
 /// The list that the plugin's settings name; nothing when the plugin is not there, is off, or has no list.

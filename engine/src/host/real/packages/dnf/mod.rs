@@ -1,4 +1,5 @@
 //! rpm packages by dnf 4, dnf 5, microdnf or yum: one `rpm -qa` reads the state of all names, one call changes it.
+mod changes;
 mod groups;
 mod held;
 mod marks;
@@ -14,15 +15,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use changes::Row;
 use held::Held;
 use marks::Marks;
 pub use program::PROGRAMS;
 use program::Program;
 use work::Work;
 
-use super::{
-    Context, Lists, Manager, difference, directory::files_in, has_program, lists, locks, refuse_removals, unasked,
-};
+use super::{Context, Lists, Manager, directory::files_in, has_program, lists, locks, refuse_removals};
 use crate::{
     Error, Result,
     host::{
@@ -216,7 +216,7 @@ fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Cand
                 return Ok(None);
             }
             if let Some(found) = query::newest(known.iter().filter(|one| one.answers(name))) {
-                return Ok(Some(found.candidate()));
+                return Ok(Some(found.candidate(name)));
             }
             // A capability or a path.
             let providers = ask(&["--latest-limit=1", "--whatprovides"], std::slice::from_ref(name))?;
@@ -224,7 +224,7 @@ fn candidates(context: &Context<'_>, names: &[String]) -> Result<Vec<Option<Cand
                 Some(newest) if providers.iter().any(|one| one.name != newest.name) => {
                     preferred(context, program, name, &providers)
                 }
-                newest => Ok(newest.map(query::Installed::candidate)),
+                newest => Ok(newest.map(|newest| newest.candidate(name))),
             }
         })
         .collect()
@@ -242,8 +242,8 @@ fn tried(context: &Context<'_>, program: Program, name: &str) -> Result<Option<C
     if plan.is_empty() && !answer.success() && missing(&output).is_none() {
         return Err(failure(&format!("cannot ask `{program}` for `{name}`"), &output));
     }
-    let own = plan.into_iter().find(|change| change.name == name);
-    Ok(own.and_then(|change| Some(Candidate { version: change.to?, name: change.name })))
+    let own = plan.iter().find(|row| row.comes() && row.package.answers(name));
+    Ok(own.map(|row| row.package.candidate(name)))
 }
 
 /// Which of several providers of a capability dnf would take.
@@ -255,7 +255,7 @@ fn preferred(
 ) -> Result<Option<Candidate>> {
     let command = command(program, "--assumeno", "install", &[name.to_owned()], &Transaction::new(Provider::Dnf));
     let plan = output::plan(&joined(&looked(context, program, command)?));
-    Ok(query::chosen(plan, providers))
+    Ok(query::chosen(&plan, providers))
 }
 
 /// Asks for a package that nothing has: dnf reads all repositories for that.
@@ -287,22 +287,17 @@ fn versions(context: &Context<'_>, name: &str) -> Result<Vec<String>> {
         return Err(failure(&format!("cannot ask `{program}` for the versions of `{name}`"), &joined(&answer)));
     }
     let found = query::parse(&answer.stdout).into_iter().filter(|one| one.answers(name));
-    Ok(found.map(|one| one.candidate().version).collect())
+    Ok(found.map(|one| one.version()).collect())
 }
 
 /// Everything that would be changed.
 fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<PackageChange>> {
     let program = Program::of(context.root)?;
     let work = Work::needed(context, transaction)?;
-    let (mut changes, unasked) = rehearse(context, program, transaction, &work)?;
+    let (rows, unasked) = rehearse(context, program, transaction, &work)?;
     refuse_removals(program.name, &unasked)?;
-    let names: Vec<String> = changes.iter().map(|change| change.name.clone()).collect();
-    let states = query::states(context.tools, &names, None)?;
-    for (change, state) in changes.iter_mut().zip(states) {
-        if change.from.is_none() {
-            change.from = state.version;
-        }
-    }
+    let before = query::named(context.tools, rows.iter().map(|row| row.package.name.as_str()))?;
+    let mut changes = changes::planned(&rows, &before, &work.names());
     changes.extend(work.groups());
     Ok(changes)
 }
@@ -313,13 +308,12 @@ fn rehearse(
     program: Program,
     transaction: &Transaction,
     work: &Work,
-) -> Result<(Vec<PackageChange>, Vec<String>)> {
-    let mut changes: Vec<PackageChange> = Vec::new();
+) -> Result<(Vec<Row>, Vec<String>)> {
+    let mut rows: Vec<Row> = Vec::new();
     let mut going = Vec::new();
     for (verb, names) in work.calls(program) {
         // What is removed by a call before is still in the way of this one.
-        let pending: Vec<String> =
-            changes.iter().filter(|change| change.to.is_none()).map(|c| c.name.clone()).collect();
+        let pending: Vec<Row> = rows.iter().filter(|row| !row.comes()).cloned().collect();
         let settings =
             Transaction { allow_removals: transaction.allow_removals || !pending.is_empty(), ..transaction.clone() };
         let mut command = command(program, "--assumeno", verb, &names, &settings);
@@ -338,11 +332,20 @@ fn rehearse(
             }));
         }
         if verb != REMOVE && !transaction.allow_removals {
-            going.extend(unasked(&plan, &pending).cloned());
+            let same = |row: &Row| plan.iter().any(|other| other.comes() && other.package.name == row.package.name);
+            let named = |row: &Row| if same(row) { row.package.full() } else { row.package.name.clone() };
+            going.extend(unasked(&plan, &pending).map(named));
         }
-        changes.extend(plan.into_iter().filter(|change| change.to.is_some() || !pending.contains(&change.name)));
+        rows.extend(plan.into_iter().filter(|row| !pending.contains(row)));
     }
-    Ok((changes, going))
+    Ok((rows, going))
+}
+
+/// What goes by the plan of an installation and did not go before. One of several versions may go: a system keeps but so
+/// many kernels.
+fn unasked<'p>(plan: &'p [Row], gone: &'p [Row]) -> impl Iterator<Item = &'p Row> {
+    let stays = |row: &Row| plan.iter().any(|other| other.comes() && other.package.replaces(&row.package));
+    plan.iter().filter(move |row| !row.comes() && !gone.contains(row) && !stays(row))
 }
 
 /// Only looks: dnf 5 would wait even for that, as long as it takes and without a word.
@@ -370,7 +373,7 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     if transaction.config_files == ConfigFiles::Replace {
         note(context, "rpm decides by package whose configuration files win: the setting is of no effect".to_owned());
     }
-    let before = query::all(context.tools)?;
+    let before = query::whole(context.tools)?;
     let mut output = String::new();
     let mut failed = false;
     let mut ended = Ok(());
@@ -395,7 +398,7 @@ fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
         }
     }
     // Also of a transaction that was stopped half way, the changes are told.
-    context.changes.borrow_mut().extend(difference(&before, &query::all(context.tools)?));
+    context.changes.borrow_mut().extend(changes::between(&before, &query::whole(context.tools)?));
     ended?;
     let (left, groups) = work.left(context)?;
     context.changes.borrow_mut().extend(groups);

@@ -1,104 +1,93 @@
-use crate::host::PackageChange;
+use super::{
+    changes::{Does, Row},
+    query::Installed,
+};
 
-/// Reads the plan that `--assumeno` shows. `from` is filled for removals only: dnf 4 does not say which version is replaced.
+/// Reads the plan that `--assumeno` shows: dnf 4 does not say which version is replaced.
 /// What a package of another name replaces, which it obsoletes, is removed.
 ///
 /// The table is made for 80 columns: a long name stands alone on its line, the rest of the row on the next. That of microdnf
 /// has name, version and architecture in one word.
-pub fn plan(output: &str) -> Vec<PackageChange> {
-    let mut changes: Vec<PackageChange> = Vec::new();
-    let mut replaced: Vec<PackageChange> = Vec::new();
-    let mut section = Section::Other;
+pub fn plan(output: &str) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut replaced: Vec<Installed> = Vec::new();
+    let mut section = None;
     let mut row: Vec<&str> = Vec::new();
     let mut whole = false;
     for line in output.lines() {
         whole |= line.split_whitespace().eq(["Package", "Repository", "Size"]);
         let depth = line.len() - line.trim_start().len();
         if depth == 0 || line.trim().is_empty() {
-            finish(section, &mut row, &mut changes);
-            section = if line.trim().is_empty() { Section::Other } else { Section::of(line) };
-        } else if section != Section::Other {
+            finish(section, &mut row, &mut rows);
+            section = if line.trim().is_empty() { None } else { of_section(line) };
+        } else if let Some(does) = section {
             if depth == 1 {
-                finish(section, &mut row, &mut changes);
+                finish(section, &mut row, &mut rows);
             }
             // Below a package stands what it replaces: an older one of its own name too, with dnf 5.
             if let Some(rest) = line.trim_start().strip_prefix("replacing ") {
-                finish(section, &mut row, &mut changes);
-                replaced.extend(if whole { parted(rest.trim(), Section::Removes) } else { replacing(rest) });
+                finish(section, &mut row, &mut rows);
+                replaced.extend(if whole { parted(rest.trim()) } else { replacing(rest) });
             } else if whole {
-                changes.extend(line.split_whitespace().next().and_then(|word| parted(word, section)));
+                let package = line.split_whitespace().next().and_then(parted);
+                rows.extend(package.map(|package| Row { package, does }));
             } else {
                 row.extend(line.split_whitespace());
             }
         }
     }
-    finish(section, &mut row, &mut changes);
-    for change in replaced {
-        if !changes.iter().any(|other| other.name == change.name) {
-            changes.push(change);
+    finish(section, &mut row, &mut rows);
+    for package in replaced {
+        if !rows.iter().any(|other| other.package.name == package.name) {
+            rows.push(Row { package, does: Does::Go });
         }
     }
-    changes
+    rows
 }
 
 /// `NAME-VERSION-RELEASE.ARCH`, as microdnf has it.
-fn parted(word: &str, section: Section) -> Option<PackageChange> {
-    let mut parts = word.rsplit_once('.')?.0.rsplitn(3, '-');
+fn parted(word: &str) -> Option<Installed> {
+    let (rest, architecture) = word.rsplit_once('.')?;
+    let mut parts = rest.rsplitn(3, '-');
     let (release, version, name) = (parts.next()?, parts.next()?, parts.next()?);
-    let version = format!("{}-{release}", version.strip_prefix("0:").unwrap_or(version));
-    let (from, to) = if section == Section::Installs { (None, Some(version)) } else { (Some(version), None) };
-    Some(PackageChange { name: name.to_owned(), from, to })
+    Some(Installed::new(name, architecture, &format!("{version}-{release}")))
 }
 
 /// `NAME.ARCH VERSION` of dnf 4 and yum, `NAME ARCH VERSION REPOSITORY SIZE` of dnf 5.
-fn replacing(rest: &str) -> Option<PackageChange> {
+fn replacing(rest: &str) -> Option<Installed> {
     let words: Vec<&str> = rest.split_whitespace().collect();
-    let (name, version) = match words.as_slice() {
-        &[full, version] => (full.rsplit_once('.')?.0, version),
-        &[name, _, version, ..] => (name, version),
+    let (name, architecture, version) = match words.as_slice() {
+        &[full, version] => full.rsplit_once('.').map(|(name, architecture)| (name, architecture, version))?,
+        &[name, architecture, version, ..] => (name, architecture, version),
         &[] | &[_] => return None,
     };
-    let from = Some(version.strip_prefix("0:").unwrap_or(version).to_owned());
-    Some(PackageChange { name: name.to_owned(), from, to: None })
+    Some(Installed::new(name, architecture, version))
 }
 
-fn finish(section: Section, row: &mut Vec<&str>, changes: &mut Vec<PackageChange>) {
-    if let (&[name, _, version, ..], Section::Installs | Section::Removes) = (row.as_slice(), section) {
-        let version = Some(version.strip_prefix("0:").unwrap_or(version).to_owned());
-        let (from, to) = if section == Section::Installs { (None, version) } else { (version, None) };
-        changes.push(PackageChange { name: name.to_owned(), from, to });
+fn finish(section: Option<Does>, row: &mut Vec<&str>, rows: &mut Vec<Row>) {
+    if let (&[name, architecture, version, ..], Some(does)) = (row.as_slice(), section) {
+        rows.push(Row { package: Installed::new(name, architecture, version), does });
     }
     row.clear();
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Section {
-    Installs,
-    Removes,
-    Other,
-}
-
-impl Section {
-    fn of(line: &str) -> Self {
-        let line = line.trim_end();
-        if !line.ends_with(':') {
-            return Self::Other;
-        }
-        let starts = |words: &[&str]| words.iter().any(|word| line.starts_with(word));
-        let lower = line.to_ascii_lowercase();
-        if lower.contains("groups") || lower.contains("module profiles") {
-            // Names of groups and profiles, not of packages.
-            Self::Other
-        } else if line.starts_with("Updating and loading") {
-            // Repositories, of dnf 5.
-            Self::Other
-        } else if starts(&["Installing", "Upgrading", "Updating", "Downgrading", "Reinstalling"]) {
-            Self::Installs
-        } else if starts(&["Removing", "Erasing"]) {
-            Self::Removes
-        } else {
-            Self::Other
-        }
+/// What becomes of the packages below a line; `None` where those are none.
+fn of_section(line: &str) -> Option<Does> {
+    let line = line.trim_end();
+    let lower = line.to_ascii_lowercase();
+    // Names of groups and profiles, and of repositories with dnf 5.
+    let others =
+        lower.contains("groups") || lower.contains("module profiles") || line.starts_with("Updating and loading");
+    if others || !line.ends_with(':') {
+        return None;
+    }
+    let starts = |words: &[&str]| words.iter().any(|word| line.starts_with(word));
+    if starts(&["Installing"]) {
+        Some(Does::Come)
+    } else if starts(&["Upgrading", "Updating", "Downgrading", "Reinstalling"]) {
+        Some(Does::Replace)
+    } else {
+        starts(&["Removing", "Erasing"]).then_some(Does::Go)
     }
 }
 
@@ -213,11 +202,19 @@ fn share(count: &str) -> Option<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{leaves_out, plan, reason, scripts, step, unknown};
-    use crate::host::PackageChange;
+    use super::{Does, leaves_out, reason, scripts, step, unknown};
 
-    fn change(name: &str, from: Option<&str>, to: Option<&str>) -> PackageChange {
-        PackageChange { name: name.to_owned(), from: from.map(ToOwned::to_owned), to: to.map(ToOwned::to_owned) }
+    /// The rows of a plan, each with the sign for what becomes of it.
+    fn plan(output: &str) -> Vec<String> {
+        let row = |row: super::Row| {
+            let sign = match row.does {
+                Does::Come => "+",
+                Does::Replace => "=",
+                Does::Go => "-",
+            };
+            format!("{sign} {} {}", row.package.full(), row.package.version())
+        };
+        super::plan(output).into_iter().map(row).collect()
     }
 
     #[test]
@@ -226,12 +223,12 @@ mod tests {
         assert_eq!(
             plan(output),
             [
-                change("lab-small-03", None, Some("1.0-1")),
-                change("lab-app", None, Some("2.0-1")),
-                change("a-package-with-a-name-too-long-for-its-column", None, Some("1:4.5-6.el9")),
-                change("lab-lib", Some("1.1-1"), None),
-                change("lab-app", Some("1.0-1"), None),
-                change("lab-doc", Some("1.0-1"), None),
+                "+ lab-small-03.noarch 1.0-1",
+                "= lab-app.noarch 2.0-1",
+                "= a-package-with-a-name-too-long-for-its-column.noarch 1:4.5-6.el9",
+                "- lab-lib.noarch 1.1-1",
+                "- lab-app.noarch 1.0-1",
+                "- lab-doc.noarch 1.0-1",
             ]
         );
     }
@@ -239,7 +236,7 @@ mod tests {
     #[test]
     fn the_plan_of_dnf5_is_read() {
         let output = include_str!("../../../../../tests/captured/dnf5-assumeno.txt");
-        assert_eq!(plan(output), [change("lab-app", None, Some("2.0-1")), change("lab-small-03", None, Some("1.0-1"))]);
+        assert_eq!(plan(output), ["= lab-app.noarch 2.0-1", "+ lab-small-03.noarch 1.0-1"]);
     }
 
     #[test]
@@ -249,12 +246,12 @@ mod tests {
         let five = "Upgrading:\n lab-new             noarch 0:2.0-1 lab-rpm      4.0   B\n   replacing lab-new noarch \
                     0:1.0-1 <unknown>    4.0   B\n   replacing lab-old noarch 0:1.0-1 <unknown>    4.0   B\n\n";
         for output in [four, five] {
-            assert_eq!(plan(output), [change("lab-new", None, Some("2.0-1")), change("lab-old", Some("1.0-1"), None)]);
+            assert_eq!(plan(output), ["= lab-new.noarch 2.0-1", "- lab-old.noarch 1.0-1"]);
         }
         // One that comes in a newer version itself stays.
         let split = "Upgrading:\n lab-new  noarch  2.0-1  lab-rpm  6.2 k\n     replacing  lab-old.noarch 1.0-1\n lab-old  \
                      noarch  2.0-1  lab-rpm  6.2 k\n";
-        assert_eq!(plan(split), [change("lab-new", None, Some("2.0-1")), change("lab-old", None, Some("2.0-1"))]);
+        assert_eq!(plan(split), ["= lab-new.noarch 2.0-1", "= lab-old.noarch 2.0-1"]);
     }
 
     #[test]
@@ -265,7 +262,7 @@ mod tests {
                       groups dependencies:\n Lab Tools (small)                                    \nInstalling environmental \
                       groups:\n Lab System and more                                          \n\nTransaction Summary:\n \
                       Installing:         1 package\n";
-        assert_eq!(plan(output), [change("lab-small-01", None, Some("1.0-1"))]);
+        assert_eq!(plan(output), ["+ lab-small-01.noarch 1.0-1"]);
     }
 
     #[test]

@@ -1,10 +1,14 @@
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::super::Tools;
+use super::changes::Row;
 use crate::{
     Error, Result,
     host::{
-        Candidate, Command, PackageChange, PackageState,
+        Candidate, Command, PackageState,
         versions::rpm::{self, compare},
     },
 };
@@ -28,6 +32,27 @@ pub struct Installed {
 }
 
 impl Installed {
+    pub fn new(name: &str, architecture: &str, version: &str) -> Self {
+        let version = version.strip_prefix("0:").unwrap_or(version).to_owned();
+        Self { name: name.to_owned(), version, architecture: architecture.to_owned() }
+    }
+
+    /// `[EPOCH:]VERSION-RELEASE`.
+    pub fn version(&self) -> String {
+        self.version.clone()
+    }
+
+    pub fn architecture(&self) -> &str {
+        &self.architecture
+    }
+
+    /// Whether it takes the place of another one when that is upgraded to it.
+    pub fn replaces(&self, other: &Self) -> bool {
+        let any = "noarch";
+        let fits = self.architecture == other.architecture || self.architecture == any || other.architecture == any;
+        self.name == other.name && fits
+    }
+
     /// Whether a name that a recipe uses means this package: NAME, NAME.ARCH, or either with a version.
     pub fn answers(&self, asked: &str) -> bool {
         let Some(rest) = asked.strip_prefix(&self.name) else { return false };
@@ -40,9 +65,10 @@ impl Installed {
         format!("{}.{}", self.name, self.architecture)
     }
 
-    /// As a candidate.
-    pub fn candidate(&self) -> Candidate {
-        Candidate { name: self.name.clone(), version: self.version.clone() }
+    /// As a candidate for a name that was asked for: its own in other words, or one that it provides.
+    pub fn candidate(&self, asked: &str) -> Candidate {
+        let name = if self.answers(asked) { asked } else { &self.name };
+        Candidate { name: name.to_owned(), version: self.version.clone() }
     }
 }
 
@@ -54,12 +80,9 @@ pub fn newest<'a>(packages: impl Iterator<Item = &'a Installed>) -> Option<&'a I
 }
 
 /// Which of several providers of a capability comes by a plan that was asked for the capability alone.
-pub fn chosen(plan: Vec<PackageChange>, providers: &[Installed]) -> Option<Candidate> {
-    let provides = |change: &PackageChange| providers.iter().any(|one| one.name == change.name);
-    plan.into_iter().find_map(|change| {
-        let version = change.to.clone().filter(|_| provides(&change))?;
-        Some(Candidate { name: change.name, version })
-    })
+pub fn chosen(plan: &[Row], providers: &[Installed]) -> Option<Candidate> {
+    let provides = |row: &&Row| row.comes() && providers.iter().any(|one| one.name == row.package.name);
+    plan.iter().find(provides).map(|row| row.package.candidate(&row.package.name))
 }
 
 /// State of packages: one call for all names where what is installed is not known, and one more for those that are no
@@ -143,6 +166,12 @@ pub fn meets(order: Ordering, sign: &str) -> bool {
     }
 }
 
+/// Those of some packages that are installed, by their own names.
+pub fn named<'a>(tools: &dyn Tools, names: impl Iterator<Item = &'a str>) -> Result<Vec<Installed>> {
+    let names: BTreeSet<&str> = names.collect();
+    Ok(rpm(tools, &[], names.into_iter())?.concat())
+}
+
 /// All installed packages.
 pub fn whole(tools: &dyn Tools) -> Result<Vec<Installed>> {
     Ok(rpm(tools, &["-a"], std::iter::empty())?.concat())
@@ -209,7 +238,7 @@ pub fn available(output: &str, name: &str) -> Option<Candidate> {
         let (full, version) = (words.next()?, words.next()?);
         let (own, _) = full.rsplit_once('.')?;
         (own == name || full == name).then(|| Candidate {
-            name: own.to_owned(),
+            name: name.to_owned(),
             version: version.strip_prefix("0:").unwrap_or(version).to_owned(),
         })
     })
@@ -297,11 +326,11 @@ mod tests {
         let providers =
             parse("=\tlab-other\t0\t1.0\t1\tnoarch\n\n=\tlab-app\t0\t1.0\t1\tnoarch\n=\tlab-app\t0\t2.0\t1\tnoarch\n");
         let plan = || super::super::output::plan(include_str!("../../../../../tests/captured/dnf4-assumeno.txt"));
-        let candidate = chosen(plan(), &providers).map(|one| (one.name, one.version));
+        let candidate = chosen(&plan(), &providers).map(|one| (one.name, one.version));
         assert_eq!(candidate, Some(("lab-app".to_owned(), "2.0-1".to_owned())));
         // What goes, or does not come, is none.
-        assert_eq!(chosen(plan(), &parse("=\tlab-lib\t0\t1.1\t1\tnoarch\n")), None);
-        assert_eq!(chosen(Vec::new(), &providers), None);
+        assert_eq!(chosen(&plan(), &parse("=\tlab-lib\t0\t1.1\t1\tnoarch\n")), None);
+        assert_eq!(chosen(&[], &providers), None);
     }
 
     #[test]

@@ -19,8 +19,10 @@ impl Tools for Micro {
     fn query(&self, command: &Command) -> Result<Answer> {
         let line = command.argv.join(" ");
         if line.starts_with("rpm -q ") {
-            let there = |name: &&String| line.contains(" -- ") && ["lab-old", "lab-app"].contains(&name.as_str());
-            let own = command.argv.iter().filter(there).map(|name| format!("=\t{name}\t0\t1.0\t1\tnoarch\n"));
+            let there = |name: &&String| line.contains(" -- ") && name.starts_with("lab-");
+            let bare = command.argv.iter().filter(there).map(|name| name.trim_end_matches(".noarch"));
+            let own = bare.filter(|name| ["lab-old", "lab-app"].contains(name));
+            let own = own.map(|name| format!("=\t{name}\t0\t1.0\t1\tnoarch\n"));
             let stdout = if line.contains("--whatprovides") { String::new() } else { own.collect() };
             return Ok(Answer { stdout: format!("{stdout}no package provides brasa-divider\n"), ..Answer::default() });
         }
@@ -90,6 +92,27 @@ fn what_microdnf_would_upgrade_to_is_asked_by_trying() {
     assert_eq!(unknown.packages().candidates(&unknown, &Provider::Dnf, &names).unwrap(), [None]);
     let refused = unknown.packages().simulate(&unknown, &installing("lab-nope")).unwrap_err().to_string();
     assert_eq!(refused, "package `lab-nope` does not exist: no enabled repository has it");
+}
+
+#[test]
+fn a_name_with_its_architecture_is_followed_through() {
+    let machine = Micro::printing(PLAN, 1);
+    let name = "lab-app.noarch".to_owned();
+    let found = machine
+        .packages()
+        .candidates(&machine, &Provider::Dnf, std::slice::from_ref(&name))
+        .unwrap()
+        .remove(0)
+        .unwrap();
+    assert_eq!((&found.name, found.version.as_str()), (&name, "1:2.0-1"));
+    for (version, asked) in [("1:2.0-1", "lab-app-1:2.0-1.noarch"), ("2.0", "lab-app-2.0-*.noarch")] {
+        let spec = PackageSpec { version: Some(version.to_owned()), ..PackageSpec::any(&name) };
+        let transaction = Transaction { install: vec![spec], allow_removals: true, ..Transaction::new(Provider::Dnf) };
+        let changes = machine.packages().simulate(&machine, &transaction).unwrap();
+        let change = changes.into_iter().find(|change| change.name == name).unwrap();
+        assert_eq!((change.from.as_deref(), change.to.as_deref()), (Some("1.0-1"), Some("1:2.0-1")));
+        assert_eq!(machine.said.borrow().last().unwrap(), &format!("microdnf --assumeno install {asked}"));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 use super::{
     super::{Context, refused_downgrade},
     MARK, REMOVE, VERSIONLOCK, groups,
-    held::Held,
+    held::{Held, with_architecture},
     program::Program,
     quoted, states, versions,
 };
@@ -82,7 +82,7 @@ impl Work {
 
     pub fn calls(&self, program: Program) -> Vec<(&'static str, Vec<String>)> {
         let word = |name: &String| groups::word(program, name);
-        let argument = |spec: &PackageSpec| if groups::is(&spec.name) { word(&spec.name) } else { spec.joined("-") };
+        let argument = |spec: &PackageSpec| if groups::is(&spec.name) { word(&spec.name) } else { argument(spec) };
         let mut calls = Vec::new();
         if !self.remove.is_empty() {
             calls.push((REMOVE, self.remove.iter().map(word).collect()));
@@ -99,6 +99,11 @@ impl Work {
             }
         }
         calls
+    }
+
+    /// The names of all that comes or goes, as they were asked for.
+    pub fn names(&self) -> Vec<String> {
+        self.install.iter().map(|spec| &spec.name).chain(&self.remove).cloned().collect()
     }
 
     pub fn installs(&self) -> bool {
@@ -166,6 +171,21 @@ impl Work {
         let mut groups = self.groups();
         groups.retain(|group| !left.iter().any(|text| text.starts_with(&format!("`{}` ", group.name))));
         Ok((left, groups))
+    }
+}
+
+/// `NAME`, `NAME-VERSION`, or with an architecture `NAME-VERSION-RELEASE.ARCH`, which dnf knows in no other order.
+fn argument(spec: &PackageSpec) -> String {
+    let (Some(version), None) = (&spec.version, &spec.file) else { return spec.joined("-") };
+    let (name, architecture) = with_architecture(&spec.name);
+    // One of several versions is called by its own.
+    if name.strip_suffix(version.as_str()).is_some_and(|rest| rest.ends_with('-')) {
+        return spec.name.clone();
+    }
+    match architecture {
+        Some(architecture) if version.contains('-') => format!("{name}-{version}.{architecture}"),
+        Some(architecture) => format!("{name}-{version}-*.{architecture}"),
+        None => spec.joined("-"),
     }
 }
 
