@@ -129,6 +129,12 @@ fn uses_a_repository(base: lab::Base, fails: &str) -> Result<()> {
         let failed = converge(&machine, &nowhere).exits(1);
         assert!(failed.stderr.contains("`dnf makecache` failed: ") && failed.stderr.contains(fails), "{failed}");
     }
+    // One that says itself that this is no fault is asked again by the next run.
+    let passed_over = nowhere.replace("gpgkey", "skip_if_unavailable: true, gpgkey");
+    for _ in 0..2 {
+        let told = converge(&machine, &passed_over).exits(2);
+        assert!(told.stderr.contains("goes on without the repository `lab`, which cannot be read: "), "{told}");
+    }
     settle(&machine, &good);
 
     // A password is in the file, which root alone may read, and nowhere else.

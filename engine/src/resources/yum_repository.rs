@@ -72,7 +72,7 @@ properties! {
         timeout: String,
         /// How long its lists count as fresh: seconds, or as `6h`; `never` for ever.
         metadata_expire: String,
-        /// Whether other repositories are used when it cannot be reached.
+        /// Whether other repositories are used when it cannot be reached: a run warns of that, and the next one tries again.
         skip_if_unavailable: bool,
         /// Whether weak and hidden streams of modules give way to its packages.
         module_hotfixes: bool,

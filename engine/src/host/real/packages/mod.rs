@@ -99,6 +99,11 @@ trait Manager {
         false
     }
 
+    /// Whether the lists of a source could not be fetched just now, and the source itself lets that pass.
+    fn passed_over(&self, _source: &Path) -> bool {
+        false
+    }
+
     /// Refreshes the lists: those of one source, or all.
     fn update_lists(&self, _context: &Context<'_>, _source: Option<&Path>) -> Result<()> {
         Ok(())
@@ -316,12 +321,15 @@ impl Packages {
         locks::wait_for(started, started + Duration::from(command.timeout), progress, &held).map(drop)
     }
 
-    /// Whether the lists of one source were fetched as its file and keys are now, and are still there.
+    /// Whether the lists of one source were fetched as its file and keys are now, and are still there. In the run in which
+    /// they could not be, no more is to be had.
     ///
     /// # Errors
     /// Files that cannot be read.
     pub fn is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
-        Ok(self.find(provider)?.lists().is_none() || lists::is_fetched(&self.root, &self.state, source)?)
+        let manager = self.find(provider)?;
+        let done = manager.lists().is_none() || manager.passed_over(source);
+        Ok(done || lists::is_fetched(&self.root, &self.state, source)?)
     }
 
     /// Refreshes the package lists: those of one source, or all.

@@ -10,8 +10,8 @@ mod work;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
-    path::Path,
+    collections::{BTreeSet, HashMap},
+    path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -97,6 +97,8 @@ pub struct Dnf {
     asked: RefCell<HashMap<String, PackageState>>,
     installed: RefCell<Option<Vec<query::Installed>>>,
     readable: Cell<Option<bool>>,
+    /// Files of repositories that could not be read, and that say themselves that this is no fault.
+    passed_over: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl Manager for Dnf {
@@ -155,9 +157,19 @@ impl Manager for Dnf {
         Ok(readable)
     }
 
+    fn passed_over(&self, source: &Path) -> bool {
+        self.passed_over.borrow().contains(source)
+    }
+
     fn update_lists(&self, context: &Context<'_>, source: Option<&Path>) -> Result<()> {
         self.readable.take();
-        update_lists(context, source)
+        let all_read = update_lists(context, source)?;
+        if let Some(source) = source {
+            let mut passed_over = self.passed_over.borrow_mut();
+            passed_over.remove(source);
+            passed_over.extend((!all_read).then(|| source.to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -453,8 +465,9 @@ fn missing(output: &str) -> Option<Error> {
     if errors.len() > 1 { Some(Error::Several(errors)) } else { errors.pop() }
 }
 
-/// Refreshes the lists, all or those of the one repository that a file is called after.
-fn update_lists(context: &Context<'_>, source: Option<&Path>) -> Result<()> {
+/// Refreshes the lists, all or those of the one repository that a file is called after. Whether all of them were read: dnf
+/// reports success without a repository that has `skip_if_unavailable`.
+fn update_lists(context: &Context<'_>, source: Option<&Path>) -> Result<bool> {
     let (program, old) = Program::of(context.root).map(|program| (program, program.is_yum()))?;
     let started = Instant::now();
     wait(context, started, started + UPDATE)?;
@@ -474,10 +487,18 @@ fn update_lists(context: &Context<'_>, source: Option<&Path>) -> Result<()> {
         return Err(failure(&format!("`{program} makecache` failed"), &output)
             .hint("check that the machine reaches the repository, and that its key is given (`gpgkey`)"));
     }
-    if let Some(source) = source {
-        return lists::fetched(context.root, context.state, source, Vec::new());
+    let all_read = !output::leaves_out(&output);
+    if !all_read {
+        let which = id.map_or_else(|| "repositories".to_owned(), |id| format!("the repository `{id}`"));
+        let reason = output::reason(&output);
+        note(context, format!("`{program}` goes on without {which}, which cannot be read: {reason}"));
     }
-    lists::stamp(&LISTS, context.root, context.state, SystemTime::now())
+    match source {
+        Some(source) if all_read => lists::fetched(context.root, context.state, source, Vec::new())?,
+        Some(_) => {}
+        None => lists::stamp(&LISTS, context.root, context.state, SystemTime::now())?,
+    }
+    Ok(all_read)
 }
 
 /// Waits for the locks, so that the holder is known; dnf itself waits for those taken later.
