@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Result,
-    host::{Command, PackageSpec, Scheme, Transaction},
+    host::{Answer, Command, PackageSpec, Scheme, Transaction},
 };
 
 pub struct Cargo {
@@ -26,9 +26,26 @@ impl Cargo {
         [self.program.as_str()].iter().chain(words).copied().chain(source).map(str::to_owned).collect()
     }
 
+    fn info(&self, context: &Context<'_>, asked: &str) -> Result<Answer> {
+        context.tools.query(&Command::new(self.words(&["info", "--quiet", asked], true)))
+    }
+
+    /// Refuses a version that the registry does not have. A cargo before 1.82 is not asked: it tells the newest alone.
+    fn check(&self, context: &Context<'_>, spec: &PackageSpec) -> Result<()> {
+        let info = self.info(context, &spec.joined("@"))?;
+        if info.success()
+            || info.code == 127
+            || info.stderr.contains("no such command")
+            || info.stderr.contains("no such subcommand")
+        {
+            return Ok(());
+        }
+        Err(failure(self, &format!("`{}` would refuse `{}`", self.program, spec.joined("@")), &info))
+    }
+
     /// The newest version in the registry: by `info`, or by `search` before cargo 1.82.
     fn latest(&self, context: &Context<'_>, name: &str) -> Result<String> {
-        let info = context.tools.query(&Command::new(self.words(&["info", "--quiet", name], true)))?;
+        let info = self.info(context, name)?;
         if let Some(version) = info.stdout.lines().find_map(|line| line.strip_prefix("version: ")) {
             return Ok(version.split(' ').next().unwrap_or(version).to_owned());
         }
@@ -87,7 +104,7 @@ impl Tool for Cargo {
         _: &Transaction,
     ) -> Result<Vec<(String, Option<String>)>> {
         let version = |spec: &PackageSpec| match &spec.version {
-            Some(version) => Ok(version.clone()),
+            Some(version) => self.check(context, spec).map(|()| version.clone()),
             None => self.latest(context, &spec.name),
         };
         match call {
@@ -120,7 +137,51 @@ fn listed(line: &str) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cargo, Tool as _, listed};
+    use super::{Call, Cargo, Tool as _, listed};
+    use crate::{
+        Result,
+        host::{
+            Answer, Command, PackageSpec, Provider, Transaction,
+            real::packages::{Packages, Tools},
+        },
+    };
+
+    /// A cargo that ends so.
+    struct Says(i32, &'static str);
+
+    impl Tools for Says {
+        fn query(&self, command: &Command) -> Result<Answer> {
+            assert_eq!(command.argv.join(" "), "cargo info --quiet lab-app@9.0.0");
+            Ok(Answer { code: self.0, stderr: self.1.to_owned(), ..Answer::default() })
+        }
+
+        fn watch(&self, command: &Command, _: &mut dyn FnMut(&str)) -> Result<Answer> {
+            self.query(command)
+        }
+    }
+
+    #[test]
+    fn a_version_that_nobody_has_is_told_beforehand() {
+        let planned = |says: Says| {
+            let root = tempfile::tempdir().unwrap();
+            let packages = Packages::new(root.path(), root.path().join("state"));
+            let spec = [PackageSpec { version: Some("9.0.0".to_owned()), ..PackageSpec::any("lab-app") }];
+            let cargo = Cargo::new(&None, &None);
+            let none = Transaction::new(Provider::Platform);
+            let rehearsed = cargo.rehearse(&packages.context(&says, &|_| {}), &Call::Install(&spec), &none);
+            rehearsed.map(|plan| format!("{plan:?}")).unwrap_or_else(|error| error.to_string())
+        };
+        let comes = r#"[("lab-app", Some("9.0.0"))]"#;
+        assert_eq!(planned(Says(0, "")), comes);
+        // It does not tell of any version.
+        for old in ["error: no such subcommand: `info`\n", "error: no such command: `info`\n"] {
+            assert_eq!(planned(Says(101, old)), comes);
+        }
+        assert_eq!(
+            planned(Says(101, "error: could not find `lab-app@9.0.0` in registry `lab`\n")),
+            "`cargo` would refuse `lab-app@9.0.0`: could not find `lab-app@9.0.0` in registry `lab`"
+        );
+    }
 
     #[test]
     fn the_list_is_read() {
