@@ -515,7 +515,9 @@ fn rpm_packages_come_from_files() -> Result<()> {
 const SNAP: &str = r#"#!/bin/sh
 db=/var/lib/pretend-snap; mkdir -p $db
 verb=$1; shift
-names=; for word; do case $word in --list) list=1;; -*) ;; *) names="$names $word";; esac; done
+names=; for word; do case $verb$word in
+    remove--color*|revert--color*) echo "error: unknown flag \`color'" >&2; exit 1;;
+    *--list) list=1;; $verb-*) ;; *) names="$names $word";; esac; done
 table() { [ -z "$(ls $db)" ] && { echo "No snaps are installed yet. Try 'snap install hello-world'." >&2; return; }
     echo "Name   Version  Rev  Tracking       Publisher    Notes"
     for name in $(ls $db); do echo "$name  ${1:-$(cat $db/$name)}  42   latest/stable  canonical**  -"; done; }
@@ -525,6 +527,7 @@ case $verb in
         printf 'name:      hello\nchannels:\n  latest/stable:    2.10 2019-04-17 (38) 98kB -\n'; done;;
     install) for name in $names; do [ $name = hello ] || { echo "error: snap \"$name\" not found" >&2; exit 1; }; echo ${START:-2.9} >$db/$name; done;;
     refresh) if [ "$list" ]; then [ "$(cat $db/hello)" = 2.10 ] && echo 'All snaps up to date.' >&2 || table 2.10; else for name in $names; do echo 2.10 >$db/$name; done; fi;;
+    revert) echo 2.9 >$db/${names# };;
     remove) for name in $names; do rm $db/$name; done;;
 esac
 "#;
@@ -555,8 +558,14 @@ fn snap_packages_by_a_pretend_program() -> Result<()> {
     assert_eq!(version(), "2.9\n");
     settle(&snap(", action: upgrade"));
     assert_eq!(version(), "2.10\n");
+    let undo = || machine.run(["brasa", "undo", "last"]).success();
+    undo();
+    assert_eq!(version(), "2.9\n", "as before the refresh");
     settle(&snap(", action: purge"));
     assert_eq!(version(), "");
+    let told = undo();
+    assert_eq!(version(), "2.9\n", "as the channel has it: {told}");
+    settle(&snap(", action: remove"));
     let failed = run(&snap("").replace("hello", "nope"), 1);
     assert!(failed.stderr.contains("no snap found for \"nope\""), "{failed}");
     Ok(())

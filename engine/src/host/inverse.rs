@@ -379,12 +379,20 @@ pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange], automa
         automatic,
         ..Transaction::new(by)
     };
-    let mut kept = Vec::new();
+    let mut notes = Vec::new();
     for change in changes {
         match (&change.from, &change.to) {
             // RubyGems keeps versions beside each other, and no transaction removes just one of them.
             (Some(_), Some(to)) if matches!(provider, Provider::Gem { .. }) => {
-                kept.push(format!("gem {} {to} stays beside the older one", change.name));
+                notes.push(format!("gem {} {to} stays beside the older one", change.name));
+            }
+            // Only what was there before a refresh is kept.
+            (Some(_), None) if *provider == Provider::Snap => {
+                notes.push(format!(
+                    "snap {} comes back as its usual channel has it now; `snap saved` tells whether its data was kept",
+                    change.name
+                ));
+                back.install.push(PackageSpec::any(&change.name));
             }
             (Some(from), _) => {
                 back.install.push(PackageSpec { version: Some(from.clone()), ..PackageSpec::any(&change.name) });
@@ -393,12 +401,12 @@ pub(super) fn of_packages(provider: &Provider, changes: &[PackageChange], automa
             (None, None) => {}
         }
     }
-    let note = if kept.is_empty() {
+    let note = if notes.is_empty() {
         "packages: what was added is removed, old versions are put back where they can still be had; \
          what their scripts did stays"
             .to_owned()
     } else {
-        kept.join("; ")
+        notes.join("; ")
     };
     Undo {
         grade: Grade::BestEffort,

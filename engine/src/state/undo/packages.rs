@@ -72,7 +72,11 @@ pub fn needed(transaction: &Transaction, probe: &dyn Probe) -> Result<Option<Op>
     let mut left = transaction.clone();
     let names: Vec<_> = transaction.install.iter().map(|spec| spec.name.clone()).collect();
     let states: BTreeMap<_, _> = names.iter().cloned().zip(probe.packages(&transaction.provider, &names)?).collect();
-    left.install.retain(|spec| states.get(&spec.name).is_none_or(|state| state.version != spec.version));
+    left.install.retain(|spec| match (states.get(&spec.name), &spec.version) {
+        (Some(state), None) => state.version.is_none(),
+        (Some(state), asked) => state.version != *asked,
+        (None, _) => true,
+    });
     let states = probe.packages(&transaction.provider, &transaction.remove)?;
     let present: BTreeMap<_, _> = transaction.remove.iter().zip(states).collect();
     left.remove.retain(|name| present.get(name).is_none_or(|state| state.version.is_some()));

@@ -33,15 +33,17 @@ impl Tool for Snap {
 
     fn command(&self, call: &Call<'_>, transaction: &Transaction) -> Command {
         let verb: &[&str] = match call {
+            // Only an undo has a version: that before the last refresh, which is kept.
+            Call::Install([PackageSpec { version: Some(_), .. }]) => &["revert"],
             Call::Install(_) => &["install"],
             Call::Upgrade(_) => &["refresh"],
             Call::Remove(_) => &["remove"],
             Call::Purge(_) => &["remove", "--purge"],
         };
         let mut argv: Vec<String> = ["snap"].iter().chain(verb).map(|word| (*word).to_owned()).collect();
-        argv.extend(["--color=never", "--unicode=never"].map(str::to_owned));
-        // Channels and confinements are for what comes.
-        if let Call::Install(_) | Call::Upgrade(_) = call {
+        // Colours, channels and confinements are for what comes: the other verbs refuse them.
+        if ["install", "refresh"].contains(&verb[0]) {
+            argv.extend(["--color=never", "--unicode=never"].map(str::to_owned));
             argv.extend(transaction.options.iter().cloned());
         }
         argv.push("--".to_owned());
@@ -49,9 +51,9 @@ impl Tool for Snap {
         Command::new(argv)
     }
 
-    /// snap takes a channel or a confinement with a single name only.
+    /// snap takes a channel or a confinement with a single name only, and puts back one at a time.
     fn one_each(&self, transaction: &Transaction) -> bool {
-        !transaction.options.is_empty()
+        !transaction.options.is_empty() || transaction.install.iter().any(|spec| spec.version.is_some())
     }
 
     fn rehearse(
@@ -62,6 +64,9 @@ impl Tool for Snap {
     ) -> Result<Vec<(String, Option<String>)>> {
         match call {
             Call::Remove(names) | Call::Purge(names) => Ok(names.iter().map(|name| (name.clone(), None)).collect()),
+            Call::Install([PackageSpec { name, version: Some(version), .. }]) => {
+                Ok(vec![(name.clone(), Some(version.clone()))])
+            }
             Call::Install(_) => {
                 let channel = transaction.options.iter().find_map(|option| option.strip_prefix("--channel="));
                 let version = |name: &String| {
@@ -144,8 +149,13 @@ mod tests {
         let line = |call| Snap.command(&call, &transaction).argv.join(" ");
         assert_eq!(line(Call::Install(&specs)), "snap install --color=never --unicode=never --classic -- hello");
         assert_eq!(line(Call::Upgrade(&specs)), "snap refresh --color=never --unicode=never --classic -- hello");
-        assert_eq!(line(Call::Remove(&names)), "snap remove --color=never --unicode=never -- hello");
-        assert_eq!(line(Call::Purge(&names)), "snap remove --purge --color=never --unicode=never -- hello");
+        let before = [PackageSpec { version: Some("2.9".to_owned()), ..PackageSpec::any("hello") }];
+        transaction = Transaction { install: before.to_vec(), ..Transaction::new(Provider::Snap) };
+        assert!(Snap.one_each(&transaction));
+        let line = |call| Snap.command(&call, &transaction).argv.join(" ");
+        assert_eq!(line(Call::Install(&before)), "snap revert -- hello");
+        assert_eq!(line(Call::Remove(&names)), "snap remove -- hello");
+        assert_eq!(line(Call::Purge(&names)), "snap remove --purge -- hello");
     }
 
     #[test]
