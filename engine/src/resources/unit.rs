@@ -129,12 +129,31 @@ pub(crate) fn found(mut found: Found, unit: &str, probe: &dyn Probe) -> Result<F
     })
 }
 
+/// Scripts that are no services. `halt` of Red Hat halts the machine whatever it is told, so they are not to be asked how they are.
+const OTHERS: [&str; 12] = [
+    "README",
+    "bootclean.sh",
+    "functions",
+    "halt",
+    "killall",
+    "kudzu",
+    "linuxconf",
+    "rc",
+    "rcS",
+    "reboot",
+    "single",
+    "skeleton",
+];
+
 /// The services of the init system.
 pub(crate) fn all(probe: &dyn Probe) -> Result<Vec<String>> {
     match probe.init()? {
         Init::Systemd | Init::SystemdOffline => unit_files(probe),
-        Init::OpenRc => scripts(&[".sh"], probe),
-        Init::SysV => scripts(&[], probe),
+        Init::OpenRc => {
+            let names = listing(&["rc-service", "--list"], probe)?;
+            Ok(names.lines().filter(|name| !OTHERS.contains(name)).map(str::to_owned).collect())
+        }
+        Init::SysV => scripts(probe),
         Init::None => Err(not_listed("there is no init system here that brasa knows")),
     }
 }
@@ -143,33 +162,26 @@ fn not_listed(why: &str) -> Error {
     Error::failed(format!("the services cannot be listed: {why}")).hint("name one, as in `brasa resource service cron`")
 }
 
-/// The scripts, as `service --status-all` and `rc-service --list` list them; what ends so is none. Source: service(8) of Debian
-/// and of Red Hat; `ls_dir` of librc.
-fn scripts(none: &[&str], probe: &dyn Probe) -> Result<Vec<String>> {
-    // `halt` of Red Hat halts the machine whatever it is told, so none of these may be asked how it is.
-    const OTHERS: [&str; 12] = [
-        "README",
-        "bootclean.sh",
-        "functions",
-        "halt",
-        "killall",
-        "kudzu",
-        "linuxconf",
-        "rc",
-        "rcS",
-        "reboot",
-        "single",
-        "skeleton",
-    ];
+fn listing(words: &[&str], probe: &dyn Probe) -> Result<String> {
+    let answer = probe.query(&Command::new(words.iter().copied()))?;
+    if !answer.success() {
+        return Err(not_listed(&format!("`{} {}` does not answer", words[0], words[1])));
+    }
+    Ok(answer.stdout)
+}
+
+/// The scripts of System V, as `service --status-all` asks them. Source: service(8) of Debian and of Red Hat.
+fn scripts(probe: &dyn Probe) -> Result<Vec<String>> {
     const LEFT: [&str; 8] = [".dpkg-dist", ".dpkg-new", ".dpkg-old", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", "~"];
     let place = Path::new("/etc/init.d");
     let mut names = Vec::new();
     for name in probe.list(place)?.into_iter().filter_map(|name| name.into_string().ok()) {
-        let other = OTHERS.contains(&&*name) || none.iter().chain(&LEFT).any(|end| name.ends_with(end));
-        let other = other || name.starts_with('.');
-        let entry = if other || fault(&name).is_some() { None } else { resolve(&place.join(&name), probe)?.1 };
+        let left = name.starts_with('.') || LEFT.iter().any(|end| name.ends_with(end));
+        if left || OTHERS.contains(&&*name) || fault(&name).is_some() {
+            continue;
+        }
         let is_script = |entry: Entry| matches!(entry.kind, EntryKind::File { .. }) && entry.mode.bits() & 0o111 != 0;
-        if entry.is_some_and(is_script) {
+        if resolve(&place.join(&name), probe)?.1.is_some_and(is_script) {
             names.push(name);
         }
     }
@@ -178,12 +190,9 @@ fn scripts(none: &[&str], probe: &dyn Probe) -> Result<Vec<String>> {
 
 /// The services that have a unit file, without those that need an instance.
 fn unit_files(probe: &dyn Probe) -> Result<Vec<String>> {
-    let listing = ["systemctl", "list-unit-files", "--type=service", "--no-legend", "--no-pager", "--plain"];
-    let answer = probe.query(&Command::new(listing))?;
-    if !answer.success() {
-        return Err(not_listed("`systemctl list-unit-files` does not answer"));
-    }
-    let units = answer.stdout.lines().filter_map(|line| {
+    let words = ["systemctl", "list-unit-files", "--type=service", "--no-legend", "--no-pager", "--plain"];
+    let files = listing(&words, probe)?;
+    let units = files.lines().filter_map(|line| {
         let mut columns = line.split_whitespace();
         let unit = columns.next()?.strip_suffix(".service")?;
         // Another name of a unit that is told of by its own.
@@ -529,9 +538,9 @@ mod tests {
             };
             machine = machine.with_entry(format!("/etc/init.d/{name}"), entry);
         }
-        let listed = |init| all(&machine.clone().with_init(init)).unwrap();
-        assert_eq!(listed(Init::SysV), ["alias", "cron", "functions.sh"]);
-        assert_eq!(listed(Init::OpenRc), ["alias", "cron"]);
+        assert_eq!(all(&machine.clone().with_init(Init::SysV)).unwrap(), ["alias", "cron", "functions.sh"]);
+        machine = machine.with_answer("rc-service --list", 0, "cron\nhalt\nhwclock\n");
+        assert_eq!(all(&machine.clone().with_init(Init::OpenRc)).unwrap(), ["cron", "hwclock"]);
         assert_eq!(
             all(&machine.with_init(Init::None)).unwrap_err().to_string(),
             "the services cannot be listed: there is no init system here that brasa knows"
