@@ -81,36 +81,6 @@ fn a_tool_that_fails_when_the_account_is_changed_has_changed_it() -> Result<()> 
 }
 
 #[test]
-fn a_group_is_managed_though_a_member_is_gone() -> Result<()> {
-    let machine = machine()?;
-    machine.sh("useradd ann; useradd bob; groupadd docker; sed -i 's/^docker:.*/&ghost/' /etc/group").success();
-    let members = || machine.sh("getent group docker | cut -d: -f4 | tr , '\\n' | sort | paste -sd,").success().stdout;
-    for (resource, left) in [
-        ("{type: group, name: docker, append: true, members: [ann]}", "ann,ghost\n"),
-        ("{type: user, name: bob, groups: [docker]}", "ann,bob,ghost\n"),
-        ("{type: group, name: docker, append: true, excluded_members: [ann]}", "bob,ghost\n"),
-    ] {
-        let resource = format!("- {resource}\n");
-        let before = members();
-        converge(&machine, &resource).exits(2);
-        assert_eq!(members(), left);
-        converge(&machine, &resource).success();
-        machine.run(["brasa", "undo", "last"]).success();
-        assert_eq!(members(), before);
-        converge(&machine, &resource).exits(2);
-    }
-    let exactly = "- {type: group, name: docker, members: [ann, bob]}\n";
-    converge(&machine, exactly).exits(2);
-    converge(&machine, exactly).success();
-    assert_eq!(members(), "ann,bob\n");
-    let undone = machine.run(["brasa", "undo", "last"]).success();
-    let told = "no members of group `docker` again: `ghost`, for no account is named so";
-    assert!(format!("{}{}", undone.stdout, undone.stderr).contains(told), "{undone}");
-    assert_eq!(members(), "bob\n");
-    Ok(())
-}
-
-#[test]
 fn what_is_put_into_a_home_is_foreseen_wherever_it_will_be() -> Result<()> {
     let machine = machine()?;
     for (name, base) in [("deploy", "/home"), ("other", "/srv/homes")] {
@@ -162,6 +132,60 @@ fn a_group_of_the_users_name_is_its_primary_group_when_it_is_named() -> Result<(
     converge(&machine, user).exits(2);
     converge(&machine, user).success();
     assert_eq!(machine.run(["id", "-gn", "team"]).success().stdout, "users\n");
+    Ok(())
+}
+
+#[test]
+fn a_group_is_managed_though_a_member_is_gone() -> Result<()> {
+    let machine = machine()?;
+    machine.sh("useradd ann; useradd bob; groupadd docker; sed -i 's/^docker:.*/&ghost/' /etc/group").success();
+    let members = || machine.sh("getent group docker | cut -d: -f4 | tr , '\\n' | sort | paste -sd,").success().stdout;
+    for (resource, left) in [
+        ("{type: group, name: docker, append: true, members: [ann]}", "ann,ghost\n"),
+        ("{type: user, name: bob, groups: [docker]}", "ann,bob,ghost\n"),
+        ("{type: group, name: docker, append: true, excluded_members: [ann]}", "bob,ghost\n"),
+    ] {
+        let resource = format!("- {resource}\n");
+        let before = members();
+        converge(&machine, &resource).exits(2);
+        assert_eq!(members(), left);
+        converge(&machine, &resource).success();
+        machine.run(["brasa", "undo", "last"]).success();
+        assert_eq!(members(), before);
+        converge(&machine, &resource).exits(2);
+    }
+    let exactly = "- {type: group, name: docker, members: [ann, bob]}\n";
+    converge(&machine, exactly).exits(2);
+    converge(&machine, exactly).success();
+    assert_eq!(members(), "ann,bob\n");
+    let undone = machine.run(["brasa", "undo", "last"]).success();
+    let told = "no members of group `docker` again: `ghost`, for no account is named so";
+    assert!(format!("{}{}", undone.stdout, undone.stderr).contains(told), "{undone}");
+    assert_eq!(members(), "bob\n");
+    Ok(())
+}
+
+#[test]
+fn mail_goes_and_comes_back_with_its_account() -> Result<()> {
+    let machine = machine()?;
+    machine
+        .sh("useradd -m pat; echo dear >/var/mail/pat; chown pat:mail /var/mail/pat; chmod 660 /var/mail/pat; \
+             chage -M 90 pat; echo pat:300000:65536 >/etc/subuid")
+        .success();
+    let mail = || machine.sh("cat /var/mail/pat; stat -c '%U %G %a' /var/mail/pat");
+    let before = mail().success().stdout;
+    let remove = "- {type: user, name: pat, manage_home: true, action: remove}\n";
+    machine.write(RECIPE, format!("resources:\n{remove}"));
+    let plan = machine.run(["brasa", "plan"]).success();
+    let told = "the mail in `/var/mail/pat` goes with the account";
+    assert!(format!("{}{}", plan.stdout, plan.stderr).contains(told), "{plan}");
+    converge(&machine, remove).exits(2);
+    mail().exits(1);
+    let undo = machine.run(["brasa", "undo", "last", "--dry-run"]).success().stdout;
+    let lost = "of user `pat` stays lost: the limits of its password's age, its ranges in `/etc/subuid`";
+    assert!(undo.contains(lost), "{undo}");
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(mail().success().stdout, before);
     Ok(())
 }
 

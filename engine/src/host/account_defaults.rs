@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Probe, follow};
+use super::{Entry, Probe, follow};
 use crate::{Error, Result};
 
 /// What `useradd` puts into a new home. Source: useradd(8).
@@ -71,6 +71,23 @@ fn is_listed(path: &Path, probe: &dyn Probe) -> Result<bool> {
     Ok(probe.list(directory)?.iter().any(|other| OsStr::new(other) == name))
 }
 
+/// The mailbox of an account, where it has one: `userdel --remove` takes it along when it is the account's. Source: userdel(8).
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn mailbox(name: &str, probe: &dyn Probe) -> Result<Option<(PathBuf, Entry)>> {
+    let defaults = AccountDefaults::read(probe)?;
+    for spool in defaults.of_login("MAIL_DIR").into_iter().chain(["/var/mail", "/var/spool/mail"]) {
+        let path = Path::new(spool).join(name);
+        if is_listed(&path, probe)?
+            && let Some(entry) = probe.entry(&path)?
+        {
+            return Ok(Some((path, entry)));
+        }
+    }
+    Ok(None)
+}
+
 /// That `useradd` would make a group that is there.
 pub(super) fn group_in_the_way(name: &str) -> Error {
     Error::failed(format!("cannot make user `{name}`: `useradd` makes a group of this name with it, and there is one"))
@@ -79,7 +96,9 @@ pub(super) fn group_in_the_way(name: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::AccountDefaults;
+    use std::path::Path;
+
+    use super::{AccountDefaults, mailbox};
     use crate::host::Fake;
 
     #[test]
@@ -101,5 +120,15 @@ mod tests {
             with("/home/ann", "users")
         );
         assert_eq!(read(&[("/usr/etc/login.defs", "USERGROUPS_ENAB no\n")]), with("/home/ann", "100"));
+    }
+
+    #[test]
+    fn a_mailbox_is_where_login_defs_says() {
+        let machine = || Fake::new().with_file("/var/spool/mail/ann", "dear");
+        let found = |machine: &Fake| mailbox("ann", machine).unwrap().map(|(path, _)| path);
+        assert_eq!(found(&Fake::new()), None);
+        assert_eq!(found(&machine()).as_deref(), Some(Path::new("/var/spool/mail/ann")));
+        let set = machine().with_file("/etc/login.defs", "MAIL_DIR\t\"/srv/mail\"\n").with_file("/srv/mail/ann", "");
+        assert_eq!(found(&set).as_deref(), Some(Path::new("/srv/mail/ann")));
     }
 }

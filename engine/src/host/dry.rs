@@ -16,7 +16,7 @@ use super::{
     AccountChange, Act, Active, Answer, Candidate, Command, Enabled, Entry, EntryKind, Fetched, Group, Host, Init,
     Interface, Kernel, Op, PackageChange, PackageState, Performed, Probe, Provider, Request, ServiceState, ServiceVerb,
     Transaction, User, Write,
-    account_defaults::{AccountDefaults, SKELETON, group_in_the_way},
+    account_defaults::{AccountDefaults, SKELETON, group_in_the_way, mailbox},
     dns::{Authority, Name, RecordSet, RecordType},
     inverse::{Seen, tree},
     overlay::Overlay,
@@ -1010,6 +1010,16 @@ impl Dry<'_> {
                 self.users.insert(user.name.clone(), None);
                 if let (true, Some(home)) = (manage_home, &user.home) {
                     let located = self.files.place(self.below, home)?;
+                    self.files.remove(&located);
+                }
+                let mailbox = match mailbox(&user.name, self.below) {
+                    Err(error) if self.asks && is_refused(&error) => None,
+                    mailbox => mailbox?,
+                };
+                if let (true, Some((path, entry))) = (manage_home, mailbox)
+                    && entry.owner == user.name
+                {
+                    let located = self.files.place(self.below, &path)?;
                     self.files.remove(&located);
                 }
                 // `userdel` takes the private group along.

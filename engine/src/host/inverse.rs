@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountChange, Active, Command, Enabled, Entry, EntryKind, Group, Init, Op, PackageChange, PackageSpec, Probe,
-    Provider, ServiceState, ServiceVerb, Transaction, User, Write, account_defaults::AccountDefaults,
+    Provider, ServiceState, ServiceVerb, Transaction, User, Write,
+    account_defaults::{AccountDefaults, mailbox},
+    account_loss,
 };
 use crate::{Result, values::Blob};
 
@@ -462,7 +464,7 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
     let account = Op::Account;
     Ok(match change {
         AccountChange::CreateUser { user, manage_home, .. } => {
-            let mut operations = Vec::new();
+            let (mut operations, mut notes) = (Vec::new(), Vec::new());
             if probe.user(&user.name)?.is_none() {
                 let home = match &user.home {
                     Some(home) => home.clone(),
@@ -477,14 +479,10 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
                         operations.push(account(AccountChange::RemoveGroup { group }));
                     }
                     None => {}
-                    // `userdel` takes it along.
-                    Some(group) => {
-                        let system = group.gid.is_some_and(|gid| gid < FIRST_PERSON);
-                        operations.push(account(AccountChange::CreateGroup { group, system }));
-                    }
+                    Some(group) => notes.extend(group_back(group, &mut operations, probe)?),
                 }
             }
-            Undo::exact(operations)
+            Undo::noted(operations, &notes)
         }
         AccountChange::ModifyUser { from, to, manage_home } => match probe.user(&from.name)? {
             Some(now) => Undo::exact([account(AccountChange::ModifyUser {
@@ -496,14 +494,13 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
         },
         AccountChange::RemoveUser { user, manage_home } => {
             let Some(now) = probe.user(&user.name)? else { return Ok(Undo::exact([])) };
-            let mut operations = Vec::new();
-            // `userdel` takes the private group along, where there is one.
+            let (mut operations, mut notes) = (Vec::new(), Vec::new());
             if let Some(group) = probe.group(&now.name)? {
-                let system = group.gid.is_some_and(|gid| gid < FIRST_PERSON);
-                operations.push(account(AccountChange::CreateGroup { group, system }));
+                notes.extend(group_back(group, &mut operations, probe)?);
             }
             let (home, name) = (now.home.clone(), now.name.clone());
             let system = now.uid.is_some_and(|uid| uid < FIRST_PERSON);
+            notes.extend(lost_of("user", &name, &account_loss::of_user(&now, system, probe)?));
             operations.push(account(AccountChange::CreateUser { user: now, system, manage_home: false }));
             for group in memberships(&name, probe)? {
                 let without = group.members.iter().filter(|member| **member != name).cloned().collect();
@@ -511,27 +508,32 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
                 operations.push(account(AccountChange::ModifyGroup { from, to: group }));
             }
             let mut others = Vec::new();
-            let mut too_large = None;
-            if let (true, Some(home)) = (manage_home, home)
-                && let Some(entry) = probe.entry(&home)?
-            {
-                if is_small(&home, probe)? {
-                    put_back(&home, entry, probe, &mut operations, &mut others)?;
-                } else {
-                    let Entry { mode, owner, group, .. } = entry;
-                    too_large = Some(format!("`{}` comes back empty: it was too large to be kept", home.display()));
-                    operations.push(Op::Mkdir { path: home, mode, owner, group });
+            let home = match home {
+                Some(home) if *manage_home => probe.entry(&home)?.map(|entry| (home, entry)),
+                Some(_) | None => None,
+            };
+            let mailbox = if *manage_home { mailbox(&name, probe)? } else { None };
+            for (path, mut entry) in home.into_iter().chain(mailbox.filter(|(_, entry)| entry.owner == name)) {
+                if is_small(&path, probe)? {
+                    put_back(&path, entry, probe, &mut operations, &mut others)?;
+                    continue;
+                }
+                notes.push(format!("`{}` comes back empty: it was too large to be kept", path.display()));
+                match &mut entry.kind {
+                    EntryKind::File { content } => {
+                        *content = Blob::from("");
+                        put_back(&path, entry, probe, &mut operations, &mut others)?;
+                    }
+                    EntryKind::Directory | EntryKind::Link { .. } | EntryKind::Other { .. } => {
+                        let Entry { mode, owner, group, .. } = entry;
+                        operations.push(Op::Mkdir { path, mode, owner, group });
+                    }
                 }
             }
-            let mut undo = Undo::exact(operations);
-            if too_large.is_some() {
-                undo.grade = Grade::BestEffort;
-                undo.note = too_large;
-            } else if !others.is_empty() {
-                undo.grade = Grade::BestEffort;
-                undo.note = Some(format!("cannot be made again: {}", others.join(", ")));
+            if !others.is_empty() {
+                notes.push(format!("cannot be made again: {}", others.join(", ")));
             }
-            undo
+            Undo::noted(operations, &notes)
         }
         AccountChange::CreateGroup { group, .. } => {
             let absent = probe.group(&group.name)?.is_none();
@@ -539,7 +541,7 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
         }
         AccountChange::ModifyGroup { from, to } => match probe.group(&from.name)? {
             Some(now) => {
-                let (now, strangers) = members_there(now, &to.members, probe);
+                let (now, strangers) = account_loss::members_there(now, &to.members, probe);
                 let notes = strangers_of(&now.name, &strangers);
                 Undo::noted(vec![account(AccountChange::ModifyGroup { from: to.clone(), to: now })], notes.as_slice())
             }
@@ -548,29 +550,32 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
         AccountChange::RemoveGroup { group } => match probe.group(&group.name)? {
             Some(now) => {
                 let system = now.gid.is_some_and(|gid| gid < FIRST_PERSON);
-                let (now, strangers) = members_there(now, &[], probe);
-                let notes = strangers_of(&now.name, &strangers);
-                Undo::noted(vec![account(AccountChange::CreateGroup { group: now, system })], notes.as_slice())
+                let (now, strangers) = account_loss::members_there(now, &[], probe);
+                let lost = lost_of("group", &now.name, &account_loss::of_group(&now.name, probe)?);
+                let notes: Vec<_> = lost.into_iter().chain(strangers_of(&now.name, &strangers)).collect();
+                Undo::noted(vec![account(AccountChange::CreateGroup { group: now, system })], &notes)
             }
             None => Undo::exact([]),
         },
     })
 }
 
+/// Makes again, where it is gone, the group of an account's name: `userdel` takes it along. What should be known of it.
+fn group_back(group: Group, operations: &mut Vec<Op>, probe: &dyn Probe) -> Result<Option<String>> {
+    let lost = lost_of("group", &group.name, &account_loss::of_group(&group.name, probe)?);
+    let system = group.gid.is_some_and(|gid| gid < FIRST_PERSON);
+    operations.push(Op::Account(AccountChange::CreateGroup { group, system }));
+    Ok(lost)
+}
+
+fn lost_of(kind: &str, name: &str, lost: &[String]) -> Option<String> {
+    (!lost.is_empty()).then(|| format!("of {kind} `{name}` stays lost: {}", lost.join(", ")))
+}
+
 fn strangers_of(group: &str, strangers: &[String]) -> Option<String> {
     let listed = strangers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     (!strangers.is_empty())
         .then(|| format!("no members of group `{group}` again: {listed}, for no account is named so"))
-}
-
-/// A group without those of its members that are to go from it, or go with it, and that no account is named as any more: none
-/// of the tools takes such a one back. And these.
-fn members_there(mut group: Group, staying: &[String], probe: &dyn Probe) -> (Group, Vec<String>) {
-    // Of what cannot be asked for, the tools tell.
-    let gone = |member: &String| !staying.contains(member) && matches!(probe.user(member), Ok(None));
-    let (lost, members) = group.members.into_iter().partition(gone);
-    group.members = members;
-    (group, lost)
 }
 
 /// The groups that list `user` as a member. Source: group(5).

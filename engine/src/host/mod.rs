@@ -5,6 +5,7 @@
     reason = "this is the one place that touches the machine"
 )]
 mod account_defaults;
+mod account_loss;
 mod act;
 mod again;
 mod archive;
@@ -33,6 +34,7 @@ pub(crate) mod unit_name;
 mod unpack;
 mod versions;
 
+pub(crate) use account_defaults::mailbox;
 pub use act::{Act, Code, Message, Reboot};
 pub use again::{Again, Waited};
 pub use archive::{Bounds, Contents, Piece, contents, gzip};

@@ -4,7 +4,7 @@ use std::path::Path;
 use super::{entry::resolve, fstab};
 use crate::{
     Error, Result,
-    host::{Entry, Probe, User, is_small},
+    host::{Entry, EntryKind, Probe, User, is_small, mailbox},
 };
 
 /// Directories of the system, whoever calls them his home. Source: hier(7).
@@ -104,22 +104,34 @@ fn stays(why: String) -> Error {
     Error::failed(why).hint("without `manage_home` the account alone is changed, and its files stay where they are")
 }
 
-/// What an undo will not bring back of the home, where that is so.
+/// What should be known of that which goes with the account: mail, and what an undo will not bring back.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(crate) fn not_kept(account: &User, probe: &dyn Probe) -> Result<Option<String>> {
-    let Some(home) = &account.home else { return Ok(None) };
-    let shown = home.display();
-    Ok((!is_small(home, probe)?)
-        .then(|| format!("`{shown}` is too large to be kept: an undo brings the account back, and not its files")))
+pub(crate) fn goes_along(account: &User, probe: &dyn Probe) -> Result<Vec<String>> {
+    let mut sentences = Vec::new();
+    let mailbox = mailbox(&account.name, probe)?.filter(|(_, entry)| entry.owner == account.name);
+    if let Some((path, Entry { kind: EntryKind::File { content }, .. })) = &mailbox
+        && content.size() > 0
+    {
+        sentences.push(format!("the mail in `{}` goes with the account", path.display()));
+    }
+    let mailbox = mailbox.map(|(path, _)| (path, "mail"));
+    for (path, what) in account.home.clone().map(|home| (home, "files")).into_iter().chain(mailbox) {
+        if !is_small(&path, probe)? {
+            let shown = path.display();
+            let lost = format!("an undo brings the account back, and not its {what}");
+            sentences.push(format!("`{shown}` is too large to be kept: {lost}"));
+        }
+    }
+    Ok(sentences)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::{may_be_moved, may_be_removed, not_kept};
+    use super::{goes_along, may_be_moved, may_be_removed};
     use crate::{
         host::{AccountChange, Entry, EntryKind, Fake, Grade, Op, Probe as _, Undo, User},
         resources::trial::with_hints,
@@ -185,10 +197,15 @@ mod tests {
         let (machine, account) = deploy("/home/deploy", Fake::new().with_entry("/home/deploy", of("deploy")));
         let removal = Op::Account(AccountChange::RemoveUser { user: account.clone(), manage_home: true });
         let machine = machine.with_file("/home/deploy/small", "x");
-        assert_eq!(not_kept(&account, &machine).unwrap(), None);
+        assert_eq!(goes_along(&account, &machine).unwrap(), [""; 0]);
         assert_eq!(Undo::of(&removal, &machine).unwrap().grade, Grade::Exact);
+        let letter = Entry { kind: EntryKind::File { content: "dear".into() }, ..of("deploy") };
+        let with_mail = machine.clone().with_entry("/var/mail/deploy", letter);
+        assert_eq!(goes_along(&account, &with_mail).unwrap(), ["the mail in `/var/mail/deploy` goes with the account"]);
+        let of_another = machine.clone().with_file("/var/mail/deploy", "dear");
+        assert_eq!(goes_along(&account, &of_another).unwrap(), [""; 0], "userdel leaves it");
         let machine = machine.with_file("/home/deploy/large", Blob::from(vec![0; (64 << 20) + 1]));
-        assert!(not_kept(&account, &machine).unwrap().unwrap().contains("too large to be kept"));
+        assert!(goes_along(&account, &machine).unwrap()[0].contains("too large to be kept"));
         let undo = Undo::of(&removal, &machine).unwrap();
         assert_eq!(undo.grade, Grade::BestEffort);
         assert_eq!(undo.note.as_deref(), Some("`/home/deploy` comes back empty: it was too large to be kept"));

@@ -27,8 +27,8 @@ properties! {
         /// Home directory, an absolute path; of a new account that of `useradd` when not given, as `/home/NAME`.
         home: PathBuf,
         /// Whether the home directory itself is made, moved and removed with the account. False when not given. It is moved only
-        /// to where nothing is, and removed only when it belongs to the account and to nobody else. Of a home with more than 64 MiB
-        /// or 10,000 files an undo brings back an empty one.
+        /// to where nothing is, and removed only when it belongs to the account and to nobody else; the account's mailbox goes with
+        /// it. Of a home with more than 64 MiB or 10,000 files, and of a mailbox as large, an undo brings back an empty one.
         manage_home: bool,
         /// Login shell, an absolute path. Setting one that does not exist or cannot be executed is warned of.
         shell: PathBuf,
@@ -516,8 +516,8 @@ impl Resource for User {
         }
         let removes_home = action == Remove && self.manage_home == Some(true);
         let account = if removes_home { probe.user(&self.name)? } else { None };
-        let lost = account.map(|account| home::not_kept(&account, probe)).transpose()?.flatten();
-        Ok(lost.map(|sentence| (LogLevel::Warn, sentence)).into_iter().collect())
+        let goes = account.map(|account| home::goes_along(&account, probe)).transpose()?.unwrap_or_default();
+        Ok(goes.into_iter().map(|sentence| (LogLevel::Warn, sentence)).collect())
     }
 
     fn want(&self, action: Action, now: &State, probe: &dyn Probe) -> Result<Goal<State>> {

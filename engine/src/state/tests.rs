@@ -12,8 +12,8 @@ use crate::{
     converge::Ledger,
     event::{Debt, Summary},
     host::{
-        AccountChange, Active, Brings, Command, Enabled, EntryKind, Fake, Grade, Group, Host, Journal, Op, PackageSpec,
-        Probe, Provider, ServiceVerb, Transaction, User, Write,
+        AccountChange, Active, Brings, Command, Enabled, Entry, EntryKind, Fake, Grade, Group, Host, Journal, Op,
+        PackageSpec, Probe, Provider, ServiceVerb, Transaction, User, Write,
     },
     values::{Blob, Mode, Seconds},
 };
@@ -660,6 +660,30 @@ fn mail_that_has_come_is_not_lost() {
     fake.perform(&write("/var/mail/ana", "dear", 0o600)).unwrap();
     let error = place.undo(&mut fake, &run, false).unwrap_err();
     assert!(error.to_string().ends_with("`/var/mail/ana` holds mail, which came since"), "{error}");
+}
+
+#[test]
+fn mail_comes_back_with_its_account() {
+    let letter = Entry {
+        kind: EntryKind::File { content: Blob::from("dear") },
+        mode: Mode::from(0o660),
+        owner: "bob".into(),
+        group: "staff".into(),
+    };
+    let before = machine().with_entry("/var/mail/bob", letter);
+    let bob = before.user("bob").unwrap().unwrap();
+    let remove = Op::Account(AccountChange::RemoveUser { user: bob, manage_home: true });
+    let (place, mut fake) = (Place::new(), before.clone());
+    let run = place.run(&mut fake, std::slice::from_ref(&remove)).unwrap();
+    assert_eq!(fake.entry(Path::new("/var/mail/bob")).unwrap(), None);
+    place.undo(&mut fake, &run, false).unwrap();
+    assert_eq!(fake.entry(Path::new("/var/mail/bob")).unwrap(), before.entry(Path::new("/var/mail/bob")).unwrap());
+    // What no operation is about is told.
+    let (place, mut fake) = (Place::new(), before.with_file("/etc/subuid", "bob:100000:65536\n"));
+    let run = place.run(&mut fake, &[remove]).unwrap();
+    let plan = place.state.undo_plan(&run, &fake).unwrap();
+    let told = plan.items.iter().map(|item| (item.grade, item.note.as_deref())).collect::<Vec<_>>();
+    assert_eq!(told, [(Grade::BestEffort, Some("of user `bob` stays lost: its ranges in `/etc/subuid`"))]);
 }
 
 #[test]

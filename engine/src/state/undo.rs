@@ -16,7 +16,7 @@ use crate::{
     event::Summary,
     host::{
         AccountChange, Active, Enabled, Entry, EntryKind, Grade, Host, Journal, Kept, Op, Probe, Seen, ServiceVerb,
-        Write, dns::RecordChange,
+        Write, dns::RecordChange, mailbox,
     },
 };
 
@@ -563,15 +563,10 @@ fn lost_with_home(operation: &Operation, removed: &BTreeSet<PathBuf>, probe: &dy
         let why = format!("holds `{first}`{more}, which the run did not put there");
         lost.push(Conflict { path: home.to_owned(), why });
     }
-    // `userdel --remove` takes the mailbox along. Source: userdel(8).
-    for spool in ["/var/mail", "/var/spool/mail"] {
-        let path = Path::new(spool).join(&user.name);
-        if lost.iter().all(|conflict| conflict.path == home)
-            && let Some(Entry { kind: EntryKind::File { content }, .. }) = probe.entry(&path)?
-            && content.size() > 0
-        {
-            lost.push(Conflict { path, why: "holds mail, which came since".to_owned() });
-        }
+    if let Some((path, Entry { kind: EntryKind::File { content }, .. })) = mailbox(&user.name, probe)?
+        && content.size() > 0
+    {
+        lost.push(Conflict { path, why: "holds mail, which came since".to_owned() });
     }
     Ok(lost)
 }

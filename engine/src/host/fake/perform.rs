@@ -6,7 +6,7 @@ use crate::{
     host::{
         AccountChange, Act, Active, Command, Enabled, Entry, EntryKind, Group, Host, Init, Op, PackageChange,
         Performed, Probe, Reboot, Seen, ServiceVerb, Transaction, User, Write,
-        account_defaults::{AccountDefaults, SKELETON, group_in_the_way},
+        account_defaults::{AccountDefaults, SKELETON, group_in_the_way, mailbox},
         inverse::tree,
         unit_name,
     },
@@ -483,10 +483,16 @@ impl Fake {
         if own && !primary_elsewhere {
             self.state.groups.remove(&user.name);
         }
+        if !manage_home {
+            return Ok(());
+        }
+        if let Some((path, entry)) = mailbox(&user.name, self)?
+            && entry.owner == user.name
+        {
+            self.state.entries.remove(&path, false)?;
+        }
         match gone.home {
-            Some(home) if manage_home && self.state.entries.get(&home)?.is_some() => {
-                self.state.entries.remove(&home, true)
-            }
+            Some(home) if self.state.entries.get(&home)?.is_some() => self.state.entries.remove(&home, true),
             Some(_) | None => Ok(()),
         }
     }
