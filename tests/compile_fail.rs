@@ -31,14 +31,16 @@ fn said(case: &Path, libraries: &Path, scratch: &Path) -> String {
         let told: serde_json::Value = serde_json::from_str(line).expect("rustc writes JSON");
         let rendered = told["rendered"].as_str().expect("a message has its text");
         if told["level"] == "error" && told["spans"].as_array().is_some_and(|spans| !spans.is_empty()) {
-            let lines: Vec<&str> = rendered.lines().map(str::trim_end).collect();
+            // The margin is as wide as the longest number of a line, wherever that is.
+            let margin = |c: char| c.is_ascii_digit() || c == ' ';
+            let lines: Vec<&str> = rendered.lines().map(|line| line.trim_end().trim_start_matches(margin)).collect();
             // A remark begins with a line of its own, before the place that it is about.
-            let elsewhere = lines.iter().position(|line| line.trim_start().starts_with("--> engine/"));
+            let elsewhere = lines.iter().position(|line| line.starts_with("--> engine/"));
             said += &lines[..elsewhere.map_or(lines.len(), |at| at.saturating_sub(1))].join("\n");
             said += "\n";
         }
     }
-    said.trim_end().to_owned() + "\n"
+    said.trim_end_matches(['\n', '|']).to_owned() + "\n"
 }
 
 #[test]
