@@ -163,7 +163,7 @@ impl Ssh {
             OF_SSH => Err(Trouble::of(&ended.stderr).failure(&self.name, &ended.stderr)),
             code => {
                 let said = last_line(&ended.stderr);
-                Err(if said.starts_with("sudo: ") {
+                Err(if is_of_sudo(&said) {
                     Trouble::NotRoot.failure(&self.name, &said)
                 } else {
                     Failure::failed(format!("`{}`: {what} failed ({code}){}", self.name, after_colon(&said)))
@@ -379,6 +379,12 @@ impl Trouble {
                 .hint("look into ~/.ssh/config; `ssh -G HOST` shows what is made of it"),
         }
     }
+}
+
+/// Whether it is sudo that refused, or is not there. That it cannot look its own host up is no refusal.
+fn is_of_sudo(said: &str) -> bool {
+    let missing = ["sudo: not found", "sudo: command not found"].iter().any(|words| said.contains(words));
+    missing || said.starts_with("sudo: ") && !said.contains("unable to resolve host")
 }
 
 fn no_ssh(error: Error) -> Failure {

@@ -372,7 +372,7 @@ impl Work<'_> {
                 Trouble::Silent => settling = None,
                 Trouble::Settings => return Err(trouble.failure(&record.name, &said)),
                 Trouble::WrongHostKey | Trouble::NotLetIn | Trouble::NotRoot => {
-                    let settling = settling.get_or_insert_with(|| Patience::of(SETTLING.min(seconds)));
+                    let settling = settling.get_or_insert_with(|| Patience::of(SETTLING.min(seconds / 2)));
                     if settling.left() == 0 {
                         return Err(trouble.failure(&record.name, &said));
                     }

@@ -127,6 +127,18 @@ fn a_group_of_the_users_name_is_its_primary_group_when_it_is_named() -> Result<(
     let group = machine.run(["getent", "group", "pre"]).success().stdout;
     machine.run(["brasa", "undo", "last"]).success();
     assert_eq!(machine.sh("getent passwd pre; getent group pre").success().stdout, group, "userdel took it along");
+    // Who came into it meanwhile stays: it is left by userdel then.
+    converge(&machine, with_group).exits(2);
+    machine.sh("useradd other && usermod -aG pre other").success();
+    machine.run(["brasa", "undo", "last"]).success();
+    assert!(machine.run(["getent", "group", "pre"]).success().stdout.ends_with(":other\n"));
+    // Whose name is in the list of its own group, too.
+    machine.sh("useradd -m twice && usermod -aG twice twice").success();
+    let twice = || machine.sh("getent passwd twice; getent group twice; id -Gn twice").stdout;
+    let before = twice();
+    converge(&machine, "- {type: user, name: twice, action: remove, manage_home: true}\n").exits(2);
+    machine.run(["brasa", "undo", "last"]).success();
+    assert_eq!(twice(), before);
     // Without private groups it is in nobody's way.
     machine.sh("sed -i 's/^USERGROUPS_ENAB.*/USERGROUPS_ENAB no/' /etc/login.defs").success();
     converge(&machine, user).exits(2);

@@ -205,11 +205,16 @@ fn answers_reach_debconf_before_the_package_asks() -> Result<()> {
     }
     // Somebody else is in debconf's database, who would make `debconf-set-selections` end at once.
     settle(&machine, &ask("8080", "action: purge"));
-    let holder = machine.spawn(["flock", "/var/cache/debconf/config.dat", "sleep", "2"]);
+    let holder = machine.spawn(["flock", "/var/cache/debconf/config.dat", "sleep", "600"]);
     machine.until("! flock -n /var/cache/debconf/config.dat true");
-    let waited = converge(&machine, &ask("7070", "action: install")).exits(2);
-    assert!(waited.stderr.contains("waiting for debconf's lock `/var/cache/debconf/config.dat`, held by"), "{waited}");
+    let asked = format!("resources:\n{}", ask("7070", "action: install"));
+    machine.write("/etc/brasa/cookbooks/site/recipes/default.yml", asked);
+    let mut run = machine.spawn(["brasa", "converge"]);
+    let told = "waiting for debconf's lock `/var/cache/debconf/config.dat`, held by";
+    run.wait_until(|_, stderr| stderr.contains(told));
+    machine.sh("pkill -f '[s]leep 600'").success();
     drop(holder.wait());
+    assert_eq!(run.wait().code, 0);
     assert_eq!(port(), "port=7070\n");
     // What is installed keeps its answers until it is told to ask again.
     assert_eq!(converge(&machine, &ask("9090", "action: install")).code, 0);

@@ -8,7 +8,7 @@
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use brasa::host::Scheme;
-use lab::{Container, DEBIAN, EL9, Result, SYSTEM};
+use lab::{Container, DEBIAN, EL9, MANAGERS, Result, SYSTEM};
 
 const PAIRS: usize = 400;
 
@@ -83,6 +83,22 @@ fn rpm_orders_versions_so() -> Result<()> {
         end}\"";
     let machine = Container::of(lab::root(EL9)?).without_init().start()?;
     agree(&machine, &pairs(&version), script, Scheme::Rpm);
+    Ok(())
+}
+
+#[test]
+fn pacman_orders_versions_so() -> Result<()> {
+    let version = |dice: &mut Dice| {
+        let release = if dice.roll(2) == 0 { String::new() } else { format!("-{}", dice.roll(12)) };
+        format!("{}{}{release}", dice.roll(3), dice.word("0123abrc.+_", 6))
+    };
+    // Debian has the library, and not vercmp.
+    let script = "python3 -c 'import ctypes, glob
+alpm = ctypes.CDLL(glob.glob(\"/usr/lib/*/libalpm.so.*\")[0])
+for line in open(\"/root/pairs\"):
+    print(alpm.alpm_pkg_vercmp(*map(str.encode, line.split())))'";
+    let machine = Container::of(lab::root(MANAGERS)?).without_init().start()?;
+    agree(&machine, &pairs(&version), script, Scheme::Alpm);
     Ok(())
 }
 

@@ -561,7 +561,13 @@ fn of_account(change: &AccountChange, probe: &dyn Probe) -> Result<Undo> {
 }
 
 /// Makes again, where it is gone, the group of an account's name: `userdel` takes it along. What should be known of it.
-fn group_back(group: Group, operations: &mut Vec<Op>, probe: &dyn Probe) -> Result<Option<String>> {
+fn group_back(mut group: Group, operations: &mut Vec<Op>, probe: &dyn Probe) -> Result<Option<String>> {
+    // The account itself is no member before it is there; a group that has others is left by `userdel`.
+    let own = group.name.clone();
+    group.members.retain(|member| *member != own);
+    if !group.members.is_empty() {
+        return Ok(None);
+    }
     let lost = lost_of("group", &group.name, &account_loss::of_group(&group.name, probe)?);
     let system = group.gid.is_some_and(|gid| gid < FIRST_PERSON);
     operations.push(Op::Account(AccountChange::CreateGroup { group, system }));

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::{
     directory::{self, Directory},
-    entry::{Meta, in_the_way, meta_faults},
+    entry::{Meta, in_the_way, meta_faults, resolve},
     file::{self, File},
     fstab::{self, Row},
 };
@@ -235,10 +235,14 @@ fn below(place: &Path, probe: &dyn Probe) -> Result<BTreeMap<String, Entry>> {
 
 /// Refuses to remove what is mounted below a directory: it is somebody else's, on another file system.
 fn refuse_to_purge_mounts<'p>(place: &Path, gone: impl Iterator<Item = &'p String>, probe: &dyn Probe) -> Result<()> {
-    let mut gone = gone.map(|path| place.join(path)).peekable();
+    let mut gone = gone.peekable();
     if gone.peek().is_none() {
         return Ok(());
     }
+    // The kernel tells of points by the paths that links lead to.
+    let place = resolve(place, probe)?.0;
+    let place = place.as_path();
+    let mut gone = gone.map(|path| place.join(path));
     let rows = fstab::mounts(probe)?.unwrap_or_default();
     let below = |row: &&Row| row.point != place && row.point.starts_with(place);
     let points: Vec<&Path> = rows.iter().filter(below).map(|row| row.point.as_path()).collect();

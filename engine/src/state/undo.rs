@@ -645,6 +645,8 @@ fn account_needed(change: &AccountChange, probe: &dyn Probe) -> Result<Option<Op
         AccountChange::CreateGroup { group, system } => match probe.group(&group.name)? {
             None => Some(AccountChange::CreateGroup { group, system }),
             Some(now) if now == group => None,
+            // Who came into it meanwhile is none of the undo's business.
+            Some(now) if group.members.is_empty() && now.gid == group.gid => None,
             Some(now) => Some(AccountChange::ModifyGroup { from: now, to: group }),
         },
         AccountChange::ModifyGroup { from, to } => match probe.group(&from.name)? {

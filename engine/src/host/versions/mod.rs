@@ -21,6 +21,8 @@ pub enum Scheme {
     Debian,
     /// Those of rpm: `[epoch:]version[-release]`.
     Rpm,
+    /// Those of libalpm: as rpm's, but a word at the end is older than no word.
+    Alpm,
     /// Those of RubyGems: numbers and words, no epoch and no release.
     Gem,
     /// Those of Python: `[epoch!]release`, and what comes before and after it.
@@ -41,8 +43,8 @@ impl Scheme {
             Provider::Platform => Self::Platform,
             Provider::Apk => Self::Apk,
             Provider::Apt | Provider::Dpkg => Self::Debian,
-            // libalpm took rpm's comparison over. Source: vercmp(8).
-            Provider::Dnf | Provider::Rpm | Provider::Zypper | Provider::Pacman => Self::Rpm,
+            Provider::Dnf | Provider::Rpm | Provider::Zypper => Self::Rpm,
+            Provider::Pacman => Self::Alpm,
             Provider::Gem { .. } | Provider::Snap => Self::Gem,
             Provider::Npm { .. } | Provider::Cargo { .. } => Self::Semantic,
             Provider::Pip { .. } => Self::Python,
@@ -55,6 +57,7 @@ impl Scheme {
         match self {
             Self::Debian => debian::compare(left, right),
             Self::Rpm => rpm::compare(left, right),
+            Self::Alpm => rpm::compare_as_alpm(left, right),
             Self::Gem => gem::compare(left, right),
             Self::Python => python::compare(left, right),
             Self::Semantic => semver::compare(left, right),
@@ -71,7 +74,7 @@ impl Scheme {
         match self {
             Self::Debian => asked == version,
             Self::Gem => gem::compare(asked, version).is_eq(),
-            Self::Rpm | Self::Platform => asked == version || rpm::matches(asked, version),
+            Self::Rpm | Self::Alpm | Self::Platform => asked == version || rpm::matches(asked, version),
             Self::Python => python::matches(asked, version),
             Self::Semantic => semver::compare(asked, version).is_eq(),
             Self::Apk => apk::matches(asked, version),

@@ -138,7 +138,7 @@ fn order(version: &str, limit: &str, scheme: Scheme) -> Ordering {
         Scheme::Gem | Scheme::Semantic => return scheme.compare(version, limit),
         Scheme::Python if limit.contains('+') => return scheme.compare(version, limit),
         Scheme::Python => return scheme.compare(python::public(version), limit),
-        Scheme::Debian | Scheme::Rpm | Scheme::Apk | Scheme::Platform => {}
+        Scheme::Debian | Scheme::Rpm | Scheme::Alpm | Scheme::Apk | Scheme::Platform => {}
     }
     let mut version = version;
     if !limit.contains(':') {

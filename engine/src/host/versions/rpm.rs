@@ -5,14 +5,24 @@ use std::cmp::Ordering;
 /// Source: rpm-version(7).
 #[must_use]
 pub fn compare(left: &str, right: &str) -> Ordering {
+    compare_by(&|left, right| compare_part(left, right), left, right)
+}
+
+/// The same as pacman's library does it.
+///
+/// Source: vercmp(8), and `rpmvercmp` of libalpm.
+pub fn compare_as_alpm(left: &str, right: &str) -> Ordering {
+    compare_by(&|left, right| compare_part_as_alpm(left, right), left, right)
+}
+
+fn compare_by(part: &dyn Fn(&[u8], &[u8]) -> Ordering, left: &str, right: &str) -> Ordering {
     let (left, right) = (Version::split(left), Version::split(right));
-    left.epoch
-        .cmp(&right.epoch)
-        .then_with(|| compare_part(left.version.as_bytes(), right.version.as_bytes()))
-        .then_with(|| match (left.release, right.release) {
-            (Some(left), Some(right)) => compare_part(left.as_bytes(), right.as_bytes()),
+    left.epoch.cmp(&right.epoch).then_with(|| part(left.version.as_bytes(), right.version.as_bytes())).then_with(|| {
+        match (left.release, right.release) {
+            (Some(left), Some(right)) => part(left.as_bytes(), right.as_bytes()),
             (Some(_) | None, None) | (None, Some(_)) => Ordering::Equal,
-        })
+        }
+    })
 }
 
 /// Whether an installed version is the one asked for, which may leave out release and epoch.
@@ -87,6 +97,34 @@ fn compare_part<'a>(mut left: &'a [u8], mut right: &'a [u8]) -> Ordering {
     }
 }
 
+/// All signs part runs, as many on one side as on the other. Where one side ends, a word that goes on is older, and anything else
+/// is newer.
+fn compare_part_as_alpm<'a>(mut left: &'a [u8], mut right: &'a [u8]) -> Ordering {
+    let skip = |text: &mut &[u8]| {
+        let start = text.iter().position(u8::is_ascii_alphanumeric).unwrap_or(text.len());
+        *text = &text[start..];
+        start
+    };
+    while !left.is_empty() && !right.is_empty() {
+        let signs = skip(&mut left).cmp(&skip(&mut right));
+        let (Some(a), Some(b)) = (left.first(), right.first()) else { break };
+        let mut order = signs.then_with(|| a.is_ascii_digit().cmp(&b.is_ascii_digit()));
+        if order.is_eq() {
+            (order, left, right) = compare_run(left, right, a.is_ascii_digit());
+        }
+        if order.is_ne() {
+            return order;
+        }
+    }
+    let word = |text: &[u8]| text.first().is_some_and(u8::is_ascii_alphabetic);
+    match (left.is_empty(), right.is_empty()) {
+        (true, true) => Ordering::Equal,
+        (true, false) if !word(right) => Ordering::Less,
+        _ if word(left) => Ordering::Less,
+        _ => Ordering::Greater,
+    }
+}
+
 fn compare_run<'a>(left: &'a [u8], right: &'a [u8], digits: bool) -> (Ordering, &'a [u8], &'a [u8]) {
     let split = |text: &'a [u8]| {
         let of_run = |byte: &u8| if digits { byte.is_ascii_digit() } else { byte.is_ascii_alphabetic() };
@@ -103,7 +141,23 @@ fn compare_run<'a>(left: &'a [u8], right: &'a [u8], digits: bool) -> (Ordering, 
 mod tests {
     use std::cmp::Ordering;
 
-    use super::{compare, matches};
+    use super::{compare, compare_as_alpm, matches};
+
+    #[test]
+    fn libalpm_has_an_order_of_its_own() {
+        // Those of vercmp(8).
+        let words = ["1.0a", "1.0b", "1.0beta", "1.0p", "1.0pre", "1.0rc", "1.0", "1.0.a", "1.0.1"];
+        for versions in
+            [&words[..], &["1", "1.0", "1.1", "1.1.1", "1.2", "2.0", "3.0.0"], &["10.0rc6-1", "10.0-1", "1:0.1-1"]]
+        {
+            for (n, left) in versions.iter().enumerate() {
+                for (m, right) in versions.iter().enumerate() {
+                    assert_eq!(compare_as_alpm(left, right), n.cmp(&m), "{left} and {right}");
+                }
+            }
+        }
+        assert!(compare_as_alpm("1.0", "1.0-3").is_eq() && compare_as_alpm("1.0-2", "1.0-10").is_lt());
+    }
 
     #[test]
     fn the_order_is_that_of_the_manual() {

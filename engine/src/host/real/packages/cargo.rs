@@ -101,9 +101,14 @@ impl Tool for Cargo {
         &self,
         context: &Context<'_>,
         call: &Call<'_>,
-        _: &Transaction,
+        transaction: &Transaction,
     ) -> Result<Vec<(String, Option<String>)>> {
+        // Options may name another source, of which only the installation knows.
+        let elsewhere = ["--registry", "--index", "--git", "--path", "--offline"];
+        let elsewhere =
+            transaction.options.iter().any(|option| elsewhere.iter().any(|other| option.starts_with(other)));
         let version = |spec: &PackageSpec| match &spec.version {
+            Some(version) if elsewhere => Ok(version.clone()),
             Some(version) => self.check(context, spec).map(|()| version.clone()),
             None => self.latest(context, &spec.name),
         };

@@ -328,7 +328,8 @@ impl Packages {
     /// Files that cannot be read.
     pub fn is_fetched(&self, provider: &Provider, source: &Path) -> Result<bool> {
         let manager = self.find(provider)?;
-        let done = manager.lists().is_none() || manager.passed_over(source);
+        let there = self.root.join(source.strip_prefix("/").unwrap_or(source)).exists();
+        let done = manager.lists().is_none() || (there && manager.passed_over(source));
         Ok(done || lists::is_fetched(&self.root, &self.state, source)?)
     }
 

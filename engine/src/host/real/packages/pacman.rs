@@ -68,9 +68,8 @@ impl Tool for Pacman {
         Ok(installed)
     }
 
-    // libalpm took rpm's comparison over. Source: vercmp(8).
     fn scheme(&self) -> Scheme {
-        Scheme::Rpm
+        Scheme::Alpm
     }
 
     /// The number of the packaging may be left out. Source: alpm `_alpm_depcmp`.

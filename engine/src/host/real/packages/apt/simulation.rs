@@ -18,8 +18,9 @@ pub fn simulate(context: &Context<'_>, transaction: &Transaction) -> Result<Vec<
     }
     let changes = changes(context, &work, transaction)?;
     // The simulation may change whatever is held; the call itself only what was released before it.
-    let held =
-        |change: &&PackageChange| database.state(&change.name).held && !transaction.release.contains(&change.name);
+    let released = |name: &str| transaction.release.iter().any(|one| database.same(one, name));
+    let allowed = transaction.options.iter().any(|option| option == "--allow-change-held-packages");
+    let held = |change: &&PackageChange| !allowed && database.state(&change.name).held && !released(&change.name);
     match changes.iter().find(held) {
         Some(held) => Err(Error::failed(format!("apt would refuse to change `{}`, which is held", held.name))
             .hint("release it with the action `unlock`, or leave out what needs another version of it")),

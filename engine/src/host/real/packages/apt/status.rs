@@ -195,6 +195,17 @@ impl Database {
         state
     }
 
+    /// Whether two names are of one package: that of this machine's own architecture may be said with it or without.
+    pub fn same(&self, one: &str, other: &str) -> bool {
+        fn bare<'n>(name: &'n str, native: &str) -> &'n str {
+            match name.split_once(':') {
+                Some((bare, architecture)) if architecture == native || architecture == "native" => bare,
+                Some(_) | None => name,
+            }
+        }
+        bare(one, &self.native) == bare(other, &self.native)
+    }
+
     /// Whether a package is of an architecture, `all` being this machine's own.
     fn is_of(&self, entry: &Entry, architecture: &str) -> bool {
         let own = &self.text[entry.architecture.clone()];

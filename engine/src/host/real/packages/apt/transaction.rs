@@ -41,7 +41,8 @@ pub fn perform(context: &Context<'_>, transaction: &Transaction) -> Result<()> {
     }
     // What goes along with what is removed is in the plan; whoever holds the lock may install more that needs it.
     let waits = work.only_removes() && locks::first_held(context.root, &INSTALLING)?.is_some();
-    let known = if waits { Some(work.gone(context, transaction)?) } else { None };
+    // In the middle of its work nothing may be told: then it is as if nothing had been planned.
+    let known = if waits { work.gone(context, transaction).ok() } else { None };
     locks::wait(context.root, &INSTALLING, clock.started, clock.deadline, context.progress)?;
     // Whoever held the lock may have changed packages since.
     before = Database::read(context.root, context.tools)?;

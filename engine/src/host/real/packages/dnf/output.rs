@@ -112,8 +112,11 @@ pub fn unknown(output: &str) -> Vec<String> {
 
 /// Whether the package manager goes on without a repository that it cannot read.
 pub fn leaves_out(output: &str) -> bool {
-    // dnf 4, and dnf 5, which says so by its reasons alone.
-    output.lines().any(|line| line.starts_with("Ignoring repositories:") || line.starts_with(">>> "))
+    // dnf 4, and dnf 5, which says so by its reasons alone. That one of several mirrors failed is none.
+    let of_mirror = |why: &str| why.starts_with("Status code:") || why.starts_with("Curl error");
+    output.lines().any(|line| {
+        line.starts_with("Ignoring repositories:") || line.strip_prefix(">>> ").is_some_and(|why| !of_mirror(why))
+    })
 }
 
 /// What the package manager gives as its reason, in its own words but without table, advice and progress.
