@@ -44,6 +44,11 @@ pub fn run(arguments: &[&str]) -> Result<ExitCode, Failure> {
         step("the static binary in an empty root", || runs_alone(&binary))?;
         tests.env("BRASA_BINARY", binary);
     }
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        // Scenarios wait as much as they compute.
+        let threads = thread::available_parallelism().map_or(1, usize::from) + 1;
+        tests.env("RUST_TEST_THREADS", threads.to_string());
+    }
     if filters.is_empty() && !fast {
         forget_tested()?;
         tests.env("BRASA_WHOLE_SUITE", "1");
